@@ -1,0 +1,1 @@
+"""The library behind the line: it imports no stage, no flow and no server."""

@@ -1,0 +1,1 @@
+"""The ONNX graph, its quantized form, and what they cost to run."""

@@ -1,0 +1,9 @@
+"""The one exception that carries a message for the user."""
+
+
+class DarkroomError(Exception):
+    """A mistake in data, settings or environment that the user can mend.
+
+    The message names the thing, the place and the remedy, with the numbers. Commands print it without a traceback and
+    exit with 1; every other exception is a fault of ours and keeps its traceback.
+    """

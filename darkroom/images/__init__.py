@@ -1,0 +1,1 @@
+"""From file bytes to pixels: decoding, fingerprints, the manifest, splitting and packing."""

@@ -1,0 +1,1 @@
+"""Fitting a network: batches, the loop, optimizers, checkpoints."""

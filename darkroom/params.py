@@ -1,0 +1,252 @@
+"""`params.yaml` as typed sections: every mistake is found and reported at once, before anything is read or written."""
+
+import difflib
+import re
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from darkroom.errors import DarkroomError
+
+PARAMS_FILE = Path("params.yaml")
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """One stage's settings. Unknown keys and wrong types are errors; numbers are never read out of text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Ingest(Section):
+    source: Literal["fashion-mnist", "digits", "folder", "zip"] = Field(
+        description="Where the images come from: a data set by name, or `folder` or `zip` at `path`."
+    )
+    path: Annotated[str, Field(min_length=1)] = Field(
+        description="The folder of class folders (or of train/, val/, test/ holding them) or the zip of one. "
+        "The data sets that have a name do not read it."
+    )
+    max_reject_fraction: Fraction = Field(
+        description="The line stops when a larger share of the files than this can't be read as images."
+    )
+
+
+class Validate(Section):
+    min_images_per_class: Annotated[int, Field(ge=3)] = Field(
+        description="Fewest readable images that a class may have; with fewer than 3 it can't be in all three splits."
+    )
+    max_imbalance_ratio: Annotated[float, Field(ge=1)] = Field(
+        description="Largest class divided by smallest class, at most."
+    )
+    min_side: Annotated[int, Field(ge=1)] = Field(description="Shortest side of any image, in pixels, at least.")
+    max_side: Annotated[int, Field(ge=1)] = Field(description="Longest side of any image, in pixels, at most.")
+
+    @model_validator(mode="after")
+    def _sides_in_order(self) -> "Validate":
+        if self.min_side > self.max_side:
+            raise ValueError(f"min_side ({self.min_side}) is larger than max_side ({self.max_side})")
+        return self
+
+
+class Split(Section):
+    validation: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Share of the images for validation: of all, or of the training part where the source has a test split."
+    )
+    test: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Share of the images for the test split; a test split that the source brings is kept instead."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(description="Another seed gives another division.")
+
+    @model_validator(mode="after")
+    def _something_left_to_train_on(self) -> "Split":
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation ({self.validation}) and test ({self.test}) leave nothing to train on")
+        return self
+
+
+class Preprocess(Section):
+    size: Literal["auto"] | Annotated[int, Field(ge=8, le=1024)] = Field(
+        description="Side of the square that the network sees, in pixels. `auto`: the median of the images' shorter sides, "
+        "to a multiple of 4, between 8 and 64."
+    )
+    channels: Literal["auto", 1, 3] = Field(description="1 (grey) or 3 (RGB). `auto`: 1 when every image is grey.")
+    resize: Literal["crop", "pad", "stretch"] = Field(
+        description="What happens to an image that is not square: cut the longer side, pad the shorter with black, or stretch."
+    )
+
+
+class Train(Section):
+    network: Annotated[str, Field(min_length=1)] = Field(
+        description="`simple_cnn`, or any torchvision classification network by name: `resnet18`, `vgg16`, `vit_b_16`, …"
+    )
+    filters: Annotated[int, Field(ge=1, le=1024)] = Field(
+        description="simple_cnn: channels of the first block; the others have twice as many. Multiples of 32 run fastest."
+    )
+    depth: Annotated[int, Field(ge=1, le=6)] = Field(
+        description="simple_cnn: how many blocks of two convolutions; each halves the picture."
+    )
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="simple_cnn: dropout before the last layer.")
+    epochs: Annotated[int, Field(ge=1)] = Field(description="Passes over the training images, at most.")
+    batch_size: Annotated[int, Field(ge=2)] = Field(description="Images a step.")
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(description="`sgd` has Nesterov momentum 0.9.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(description="The highest rate of the schedule.")
+    schedule: Literal["constant", "one-cycle"] = Field(
+        description="`one-cycle` climbs for the first quarter, then falls to nothing; the steps are counted from `epochs`."
+    )
+    weight_decay: Annotated[float, Field(ge=0)] = Field(description="L2 penalty, or decoupled decay for adamw.")
+    flip: bool = Field(description="Mirror half of the training images left to right; wrong for text and digits.")
+    shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        description="Move training images by up to this share of their side, in both directions."
+    )
+    patience: Annotated[int, Field(ge=1)] = Field(
+        description="Stop after this many epochs without a better validation loss; the best epoch's weights are kept."
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        description="`auto`: bfloat16 where the processor multiplies it in hardware (AMX, AVX512-BF16, CUDA), else float32."
+    )
+    seed: Annotated[int, Field(ge=0)] = Field(description="Of weights, order, augmentation and dropout.")
+
+
+class Evaluate(Section):
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="Of every interval.")
+    gallery: Annotated[int, Field(ge=0, le=200)] = Field(
+        description="How many of the surest mistakes the report shows."
+    )
+
+
+class Quantize(Section):
+    calibration_images: Annotated[int, Field(ge=8)] = Field(
+        description="Training images that set the INT8 ranges; all of them where there are fewer."
+    )
+    max_accuracy_loss: Fraction = Field(description="Validation accuracy that INT8 may lose, 0.005 being half a point.")
+    min_speedup: Annotated[float, Field(ge=1)] = Field(
+        description="INT8 ships only when it is at least this many times as fast as float, one image at a time."
+    )
+
+
+class Export(Section):
+    parity_images: Annotated[int, Field(ge=1)] = Field(
+        description="Test images, from file bytes, on which the bundle must answer as the evaluated model did; "
+        "all of them where there are fewer."
+    )
+    max_probability_difference: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="Largest difference in any probability between the evaluated model and the float graph that ships."
+    )
+    max_label_disagreement: Fraction = Field(
+        description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model."
+    )
+
+
+class Schedule(Section):
+    cron: Annotated[str, Field(min_length=1)] = Field(
+        description="When `make schedule` retrains, in cron's five fields."
+    )
+    timezone: Annotated[str, Field(min_length=1)] = Field(description="The time zone of `cron`, as in `Europe/Paris`.")
+
+
+class Params(Section):
+    """All of `params.yaml`; one section a stage, and one for the schedule."""
+
+    ingest: Ingest
+    validate_: Validate = Field(alias="validate")
+    split: Split
+    preprocess: Preprocess
+    train: Train
+    evaluate: Evaluate
+    quantize: Quantize
+    export: Export
+    schedule: Schedule
+
+
+def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Params:
+    """Read and check all settings.
+
+    Args:
+        path: the YAML file.
+        overrides: `section.key=value` each, laid over the file before the check; values are read as YAML.
+
+    Raises:
+        DarkroomError: with every mistake in one message.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DarkroomError(f"there is no {path} in {Path.cwd()}: run this from the root of the repository") from None
+    except yaml.YAMLError as error:
+        raise DarkroomError(f"{path} is not valid YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise DarkroomError(f"{path} must hold the sections {', '.join(_section_names())}, and holds none")
+    mistakes = [mistake for text in overrides if (mistake := _lay_over(raw, text))]
+    try:
+        params = Params.model_validate(raw)
+    except ValidationError as error:
+        mistakes += [_explain(detail) for detail in error.errors()]
+    if mistakes:
+        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise DarkroomError(f"{count} in the settings ({path}):\n" + "\n".join(f"  - {line}" for line in mistakes))
+    return params
+
+
+def _lay_over(raw: dict[str, Any], text: str) -> str | None:
+    """Set one `section.key=value` in `raw`; return what is wrong with it, or None."""
+    match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", text, flags=re.DOTALL)
+    if not match:
+        return f"{text!r} is not of the form section.key=value"
+    section, key, value = match.groups()
+    holder = raw.setdefault(section, {})
+    if not isinstance(holder, dict):
+        return f"{section}: must hold settings, and holds {holder!r}"
+    try:
+        holder[key] = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return f"{text!r}: the value is not valid YAML"
+    return None
+
+
+def _section_names() -> list[str]:
+    return [field.alias or name for name, field in Params.model_fields.items()]
+
+
+def section_fields() -> dict[str, dict[str, Any]]:
+    """Section name → setting name → its pydantic `FieldInfo`, in file order; `docs/parameters.md` is made from it."""
+    sections = {}
+    for name, field in Params.model_fields.items():
+        assert isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+        sections[field.alias or name] = dict(field.annotation.model_fields)
+    return sections
+
+
+def _explain(detail: ErrorDetails) -> str:
+    """One mistake in one line: where, what was found, what is allowed, and the nearest name for an unknown one."""
+    known = section_fields()
+    parts = [str(part) for part in detail["loc"]]
+    where = ".".join(parts[:2])
+    if detail["type"] == "extra_forbidden":
+        candidates = list(known) if len(parts) == 1 else list(known[parts[0]])
+        near = difflib.get_close_matches(parts[-1], candidates, n=1)
+        if not near and len(parts) == 2:
+            near = [f"{name}.{key}" for name, keys in known.items() for key in keys if key == parts[1]][:1]
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(candidates)}"
+        return f"{where}: there is no such setting; {hint}"
+    if detail["type"] == "missing":
+        return f"{where}: is missing"
+    if detail["type"] == "value_error":
+        return f"{where}: {detail['ctx']['error']}"
+    message = detail["msg"].removeprefix("Input should be ")
+    found = detail["input"]
+    if detail["type"] == "literal_error" and isinstance(found, str) and len(parts) >= 2:
+        near = difflib.get_close_matches(found, _literals(known[parts[0]][parts[1]].annotation), n=1)
+        message += f"; did you mean {near[0]}?" if near else ""
+    return f"{where}: is {found!r}, should be {message}"
+
+
+def _literals(annotation: Any) -> list[str]:
+    """The strings that a `Literal`, alone or in a union, allows."""
+    if isinstance(annotation, UnionType):
+        return [text for member in get_args(annotation) for text in _literals(member)]
+    return [str(value) for value in get_args(annotation) if isinstance(value, str | int)]

@@ -1,0 +1,70 @@
+"""Which data, which code and which packages stand behind a number."""
+
+import ast
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+ROOMS = ("darkroom", "stages", "flows", "serving")
+
+
+def import_closure(module: Path, root: Path = Path()) -> list[str]:
+    """The files of this repository that importing `module` reaches, itself included.
+
+    Args:
+        module: a Python file, relative to `root`.
+        root: the root of the repository.
+
+    Returns:
+        Sorted POSIX paths relative to `root`. Imports inside functions count: they run too. Packages on the way count
+        with their `__init__.py`.
+    """
+    found: set[str] = set()
+    open_files = [module]
+    while open_files:
+        path = open_files.pop()
+        if path.as_posix() in found:
+            continue
+        found.add(path.as_posix())
+        for name in _imported_names((root / path).read_text(encoding="utf-8")):
+            open_files += _files_of(name, root)
+        open_files += [parent / "__init__.py" for parent in path.parents if (root / parent / "__init__.py").exists()]
+    return sorted(found)
+
+
+def _imported_names(source: str) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # `from darkroom.images import decode` may name a module, `from darkroom.params import Params` a thing in one.
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] in ROOMS]
+
+
+def _files_of(name: str, root: Path) -> list[Path]:
+    base = Path(*name.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return [path for path in candidates if (root / path).is_file()]
+
+
+def code_version(stage: str) -> str:
+    """12 hex digits of the SHA-256 over the code that `stages/<stage>.py` reaches: the same code gives the same version."""
+    digest = hashlib.sha256()
+    for path in import_closure(Path("stages") / f"{stage}.py"):
+        digest.update(path.encode() + b"\0" + Path(path).read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def data_version(manifest: Path, splits: Path) -> str:
+    """12 hex digits of the SHA-256 over the manifest and the split table: any image, label or split moved changes it."""
+    digest = hashlib.sha256()
+    for path in (manifest, splits):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def package_versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Installed versions of the named packages, in the order given."""
+    return {name: version(name) for name in names}

@@ -1,0 +1,40 @@
+"""What every command of the line does around its work: user mistakes without a traceback, and the time it took."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from darkroom.errors import DarkroomError
+from darkroom.writing import write_json
+
+TIMINGS = Path("reports/timings")
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print a `DarkroomError` as one message on stderr and leave with exit status 1."""
+    try:
+        yield
+    except DarkroomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Run a stage's `main`: user errors as messages, and its wall time in `reports/timings/<name>.json`.
+
+    Times differ from run to run, so they stay out of what DVC tracks.
+    """
+    started = time.perf_counter()
+    with user_errors():
+        yield
+    write_timing(name, {"seconds": round(time.perf_counter() - started, 2)})
+
+
+def write_timing(name: str, values: dict[str, object]) -> None:
+    """Write measured times to `reports/timings/<name>.json`, which no tool tracks."""
+    TIMINGS.mkdir(parents=True, exist_ok=True)
+    write_json(TIMINGS / f"{name}.json", values)

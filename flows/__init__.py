@@ -1,0 +1,1 @@
+"""What starts DVC, and when: the line as a flow, retraining, and its schedule."""
