@@ -58,5 +58,6 @@ def load_spec(path: Path) -> ModelSpec:
     content = json.loads(path.read_text(encoding="utf-8"))
     classes = ClassList(tuple(content.pop("classes")))
     content.pop("class_hash")
-    preprocessing = Preprocessing(**content.pop("preprocessing"))
+    stored = content.pop("preprocessing")
+    preprocessing = Preprocessing(**stored | {"mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
     return ModelSpec(classes=classes, preprocessing=preprocessing, **content)

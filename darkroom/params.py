@@ -6,11 +6,13 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from darkroom.errors import DarkroomError
+from darkroom.network.names import unknown_network
 
 PARAMS_FILE = Path("params.yaml")
 
@@ -111,6 +113,13 @@ class Train(Section):
     )
     seed: Annotated[int, Field(ge=0)] = Field(description="Of weights, order, augmentation and dropout.")
 
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, name: str) -> str:
+        if problem := unknown_network(name):
+            raise ValueError(problem)
+        return name
+
 
 class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="Of every interval.")
@@ -174,10 +183,10 @@ def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Pa
         DarkroomError: with every mistake in one message.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DarkroomError(f"there is no {path} in {Path.cwd()}: run this from the root of the repository") from None
-    except yaml.YAMLError as error:
+    except YAMLError as error:
         raise DarkroomError(f"{path} is not valid YAML: {error}") from None
     if not isinstance(raw, dict):
         raise DarkroomError(f"{path} must hold the sections {', '.join(_section_names())}, and holds none")
@@ -192,6 +201,11 @@ def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Pa
     return params
 
 
+def _parse(text: str) -> Any:
+    """YAML 1.2, as DVC reads and writes it: `1e-05` is a number and `yes` a word. PyYAML takes them the other way round."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def _lay_over(raw: dict[str, Any], text: str) -> str | None:
     """Set one `section.key=value` in `raw`; return what is wrong with it, or None."""
     match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", text, flags=re.DOTALL)
@@ -202,8 +216,8 @@ def _lay_over(raw: dict[str, Any], text: str) -> str | None:
     if not isinstance(holder, dict):
         return f"{section}: must hold settings, and holds {holder!r}"
     try:
-        holder[key] = yaml.safe_load(value)
-    except yaml.YAMLError:
+        holder[key] = _parse(value)
+    except YAMLError:
         return f"{text!r}: the value is not valid YAML"
     return None
 

@@ -1,0 +1,48 @@
+"""Small real data for all tests: a few of scikit-learn's digits, as files, and the line's folders made from them."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from hypothesis import settings
+from sklearn.datasets import load_digits
+
+from stages import ingest, preprocess, split
+
+ROOT = Path(__file__).parent.parent
+
+# Nothing here is about time: a busy machine must not fail a property that holds.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+
+@pytest.fixture(scope="session")
+def digit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Class folders zero, one and two with 40 PNG files each, of 8 x 8 grey pixels; tests must not write to it."""
+    digits = load_digits()
+    root = tmp_path_factory.mktemp("digits") / "images"
+    for label, name in enumerate(("zero", "one", "two")):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for index, picture in enumerate(digits.images[digits.target == label][:40]):
+            pixels = np.round(picture * (255 / 16)).astype(np.uint8)
+            Image.fromarray(pixels).save(folder / f"{index:02}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Path:
+    """A root with data/ as the line leaves it before training: 120 images of three classes; tests must not write to it."""
+    root = tmp_path_factory.mktemp("prepared")
+    ingest.run("folder", digit_folder, 0.0, root / "data/ingest")
+    (root / "data/validate").mkdir()
+    manifest = pq.read_table(root / "data/ingest/manifest.parquet")
+    pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), root / "data/validate/groups.parquet")
+    split.run(root / "data/ingest", root / "data/validate/groups.parquet", 0.2, 0.2, 0, root / "data/split")
+    preprocess.run(
+        root / "data/ingest", root / "data/split/splits.parquet", "auto", "auto", "crop", root / "data/preprocess"
+    )
+    return root

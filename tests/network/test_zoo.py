@@ -1,0 +1,57 @@
+"""Networks by name: those that torchvision has, with clear words where one does not fit."""
+
+import pytest
+import torch
+
+from darkroom.errors import DarkroomError
+from darkroom.network.names import TORCHVISION, unknown_network
+from darkroom.network.normalized import Normalized
+from darkroom.network.vision import torchvision
+from darkroom.network.zoo import build_network
+
+SETTINGS = {"filters": 8, "depth": 2, "dropout": 0.1}
+
+
+def test_the_list_of_names_is_torchvisions() -> None:
+    assert list(TORCHVISION) == torchvision.models.list_models(module=torchvision.models)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "size"),
+    [
+        ("simple_cnn", 1, 8),
+        ("resnet18", 1, 8),
+        ("mobilenet_v3_small", 3, 28),
+        ("efficientnet_b0", 3, 32),
+        ("vit_b_32", 1, 32),
+        ("regnet_y_400mf", 3, 32),
+        ("googlenet", 3, 32),
+        ("squeezenet1_1", 1, 32),
+    ],
+)
+def test_logits_for_every_image(name: str, channels: int, size: int) -> None:
+    network = build_network(name, SETTINGS, 7, channels, size).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(2, channels, size, size)).shape == (2, 7)
+
+
+def test_a_size_that_a_network_does_not_take_names_one_that_it_does() -> None:
+    with pytest.raises(
+        DarkroomError, match=r"vgg16 does not take images of 28 x 28 pixels .*preprocess\.size=32 works"
+    ):
+        build_network("vgg16", SETTINGS, 10, 1, 28)
+    with pytest.raises(DarkroomError, match=r"vit_b_16 .*preprocess\.size=32 works"):
+        build_network("vit_b_16", SETTINGS, 10, 3, 28)
+
+
+def test_names_near_and_far() -> None:
+    assert unknown_network("resnet18") is None
+    assert "did you mean resnet18" in str(unknown_network("resnet_18"))
+    assert "known are" in str(unknown_network("zzz"))
+
+
+def test_normalisation_is_that_of_the_training_images() -> None:
+    model = Normalized(torch.nn.Flatten(), [0.5, 0.0, 1.0], [0.25, 1.0, 0.5])
+    image = torch.tensor([255, 51, 0], dtype=torch.uint8).reshape(1, 1, 1, 3)
+    assert model(image).tolist()[0] == pytest.approx([2.0, 0.2, -2.0])
+    assert "mean" not in model.state_dict()
