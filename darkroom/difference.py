@@ -7,8 +7,9 @@ import pandas as pd
 from darkroom.images.duplicates import find_copies
 from darkroom.revisions import State
 
-# Images are paired in this order, so that a file counts as changed in as little as can be said of it.
-PAIRINGS = (["sha256", "path", "label"], ["sha256", "path"], ["sha256", "label"], ["sha256"])
+# Images are paired in this order: what stayed in its place first, then what kept its label, so that as little as can be is
+# called a change.
+PAIRINGS = (["sha256", "path"], ["sha256", "label"], ["sha256"])
 
 
 @dataclass(frozen=True)
@@ -176,11 +177,7 @@ def _extra_copies(images: pd.DataFrame) -> int:
 
 def _conflicts(images: pd.DataFrame) -> dict[str, str]:
     """Group → its images and labels, of the groups under several labels."""
-    return {
-        group.group: " = ".join(f"{path} ({label})" for path, label in zip(group.paths, group.labels, strict=True))
-        for group in find_copies(images, images)
-        if group.conflicting
-    }
+    return {group.group: group.named for group in find_copies(images, images) if group.conflicting}
 
 
 def _scores(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.classes import ClassList
+from darkroom.errors import DarkroomError
 from darkroom.images.pixels import Preprocessing
 from darkroom.writing import write_json
 
@@ -54,10 +55,15 @@ class ModelSpec:
 
 
 def load_spec(path: Path) -> ModelSpec:
-    """Read what `ModelSpec.save` wrote."""
+    """Read what `ModelSpec.save` wrote.
+
+    Raises:
+        DarkroomError: when the class names do not have the hash that stands beside them.
+    """
     content = json.loads(path.read_text(encoding="utf-8"))
     classes = ClassList(tuple(content.pop("classes")))
-    content.pop("class_hash")
+    if content.pop("class_hash") != classes.hash:
+        raise DarkroomError(f"{path} was changed by hand: its class names do not have its hash; run `dvc repro train`")
     stored = content.pop("preprocessing")
     preprocessing = Preprocessing(**stored | {"mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
     return ModelSpec(classes=classes, preprocessing=preprocessing, **content)

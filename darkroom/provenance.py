@@ -2,14 +2,16 @@
 
 import ast
 import hashlib
+import re
 from importlib.metadata import version
 from pathlib import Path
 
 ROOMS = ("darkroom", "stages", "flows", "serving")
+TEMPLATES = Path("darkroom/reporting/templates")
 
 
 def import_closure(module: Path, root: Path = Path()) -> list[str]:
-    """The files of this repository that importing `module` reaches, itself included.
+    """The files of this repository that running `module` reaches, itself included.
 
     Args:
         module: a Python file, relative to `root`.
@@ -17,7 +19,7 @@ def import_closure(module: Path, root: Path = Path()) -> list[str]:
 
     Returns:
         Sorted POSIX paths relative to `root`. Imports inside functions count: they run too. Packages on the way count
-        with their `__init__.py`.
+        with their `__init__.py`, and page templates count where a module or another template names them.
     """
     found: set[str] = set()
     open_files = [module]
@@ -26,10 +28,19 @@ def import_closure(module: Path, root: Path = Path()) -> list[str]:
         if path.as_posix() in found:
             continue
         found.add(path.as_posix())
-        for name in _imported_names((root / path).read_text(encoding="utf-8")):
-            open_files += _files_of(name, root)
-        open_files += [parent / "__init__.py" for parent in path.parents if (root / parent / "__init__.py").exists()]
+        text = (root / path).read_text(encoding="utf-8")
+        open_files += _named_templates(text, root)
+        if path.suffix == ".py":
+            open_files += [file for name in _imported_names(text) for file in _files_of(name, root)]
+            open_files += [
+                parent / "__init__.py" for parent in path.parents if (root / parent / "__init__.py").exists()
+            ]
     return sorted(found)
+
+
+def _named_templates(text: str, root: Path) -> list[Path]:
+    names = re.findall(r"""['"]([\w.-]+)['"]""", text)
+    return [TEMPLATES / name for name in names if (root / TEMPLATES / name).is_file()]
 
 
 def _imported_names(source: str) -> list[str]:

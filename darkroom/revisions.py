@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc_data.index import DataIndexDirError
 
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
@@ -77,10 +78,10 @@ def _fetch(revision: str, folder: Path) -> None:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             try:
                 system.get_file(path, str(folder / path))
-            except (OSError, DvcException) as error:
+            except (OSError, DvcException, DataIndexDirError) as error:
                 raise DarkroomError(
-                    f"{path} of {revision} is neither in DVC's cache nor in its remote ({error}): "
-                    f"run `dvc fetch` where the remote can be reached, or `dvc push` where the data was made"
+                    f"{path} of {revision} is neither in DVC's cache nor in its remote ({error.__cause__ or error}): "
+                    "run `dvc fetch` where the remote can be reached, or `dvc push` where the data was made"
                 ) from None
     except DvcException as error:
         raise DarkroomError(f"can't read revision {revision!r}: {error}") from None
@@ -88,9 +89,13 @@ def _fetch(revision: str, folder: Path) -> None:
 
 def _locked_outputs(system: DVCFileSystem, revision: str) -> list[str]:
     """The paths that the revision's `dvc.lock` vouches for."""
-    if not system.exists("dvc.lock"):
-        raise DarkroomError(f"{revision} has no dvc.lock, so nothing had been made there: choose a later revision")
-    stages: dict[str, dict[str, Any]] = yaml.safe_load(system.read_text("dvc.lock"))["stages"]
+    try:
+        lock = system.read_text("dvc.lock")
+    except FileNotFoundError:
+        raise DarkroomError(
+            f"{revision} has no dvc.lock, so nothing had been made there: choose a later revision"
+        ) from None
+    stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
     locked = [output["path"] for stage in stages.values() for output in stage.get("outs", [])]
     if not any(Path(MANIFEST).is_relative_to(output) for output in locked):
         raise DarkroomError(f"the dvc.lock of {revision} has no {MANIFEST}: ingest had not been run there")

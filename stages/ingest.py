@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
-from darkroom.images.manifest import MANIFEST, REJECTS, examine_all
+from darkroom.images.manifest import examine_all
+from darkroom.images.schemas import MANIFEST, REJECTS
 from darkroom.images.shards import ShardWriter
 from darkroom.params import read_params
 from darkroom.sources.named import list_source

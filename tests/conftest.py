@@ -1,13 +1,16 @@
 """Small real data for all tests: a few of scikit-learn's digits, as files, and the line's folders made from them."""
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
 from hypothesis import settings
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
 from stages import ingest, preprocess, split
@@ -46,3 +49,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Pa
         root / "data/ingest", root / "data/split/splits.parquet", "auto", "auto", "crop", root / "data/preprocess"
     )
     return root
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium; tests that look at pages are skipped where there is none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not path:
+        pytest.skip("there is no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()

@@ -24,6 +24,11 @@ class Copies:
         """Whether the same picture stands under several labels, at most one of which can be right."""
         return len(set(self.labels)) > 1
 
+    @property
+    def named(self) -> str:
+        """All of them in words: `cat/1.png (cat) = dog/7.png (dog)`."""
+        return " = ".join(f"{path} ({label})" for path, label in zip(self.paths, self.labels, strict=True))
+
 
 def group_exact(manifest: pd.DataFrame) -> pd.DataFrame:
     """Put files with the same bytes into one group.

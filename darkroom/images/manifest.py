@@ -1,47 +1,15 @@
-"""The manifest: one row for each readable image; and the list of those that were rejected."""
+"""From files to rows: every image is read, opened and measured here, once."""
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow as pa
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
 from darkroom.images.decode import UnreadableImage, decode
 from darkroom.images.fingerprint import fingerprint
 from darkroom.sources.source import SourceImage
-
-MANIFEST = pa.schema(
-    [
-        ("id", pa.string()),
-        ("sha256", pa.string()),
-        ("path", pa.string()),
-        ("label", pa.string()),
-        ("source_split", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("mode", pa.string()),
-        ("format", pa.string()),
-        ("bytes", pa.int64()),
-        ("dhash", pa.uint64()),
-        ("brightness", pa.float32()),
-        ("sharpness", pa.float32()),
-        ("shard", pa.string()),
-        ("offset", pa.int64()),
-    ]
-)
-
-REJECTS = pa.schema(
-    [
-        ("path", pa.string()),
-        ("label", pa.string()),
-        ("source_split", pa.string()),
-        ("bytes", pa.int64()),
-        ("sha256", pa.string()),
-        ("reason", pa.string()),
-    ]
-)
 
 # Images handed to a thread at a time: enough to make the handing over cheap, few enough to hold in memory.
 BATCH = 64

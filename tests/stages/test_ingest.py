@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.images.manifest import MANIFEST
+from darkroom.images.schemas import MANIFEST
 from darkroom.images.shards import read_shards
 from stages import ingest
 from tests.sources.test_folder_and_archive import zipped

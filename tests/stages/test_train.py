@@ -55,7 +55,7 @@ def test_it_learns_and_what_it_writes_loads_again(prepared: Path, tmp_path: Path
     assert metrics["step"] == spec.epoch
     curve = pd.read_csv(tmp_path / "reports/plots/metrics/validation/loss.tsv", sep="\t")
     assert curve["step"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert curve["loss"].idxmin() + 1 == spec.epoch
+    assert curve["loss"].to_numpy().argmin() + 1 == spec.epoch
     assert not list((tmp_path / "checkpoints").glob("*"))
 
 
@@ -96,7 +96,7 @@ def test_a_killed_training_goes_on_to_the_same_weights(prepared: Path, tmp_path:
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(prepared: Path, tmp_path: Path) -> None:
     folder = run(prepared, tmp_path, epochs=40, learning_rate=1e-9, schedule="constant", patience=2)
     curve = pd.read_csv(tmp_path / "reports/plots/metrics/validation/loss.tsv", sep="\t")
-    best = int(curve["loss"].idxmin()) + 1
+    best = int(curve["loss"].to_numpy().argmin()) + 1
     assert len(curve) == best + 2 < 40
     assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["epoch"] == best
 

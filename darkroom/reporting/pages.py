@@ -1,0 +1,73 @@
+"""Templates to self-contained pages: no file beside them, no network, no script."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render_page(template: str, **context: Any) -> str:
+    """Fill one of the templates in `templates/`.
+
+    Args:
+        template: its file name, such as `report.html`.
+        context: what the template names; everything is escaped unless it is a `markupsafe.Markup`.
+
+    Returns:
+        The page; equal context gives equal text.
+
+    Raises:
+        jinja2.UndefinedError: when the template names something that `context` does not hold.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "count": count,
+        "decimal": decimal,
+        "short": short,
+        "sureness": sureness,
+    }
+    return environment.get_template(template).render(**context)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share of one as text for people: 0.9413 becomes `94.1%`.
+
+    Only 1 itself becomes `100%` and only 0 becomes `0%`; a share close to them gets the digits that show the difference.
+    """
+    if share in (0, 1):
+        return f"{share:.0%}"
+    while f"{share:.{digits}%}" in (f"{0:.{digits}%}", f"{1:.{digits}%}"):
+        digits += 1
+    return f"{share:.{digits}%}"
+
+
+def sureness(probability: float) -> str:
+    """A probability as text: one decimal of a percent, `over 99.9%` and `under 0.1%` at the ends."""
+    if probability > 0.999:
+        return "over 99.9%"
+    return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
+
+
+def count(number: int) -> str:
+    """A whole number with its thousands set apart: `10,000`."""
+    return f"{number:,}"
+
+
+def decimal(number: float, digits: int = 3) -> str:
+    """A number with a fixed count of digits after the point."""
+    return f"{number:.{digits}f}"
+
+
+def short(name: str, longest: int = 40) -> str:
+    """A name cut to `longest` characters, for places where it must not push the rest away."""
+    return name if len(name) <= longest else f"{name[: longest - 1].rstrip()}…"

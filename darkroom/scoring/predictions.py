@@ -1,0 +1,73 @@
+"""Predict once; the table of predictions is what every number is made from."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from tqdm import tqdm
+
+from darkroom.classes import ClassList
+from darkroom.errors import DarkroomError
+from darkroom.scoring.vault import HeldOut
+
+# A batch holds at most this many images, and fewer large ones: 4 million pixel values keep any network below some 2 GB.
+BATCH_IMAGES = 256
+BATCH_VALUES = 2**22
+
+
+def predict(model: torch.nn.Module, images: npt.NDArray[np.uint8], device: torch.device) -> npt.NDArray[np.float32]:
+    """The probabilities of every class for every image, each image seen once.
+
+    Args:
+        model: in eval mode, takes uint8 [N, S, S, C] and gives logits float32 [N, K].
+        images: uint8 [N, S, S, C]; may be memory-mapped.
+        device: where to compute. On a GPU the shortened TF32 products are off: float32 means float32.
+
+    Returns:
+        float32 [N, K], of a softmax taken in float64.
+
+    Raises:
+        DarkroomError: when an answer is not a number.
+    """
+    batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
+    parts = []
+    exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    model.to(device)
+    with torch.inference_mode(), exact, tqdm(total=len(images), desc="predict", unit="img", disable=None) as bar:
+        for start in range(0, len(images), batch):
+            pixels = torch.from_numpy(np.array(images[start : start + batch])).to(device)
+            parts.append(model(pixels).double().softmax(dim=1).float().cpu().numpy())
+            bar.update(len(pixels))
+    probabilities = np.concatenate(parts)
+    broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    if broken:
+        raise DarkroomError(
+            f"the model answers {broken:,} of {len(images):,} images with NaN: its training diverged; lower "
+            "train.learning_rate and run `dvc repro`"
+        )
+    return probabilities
+
+
+def write_predictions(
+    path: Path, held_out: HeldOut, probabilities: npt.NDArray[np.float32], classes: ClassList
+) -> None:
+    """Write `predictions.parquet`: one row a test image, in the order of the arrays.
+
+    Columns: id, path, label, predicted (str), confidence (float32, the probability of the class named), probabilities
+    (list of K float32, in class-list order).
+    """
+    names = pa.array(classes.names, pa.string())
+    table = pa.table(
+        {
+            "id": pa.array(held_out.ids, pa.string()),
+            "path": pa.array(held_out.paths, pa.string()),
+            "label": names.take(pa.array(held_out.labels)),
+            "predicted": names.take(pa.array(probabilities.argmax(axis=1))),
+            "confidence": pa.array(probabilities.max(axis=1)),
+            "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.ravel()), len(classes)),
+        }
+    )
+    pq.write_table(table, path)

@@ -1,0 +1,163 @@
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from darkroom.classes import ClassList, load_classes
+from darkroom.errors import DarkroomError
+from darkroom.images.pixels import Preprocessing
+from darkroom.model import ModelSpec, load_spec
+from darkroom.network.load import build_model, save_model
+from darkroom.provenance import data_version
+from stages import evaluate
+
+OUTPUTS = ["confusion.csv", "metrics.json", "per_class.json", "predictions.parquet", "report.html"]
+
+
+@pytest.fixture
+def line(tmp_path: Path, prepared: Path) -> Path:
+    """A root with everything that evaluate reads: the digits zero, one and two, and an untrained network for them."""
+    shutil.copytree(prepared / "data", tmp_path / "data")
+    stats = json.loads((tmp_path / "data/preprocess/stats.json").read_text())
+    spec = ModelSpec(
+        network="simple_cnn",
+        settings={"filters": 8, "depth": 1, "dropout": 0.0},
+        classes=load_classes(tmp_path / "data/ingest/classes.json"),
+        preprocessing=Preprocessing(
+            stats["size"], stats["channels"], stats["resize"], tuple(stats["mean"]), tuple(stats["std"])
+        ),
+        epoch=2,
+        precision="float32",
+        seed=0,
+        data_version=data_version(tmp_path / "data/ingest/manifest.parquet", tmp_path / "data/split/splits.parquet"),
+        code_version="0" * 12,
+    )
+    (tmp_path / "models/train").mkdir(parents=True)
+    torch.manual_seed(0)
+    save_model(build_model(spec), spec, tmp_path / "models/train")
+    for name in ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy"):
+        path = tmp_path / "reports/train/plots/metrics" / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"step\t{path.stem}\n1\t0.75\n2\t0.5\n")
+    return tmp_path
+
+
+def run(root: Path, **changed: Any) -> Path:
+    arguments: dict[str, Any] = {
+        "model": root / "models/train",
+        "arrays": root / "data/preprocess",
+        "ingest": root / "data/ingest",
+        "splits": root / "data/split/splits.parquet",
+        "curves": root / "reports/train",
+        "out": root / "reports/evaluate",
+        "confidence": 0.95,
+        "gallery": 4,
+        "code": "f" * 12,
+    }
+    evaluate.run(**arguments | changed)
+    return root / "reports/evaluate"
+
+
+def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(
+    line: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run(line)
+    assert sorted(path.name for path in out.iterdir()) == OUTPUTS
+    table = pd.read_parquet(out / "predictions.parquet")
+    ids = [name.decode() for name in np.load(line / "data/preprocess/test/ids.npy").tolist()]
+    manifest = pd.read_parquet(line / "data/ingest/manifest.parquet").set_index("id").loc[ids]
+    assert table["id"].tolist() == ids
+    assert table["path"].tolist() == manifest["path"].tolist() and table["label"].tolist() == manifest["label"].tolist()
+
+    classes = load_classes(line / "data/ingest/classes.json").names
+    probabilities = np.stack(table["probabilities"].to_list())
+    assert table["predicted"].tolist() == [classes[k] for k in probabilities.argmax(axis=1)]
+    np.testing.assert_allclose(table["confidence"], probabilities.max(axis=1))
+
+    metrics = json.loads((out / "metrics.json").read_text())
+    right = int((table["label"] == table["predicted"]).sum())
+    assert metrics["test"]["accuracy"] == round(right / len(table), 6)
+    assert metrics["test"]["images"] == len(table) == metrics_images(line)
+    assert metrics["test"]["accuracy_low"] < metrics["test"]["accuracy"] < metrics["test"]["accuracy_high"]
+    assert metrics["provenance"]["code_version"] == "f" * 12
+    assert metrics["provenance"]["data_version"] == load_spec(line / "models/train/model.json").data_version
+
+    with (out / "confusion.csv").open(encoding="utf-8", newline="") as file:
+        rows = [(row["actual"], row["predicted"]) for row in csv.DictReader(file)]
+    assert rows == list(zip(table["label"], table["predicted"], strict=True))
+    per_class = json.loads((out / "per_class.json").read_text())
+    assert [row["name"] for row in per_class] == list(classes)
+    assert sum(row["right"] for row in per_class) == right
+
+    told = capsys.readouterr().out
+    assert f"evaluate: {len(table)} test images, 3 classes, simple_cnn, epoch 2" in told
+    assert "accuracy" in told and "macro F1" in told and "95% interval" in told and "recall of" in told
+
+
+def metrics_images(line: Path) -> int:
+    count: int = json.loads((line / "data/preprocess/stats.json").read_text())["images"]["test"]
+    return count
+
+
+def test_the_same_inputs_give_the_same_bytes(line: Path) -> None:
+    first, second = run(line), line / "again"
+    run(line, out=second)
+    for name in OUTPUTS:
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+        assert str(line).encode() not in (first / name).read_bytes(), f"{name} holds a path of this machine"
+
+
+def damage_class_hash(line: Path) -> None:
+    path = line / "data/preprocess/stats.json"
+    stats = json.loads(path.read_text())
+    path.write_text(json.dumps(stats | {"class_hash": "0" * 64}))
+
+
+def swap_classes_of_model(line: Path) -> None:
+    spec = load_spec(line / "models/train/model.json")
+    replace(spec, classes=ClassList(("one", "zero", "two"))).save(line / "models/train/model.json")
+
+
+def swap_classes_of_ingest(line: Path) -> None:
+    ClassList(("one", "zero", "two")).save(line / "data/ingest/classes.json")
+
+
+def train_on_other_data(line: Path) -> None:
+    spec = load_spec(line / "models/train/model.json")
+    replace(spec, data_version="0" * 12).save(line / "models/train/model.json")
+
+
+def drop_a_curve(line: Path) -> None:
+    (line / "reports/train/plots/metrics/validation/loss.tsv").unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (damage_class_hash, r"stats\.json was made with another class list"),
+        (swap_classes_of_model, r"models/train was made with another class list .*in another order: "),
+        (swap_classes_of_ingest, r"models/train was made with another class list .*in another order: "),
+        (train_on_other_data, r"trained on data version 000000000000, .* may have been trained on"),
+        (drop_a_curve, r"there is no .*validation/loss\.tsv"),
+    ],
+)
+def test_what_does_not_belong_together_stops_before_anything_is_written(line: Path, damage: Any, message: str) -> None:
+    damage(line)
+    with pytest.raises(DarkroomError, match=message):
+        run(line)
+    assert not (line / "reports/evaluate").exists() and not (line / "reports/.evaluate.partial").exists()
+
+
+def test_a_failed_run_leaves_the_last_report_as_it_was(line: Path) -> None:
+    before = (run(line) / "report.html").read_bytes()
+    damage_class_hash(line)
+    with pytest.raises(DarkroomError):
+        run(line)
+    assert (line / "reports/evaluate/report.html").read_bytes() == before
