@@ -14,7 +14,7 @@ from darkroom.images.decode import UnreadableImage, decode
 
 def encoded(picture: Image.Image, file_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, file_format, **options)  # type: ignore[arg-type]
+    picture.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 

@@ -42,7 +42,7 @@ def test_shares_are_kept() -> None:
 
 def test_the_sources_own_splits_are_kept() -> None:
     groups = [name(number) for number in range(1000)]
-    source: list[str | None] = ["test"] * 200 + ["train"] * 800
+    source: list[str | None] = [*["test"] * 200, *["train"] * 800]
     splits = assign_splits(groups, source, 0.1, 0.5, 0)
     assert splits[:200] == ["test"] * 200
     assert "test" not in splits[200:]

@@ -1,0 +1,45 @@
+"""Clones of this repository as a user has them, with an empty DVC cache each."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Make a clone of what is in the working tree, with this environment as its `.venv`."""
+
+    def clone() -> Path:
+        folder = tmp_path_factory.mktemp("clone") / "darkroom"
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        for name in filter(None, listed.split("\0")):
+            if (ROOT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, folder / name)
+        (folder / ".venv").symlink_to(sys.prefix)
+        for command in ("init -q -b main", "config user.name Tester", "config user.email tester@localhost", "add -A"):
+            subprocess.run(["git", *command.split()], cwd=folder, check=True)
+        subprocess.run(["git", "commit", "-q", "-m", "Clone"], cwd=folder, check=True)
+        return folder
+
+    return clone
+
+
+@pytest.fixture(scope="session")
+def user_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a user with an empty home, and with fetched data sets where they are cached already."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "PREFECT_", "VENV", "MAKE"))
+    }
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return kept | {"HOME": str(tmp_path_factory.mktemp("home")), "XDG_CACHE_HOME": cache}

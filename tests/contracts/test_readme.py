@@ -1,0 +1,109 @@
+"""Every command of the README, typed as it stands there, in one clone from top to bottom.
+
+Also the contract that two clones, one by DVC and one by the Prefect flow, come to the same hashes.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import ROOT
+
+COMMANDS = [
+    line
+    for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
+    for line in block.splitlines()
+]
+# What a bare `make run` and `make flow` stand for here: the same line on the digits, which are quick.
+DIGITS = {"SET": "ingest.source=digits train.epochs=2"}
+
+Clone = Callable[[], Path]
+
+
+def shell(command: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run a command as a user would, in bash, and show all it printed when it fails."""
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert "Traceback" not in done.stdout + done.stderr, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    lock = yaml.safe_load((folder / "dvc.lock").read_text(encoding="utf-8"))
+    return {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+
+
+def schedule_until_ready(folder: Path, environment: dict[str, str]) -> str:
+    """`make schedule` runs until Ctrl-C: wait for its address, then press it."""
+    process = subprocess.Popen(
+        ["make", "schedule"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout
+    printed = ""
+    while "run now" not in printed:
+        line = process.stdout.readline()
+        assert line, printed
+        printed += line
+    time.sleep(5)
+    os.killpg(process.pid, signal.SIGINT)
+    printed += process.communicate(timeout=60)[0]
+    assert "Traceback" not in printed, printed
+    return printed
+
+
+def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[str, str], digit_folder: Path) -> None:
+    clone = make_clone()
+    shutil.copytree(digit_folder, clone / "path/to/images")
+    shutil.copy(digit_folder / "one/00.png", clone / "path/to/image.png")
+    activated = user_environment | {"PATH": f"{clone}/.venv/bin:{user_environment['PATH']}"}
+    printed: dict[str, str] = {}
+    for command in COMMANDS:
+        if command == "make test":
+            # That is what runs this; its recipe is only read.
+            printed[command] = shell("make --dry-run test", clone, user_environment)
+        elif command == "make schedule":
+            printed[command] = schedule_until_ready(clone, user_environment)
+        elif command == "make run":
+            printed[command] = shell(command, clone, user_environment | DIGITS)
+            shell("git add dvc.lock params.yaml && git commit -qm 'The first version'", clone, user_environment)
+            first = outputs(clone)
+        else:
+            printed[command] = shell(command, clone, activated)
+
+    assert re.search(r"test accuracy +\d+\.\d% .*\d+\.\d% to \d+\.\d%", printed["make run"]), printed["make run"]
+    answer = json.loads(printed["python -m darkroom.predict models/export path/to/image.png"])
+    assert answer["label"] in {"one", "two", "zero"}
+    difference = printed["python -m darkroom.diff HEAD~1 HEAD"]
+    assert "120" in difference and "1,797" in difference, difference
+    assert "up to date" in printed["dvc repro"]
+    assert len(COMMANDS) > 14
+
+    other = make_clone()
+    text = (other / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("source: fashion-mnist", "source: digits").replace("epochs: 10", "epochs: 2")
+    (other / "params.yaml").write_text(text, encoding="utf-8")
+    flow = shell("make flow", other, user_environment)
+    assert "test accuracy" in flow
+    assert outputs(other) == first
+    assert "up to date" in shell("dvc repro", other, activated)
+
+    # A change of a setting reruns its stage and what follows, and nothing before.
+    changed = shell("sed -i 's/epochs: 2/epochs: 1/' params.yaml && dvc repro --dry", other, activated)
+    stages = re.findall(r"(?:Running stage|Stage) '(\w+)'(?: didn't change)?", changed)
+    ran = re.findall(r"Running stage '(\w+)'", changed)
+    assert ran[0] == "train" and not {"ingest", "validate", "split", "preprocess"} & set(ran), (stages, changed)
+
+
+def test_no_command_is_forgotten() -> None:
+    assert {"make run", "make test", "make flow", "make schedule"} <= set(COMMANDS)
