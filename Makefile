@@ -1,0 +1,85 @@
+# Darkroom's verbs. GNU make 3.81 or newer.
+
+# Where the packages are: a folder to make, or an environment that is there already.
+VENV ?= .venv
+# Tried in this order; 3.11 or newer.
+PYTHON ?= python3.11 python3
+
+# Taken as they were typed, so that `$`, quotes and blanks arrive: they travel through the environment.
+override IMAGES := $(value IMAGES)
+override SET := $(value SET)
+export IMAGES SET
+
+# A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
+BIN := $(VENV)/bin
+export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
+
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.PHONY: help run test flow schedule lint lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder-or-zip, SET="train.epochs=3 …"
+	@"$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET"
+
+flow: $(INSTALLED)  ## the same as a Prefect flow
+	$(refuse_settings)
+	@"$(BIN)/python" -m flows.pipeline
+
+schedule: $(INSTALLED)  ## retrain on the schedule of params.yaml, until Ctrl-C
+	$(refuse_settings)
+	@"$(BIN)/python" -m flows.schedule
+
+test: lint  ## lint, and all tests
+	@"$(BIN)/python" -m pytest
+
+lint: $(INSTALLED_DEV)  ## style and types
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+
+lock: $(INSTALLED)  ## requirements*.txt from requirements*.in
+	@"$(BIN)/python" .ci/lock.py
+
+clean:  ## caches of the tools; data, models, reports and the environment stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find darkroom stages flows tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+define refuse_settings
+@test -z "$$IMAGES$$SET" || { echo "error: IMAGES and SET are for 'make run'; this takes params.yaml as it is" >&2; exit 1; }
+endef
+
+$(BIN)/python:
+	@for candidate in $(PYTHON); do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "error: Darkroom needs Python 3.11 or newer, and there is none as: $(PYTHON)." >&2; \
+	  echo "Install it (on Debian or Ubuntu: apt-get install python3 python3-venv), or name it: make run PYTHON=/path/to/python" >&2; \
+	  exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "error: $$python can't make environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; \
+	  exit 1; \
+	fi; \
+	echo "making $(VENV) with $$python"; \
+	"$$python" -m venv "$(VENV)"
+
+# pip's own configuration decides where packages come from. It says nothing for minutes, so dots show that it works.
+define install
+@echo "installing $(1) into $(VENV) (some minutes the first time)"
+@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
+trap 'kill $$pip' INT TERM; \
+while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
+wait $$pip
+@touch "$@"
+endef
+
+$(INSTALLED): requirements.txt | $(BIN)/python
+	$(call install,$<)
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	$(call install,$<)

@@ -1,0 +1,74 @@
+"""From what the user typed to `section.key=value` settings, and from those to what `dvc exp run -S` takes."""
+
+import json
+import re
+import shlex
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from darkroom.errors import DarkroomError
+from darkroom.params import Params
+
+SOURCE_KEYS = ("ingest.source", "ingest.path")
+
+
+def read_overrides(images: str, settings: str) -> tuple[str, ...]:
+    """The settings that `make run IMAGES=… SET=…` asks for; either may be empty.
+
+    Args:
+        images: a folder or a zip.
+        settings: `section.key=value` separated by blanks; a value with blanks in it stands in quotes, as in a shell.
+
+    Raises:
+        DarkroomError: for a path that is neither, for quotes that do not close, or when both name the source.
+    """
+    try:
+        overrides = tuple(shlex.split(settings))
+    except ValueError as error:
+        raise DarkroomError(
+            f"SET={settings}: {error}; write a value with blanks or quotes as SET=\"a.b='…'\""
+        ) from None
+    if not images:
+        return overrides
+    if twice := [text for text in overrides if text.partition("=")[0] in SOURCE_KEYS]:
+        raise DarkroomError(
+            f"IMAGES says where the images are, and so does SET={' '.join(twice)}: leave one of them out"
+        )
+    return _source_settings(Path(images).expanduser().resolve()) + overrides
+
+
+def _source_settings(path: Path) -> tuple[str, ...]:
+    """What `ingest` needs to know to read a folder or a zip; inside the repository the path is relative to its root."""
+    if not path.exists():
+        raise DarkroomError(f"IMAGES: there is no {path}")
+    if path.is_dir():
+        source = "folder"
+    elif zipfile.is_zipfile(path):
+        source = "zip"
+    else:
+        raise DarkroomError(f"IMAGES: {path} is a file, and not a zip: give a folder of class folders, or a zip of one")
+    here = Path.cwd()
+    shown = path.relative_to(here) if path.is_relative_to(here) else path
+    return f"ingest.source={source}", f"ingest.path={json.dumps(shown.as_posix(), ensure_ascii=False)}"
+
+
+def to_hydra(overrides: Sequence[str], params: Params) -> list[str]:
+    """The same settings in Hydra's override grammar, with the checked values that `params` holds.
+
+    Text always stands in single quotes; there only a quote, a `${` and the backslashes before either need a backslash
+    (https://hydra.cc/docs/1.3/advanced/override_grammar/basic/#quoted-values).
+    """
+    checked = params.model_dump(by_alias=True)
+    written = []
+    for name in dict.fromkeys(text.partition("=")[0] for text in overrides):
+        section, key = name.split(".")
+        written.append(f"{name}={_hydra_value(checked[section][key])}")
+    return written
+
+
+def _hydra_value(value: str | float | bool) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    escaped = re.sub(r"(\\*)('|\$\{|$)", lambda found: found[1] * 2 + ("\\" + found[2] if found[2] else ""), value)
+    return f"'{escaped}'"

@@ -1,0 +1,38 @@
+"""Retraining: bring the line up to date with whatever the source holds by now, and report what changed.
+
+The source is a dependency of `ingest`, so DVC sees new, changed and removed images by itself; where there are none and no
+setting moved, nothing runs.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State as FlowState
+from prefect.states import Completed, Failed
+
+from darkroom.diff import to_markdown
+from darkroom.difference import compare
+from darkroom.errors import DarkroomError
+from darkroom.revisions import MANIFEST, WORKSPACE, read_state
+from flows.line import bring_line_up_to_date, publish_summary
+
+
+@flow(name="retrain")
+def retrain() -> FlowState[Any]:
+    """Bring the line up to date; publish what it made (`darkroom-run`) and what changed (`darkroom-changes`)."""
+    try:
+        before = read_state(WORKSPACE) if Path(MANIFEST).exists() else None
+        bring_line_up_to_date()
+        after = read_state(WORKSPACE)
+    except DarkroomError as error:
+        return Failed(message=str(error))
+    if before:
+        changes = to_markdown(compare(replace(before, name="before"), replace(after, name="now")))
+    else:
+        changes = f"The first run here: {len(after.images):,} images, and nothing to compare them with.\n"
+    get_run_logger().info("what changed:\n%s", changes)
+    create_markdown_artifact(changes, key="darkroom-changes", description="Against the run before")
+    return Completed(message=publish_summary())

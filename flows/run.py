@@ -1,0 +1,65 @@
+"""`make run`: check everything the user typed, bring the line up to date, and print what came of it.
+
+    python -m flows.run --images photos.zip --set "train.epochs=3 train.network=resnet18"
+
+Without either it is `dvc repro`; with them, `dvc exp run -S`.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+
+from darkroom.errors import DarkroomError
+from darkroom.params import read_params
+from darkroom.stage import user_errors
+from flows import dvc
+from flows.overrides import read_overrides, to_hydra
+from flows.processes import end_children_on_signals
+from flows.summary import summary, timing_marks
+
+
+def run(images: str, settings: str) -> str:
+    """Bring the line up to date with these settings.
+
+    Args:
+        images: a folder or a zip of images, or nothing.
+        settings: `section.key=value` separated by blanks, or nothing.
+
+    Returns:
+        What to print at the end.
+
+    Raises:
+        DarkroomError: before any work, for a path or a setting that is wrong; later, when a stage stops.
+    """
+    overrides = read_overrides(images, settings)
+    params = read_params(overrides=overrides)
+    stages = dvc.stages_in_order()
+    marks = timing_marks(stages)
+    started = time.monotonic()
+    if overrides:
+        try:
+            dvc.run_experiment(to_hydra(overrides, params))
+        except DarkroomError as error:
+            raise DarkroomError(f"{error}\n{_kept(overrides)}") from None
+        print(f"\n{_kept(overrides)}")
+    else:
+        dvc.bring_up_to_date()
+    return summary(stages, marks, time.monotonic() - started, params.evaluate.confidence)
+
+
+def _kept(overrides: Sequence[str]) -> str:
+    return f"params.yaml keeps {' '.join(overrides)}; `git checkout params.yaml` brings back the committed settings"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m flows.run", description="Bring the line up to date.")
+    parser.add_argument("--images", default="", metavar="PATH", help="a folder of class folders, or a zip of one")
+    parser.add_argument("--set", default="", metavar="SETTINGS", help='"section.key=value …"')
+    arguments = parser.parse_args()
+    end_children_on_signals()
+    with user_errors():
+        print(run(arguments.images, arguments.set))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""A Prefect server of the project's own, for as long as a command runs: SQLite in `.darkroom/prefect`, nothing phones home.
+
+Prefect starts a temporary server by itself, but that one writes the user's `~/.prefect`, has no schedules, gives up after
+20 seconds on a busy machine, and prints tracebacks when it ends during a write. This one logs to a file and ends last.
+"""
+
+import atexit
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from darkroom.errors import DarkroomError
+from flows.processes import end
+
+HOME = Path(".darkroom/prefect")
+USUAL_PORT = 4200
+
+
+def settle() -> int | None:
+    """Decide which server Prefect talks to, in the environment of this process and its children.
+
+    Call this before `prefect` is imported: it reads its settings when it is. `PREFECT_API_URL`, `PREFECT_HOME` and
+    `PREFECT_SERVER_API_PORT` are respected.
+
+    Returns:
+        The port on which `start` must start a server, or None where `PREFECT_API_URL` names one.
+
+    Raises:
+        DarkroomError: when the port that was asked for is taken.
+    """
+    os.environ["DO_NOT_TRACK"] = "1"
+    os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
+    if "PREFECT_API_URL" in os.environ:
+        return None
+    home = os.environ.setdefault("PREFECT_HOME", str(HOME.resolve()))
+    Path(home).mkdir(parents=True, exist_ok=True)
+    _never_through_a_proxy("127.0.0.1")
+    port = _free_port(os.environ.get("PREFECT_SERVER_API_PORT"))
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    return port
+
+
+def _never_through_a_proxy(host: str) -> None:
+    """Where the machine reaches the world through a proxy, our own server is still asked directly."""
+    without = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{without},{host}" if without else host
+
+
+def start(port: int, schedules: bool, patience: float = 120) -> None:
+    """Start a server that ends when this process does, after everything that still has something to write.
+
+    Args:
+        port: from `settle`.
+        schedules: whether it also plans scheduled runs.
+        patience: seconds that it may take to answer.
+
+    Raises:
+        DarkroomError: with the end of the server's log, when it does not answer.
+    """
+    log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command if schedules else [*command, "--no-services"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    # Threads that still send logs and states finish before functions registered here are called.
+    atexit.register(end, server)
+    latest = time.monotonic() + patience
+    while not _healthy(port):
+        if server.poll() is not None or time.monotonic() > latest:
+            last_lines = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+            raise DarkroomError(
+                f"the Prefect server did not come up on port {port} within {patience:.0f} s; the end of {log}:\n{last_lines}"
+            )
+        time.sleep(0.1)
+
+
+def _healthy(port: int) -> bool:
+    with (
+        contextlib.suppress(OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=5) as answer,
+    ):
+        return bool(answer.status == 200)
+    return False
+
+
+def _free_port(wanted: str | None) -> int:
+    """The port that was asked for; else Prefect's usual one, or any other where that is taken."""
+    for port in (int(wanted),) if wanted else (USUAL_PORT, 0):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+            return int(probe.getsockname()[1])
+    raise DarkroomError(
+        f"port {wanted} is taken (PREFECT_SERVER_API_PORT): name another, or set PREFECT_API_URL if it is your Prefect server"
+    )

@@ -1,0 +1,78 @@
+"""The printed end of a run: the headline, the time of each stage, where things are, what to type next."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from darkroom.stage import TIMINGS
+
+METRICS = Path("reports/evaluate/metrics.json")
+REPORT = Path("reports/evaluate/report.html")
+BUNDLE = Path("models/export")
+
+
+def headline(confidence: float) -> str:
+    """Test accuracy with its interval, from the metrics that `evaluate` wrote.
+
+    Args:
+        confidence: of the interval, in (0, 1).
+    """
+    test = json.loads(METRICS.read_text(encoding="utf-8"))["test"]
+    return (
+        f"{test['accuracy']:.2%}, {confidence:.0%} interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}, "
+        f"on {test['images']:,} images"
+    )
+
+
+def timing_marks(stages: list[str]) -> dict[str, int]:
+    """When each stage last wrote its time, in nanoseconds; a stage whose mark does not move did not run."""
+    files = {name: TIMINGS / f"{name}.json" for name in stages}
+    return {name: file.stat().st_mtime_ns for name, file in files.items() if file.exists()}
+
+
+def summary(stages: list[str], marks_before: dict[str, int], total: float, confidence: float) -> str:
+    """All that is printed at the end of a run.
+
+    Args:
+        stages: their names, in order.
+        marks_before: `timing_marks` from before the run.
+        total: seconds, of the whole run.
+        confidence: of the interval, in (0, 1).
+    """
+    marks = timing_marks(stages)
+    rows = [("test accuracy", headline(confidence)), ("", "")]
+    for name in stages:
+        ran = name in marks and marks[name] != marks_before.get(name)
+        rows.append((name, _seconds(_time_of(name)) if ran else "up to date"))
+    rows.append(("in all", f"{_seconds(total)}, with what DVC and each start take"))
+    rows += [("", ""), ("report", str(REPORT)), ("bundle", str(BUNDLE))]
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:<{width}}  {value}".rstrip() for name, value in rows]
+    commands = _next_commands()
+    width = max(len(command) for command, _ in commands)
+    return "\n".join(["", *lines, "", "next", *(f"  {command:<{width}}  # {why}" for command, why in commands)])
+
+
+def _time_of(stage: str) -> float:
+    return float(json.loads((TIMINGS / f"{stage}.json").read_text(encoding="utf-8"))["seconds"])
+
+
+def _seconds(value: float) -> str:
+    return f"{value:8.1f} s"
+
+
+def _next_commands() -> list[tuple[str, str]]:
+    """Commands worth typing, with this interpreter's folder before them, so that they work as they stand."""
+    tools = Path(sys.executable).parent
+    if tools.is_relative_to(Path.cwd()):
+        tools = tools.relative_to(Path.cwd())
+    elif tools == Path(os.environ.get("PATH", "").split(os.pathsep)[0]):
+        tools = Path()
+    return [
+        (f"{tools / 'python'} -m darkroom.predict {BUNDLE} IMAGE…", "ask the bundle about images of yours"),
+        (f"{tools / 'dvc'} metrics diff", "against the last commit"),
+        (f"{tools / 'dvc'} plots show", "curves and confusion matrix, as a page"),
+        (f"{tools / 'python'} -m darkroom.diff HEAD workspace", "what changed in the data"),
+        ("make flow", "the same line as a Prefect flow"),
+    ]

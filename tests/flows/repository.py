@@ -1,0 +1,154 @@
+"""A git and DVC repository with a short line of the same shape as ours, and what tests ask of its processes."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+# Written from last to first, so that only the graph can tell the order.
+DVC_YAML = """\
+stages:
+  evaluate:
+    cmd: python evaluate.py
+    deps:
+      - data/ingest
+      - evaluate.py
+      - models/train
+    metrics:
+      - reports/evaluate/metrics.json:
+          cache: false
+  train:
+    cmd: python train.py
+    deps:
+      - data/ingest
+      - train.py
+    params:
+      - train
+    outs:
+      - models/train
+  ingest:
+    cmd: python -m stages.ingest
+    deps:
+      - ${ingest.path}
+    params:
+      - ingest
+    outs:
+      - data/ingest
+"""
+
+# Three numbers of epochs stand for a training that fails, one that dies without a word, and one that never ends.
+FAILS, DIES, HANGS = 97, 98, 99
+TRAIN = f"""\
+import os, signal, sys, time
+from pathlib import Path
+
+from darkroom.params import read_params
+from darkroom.stage import stage
+
+epochs = read_params().train.epochs
+print("epoch 1", flush=True)
+Path(".darkroom").mkdir(exist_ok=True)
+Path(".darkroom/train.pid").write_text(str(os.getpid()))
+if epochs == {FAILS}:
+    print("error: the loss is not a number:\\n  - in epoch 1\\n  - in epoch 2", file=sys.stderr)
+    raise SystemExit(1)
+if epochs == {DIES}:
+    os.kill(os.getpid(), signal.SIGKILL)
+if epochs == {HANGS}:
+    time.sleep(600)
+with stage("train"):
+    Path("models/train").mkdir(parents=True)
+    Path("models/train/weights").write_text(str(epochs))
+"""
+EVALUATE = """\
+import json
+from pathlib import Path
+
+from darkroom.stage import stage
+
+with stage("evaluate"):
+    Path("reports/evaluate").mkdir(parents=True, exist_ok=True)
+    test = {"accuracy": 0.9, "accuracy_low": 0.85, "accuracy_high": 0.95, "images": 1234}
+    metrics = {"test": test, "provenance": {"data_version": "0123456789ab"}}
+    Path("reports/evaluate/metrics.json").write_text(json.dumps(metrics))
+"""
+
+
+@dataclass
+class Repository:
+    """A git and DVC repository, and an environment without any configuration of git, DVC or Prefect."""
+
+    root: Path
+    environment: dict[str, str]
+    started: "list[subprocess.Popen[str]]" = field(default_factory=list)
+
+    def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start Python in the repository, in a session of its own, with both outputs in one pipe."""
+        child = subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=self.root,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.started.append(child)
+        return child
+
+    def close(self) -> None:
+        """Let nothing outlive a test that failed half-way."""
+        for child in self.started:
+            child.terminate()
+            child.wait()
+
+    def run(self, *arguments: str, **environment: str) -> tuple[int, str]:
+        """Run Python to its end; its status and all it printed."""
+        child = self.start(*arguments, **environment)
+        printed = child.communicate()[0]
+        return child.returncode, printed
+
+    def git(self, *arguments: str) -> str:
+        command = ["git", "-c", "user.name=Tester", "-c", "user.email=tester@localhost", *arguments]
+        return subprocess.run(
+            command, cwd=self.root, env=self.environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def set(self, key: str, value: object) -> None:
+        """Change one setting in params.yaml by hand."""
+        params = self.root / "params.yaml"
+        changed, times = re.subn(rf"(?m)^( +{key}:) \S+", rf"\1 {value}", params.read_text())
+        assert times == 1
+        params.write_text(changed)
+
+    def training(self) -> psutil.Process:
+        """The hanging training, once it is there."""
+        return wait_for(lambda: psutil.Process(int((self.root / ".darkroom/train.pid").read_text())))
+
+
+Answer = TypeVar("Answer")
+
+
+def wait_for(ask: Callable[[], Answer | None], patience: float = 60) -> Answer:
+    """Ask again and again until there is an answer."""
+    latest = time.monotonic() + patience
+    while True:
+        try:
+            answer = ask()
+        except (OSError, ValueError, psutil.NoSuchProcess):
+            answer = None
+        if answer:
+            return answer
+        assert time.monotonic() < latest, "it never came"
+        time.sleep(0.1)
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

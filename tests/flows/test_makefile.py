@@ -1,0 +1,110 @@
+"""`make` hands over exactly what was typed, makes its environment once, and says what is missing."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+AWKWARD = r"""/my pictures/$HOME $(shell echo) ${x} 'single' "double" `tick` a=b;c|d&e<f>g*h?i #j \k 日本 é!"""
+
+# Stands in for Python: it is new enough, an environment is a copy of it, pip only counts, the rest prints its arguments.
+FAKE_PYTHON = """\
+#!/bin/sh
+case "$1 $2" in
+  "-c "*) ;;
+  "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  "-m pip") echo pip >> pip.log; exit ${PIP_STATUS:-0} ;;
+  *) printf '%s\\n' "$@" ;;
+esac
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The Makefile in a folder whose path has a blank, with an environment that is there already."""
+    root = tmp_path / "my project"
+    (root / ".venv/bin").mkdir(parents=True)
+    shutil.copy(ROOT / "Makefile", root)
+    (root / "requirements.txt").touch()
+    (root / "requirements-dev.txt").touch()
+    python = root / ".venv/bin/python"
+    python.write_text(FAKE_PYTHON)
+    python.chmod(0o755)
+    return root
+
+
+def make(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "IMAGES", "SET", "VENV", "PYTHON", "PYTHONPATH")
+    }
+    done = subprocess.run(
+        ["make", "--no-print-directory", *arguments],
+        cwd=project,
+        env=kept | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize("through_environment", [False, True])
+def test_images_and_settings_arrive_as_they_were_typed(project: Path, through_environment: bool) -> None:
+    settings = f"ingest.path='{AWKWARD}' train.epochs=3"
+    if through_environment:
+        status, printed = make(project, "run", IMAGES=AWKWARD, SET=settings)
+    else:
+        status, printed = make(project, "run", f"IMAGES={AWKWARD}", f"SET={settings}")
+    assert status == 0
+    assert printed.endswith(f"-m\nflows.run\n--images={AWKWARD}\n--set={settings}\n")
+
+
+def test_packages_are_installed_once_and_again_when_the_list_changes(project: Path) -> None:
+    assert make(project, "run")[0] == 0
+    assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n")
+    assert (project / "pip.log").read_text() == "pip\n"
+    os.utime(project / "requirements.txt", (2**31, 2**31))
+    assert "installing requirements.txt into .venv" in make(project, "run")[1]
+
+
+def test_a_failed_installation_stops_here_and_is_tried_again(project: Path) -> None:
+    status, printed = make(project, "run", PIP_STATUS="1")
+    assert status == 2 and "flows.run" not in printed
+    assert make(project, "run")[0] == 0
+
+
+def test_settings_that_would_be_ignored_are_refused(project: Path) -> None:
+    status, printed = make(project, "flow", "SET=train.epochs=3")
+    assert status == 2 and "error: IMAGES and SET are for 'make run'" in printed
+    assert make(project, "flow") == (0, "-m\nflows.pipeline\n")
+
+
+def test_an_environment_is_made_where_there_is_none(project: Path) -> None:
+    new = project.parent / "python-new"
+    shutil.move(project / ".venv/bin/python", new)
+    status, printed = make(project, "run", f"PYTHON=no-such-python {new}")
+    assert status == 0
+    assert printed.startswith(f"making .venv with {new}\ninstalling requirements.txt into .venv")
+    assert printed.endswith("-m\nflows.run\n--images=\n--set=\n")
+
+
+def test_a_missing_or_old_python_is_named(project: Path) -> None:
+    old = project / "python2"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    status, printed = make(project, "run", "VENV=another", "PYTHON=./python2 no-such-python")
+    assert status == 2
+    assert "error: Darkroom needs Python 3.11 or newer, and there is none as: ./python2 no-such-python." in printed
+    assert "apt-get install python3" in printed
+
+
+def test_help_lists_every_target(project: Path) -> None:
+    printed = make(project, "help")[1]
+    assert all(f"make {target} " in printed for target in ("run", "test", "flow", "schedule", "lint", "clean", "help"))

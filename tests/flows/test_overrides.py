@@ -1,0 +1,88 @@
+"""What the user typed reaches the settings as it was meant, or is refused with a reason."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.errors import DarkroomError
+from darkroom.params import Params, read_params
+from flows.overrides import read_overrides, to_hydra
+from tests.conftest import ROOT
+from tests.flows.repository import Repository
+
+# Every one of these means something to a shell, to YAML, or to Hydra.
+AWKWARD = r"""my (own) [pictures], a=b & c: {1} 'x' "y" ${HOME} $z #1 \n é 日本 100%"""
+
+
+def params(*overrides: str) -> Params:
+    return read_params(ROOT / "params.yaml", overrides)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
+def test_any_text_passes_hydra_unchanged(text: str) -> None:
+    ingest = params().ingest.model_copy(update={"path": text})
+    (written,) = to_hydra(["ingest.path=…"], params().model_copy(update={"ingest": ingest}))
+    value = OverridesParser.create().parse_override(written).value()
+    assert getattr(value, "text", value) == text.replace("${", r"\${")  # OmegaConf takes this backslash away
+
+
+def test_values_keep_their_types() -> None:
+    overrides = (
+        "train.epochs=3",
+        "train.weight_decay=1e-5",
+        "train.flip=false",
+        "preprocess.size=auto",
+        "split.seed=7",
+    )
+    expected = [
+        "train.epochs=3",
+        "train.weight_decay=1e-05",
+        "train.flip=false",
+        "preprocess.size='auto'",
+        "split.seed=7",
+    ]
+    assert to_hydra(overrides, params(*overrides)) == expected
+
+
+def test_of_a_setting_named_twice_the_last_counts() -> None:
+    overrides = ("train.epochs=3", "train.epochs=4")
+    assert to_hydra(overrides, params(*overrides)) == ["train.epochs=4"]
+
+
+def test_a_folder_and_a_zip_are_told_apart_by_what_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    Path("folder.zip").mkdir()
+    archive = tmp_path / AWKWARD
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("a/b.png", b"")
+    assert params(*read_overrides("folder.zip", "")).ingest.path == "folder.zip"
+    assert params(*read_overrides("folder.zip", "")).ingest.source == "folder"
+    found = params(*read_overrides(str(archive), "train.epochs=3"))
+    assert (found.ingest.source, found.ingest.path, found.train.epochs) == ("zip", str(archive), 3)
+
+
+def test_wrong_paths_and_quotes_are_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no zip")
+    for images, settings, message in (
+        (str(tmp_path / "nowhere"), "", "there is no .*nowhere"),
+        (str(tmp_path / "notes.txt"), "", "is a file, and not a zip"),
+        ("", "ingest.path=it's", "No closing quotation"),
+        (str(tmp_path), "ingest.source=digits train.epochs=1", "so does SET=ingest.source=digits: leave"),
+    ):
+        with pytest.raises(DarkroomError, match=message):
+            read_overrides(images, settings)
+
+
+def test_an_awkward_path_goes_through_dvc_into_params_yaml(repository: Repository) -> None:
+    images = repository.root / AWKWARD
+    (repository.root / "images").rename(images)
+    status, printed = repository.run("-m", "flows.run", "--images", str(images), "--set", "train.weight_decay=1e-5")
+    assert status == 0, printed
+    written = read_params(repository.root / "params.yaml")
+    assert written.ingest.path == AWKWARD
+    assert written.train.weight_decay == 1e-5

@@ -1,0 +1,69 @@
+"""The flow makes what `dvc repro` makes, fails with one message, and leaves nothing behind when it is stopped."""
+
+import json
+import signal
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.flows.repository import FAILS, HANGS, Repository, ended, wait_for
+
+
+def test_without_a_server_the_flow_leaves_the_same_hashes_as_dvc_repro_and_no_noise(repository: Repository) -> None:
+    status, printed = repository.run("-m", "flows.run")
+    assert status == 0, printed
+    lock = repository.root / "dvc.lock"
+    expected = lock.read_bytes()
+    for path in (lock, repository.root / "data/ingest/manifest.parquet"):
+        path.unlink()
+
+    status, printed = repository.run("-m", "flows.pipeline", http_proxy="http://127.0.0.1:9")  # as on a firm's machine
+    assert status == 0, printed
+    assert lock.read_bytes() == expected
+    assert "Traceback" not in printed and "ERROR" not in printed and "WARNING" not in printed
+    assert "Task run 'train' - Finished in state Completed" in printed
+    assert printed.endswith(
+        "test accuracy 90.00%, 95% interval 85.00% to 95.00%, on 1,234 images\n"
+        "data version 0123456789ab\nreport reports/evaluate/report.html\nbundle models/export\n"
+    )
+    assert (repository.root / ".darkroom/prefect/prefect.db").exists()
+    assert list(Path(repository.environment["HOME"]).iterdir()) == []
+    assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(repository.root)]
+
+
+def test_a_failing_stage_fails_the_flow_with_one_message(repository: Repository, prefect_api: str) -> None:
+    repository.set("epochs", FAILS)
+    status, printed = repository.run("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
+    assert status == 1
+    assert "Task run 'train' - epoch 1" in printed  # live, in the log of the run
+    assert "Traceback" not in printed and "NoneType: None" not in printed
+    assert printed.endswith("\nerror: stage train stopped: the loss is not a number:\n  - in epoch 1\n  - in epoch 2\n")
+    assert states(prefect_api)[0] == "FAILED"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_flow_leaves_no_stage_behind(
+    repository: Repository, prefect_api: str, number: signal.Signals
+) -> None:
+    repository.set("epochs", HANGS)
+    flow = repository.start("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
+    training = repository.training()
+    flow.send_signal(number)
+    printed = flow.communicate()[0]
+    assert flow.returncode == 128 + number
+    assert "Traceback" not in printed
+    wait_for(lambda: ended(training))
+    assert states(prefect_api)[0] == "CRASHED"
+
+
+def states(api: str) -> list[str]:
+    """The states of all flow runs, the newest first."""
+    request = urllib.request.Request(
+        f"{api}/flow_runs/filter",
+        data=json.dumps({"sort": "EXPECTED_START_TIME_DESC"}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        return [run["state_type"] for run in json.load(answer)]

@@ -1,0 +1,111 @@
+"""A schedule starts real runs, a run tells what changed, and nothing is left when the schedule is stopped."""
+
+import json
+import shutil
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.flows.repository import HANGS, Repository, ended, wait_for
+
+# `flows.schedule.main` with an interval in the place of the cron.
+EVERY_TWO_SECONDS = """
+import sys
+from flows.processes import end_children_on_signals
+from flows.schedule import watch
+end_children_on_signals()
+watch([sys.executable, "-c", '''
+from datetime import timedelta
+from prefect.client.schemas.schedules import IntervalSchedule
+from flows.serve import serve_retraining
+serve_retraining(IntervalSchedule(interval=timedelta(seconds=2)))
+'''])
+"""
+
+
+# Seconds between two looks at what is due; ten by default.
+QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
+
+REFUSALS = """
+from darkroom.errors import DarkroomError
+from darkroom.params import Schedule
+from flows.serve import cron_schedule
+for cron, zone in (("61 3 * * *", "UTC"), ("0 3 * *", "UTC"), ("0 3 * * *", "Mars/Olympus"), ("0 3 * * *", "Asia/Tokyo")):
+    try:
+        print(cron_schedule(Schedule(cron=cron, timezone=zone)).timezone)
+    except DarkroomError as error:
+        print(error)
+"""
+
+
+def ask(api: str, path: str, **filters: object) -> Any:
+    request = urllib.request.Request(
+        f"{api}/{path}", data=json.dumps(filters).encode(), headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)
+
+
+def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repository, prefect_api: str) -> None:
+    repository.set("epochs", HANGS)
+    schedule = repository.start("-m", "flows.schedule", **QUICK, PREFECT_API_URL=prefect_api)
+    assert schedule.stdout
+    title, page, run_now = (schedule.stdout.readline() for _ in range(3))
+    assert title == "retraining by the cron '0 3 * * *' (UTC), until Ctrl-C\n"
+    assert urllib.request.urlopen(page.removeprefix("  page     ").strip()).status == 200
+    # The runner starts after these lines are printed.
+    deployment = wait_for(lambda: ask(prefect_api, "deployments/filter"))[0]
+    assert [found["schedule"]["cron"] for found in deployment["schedules"]] == ["0 3 * * *"]
+    address, prefect, *command = run_now.removeprefix("  run now  ").split()
+    status, printed = repository.run(prefect, *command, **dict([address.split("=")]))
+    assert status == 0, printed
+
+    family = psutil.Process(schedule.pid).children(recursive=True)
+    training = repository.training()
+    schedule.terminate()
+    printed = schedule.communicate()[0]
+    assert schedule.returncode == 143
+    assert "Traceback" not in printed, printed
+    wait_for(lambda: all(ended(process) for process in [*family, training]))
+
+
+def test_a_schedule_retrains_by_itself_and_tells_what_changed(
+    repository: Repository, prefect_api: str, digit_folder: Path
+) -> None:
+    status, printed = repository.run("-m", "flows.run")
+    assert status == 0, printed
+    shutil.copy(digit_folder / "two/39.png", repository.root / "images/two")
+    schedule = repository.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
+    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["COMPLETED"]}}}))
+    schedule.terminate()
+    printed = schedule.communicate()[0]
+    assert schedule.returncode == 143
+    assert "Traceback" not in printed
+    assert run[-1]["auto_scheduled"]
+    changes = ask(
+        prefect_api, "artifacts/filter", artifacts={"key": {"any_": ["darkroom-changes"]}}, sort="CREATED_DESC"
+    )
+    assert "**15 → 16 images**: 1 added." in changes[-1]["data"]
+    # It is neither paused, so that it goes on next time, nor heaped on an earlier schedule.
+    (deployment,) = ask(prefect_api, "deployments/filter")
+    assert not deployment["paused"]
+    assert [found["schedule"].get("interval") for found in deployment["schedules"]] == [2]
+
+
+def test_a_schedule_that_is_none_is_refused_before_anything_starts(repository: Repository) -> None:
+    params = repository.root / "params.yaml"
+    params.write_text(params.read_text().replace("timezone: UTC", "timezone: Mars/Olympus"))
+    status, printed = repository.run("-m", "flows.schedule")
+    assert status == 1
+    assert printed.startswith("error: schedule.timezone: ") and "Traceback" not in printed
+    assert not (repository.root / ".darkroom/prefect/server.log").exists()
+
+
+def test_what_is_wrong_with_a_schedule_is_told(repository: Repository) -> None:
+    minute, fields, zone, none = repository.run("-c", REFUSALS, PREFECT_HOME=str(repository.root))[1].splitlines()
+    assert minute == 'schedule.cron: Value error, Invalid cron string: "61 3 * * *"'
+    assert fields == "schedule.cron: '0 3 * *' must have five fields: minute, hour, day, month, weekday"
+    assert zone.startswith('schedule.timezone: Value error, Invalid timezone: "Mars/Olympus"')
+    assert none == "Asia/Tokyo"
