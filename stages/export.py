@@ -14,9 +14,9 @@ from typing import Any
 
 from darkroom.bundle import CLASSES, FLOAT_GRAPH, INT8_GRAPH, SPEC, load_bundle, seal
 from darkroom.classes import load_classes
-from darkroom.compression.parity import Parity, compare
-from darkroom.compression.replay import Evaluated, load_evaluated, replay
-from darkroom.errors import DarkroomError
+from darkroom.compression.certificate import certificate, parity_table, require_parity
+from darkroom.compression.parity import compare
+from darkroom.compression.replay import load_evaluated, replay
 from darkroom.model import load_spec
 from darkroom.params import read_params
 from darkroom.provenance import package_versions
@@ -29,7 +29,6 @@ INGEST, ARRAYS, EVALUATED = Path("data/ingest"), Path("data/preprocess/test"), P
 OUT, REPORTS = Path("models/export"), Path("reports/export")
 
 MAKERS = ("numpy", "onnx", "onnxruntime", "onnxscript", "pillow", "torch")
-DIGITS = 6
 
 
 def run(
@@ -74,84 +73,27 @@ def run(
             shutil.copyfile(quantized / name, folder / name)
         spec.save(folder / SPEC)
         classes.save(folder / CLASSES)
-        (folder / "MODEL_CARD.md").write_text(model_card(spec, metrics, verdict), encoding="utf-8")
-        seal(folder, graphs[-1], package_versions(MAKERS))
+        packages = package_versions(MAKERS)
+        seal(folder, graphs[-1], packages)
         bundles = [load_bundle(folder, graph=name) for name in graphs]
         answers = replay(bundles, tested, ingest / "shards")
         found = {
             name: compare(tested.probabilities, given, tested.labels)
             for name, given in zip(graphs, answers, strict=True)
         }
-        _require_parity(found, tested, max_probability_difference, max_label_disagreement)
-        write_json(report / "parity.json", _certificate(tested, found, limits))
-    print(_table(tested, found, graphs[-1]))
+        require_parity(found, tested, max_probability_difference, max_label_disagreement)
+        write_json(report / "parity.json", certificate(found, tested, limits))
+        # The card tells what came out, so it joins the bundle after the check.
+        card = model_card(spec, metrics, verdict["reason"], found, graphs[-1])
+        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        seal(folder, graphs[-1], packages)
+    print(parity_table(found, tested, graphs[-1]))
     print(f"  bundle: {out}, answers with {graphs[-1]}")
 
 
 def _read(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
-
-
-def _require_parity(
-    found: dict[str, Parity], tested: Evaluated, most_difference: float, most_disagreement: float
-) -> None:
-    """Stop when a graph is outside its limit; `not <=` rather than `>`, so that NaN is outside too."""
-    faults = []
-    exact = found[FLOAT_GRAPH]
-    if not exact.largest_difference <= most_difference:
-        faults.append(
-            f"{FLOAT_GRAPH}: a probability differs by {exact.largest_difference:.6f}, {most_difference:g} allowed "
-            f"(at {tested.paths[exact.worst]}; labels differ on {exact.label_disagreement:.2%}, accuracy is "
-            f"{exact.accuracy_after:.2%} instead of {exact.accuracy_before:.2%})"
-        )
-    small = found.get(INT8_GRAPH)
-    if small and not small.label_disagreement <= most_disagreement:
-        faults.append(
-            f"{INT8_GRAPH}: labels differ on {small.label_disagreement:.2%}, {most_disagreement:.2%} allowed (accuracy is "
-            f"{small.accuracy_after:.2%} instead of {small.accuracy_before:.2%})"
-        )
-    if faults:
-        raise DarkroomError(
-            f"parity: on {exact.images:,} test images the bundle does not answer as the evaluated model did, so it was not "
-            f"written:\n" + "\n".join(f"  - {fault}" for fault in faults)
-        )
-
-
-def _certificate(tested: Evaluated, found: dict[str, Parity], limits: dict[str, float]) -> dict[str, Any]:
-    """The content of `parity.json`. Differences below a millionth become 0: their last bits are the processor's."""
-    return {
-        "images": len(tested.paths),
-        "of": tested.available,
-        "pixels_equal": True,
-        "evaluated_accuracy": round(found[FLOAT_GRAPH].accuracy_before, DIGITS),
-        "limits": limits,
-        "graphs": {
-            name: {
-                "largest_difference": round(parity.largest_difference, DIGITS),
-                "mean_difference": round(parity.mean_difference, DIGITS),
-                "label_agreement": round(1 - parity.label_disagreement, DIGITS),
-                "accuracy": round(parity.accuracy_after, DIGITS),
-                "accuracy_difference": round(-parity.accuracy_loss, DIGITS),
-            }
-            for name, parity in found.items()
-        },
-    }
-
-
-def _table(tested: Evaluated, found: dict[str, Parity], served: str) -> str:
-    """The graphs beside the evaluated model, for the terminal."""
-    lines = [
-        f"export: {len(tested.paths):,} of {tested.available:,} test images from file bytes, pixels equal",
-        f"  {'':15}  {'largest difference':>18}  {'mean':>8}  {'labels equal':>12}  {'accuracy':>8}",
-        f"  {'evaluated':15}  {'':18}  {'':8}  {'':12}  {found[FLOAT_GRAPH].accuracy_before:8.2%}",
-    ]
-    for name, parity in found.items():
-        lines.append(
-            f"  {name:15}  {parity.largest_difference:18.6f}  {parity.mean_difference:8.6f}"
-            f"  {1 - parity.label_disagreement:12.2%}  {parity.accuracy_after:8.2%}{'  ships' if name == served else ''}"
-        )
-    return "\n".join(lines)
 
 
 def main() -> None:

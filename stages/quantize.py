@@ -11,27 +11,25 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.compression.comparison import accuracy_numbers, side_by_side, times
 from darkroom.compression.graph import export_graph
 from darkroom.compression.int8 import calibration_rows, quantize_graph
-from darkroom.compression.latency import LARGE_BATCH, Race, race
-from darkroom.compression.parity import Parity, compare, loss_interval
+from darkroom.compression.latency import Race, race
+from darkroom.compression.parity import compare
 from darkroom.compression.session import open_session, probabilities
 from darkroom.compression.verdict import decide
 from darkroom.errors import DarkroomError
 from darkroom.images.packing import load_packed
 from darkroom.network.load import load_model
 from darkroom.params import read_params
-from darkroom.scoring.intervals import wilson
 from darkroom.stage import stage, write_timing
 from darkroom.writing import whole_folder, write_json
 
 MODEL, ARRAYS = Path("models/train"), Path("data/preprocess")
 OUT, REPORTS = Path("models/quantize"), Path("reports/quantize")
 
-CONFIDENCE = 0.95
 # What a request costs a busy server; and with one thread, others on the machine disturb the measurement least.
 THREADS = 1
-DIGITS = 6
 
 
 def run(
@@ -75,65 +73,13 @@ def run(
         speeds = race(baseline, candidate, validation.images, min_speedup)
         verdict = decide(parity.accuracy_loss, max_accuracy_loss, speeds.low > min_speedup, min_speedup)
         sizes = tuple(path.stat().st_size for path in paths)
-        numbers = _numbers(parity)
+        numbers = accuracy_numbers(parity)
         write_json(folder / "verdict.json", asdict(verdict) | {"validation": numbers})
         write_json(report / "metrics.json", {"validation": numbers, "bytes": {"float": sizes[0], "int8": sizes[1]}})
     print(f"quantize: {spec.network}, {len(rows):,} images to calibrate, {parity.images:,} to validate")
-    print(_table(numbers, sizes, speeds))
+    print(side_by_side(numbers, sizes, speeds))
     print(f"  verdict: {verdict.choice}. {verdict.reason}.")
     return speeds
-
-
-def _numbers(parity: Parity) -> dict[str, float]:
-    """Accuracies with their intervals, all of them counted and divided once."""
-    numbers: dict[str, float] = {}
-    for name, right in (("float", parity.right_before), ("int8", parity.right_after)):
-        low, high = wilson(right, parity.images, CONFIDENCE)
-        numbers |= {
-            f"{name}_accuracy": right / parity.images,
-            f"{name}_accuracy_low": float(low),
-            f"{name}_accuracy_high": float(high),
-        }
-    low_loss, high_loss = loss_interval(parity, CONFIDENCE)
-    numbers |= {
-        "accuracy_loss": parity.accuracy_loss,
-        "accuracy_loss_low": low_loss,
-        "accuracy_loss_high": high_loss,
-        "label_disagreement": parity.label_disagreement,
-    }
-    return {name: round(value, DIGITS) for name, value in numbers.items()} | {"images": parity.images}
-
-
-def _table(numbers: dict[str, float], sizes: tuple[int, ...], speeds: Race) -> str:
-    """Float and INT8 side by side, for the terminal."""
-    lines = [
-        f"  {'':5}  {'accuracy (95%)':>22}  {'size':>10}  {'p50':>9}  {'p95':>9}  {f'batches of {LARGE_BATCH}':>14}"
-    ]
-    for name, size, speed in zip(("float", "int8"), sizes, (speeds.baseline, speeds.candidate), strict=True):
-        low, high = numbers[f"{name}_accuracy_low"], numbers[f"{name}_accuracy_high"]
-        accuracy = f"{numbers[f'{name}_accuracy']:.2%} ({100 * low:.2f}-{100 * high:.2f})"
-        lines.append(
-            f"  {name:5}  {accuracy:>22}  {size / 1e6:7.2f} MB  {speed.p50_ms:6.2f} ms  {speed.p95_ms:6.2f} ms"
-            f"  {speed.images_per_second:8,.0f} img/s"
-        )
-    low, high = numbers["accuracy_loss_low"], numbers["accuracy_loss_high"]
-    lines.append(
-        f"  int8 loses {100 * numbers['accuracy_loss']:.2f} points ({100 * low:.2f} to {100 * high:.2f}) and is "
-        f"{speeds.ratio:.2f} times as fast ({speeds.low:.2f} to {speeds.high:.2f}), on one thread"
-    )
-    return "\n".join(lines)
-
-
-def _times(speeds: Race) -> dict[str, object]:
-    return {
-        "threads": THREADS,
-        "float": asdict(speeds.baseline),
-        "int8": asdict(speeds.candidate),
-        "speedup": speeds.ratio,
-        "speedup_low": speeds.low,
-        "speedup_high": speeds.high,
-        "rounds": speeds.rounds,
-    }
 
 
 def main() -> None:
@@ -142,7 +88,7 @@ def main() -> None:
         speeds = run(
             MODEL, ARRAYS, OUT, REPORTS, params.calibration_images, params.max_accuracy_loss, params.min_speedup
         )
-        write_timing("quantize_latency", _times(speeds))
+        write_timing("quantize_latency", times(speeds, THREADS))
 
 
 if __name__ == "__main__":

@@ -61,3 +61,12 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the whole line of 120 small colour pictures, up to the bundle; tests must not write to it."""
+    # Imported here: it needs torch, and most tests do not.
+    from tests.shipped import make_line
+
+    return make_line(tmp_path_factory.mktemp("shipped"))

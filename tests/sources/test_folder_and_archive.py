@@ -78,7 +78,11 @@ def test_links_encryption_and_doubles_in_a_zip_are_refused(tmp_path: Path) -> No
     link = zipfile.ZipInfo("cat/link.png")
     link.external_attr = 0o120777 << 16
     encrypted = zipfile.ZipInfo("cat/secret.png")
-    cases: list[tuple[zipfile.ZipInfo | str, str]] = [(link, "is a symbolic link"), (encrypted, "is encrypted"), ("dog/a.png", "twice")]
+    cases: list[tuple[zipfile.ZipInfo | str, str]] = [
+        (link, "is a symbolic link"),
+        (encrypted, "is encrypted"),
+        ("dog/a.png", "twice"),
+    ]
     for entry, message in cases:
         path = tmp_path / "bad.zip"
         with zipfile.ZipFile(path, "w") as archive:

@@ -1,0 +1,55 @@
+"""ONNX Runtime sessions, opened and run in one way wherever a graph answers."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from tqdm import tqdm
+
+from darkroom.images.pixels import UInt8s
+
+Float32s = npt.NDArray[np.float32]
+
+INPUT, OUTPUT = "images", "probabilities"
+
+# A batch holds at most this many images, and fewer large ones: 4 million pixel values keep any network below some 2 GB.
+BATCH_IMAGES = 256
+BATCH_VALUES = 2**22
+
+ERRORS_ONLY = 3
+
+
+def open_session(graph: Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
+    """Open a graph on the processor.
+
+    Args:
+        graph: an ONNX file, or its bytes.
+        threads: for the work inside one operator; 0 takes one for each physical core.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = ERRORS_ONLY
+    source = graph if isinstance(graph, bytes) else str(graph)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def probabilities(session: onnxruntime.InferenceSession, images: UInt8s, progress: str | None = None) -> Float32s:
+    """Run a graph of ours over images, in batches.
+
+    Args:
+        session: of a graph that takes `images` and gives `probabilities`.
+        images: uint8 [N, S, S, C]; may be memory-mapped.
+        progress: the words in front of a progress bar; None draws none.
+
+    Returns:
+        float32 [N, K].
+    """
+    batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
+    parts = []
+    with tqdm(total=len(images), desc=progress, unit="img", disable=None if progress else True) as bar:
+        for start in range(0, len(images), batch):
+            few = np.ascontiguousarray(images[start : start + batch])
+            parts.append(session.run([OUTPUT], {INPUT: few})[0])
+            bar.update(len(few))
+    return np.concatenate(parts)

@@ -1,0 +1,86 @@
+"""A line of small colour pictures, from the files to the bundle: what the tests of the last stages stand on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from darkroom.params import Train
+from stages import evaluate, export, ingest, preprocess, quantize, split, train
+
+SETTINGS: dict[str, Any] = {
+    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "batch_size": 16,
+    "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "weight_decay": 0.0005, "flip": False,
+    "shift": 0.0, "patience": 6, "precision": "float32", "seed": 0,
+}  # fmt: skip
+
+
+def make_line(root: Path) -> Path:
+    """Fill a root with images/, data/, models/ and reports/ as the whole line leaves them; float won in quantize."""
+    _make_pictures(root / "images")
+    data, models, reports = root / "data", root / "models", root / "reports"
+    ingest.run("folder", root / "images", 0.0, data / "ingest")
+    (data / "validate").mkdir()
+    manifest = pq.read_table(data / "ingest/manifest.parquet")
+    pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), data / "validate/groups.parquet")
+    split.run(data / "ingest", data / "validate/groups.parquet", 0.2, 0.2, 0, data / "split")
+    splits = data / "split/splits.parquet"
+    preprocess.run(data / "ingest", splits, 8, 3, "crop", data / "preprocess")
+    model = models / "train"
+    train.run(
+        Train(**SETTINGS), data / "ingest", splits, data / "preprocess", model, reports / "train", root / "states"
+    )
+    evaluate.run(
+        model, data / "preprocess", data / "ingest", splits, reports / "train", reports / "evaluate", 0.95, 4, "f" * 12
+    )
+    run_quantize(root)
+    run_export(root)
+    return root
+
+
+def run_quantize(root: Path, **changed: Any) -> None:
+    """The quantize stage over a root that `make_line` filled; float wins, since no INT8 is a thousand times as fast."""
+    arguments: dict[str, Any] = {
+        "model": root / "models/train",
+        "arrays": root / "data/preprocess",
+        "out": root / "models/quantize",
+        "reports": root / "reports/quantize",
+        "calibration_images": 48,
+        "max_accuracy_loss": 0.05,
+        "min_speedup": 1000.0,
+    }
+    quantize.run(**arguments | changed)
+
+
+def run_export(root: Path, **changed: Any) -> None:
+    """The export stage over a root that `make_line` filled."""
+    arguments: dict[str, Any] = {
+        "model": root / "models/train",
+        "quantized": root / "models/quantize",
+        "ingest": root / "data/ingest",
+        "arrays": root / "data/preprocess/test",
+        "evaluated": root / "reports/evaluate",
+        "out": root / "models/export",
+        "reports": root / "reports/export",
+        "parity_images": 10_000,
+        "max_probability_difference": 0.001,
+        "max_label_disagreement": 0.1,
+    }
+    export.run(**arguments | changed)
+
+
+def _make_pictures(folder: Path) -> None:
+    """Class folders with 40 pictures each, 12 x 8 pixels. Red falls from left to right and blue is faint, so that another
+    order of channels or another resize rule gives other pixels."""
+    digits = load_digits()
+    for label, name in enumerate(("zero", "one", "été")):
+        (folder / name).mkdir(parents=True)
+        for index, picture in enumerate(digits.images[digits.target == label][:40]):
+            grey = np.pad(picture / 16, ((0, 0), (2, 2)))
+            red = 0.5 * grey + np.linspace(0.5, 0, 12)
+            colours = np.stack([red, grey, 0.3 * grey], axis=2)
+            Image.fromarray(np.round(255 * colours).astype(np.uint8)).save(folder / name / f"{index:02}.png")

@@ -1,0 +1,190 @@
+"""The export stage: a bundle that answers as the evaluated model did, or none."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from torch import Tensor, nn
+
+from darkroom import predict
+from darkroom.bundle import load_bundle
+from darkroom.classes import ClassList
+from darkroom.compression.graph import export_graph
+from darkroom.compression.int8 import quantize_graph
+from darkroom.errors import DarkroomError
+from darkroom.images.packing import load_packed
+from darkroom.images.pixels import UInt8s, to_pixels
+from darkroom.model import load_spec
+from darkroom.network.load import load_model
+from tests.shipped import run_export
+
+
+@pytest.fixture
+def line(shipped: Path, tmp_path: Path) -> Path:
+    """A copy of the line without what export writes."""
+    root = tmp_path / "line"
+    shutil.copytree(shipped, root, ignore=shutil.ignore_patterns("images", "export"))
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    """All tracked files that the stage wrote."""
+    folders = (root / "models/export", root / "reports/export")
+    return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
+
+
+def let_int8_win(line: Path) -> None:
+    path = line / "models/quantize/verdict.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"choice": "int8", "reason": "INT8 is fast"}))
+
+
+def test_twice_gives_the_same_bytes(shipped: Path, line: Path) -> None:
+    run_export(line)
+    assert contents(line) == contents(shipped)
+
+
+def test_the_certificate_says_what_was_compared(shipped: Path) -> None:
+    parity = json.loads((shipped / "reports/export/parity.json").read_text())
+    images = len(np.load(shipped / "data/preprocess/test/labels.npy"))
+    metrics = json.loads((shipped / "reports/evaluate/metrics.json").read_text())
+    assert (parity["images"], parity["of"], parity["pixels_equal"]) == (images, images, True)
+    assert parity["evaluated_accuracy"] == metrics["test"]["accuracy"]
+    assert list(parity["graphs"]) == ["model.onnx"]
+    found = parity["graphs"]["model.onnx"]
+    assert found["largest_difference"] <= 1e-5
+    assert (found["label_agreement"], found["accuracy_difference"]) == (1, 0)
+
+
+def test_fewer_images_are_an_even_sample_that_is_stated(line: Path) -> None:
+    run_export(line, parity_images=5)
+    parity = json.loads((line / "reports/export/parity.json").read_text())
+    assert (parity["images"], parity["of"]) == (5, len(np.load(line / "data/preprocess/test/labels.npy")))
+
+
+def test_a_winning_int8_ships_and_answers(line: Path) -> None:
+    let_int8_win(line)
+    run_export(line)
+    bundle = load_bundle(line / "models/export")
+    assert bundle.graph == "model.int8.onnx"
+    assert list(json.loads((line / "reports/export/parity.json").read_text())["graphs"]) == ["model.onnx", bundle.graph]
+    assert "`model.int8.onnx` is the one that answers. INT8 is fast." in contents(line)["MODEL_CARD.md"].decode()
+
+
+def test_the_card_has_front_matter_and_its_example_runs(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = (shipped / "models/export/MODEL_CARD.md").read_text(encoding="utf-8")
+    _, head, body = card.split("---\n", 2)
+    content = yaml.safe_load(head)
+    assert content["pipeline_tag"] == "image-classification"
+    (result,) = content["model-index"][0]["results"]
+    metrics = json.loads((shipped / "reports/evaluate/metrics.json").read_text())
+    assert result["metrics"][0] == {"type": "accuracy", "name": "Accuracy", "value": metrics["test"]["accuracy"]}
+    spec = load_spec(shipped / "models/train/model.json")
+    for text in (*spec.classes.names, spec.data_version, spec.code_version):
+        assert text in body
+    monkeypatch.chdir(shipped / "models/export")
+    names: dict[str, UInt8s] = {}
+    exec(body.split("```python\n")[1].split("```")[0], names)
+    assert names["probabilities"].shape == (1, 3)
+
+
+class Reversed(nn.Module):
+    """Takes blue for red."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.model(images.flip(3))
+        return logits
+
+
+def wrong_mean(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, spec = load_model(line / "models/train")
+    model.mean[0] += 10  # type: ignore[index, operator]  # of 255
+    export_graph(model, spec, line / "models/quantize/model.onnx")
+
+
+def blue_for_red_in_the_graph(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, spec = load_model(line / "models/train")
+    export_graph(Reversed(model).eval(), spec, line / "models/quantize/model.onnx")
+
+
+def blue_for_red_in_the_decoding(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "to_pixels", lambda *arguments: to_pixels(*arguments)[..., ::-1])
+
+
+def another_resize_rule(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, spec = load_model(line / "models/train")
+    spec = replace(spec, preprocessing=replace(spec.preprocessing, resize="stretch"))
+    spec.save(line / "models/train/model.json")
+    export_graph(model, spec, line / "models/quantize/model.onnx")
+
+
+def swapped_classes_in_the_model(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = load_spec(line / "models/train/model.json")
+    replace(spec, classes=ClassList(spec.classes.names[::-1])).save(line / "models/train/model.json")
+
+
+def swapped_classes_in_all_but_the_graph(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped_classes_in_the_model(line, monkeypatch)
+    load_spec(line / "models/train/model.json").classes.save(line / "data/ingest/classes.json")
+    # With this, the graph is the only part that knows better.
+    path = line / "reports/evaluate/predictions.parquet"
+    rename_predicted(path, {"one": "été", "été": "one", "zero": "zero"})
+
+
+def swapped_classes_everywhere(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped_classes_in_the_model(line, monkeypatch)
+    model, spec = load_model(line / "models/train")
+    spec.classes.save(line / "data/ingest/classes.json")
+    export_graph(model, spec, line / "models/quantize/model.onnx")
+
+
+def rename_predicted(path: Path, names: dict[str, str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    renamed = pa.array([names[name] for name in table["predicted"].to_pylist()])
+    pq.write_table(table.set_column(table.schema.get_field_index("predicted"), "predicted", renamed), path)
+
+
+def answers_of_other_images(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = line / "data/preprocess/test/ids.npy"
+    np.save(path, np.load(path)[::-1])
+
+
+def int8_calibrated_on_darkness(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_int8_win(line)
+    images = np.zeros_like(load_packed(line / "data/preprocess/train").images[:16])
+    quantize_graph(line / "models/quantize/model.onnx", images, line / "models/quantize/model.int8.onnx")
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "says"),
+    [
+        (wrong_mean, r"model\.onnx: a probability differs by 0\.\d+, 0\.001 allowed \(at "),
+        (blue_for_red_in_the_graph, r"model\.onnx: a probability differs by 0\.\d+, 0\.001 allowed \(at "),
+        (blue_for_red_in_the_decoding, "11 of 11 test images come out of the bundle's preprocessing with other pixels"),
+        (another_resize_rule, "11 of 11 test images come out of the bundle's preprocessing with other pixels"),
+        (swapped_classes_in_the_model, "another class list.*in another order: one, été"),
+        (swapped_classes_in_all_but_the_graph, r"model\.onnx was made with another class list"),
+        (swapped_classes_everywhere, "was made with another class list than the bundle: it names"),
+        (answers_of_other_images, "not, one by one, of the 11 images"),
+        (int8_calibrated_on_darkness, r"model\.int8\.onnx: labels differ on \d+\.\d+%, 10\.00% allowed"),
+    ],
+)
+def test_sabotage_fails_with_the_numbers_and_leaves_no_bundle(
+    line: Path, monkeypatch: pytest.MonkeyPatch, sabotage: Callable[[Path, pytest.MonkeyPatch], None], says: str
+) -> None:
+    sabotage(line, monkeypatch)
+    with pytest.raises(DarkroomError, match=says):
+        run_export(line)
+    assert not list((line / "models").glob("*export*"))
+    assert not list((line / "reports").glob("*export*"))
