@@ -147,7 +147,8 @@ class Export(Section):
         description="Largest difference in any probability between the evaluated model and the float graph that ships."
     )
     max_label_disagreement: Fraction = Field(
-        description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model."
+        description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model; "
+        "the lower end of the share's 95% interval counts, since few images say little."
     )
 
 
