@@ -63,8 +63,8 @@ def _command(arguments: Sequence[str]) -> list[str]:
 def _environment() -> dict[str, str]:
     """Ours, in which `python` is this interpreter, nothing phones home, lines come unbuffered, and git knows a name.
 
-    DVC records an experiment as a commit, and a change that is staged as another; where git has no identity the second
-    fails ("Git user name and email must be configured"). The name stands in this child's environment only.
+    DVC records an experiment as a commit, and first stashes what is not committed; where git has no identity that fails
+    with "Git user name and email must be configured". The name stands in this child's environment only.
     """
     identity = "Darkroom", "darkroom@localhost"
     unknown: dict[str, str] = {}

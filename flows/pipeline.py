@@ -3,6 +3,8 @@
 Needs no server: where `PREFECT_API_URL` names none, one of the project's own runs for as long as the flow does.
 """
 
+import os
+
 from darkroom.errors import DarkroomError
 from darkroom.params import read_params
 from darkroom.stage import user_errors
@@ -16,6 +18,7 @@ def main() -> None:
         read_params()
         if port := server.settle():
             server.start(port, schedules=False)
+        server.require(os.environ["PREFECT_API_URL"])
         # Prefect reads its settings when it is imported: after they are settled.
         from flows.line import line
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 import tty
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
@@ -17,6 +18,10 @@ from typing import NoReturn
 import psutil
 
 Log = Callable[[str], None]
+
+# How long a command whose children have been ended may take to end by itself, in seconds. DVC puts git's HEAD and the user's
+# uncommitted changes aside for a moment when it starts an experiment, and SIGINT in that moment would leave them there.
+GRACE = 2
 
 # Colours and cursor movements that a program writes to a terminal (ECMA-48).
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -72,40 +77,52 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Log | None)
         reader.join()
     finally:
         ending.set()
-        end(child)
+        end(child, grace=GRACE)
         reader.join()
         os.close(ours)
     return status, _CONTROL.sub("", "".join(printed)).replace("\r\n", "\n")
 
 
-def end(child: "subprocess.Popen[bytes]", patience: float = 10) -> None:
+def end(child: "subprocess.Popen[bytes]", patience: float = 10, grace: float = 0) -> None:
     """End a child that leads its own session, and everything in its group.
 
-    The leader gets SIGINT, the others SIGTERM; who is still there after `patience` seconds gets SIGKILL. DVC is why they
-    differ: it ignores SIGINT while a stage runs, sees the stage end, and then puts git's HEAD back where an experiment
-    had moved it. SIGTERM would end it at once and leave HEAD detached.
+    All but the leader get SIGTERM, the leader gets SIGINT after `grace`; who is still there after `patience` gets SIGKILL.
+
+    Args:
+        child: the leader.
+        patience, grace: in seconds.
     """
-    if child.poll() is None:
-        child.send_signal(signal.SIGINT)
-    others = _group(child.pid)
-    for process in others:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(patience)
-    if child.poll() is None or psutil.wait_procs(others, timeout=patience)[1]:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+    started = time.monotonic()
+    asked: set[psutil.Process] = set()
+    interrupted = False
+    while (others := _group(child.pid)) or child.poll() is None:
+        waited = time.monotonic() - started
+        if waited > patience:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            break
+        if waited >= grace and not interrupted:
+            child.send_signal(signal.SIGINT)
+            interrupted = True
+        # A process that was just being started when we first looked is found in a later round.
+        for process in others - asked:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        asked |= others
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(0.1)
     child.wait()
 
 
-def _group(leader: int) -> list[psutil.Process]:
-    """The processes of a group, without its leader."""
-    found = []
+def _group(leader: int) -> set[psutil.Process]:
+    """The living processes of a group, without its leader."""
+    found = set()
     for pid in psutil.pids():
         with contextlib.suppress(ProcessLookupError, PermissionError, psutil.NoSuchProcess):
             if pid != leader and os.getpgid(pid) == leader:
-                found.append(psutil.Process(pid))
+                process = psutil.Process(pid)
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.add(process)
     return found
 
 

@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from darkroom.errors import DarkroomError
 from darkroom.params import read_params
 from darkroom.stage import user_errors
 from flows import server
 from flows.processes import end, end_children_on_signals
+from flows.summary import tool
 
 
 def watch(command: Sequence[str]) -> None:
@@ -45,11 +45,11 @@ def main() -> None:
         if port:
             server.start(port, schedules=True)
         address = os.environ["PREFECT_API_URL"]
-        prefect = Path(sys.executable).parent / "prefect"
+        server.require(address)
         print(
             f"retraining by the cron {settings.cron!r} ({settings.timezone}), until Ctrl-C\n"
             f"  page     {address.removesuffix('/api')}\n"
-            f"  run now  PREFECT_API_URL={address} {prefect} deployment run retrain/{NAME}",
+            f"  run now  PREFECT_API_URL={address} {tool('prefect')} deployment run retrain/{NAME}",
             flush=True,
         )
         watch([sys.executable, "-m", "flows.serve"])

@@ -45,6 +45,22 @@ def settle() -> int | None:
     return port
 
 
+def require(address: str) -> None:
+    """Fail before the work starts when the server that `PREFECT_API_URL` names does not answer.
+
+    Raises:
+        DarkroomError: with its address and what went wrong.
+    """
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        if problem := client.api_healthcheck():
+            raise DarkroomError(
+                f"no Prefect server answers at {address} (PREFECT_API_URL): {problem}; "
+                "start it, or unset PREFECT_API_URL and one starts here"
+            )
+
+
 def _never_through_a_proxy(host: str) -> None:
     """Where the machine reaches the world through a proxy, our own server is still asked directly."""
     without = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
@@ -95,6 +111,8 @@ def _healthy(port: int) -> bool:
 
 def _free_port(wanted: str | None) -> int:
     """The port that was asked for; else Prefect's usual one, or any other where that is taken."""
+    if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 65536):
+        raise DarkroomError(f"PREFECT_SERVER_API_PORT is {wanted!r}, should be the number of a free port")
     for port in (int(wanted),) if wanted else (USUAL_PORT, 0):
         with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
             return int(probe.getsockname()[1])

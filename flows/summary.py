@@ -1,7 +1,7 @@
 """The printed end of a run: the headline, the time of each stage, where things are, what to type next."""
 
 import json
-import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def summary(stages: list[str], marks_before: dict[str, int], total: float, confi
     for name in stages:
         ran = name in marks and marks[name] != marks_before.get(name)
         rows.append((name, _seconds(_time_of(name)) if ran else "up to date"))
-    rows.append(("in all", f"{_seconds(total)}, with what DVC and each start take"))
+    rows.append(("in all", f"{_seconds(total)}, with what DVC takes"))
     rows += [("", ""), ("report", str(REPORT)), ("bundle", str(BUNDLE))]
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}".rstrip() for name, value in rows]
@@ -62,17 +62,18 @@ def _seconds(value: float) -> str:
     return f"{value:8.1f} s"
 
 
+def tool(name: str) -> str:
+    """How to type a command of this environment from here, whether or not the environment is activated."""
+    path = Path(sys.executable).with_name(name)
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
+
+
 def _next_commands() -> list[tuple[str, str]]:
-    """Commands worth typing, with this interpreter's folder before them, so that they work as they stand."""
-    tools = Path(sys.executable).parent
-    if tools.is_relative_to(Path.cwd()):
-        tools = tools.relative_to(Path.cwd())
-    elif tools == Path(os.environ.get("PATH", "").split(os.pathsep)[0]):
-        tools = Path()
+    """Commands worth typing, and what for."""
     return [
-        (f"{tools / 'python'} -m darkroom.predict {BUNDLE} IMAGE…", "ask the bundle about images of yours"),
-        (f"{tools / 'dvc'} metrics diff", "against the last commit"),
-        (f"{tools / 'dvc'} plots show", "curves and confusion matrix, as a page"),
-        (f"{tools / 'python'} -m darkroom.diff HEAD workspace", "what changed in the data"),
+        (f"{tool('python')} -m darkroom.predict {BUNDLE} IMAGE…", "ask the bundle about images of yours"),
+        (f"{tool('dvc')} metrics diff", "against the last commit"),
+        (f"{tool('dvc')} plots show", "curves and confusion matrix, as a page"),
+        (f"{tool('python')} -m darkroom.diff HEAD workspace", "what changed in the data"),
         ("make flow", "the same line as a Prefect flow"),
     ]

@@ -91,7 +91,7 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
 
     other = make_clone()
     text = (other / "params.yaml").read_text(encoding="utf-8")
-    text = text.replace("source: fashion-mnist", "source: digits").replace("epochs: 10", "epochs: 2")
+    text = text.replace("source: fashion-mnist", "source: digits").replace("epochs: 12", "epochs: 2")
     (other / "params.yaml").write_text(text, encoding="utf-8")
     flow = shell("make flow", other, user_environment)
     assert "test accuracy" in flow

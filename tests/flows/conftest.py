@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.flows.repository import DVC_YAML, EVALUATE, TRAIN, Repository
+from tests.flows.repository import DVC_YAML, TRAIN, Repository
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def repository(tmp_path: Path, digit_folder: Path) -> Iterator[Repository]:
         (root / "images" / label).mkdir(parents=True)
         for index in range(5):
             shutil.copy(digit_folder / label / f"{5 * number + index:02}.png", root / "images" / label)
-    for name, text in (("dvc.yaml", DVC_YAML), ("train.py", TRAIN), ("evaluate.py", EVALUATE)):
+    for name, text in (("dvc.yaml", DVC_YAML), ("train.py", TRAIN)):
         (root / name).write_text(text)
     (root / ".dvc").mkdir()
     for name in ("params.yaml", ".gitignore", ".dvcignore", ".dvc/config"):

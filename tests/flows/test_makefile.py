@@ -34,6 +34,10 @@ def project(tmp_path: Path) -> Path:
     python = root / ".venv/bin/python"
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
+    # `make` looks once a second whether pip is done.
+    sleep = root / ".venv/bin/sleep"
+    sleep.write_text("#!/bin/sh\nexec /bin/sleep 0.05\n")
+    sleep.chmod(0o755)
     return root
 
 
@@ -41,7 +45,7 @@ def make(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "IMAGES", "SET", "VENV", "PYTHON", "PYTHONPATH")
+        if name not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "SET", "VENV", "PYTHON", "PYTHONPATH")
     }
     done = subprocess.run(
         ["make", "--no-print-directory", *arguments],

@@ -1,12 +1,10 @@
 """The flow makes what `dvc repro` makes, fails with one message, and leaves nothing behind when it is stopped."""
 
 import json
-import signal
 import urllib.request
 from pathlib import Path
 
 import psutil
-import pytest
 
 from tests.flows.repository import FAILS, HANGS, Repository, ended, wait_for
 
@@ -43,19 +41,27 @@ def test_a_failing_stage_fails_the_flow_with_one_message(repository: Repository,
     assert states(prefect_api)[0] == "FAILED"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_flow_leaves_no_stage_behind(
-    repository: Repository, prefect_api: str, number: signal.Signals
-) -> None:
+def test_a_stopped_flow_leaves_no_stage_behind(repository: Repository, prefect_api: str) -> None:
     repository.set("epochs", HANGS)
     flow = repository.start("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
     training = repository.training()
-    flow.send_signal(number)
+    flow.terminate()
     printed = flow.communicate()[0]
-    assert flow.returncode == 128 + number
+    assert flow.returncode == 143
     assert "Traceback" not in printed
     wait_for(lambda: ended(training))
     assert states(prefect_api)[0] == "CRASHED"
+
+
+def test_a_server_that_does_not_answer_or_can_not_be_is_told_before_anything_runs(repository: Repository) -> None:
+    for variable, value, message in (
+        ("PREFECT_API_URL", "http://127.0.0.1:9/api", "error: no Prefect server answers at http://127.0.0.1:9/api"),
+        ("PREFECT_SERVER_API_PORT", "99999", "error: PREFECT_SERVER_API_PORT is '99999', should be"),
+    ):
+        status, printed = repository.run("-m", "flows.pipeline", **{variable: value})
+        assert status == 1
+        assert printed.startswith(message) and "Traceback" not in printed
+    assert not (repository.root / "dvc.lock").exists()
 
 
 def states(api: str) -> list[str]:

@@ -15,7 +15,8 @@ from flows.processes import end, run
 
 # A child with a grandchild that ignores SIGTERM.
 FAMILY = """
-import pathlib, subprocess, sys, time
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where whoever started the tests ignores it
 stubborn = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
 grandchild = subprocess.Popen([sys.executable, "-c", stubborn], stdout=subprocess.PIPE)
 grandchild.stdout.readline()
@@ -73,9 +74,9 @@ def test_the_whole_group_ends_also_who_ignores_a_polite_signal() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_us_ends_our_child_without_a_traceback(number: signal.Signals) -> None:
     program = (
-        "import os, sys; from flows.processes import end_children_on_signals, run;"
-        "end_children_on_signals();"
-        "run([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True); time.sleep(600)'], os.environ, None)"
+        "import os, sys; from flows import processes; processes.GRACE = 0; processes.end_children_on_signals();"
+        "code = 'import os, time; print(os.getpid(), flush=True); time.sleep(600)';"
+        "processes.run([sys.executable, '-c', code], os.environ, None)"
     )
     us = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert us.stdout

@@ -39,5 +39,3 @@ def test_a_stage_that_stops_ends_the_run_with_its_message_and_what_params_yaml_h
     assert last.startswith("error: stage train stopped: the loss is not a number:\n  - in epoch 1\n  - in epoch 2\n")
     assert f"params.yaml keeps train.epochs={FAILS}; `git checkout params.yaml` brings back" in last
     assert f"epochs: {FAILS}" in (repository.root / "params.yaml").read_text()
-    repository.git("checkout", "params.yaml")
-    assert repository.run("-m", "flows.run")[0] == 0
