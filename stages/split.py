@@ -51,6 +51,19 @@ def run(ingest: Path, groups: Path, validation: float, test: float, seed: int, o
     totals = Counter(splits)
     shares = ", ".join(f"{name} {totals[name]:,} ({totals[name] / len(splits):.1%})" for name in SPLITS)
     print(f"split: {shares}")
+    if "test" not in manifest["source_split"].to_pylist():
+        print(_furthest(counts, classes, test))
+
+
+def _furthest(counts: Counter[tuple[str, str]], classes: ClassList, test: float) -> str:
+    """The class whose share of test images is furthest from the wish: each is drawn, and small classes vary most."""
+    totals = {name: sum(counts[split, name] for split in SPLITS) for name in classes.names}
+    name = max(classes.names, key=lambda name: abs(counts["test", name] / totals[name] - test))
+    found = counts["test", name]
+    return (
+        f"  furthest from {test:.0%} for test: {name} with {found / totals[name]:.1%} ({found:,} of {totals[name]:,}); another "
+        "split.seed draws anew"
+    )
 
 
 def _require_every_class(counts: Counter[tuple[str, str]], classes: ClassList) -> None:
