@@ -16,16 +16,17 @@ import torch
 from darkroom.classes import load_classes
 from darkroom.errors import DarkroomError
 from darkroom.images.packing import load_packed
-from darkroom.images.pixels import Preprocessing
+from darkroom.images.pixels import Preprocessing, UInt8s
 from darkroom.learning.batches import TrainingBatches
 from darkroom.learning.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
 from darkroom.learning.curves import write_curves
 from darkroom.learning.loop import Epoch, Training, fit
 from darkroom.learning.optimizers import make_optimizer, make_schedule
-from darkroom.learning.precision import choose_device, choose_precision
+from darkroom.learning.precision import choose_device, choose_precision, starved_convolution
 from darkroom.model import ModelSpec
 from darkroom.network.load import build_model, save_model
 from darkroom.network.names import SIMPLE_CNN
+from darkroom.network.normalized import Normalized
 from darkroom.params import Train, read_params
 from darkroom.provenance import code_version, data_version
 from darkroom.stage import stage
@@ -49,7 +50,7 @@ def run(
 
     Raises:
         DarkroomError: when the arrays were made with another class list, when there is no such network, when it does not
-            take images of this size, when there are too few images, or when the loss is no longer a number.
+            take images of this size, when there are too few images, or when the loss or a weight is no longer a number.
     """
     spec = _describe(settings, ingest, splits, preprocess)
     device = choose_device()
@@ -60,6 +61,7 @@ def run(
     model = build_model(spec).to(device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     train, validation = load_packed(preprocess / "train"), load_packed(preprocess / "validation")
+    precision, reason = _avoid_starved_gradients(settings.precision, precision, reason, model, train.images[:1])
     if len(train.labels) < 2:
         raise DarkroomError(f"{preprocess / 'train'} holds {len(train.labels)} images: training needs 2 or more")
     batches = TrainingBatches(
@@ -100,6 +102,23 @@ def run(
         write_curves(training.history, best, curves)
     path.unlink(missing_ok=True)
     print(f"train: kept epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
+
+
+def _avoid_starved_gradients(
+    wish: str, precision: torch.dtype, reason: str, model: Normalized, image: UInt8s
+) -> tuple[torch.dtype, str]:
+    """float32 instead of bfloat16 where torch's bfloat16 gradients can't be trusted; an error where bfloat16 was set."""
+    if precision != torch.bfloat16 or model.mean.device.type != "cpu":
+        return precision, reason
+    starved = starved_convolution(model, torch.from_numpy(np.array(image)))
+    if starved is None:
+        return precision, reason
+    if wish == "bfloat16":
+        raise DarkroomError(
+            f"the network has {starved}, whose bfloat16 gradients are wrong in torch {torch.__version__}: set "
+            "train.precision=auto, or a larger preprocess.size"
+        )
+    return torch.float32, f"bfloat16 gradients are wrong for {starved}"
 
 
 def _describe(settings: Train, ingest: Path, splits: Path, preprocess: Path) -> ModelSpec:

@@ -85,7 +85,7 @@ def fit(
         after_epoch: called with each finished epoch, once `training` is complete for a checkpoint.
 
     Raises:
-        DarkroomError: when the loss is no longer a number.
+        DarkroomError: when the loss, or a weight at the end, is no longer a number.
     """
     first = len(training.history) + 1
     print("epoch  train loss  accuracy  validation loss  accuracy   rate     seconds", flush=True)
@@ -111,7 +111,18 @@ def fit(
                 f"{number:5}  {train_loss:10.4f}  {train_accuracy:8.2%}  {validation_loss:15.4f}  {validation_accuracy:8.2%}"
                 f"  {rate:8.2g}  {time.perf_counter() - started:7.1f}"
             )
+    _require_finite(training.best_weights)
     training.model.network.load_state_dict(training.best_weights)
+
+
+def _require_finite(weights: dict[str, Tensor]) -> None:
+    """A weight that only ever meets zeros can be NaN without showing in any loss; it would break whoever reads it later."""
+    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise DarkroomError(
+            f"after training, {len(broken)} weights hold values that are no numbers, the first of them {broken[0]}: "
+            "set a lower train.learning_rate or train.precision=float32"
+        )
 
 
 def _train_epoch(

@@ -101,11 +101,20 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(prepared
     assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["epoch"] == best
 
 
-def test_a_torchvision_network_in_bfloat16(prepared: Path, tmp_path: Path) -> None:
-    folder = run(prepared, tmp_path, network="resnet18", epochs=1, precision="bfloat16")
-    model, spec = load_model(folder)
-    assert (spec.network, spec.precision, spec.settings) == ("resnet18", "bfloat16", {})
+def test_bfloat16_steps_leave_float32_weights(prepared: Path, tmp_path: Path) -> None:
+    model, spec = load_model(run(prepared, tmp_path, epochs=1, precision="bfloat16"))
+    assert spec.precision == "bfloat16"
     assert all(tensor.dtype != torch.bfloat16 for tensor in model.state_dict().values())
+
+
+def test_a_torchvision_network_where_bfloat16_gradients_would_be_wrong(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, spec = load_model(run(prepared, tmp_path, network="resnet18", epochs=1, precision="auto"))
+    assert (spec.network, spec.precision, spec.settings) == ("resnet18", "float32", {})
+    assert all(tensor.isfinite().all() for tensor in model.state_dict().values() if tensor.is_floating_point())
+    with pytest.raises(DarkroomError, match=r"stride 2 over pictures 1 wide, whose bfloat16 gradients are wrong"):
+        run(prepared, tmp_path / "wished", network="resnet18", epochs=1, precision="bfloat16")
 
 
 def test_a_loss_that_is_no_number_says_what_to_change(prepared: Path, tmp_path: Path) -> None:
