@@ -84,6 +84,9 @@ def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
     index = _read_index(folder)
     _check_files(folder, index["files"])
     graph = graph or str(index["serve"])
+    if graph not in index["files"] or not graph.endswith(".onnx"):
+        graphs = ", ".join(name for name in index["files"] if name.endswith(".onnx"))
+        raise DarkroomError(f"{folder} holds no graph {graph}: it has {graphs}")
     session = open_session(folder / graph)
     classes = load_classes(folder / CLASSES)
     spec = load_spec(folder / SPEC)

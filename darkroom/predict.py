@@ -1,6 +1,6 @@
 """From image files to answers, through the same functions that the evaluation used.
 
-python -m darkroom.predict BUNDLE IMAGE [IMAGE ...]
+python -m darkroom.predict BUNDLE IMAGE [IMAGE ...] [--graph model.onnx]
 
 prints one JSON line for each image. One that is missing or can't be read gets a line with `error`, the others their
 answers, and the exit status is 1.
@@ -107,10 +107,15 @@ def main() -> None:
     )
     parser.add_argument("bundle", type=Path, help="the folder that the export stage wrote: models/export")
     parser.add_argument("images", type=Path, nargs="+", metavar="image", help="an image file")
+    parser.add_argument(
+        "--graph",
+        metavar="FILE",
+        help="another graph of the bundle than the one that ships to answer: model.onnx answers exactly as evaluated",
+    )
     arguments = parser.parse_args()
     refused = 0
     with user_errors():
-        bundle = load_bundle(arguments.bundle)
+        bundle = load_bundle(arguments.bundle, arguments.graph)
     for answer in predict_files(bundle, arguments.images):
         refused += isinstance(answer, Refusal)
         print(json.dumps(asdict(answer)), flush=True)

@@ -59,6 +59,15 @@ def test_the_command_says_of_test_images_what_the_evaluation_said(
         np.testing.assert_allclose(list(answer["probabilities"].values()), row["probabilities"], atol=1e-5)
 
 
+def test_a_graph_can_be_named(shipped: Path, tested: list[dict[str, Any]], tmp_path: Path) -> None:
+    image = shipped / "images" / str(tested[0]["path"])
+    done = command(shipped / "models/export", image, "--graph", "model.onnx", cwd=tmp_path)
+    assert json.loads(done.stdout)["label"] == tested[0]["predicted"]
+    done = command(shipped / "models/export", image, "--graph", "model.json", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "holds no graph model.json: it has model.onnx" in done.stderr and "Traceback" not in done.stderr
+
+
 def test_bad_images_have_their_own_lines_and_do_not_stop_the_others(shipped: Path, tmp_path: Path) -> None:
     good = shipped / "images/zero/00.png"
     (tmp_path / "empty.png").touch()

@@ -81,7 +81,9 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
         else:
             printed[command] = shell(command, clone, activated)
 
-    assert re.search(r"test accuracy +\d+\.\d% .*\d+\.\d% to \d+\.\d%", printed["make run"]), printed["make run"]
+    assert re.search(r"test accuracy +\d+\.\d+%, 95% interval \d+\.\d+% to \d+\.\d+%", printed["make run"]), printed[
+        "make run"
+    ]
     answer = json.loads(printed["python -m darkroom.predict models/export path/to/image.png"])
     assert answer["label"] in {"one", "two", "zero"}
     difference = printed["python -m darkroom.diff HEAD~1 HEAD"]
