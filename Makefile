@@ -23,15 +23,15 @@ help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder-or-zip, SET="train.epochs=3 …"
-	@"$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET"
+	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET"
 
 flow: $(INSTALLED)  ## the same as a Prefect flow
 	$(refuse_settings)
-	@"$(BIN)/python" -m flows.pipeline
+	@exec "$(BIN)/python" -m flows.pipeline
 
 schedule: $(INSTALLED)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	$(refuse_settings)
-	@"$(BIN)/python" -m flows.schedule
+	@exec "$(BIN)/python" -m flows.schedule
 
 test: lint  ## lint, and all tests
 	@"$(BIN)/python" -m pytest

@@ -116,8 +116,8 @@ def _score_table(difference: Difference) -> str:
         return ""
     rows = []
     for name, (before, after) in difference.scores.items():
-        change = "" if before is None or after is None else f"{100 * (after.value - before.value):+.2f} points"
-        rows.append([name.replace("_", " "), _score(before), _score(after), change])
+        change = "" if before is None or after is None else _change(name, after.value - before.value)
+        rows.append([name.replace("_", " "), _score(name, before), _score(name, after), change])
     note = {
         True: "Both were measured on the same test images.",
         False: "The test images are not the same on both sides: part of the difference is theirs.",
@@ -126,8 +126,19 @@ def _score_table(difference: Difference) -> str:
     return "\n\n".join([_table(["Test score", "Before", "After", "Change"], rows), note]).rstrip()
 
 
-def _score(score: Score | None) -> str:
-    return "not measured" if score is None else f"{score.value:.2%} ({score.low:.2%} to {score.high:.2%})"
+# In nats, where the others are shares.
+LOSS = "loss"
+
+
+def _score(name: str, score: Score | None) -> str:
+    if score is None:
+        return "not measured"
+    form = ".4f" if name == LOSS else ".2%"
+    return f"{score.value:{form}} ({score.low:{form}} to {score.high:{form}})"
+
+
+def _change(name: str, change: float) -> str:
+    return f"{change:+.4f}" if name == LOSS else f"{100 * change:+.2f} points"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

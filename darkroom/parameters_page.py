@@ -13,7 +13,8 @@ INTRODUCTION = """\
 # Settings
 
 Every setting of `params.yaml`: its type and limits, what it is at first, and what it does. Mistakes are reported all at once,
-before anything is read or written. For one run, without editing the file: `make run SET="train.epochs=3 split.seed=1"`.
+before anything is read or written. From the command line: `make run SET="train.epochs=3 split.seed=1"`, which changes
+`params.yaml` as well; `git checkout params.yaml` brings the committed settings back.
 
 This page is made from `darkroom/params.py` by `python -m darkroom.parameters_page`; a test holds it current.
 """

@@ -16,13 +16,14 @@ from darkroom.network.names import unknown_network
 
 PARAMS_FILE = Path("params.yaml")
 
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
     """One stage's settings. Unknown keys and wrong types are errors; numbers are never read out of text."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Ingest(Section):
@@ -62,7 +63,7 @@ class Split(Section):
     test: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="Share of the images for the test split; a test split that the source brings is kept instead."
     )
-    seed: Annotated[int, Field(ge=0)] = Field(description="Another seed gives another division.")
+    seed: Seed = Field(description="Another seed gives another division.")
 
     @model_validator(mode="after")
     def _something_left_to_train_on(self) -> "Split":
@@ -111,7 +112,7 @@ class Train(Section):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         description="`auto`: bfloat16 where the processor multiplies it in hardware (AMX, AVX512-BF16, CUDA), else float32."
     )
-    seed: Annotated[int, Field(ge=0)] = Field(description="Of weights, order, augmentation and dropout.")
+    seed: Seed = Field(description="Of weights, order, augmentation and dropout.")
 
     @field_validator("network")
     @classmethod
@@ -132,7 +133,10 @@ class Quantize(Section):
     calibration_images: Annotated[int, Field(ge=8)] = Field(
         description="Training images that set the INT8 ranges; all of them where there are fewer."
     )
-    max_accuracy_loss: Fraction = Field(description="Validation accuracy that INT8 may lose, 0.005 being half a point.")
+    max_accuracy_loss: Fraction = Field(
+        description="Validation accuracy that INT8 may lose, 0.005 being half a point; the "
+        "upper end of the loss's 95% interval counts."
+    )
     min_speedup: Annotated[float, Field(ge=1)] = Field(
         description="INT8 ships only when it is at least this many times as fast as float, one image at a time."
     )
@@ -187,8 +191,8 @@ def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Pa
         raw = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DarkroomError(f"there is no {path} in {Path.cwd()}: run this from the root of the repository") from None
-    except YAMLError as error:
-        raise DarkroomError(f"{path} is not valid YAML: {error}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise DarkroomError(f"{path} is not valid YAML in UTF-8: {error}") from None
     if not isinstance(raw, dict):
         raise DarkroomError(f"{path} must hold the sections {', '.join(_section_names())}, and holds none")
     mistakes = [mistake for text in overrides if (mistake := _lay_over(raw, text))]

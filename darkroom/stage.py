@@ -32,7 +32,16 @@ def stage(name: str) -> Iterator[None]:
     stay out of what DVC tracks.
     """
     with user_errors():
-        yield
+        try:
+            yield
+        except FileNotFoundError as error:
+            missing = Path(str(error.filename))
+            if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
+                raise
+            maker = "/".join(missing.parts[:2])
+            raise DarkroomError(
+                f"{missing} is not there yet: run `dvc repro {missing.parts[1]}`, which makes {maker}"
+            ) from None
     write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
 
 

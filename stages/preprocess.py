@@ -35,13 +35,13 @@ def run(ingest: Path, splits: Path, size: int | str, channels: int | str, resize
         resize: `crop`, `pad` or `stretch`.
         out: the folder to write.
     """
+    classes = load_classes(ingest / "classes.json")
     manifest = pq.read_table(ingest / "manifest.parquet")
     table = pq.read_table(splits)
     if not manifest["id"].equals(table["id"]):
         raise DarkroomError(
             f"{splits} does not belong to {ingest / 'manifest.parquet'}: run `dvc repro` to make it anew"
         )
-    classes = load_classes(ingest / "classes.json")
     pixels, planes = _shape(manifest, size, channels)
     with whole_folder(out) as folder:
         for split in SPLITS:

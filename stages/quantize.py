@@ -71,9 +71,15 @@ def run(
         parity = compare(before, after, validation.labels)
         baseline, candidate = (open_session(path, THREADS) for path in paths)
         speeds = race(baseline, candidate, validation.images, min_speedup)
-        verdict = decide(parity.accuracy_loss, max_accuracy_loss, speeds.low > min_speedup, min_speedup)
-        sizes = tuple(path.stat().st_size for path in paths)
         numbers = accuracy_numbers(parity)
+        verdict = decide(
+            parity.accuracy_loss,
+            numbers["accuracy_loss_high"],
+            max_accuracy_loss,
+            speeds.low > min_speedup,
+            min_speedup,
+        )
+        sizes = tuple(path.stat().st_size for path in paths)
         write_json(folder / "verdict.json", asdict(verdict) | {"validation": numbers})
         write_json(report / "metrics.json", {"validation": numbers, "bytes": {"float": sizes[0], "int8": sizes[1]}})
     print(f"quantize: {spec.network}, {len(rows):,} images to calibrate, {parity.images:,} to validate")

@@ -34,6 +34,7 @@ def run(ingest: Path, groups: Path, validation: float, test: float, seed: int, o
     Raises:
         DarkroomError: when a class has no image in one of the splits.
     """
+    classes = load_classes(ingest / "classes.json")
     manifest = pq.read_table(ingest / "manifest.parquet", columns=["id", "label", "source_split"])
     grouped = pq.read_table(groups)
     if not manifest["id"].equals(grouped["id"]):
@@ -43,7 +44,6 @@ def run(ingest: Path, groups: Path, validation: float, test: float, seed: int, o
     labels = manifest["label"].to_pylist()
     splits = assign_splits(grouped["group"].to_pylist(), manifest["source_split"].to_pylist(), validation, test, seed)
     counts = Counter(zip(splits, labels, strict=True))
-    classes = load_classes(ingest / "classes.json")
     _require_every_class(counts, classes)
     with whole_folder(out) as folder:
         table = pa.table({"id": manifest["id"], "split": pa.array(splits), "group": grouped["group"]})

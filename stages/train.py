@@ -35,6 +35,9 @@ from darkroom.writing import whole_folder
 INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 OUT, REPORTS = Path("models/train"), Path("reports/train")
 
+# With fewer steps an epoch, twelve epochs are too few for the running statistics of batch normalisation to settle.
+FEW_STEPS = 10
+
 
 def run(
     settings: Train, ingest: Path, splits: Path, preprocess: Path, out: Path, reports: Path, checkpoints: Path = FOLDER
@@ -82,6 +85,11 @@ def run(
         f"train: {spec.network}, {parameters:,} parameters, {len(train.labels):,} images, {device.type}, "
         f"{str(precision).removeprefix('torch.')} since {reason}"
     )
+    if len(batches) < FEW_STEPS:
+        print(
+            f"train: only {len(batches)} steps an epoch, since {len(train.labels):,} images make few batches of "
+            f"{settings.batch_size}; a smaller train.batch_size or more train.epochs learns more"
+        )
     files = [
         preprocess / part / name for part in ("train", "validation") for name in ("images.npy", "labels.npy", "ids.npy")
     ]

@@ -142,7 +142,15 @@ def test_the_comment_tells_each_change_with_its_numbers() -> None:
         ("p", "cat/1.png", "cat", "train"),
         ("q", "cat/2.png", "cat", "train"),
         ("r", "dog/1.png", "dog", "test"),
-        metrics={"accuracy": 0.9, "accuracy_low": 0.88, "accuracy_high": 0.92, "loss": 0.3, "images": 1},
+        metrics={
+            "accuracy": 0.9,
+            "accuracy_low": 0.88,
+            "accuracy_high": 0.92,
+            "loss": 0.3,
+            "loss_low": 0.2,
+            "loss_high": 0.4,
+            "images": 1,
+        },
     )
     after = state(
         ("p", "cat/1.png", "cat", "validation"),
@@ -150,7 +158,15 @@ def test_the_comment_tells_each_change_with_its_numbers() -> None:
         *((f"new {number}", f"elk/{number}.png", "elk", "train") for number in range(7)),
         rejects=("dog/broken.png",),
         classes=("cat", "dog", "elk"),
-        metrics={"accuracy": 0.915, "accuracy_low": 0.9, "accuracy_high": 0.93, "loss": 0.25, "images": 0},
+        metrics={
+            "accuracy": 0.915,
+            "accuracy_low": 0.9,
+            "accuracy_high": 0.93,
+            "loss": 0.25,
+            "loss_low": 0.2,
+            "loss_high": 0.3,
+            "images": 0,
+        },
     )
     text = to_markdown(compare(before, after))
     assert "**3 → 9 images**: 7 added, 1 removed, 1 relabelled, 1 moved between splits." in text
@@ -161,7 +177,8 @@ def test_the_comment_tells_each_change_with_its_numbers() -> None:
     assert "- … and 2 more" in text and "elk/5.png" not in text
     assert "- `dog/broken.png`: the file is empty" in text and "| Rejected files | 0 | 1 |" in text
     assert "| accuracy | 90.00% (88.00% to 92.00%) | 91.50% (90.00% to 93.00%) | +1.50 points |" in text
-    assert "test images are not the same" in text and "loss" not in text
+    assert "| loss | 0.3000 (0.2000 to 0.4000) | 0.2500 (0.2000 to 0.3000) | -0.0500 |" in text
+    assert "test images are not the same" in text and "images | " not in text
 
 
 def test_names_can_not_break_the_comment() -> None:

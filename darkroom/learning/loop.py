@@ -1,6 +1,7 @@
 """The training loop."""
 
 import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -101,6 +102,10 @@ def fit(
             torch.manual_seed(seed_of("dropout", seed, number))
             train_loss, train_accuracy = _train_epoch(training, batches, number, precision, bar)
             validation_loss, validation_accuracy = score(training.model, *validation)
+            if not math.isfinite(validation_loss):
+                raise DarkroomError(
+                    f"the validation loss is {validation_loss} after epoch {number}: set a lower train.learning_rate"
+                )
             rate = training.optimizer.param_groups[0]["lr"]
             epoch = Epoch(number, train_loss, train_accuracy, validation_loss, validation_accuracy, rate)
             training.history.append(epoch)

@@ -2,6 +2,9 @@
 
 import configparser
 import importlib
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +94,12 @@ def test_locks_hold_exact_versions_and_no_addresses() -> None:
     pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
     assert pins["torch"] == "2.13.0" and pins["torchvision"] == "0.28.0"
     assert pins["sqlalchemy"].startswith("2.0.")
+
+
+@pytest.mark.parametrize("stage", LINE[1:])
+def test_a_stage_before_its_inputs_names_them_without_a_traceback(stage: str, tmp_path: Path) -> None:
+    for name in ("darkroom", "stages", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run([sys.executable, "-m", f"stages.{stage}"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert re.search(r"error: (data|models)/\S+ is not there yet: run `dvc repro \w+`", done.stderr)

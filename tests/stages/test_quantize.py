@@ -85,7 +85,8 @@ def test_int8_wins_only_when_its_speed_is_settled(
     says: str,
 ) -> None:
     settle(monkeypatch, ratio)
-    run_quantize(line, min_speedup=1.5)
+    # 22 validation images can't settle a loss below some 10 points.
+    run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.2)
     verdict = json.loads((line / "models/quantize/verdict.json").read_text())
     assert verdict["choice"] == choice
     assert says in verdict["reason"]
@@ -106,8 +107,16 @@ def test_an_inaccurate_int8_is_refused_however_fast(line: Path, monkeypatch: pyt
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.005)
     verdict = json.loads((line / "models/quantize/verdict.json").read_text())
     assert verdict["choice"] == "float"
-    assert "points of validation accuracy (0.5 allowed)" in verdict["reason"]
+    assert "points of validation accuracy, at the most" in verdict["reason"]
     assert verdict["validation"]["accuracy_loss"] > 0.1
+
+
+def test_too_few_images_to_tell_the_loss_keep_float(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(monkeypatch, 9.0)
+    run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.005)
+    verdict = json.loads((line / "models/quantize/verdict.json").read_text())
+    assert verdict["validation"]["accuracy_loss"] <= 0
+    assert verdict["choice"] == "float"
 
 
 @pytest.mark.parametrize("fault", ["no validation images", "failure while measuring"])

@@ -123,6 +123,12 @@ def test_a_loss_that_is_no_number_says_what_to_change(prepared: Path, tmp_path: 
     assert not (tmp_path / "model").exists() and not (tmp_path / "reports").exists()
 
 
+def test_a_validation_loss_that_is_no_number_keeps_nothing(prepared: Path, tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"loss is (nan|inf)|hold values that are no numbers"):
+        run(prepared, tmp_path, epochs=1, batch_size=100, learning_rate=1e30, schedule="constant")
+    assert not (tmp_path / "model").exists()
+
+
 def test_arrays_of_another_class_list_are_refused(prepared: Path, tmp_path: Path) -> None:
     preprocess = tmp_path / "preprocess"
     preprocess.mkdir()
