@@ -101,6 +101,8 @@ def _ask(*arguments: str) -> str:
 def _explain(arguments: Sequence[str], status: int, printed: str) -> str:
     """Why DVC stopped: the stage, with its own last `error: …`; or what DVC itself has against the repository."""
     said_by_dvc = re.findall(r"^ERROR: (.*)", printed, flags=re.MULTILINE)
+    if blocked := re.search(r"is busy, it is being blocked by:\s*(.*)", printed):
+        return f"another run of the line is at work in this folder, {blocked[1].strip()}: wait for it, or end it"
     stopped = re.search(r"failed to reproduce '([^']+)'", "\n".join(said_by_dvc))
     if not stopped:
         reason = "\n".join(said_by_dvc) or printed.strip() or f"it ended with status {status}"

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
@@ -70,10 +71,17 @@ def tool(name: str) -> str:
 
 def _next_commands() -> list[tuple[str, str]]:
     """Commands worth typing, and what for."""
+    committed = (
+        subprocess.run(["git", "cat-file", "-e", "HEAD:dvc.lock"], capture_output=True, check=False).returncode == 0
+    )
+    compare = [
+        (f"{tool('dvc')} metrics diff", "against the last commit"),
+        (f"{tool('python')} -m darkroom.diff HEAD workspace", "what changed in the data"),
+    ]
+    keep = [("git add dvc.lock params.yaml && git commit", "keep this version, so that later ones can be compared")]
     return [
         (f"{tool('python')} -m darkroom.predict {BUNDLE} IMAGE…", "ask the bundle about images of yours"),
-        (f"{tool('dvc')} metrics diff", "against the last commit"),
         (f"{tool('dvc')} plots show", "curves and confusion matrix, as a page"),
-        (f"{tool('python')} -m darkroom.diff HEAD workspace", "what changed in the data"),
+        *(compare if committed else keep),
         ("make flow", "the same line as a Prefect flow"),
     ]

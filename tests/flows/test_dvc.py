@@ -93,3 +93,12 @@ def test_an_experiment_that_is_stopped_leaves_git_as_it_was_and_no_training(repo
     assert repository.git("symbolic-ref", "HEAD").strip() == "refs/heads/main"
     assert repository.git("stash", "list") == ""
     assert notes.read_text().endswith("# mine\n")
+
+
+def test_a_folder_where_another_run_is_at_work_is_said_with_its_process() -> None:
+    printed = (
+        "ERROR: failed to reproduce 'ingest': '/a/data/ingest' is busy, it is being blocked by:\n"
+        "  (PID 4711): dvc repro\nIf there are no processes with such IDs, you can manually remove the lock.\n"
+    )
+    message = dvc._explain(["repro"], 255, printed)
+    assert message == "another run of the line is at work in this folder, (PID 4711): dvc repro: wait for it, or end it"
