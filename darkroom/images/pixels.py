@@ -48,7 +48,18 @@ def to_pixels(picture: Image.Image, size: int, channels: int, resize: str) -> UI
         if resize == "crop":
             plain = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)
         elif resize == "pad":
-            plain = ImageOps.pad(plain, (size, size), method=Image.Resampling.BILINEAR)
+            plain = _pad(plain, size)
         else:
             plain = plain.resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(plain).reshape(size, size, channels)
+
+
+def _pad(picture: Image.Image, size: int) -> Image.Image:
+    """Fit a picture into a black square. Pillow's own `ImageOps.pad` loses pictures whose shorter side rounds to nothing."""
+    longer = max(picture.size)
+    width, height = (max(1, round(side * size / longer)) for side in picture.size)
+    square = Image.new(picture.mode, (size, size))
+    square.paste(
+        picture.resize((width, height), Image.Resampling.BILINEAR), ((size - width) // 2, (size - height) // 2)
+    )
+    return square

@@ -22,6 +22,10 @@ def test_shape_and_type_whatever_comes_in(
     assert pixels.max() == 255
 
 
+def test_a_picture_too_narrow_for_its_square_is_not_lost() -> None:
+    assert to_pixels(Image.new("L", (1, 16), 255), 8, 1, "pad").max() == 255
+
+
 def test_the_three_rules_differ_as_they_say() -> None:
     wide = Image.new("L", (20, 10), 0)
     wide.paste(255, (5, 0, 15, 10))
