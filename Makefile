@@ -22,7 +22,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder-or-zip, SET="train.epochs=3 …"
+run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder, archive or table; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET"
 
 flow: $(INSTALLED)  ## the same as a Prefect flow

@@ -32,10 +32,18 @@ def render() -> str:
         fields = schema["$defs"][reference["$ref"].rsplit("/", 1)[1]]["properties"]
         parts += [f"## {section}", "", "| setting | type | at first | what it does |", "|---|---|---|---|"]
         for name, field in fields.items():
-            value = "true" if start[section][name] is True else start[section][name]
-            parts.append(f"| `{name}` | {_type(field)} | `{value}` | {field['description']} |")
+            parts.append(f"| `{name}` | {_type(field)} | {_value(start[section][name])} | {field['description']} |")
         parts.append("")
     return "\n".join(parts)
+
+
+def _value(value: object) -> str:
+    """A setting as `params.yaml` has it."""
+    if isinstance(value, list):
+        return ", ".join(_value(item) for item in value)
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return "empty" if value is None else f"`{value}`"
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -46,6 +54,12 @@ def _type(field: dict[str, Any]) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
+    if field["type"] == "null":
+        return "empty"
+    if field["type"] == "array":
+        return f"list of {_type(field['items'])}"
+    if field.get("format") == "date":
+        return "day"
     names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true`, `false`"}
     limits = [f"{sign} {field[key]}" for key, sign in LIMITS.items() if key in field]
     return " ".join([names[field["type"]], ", ".join(limits)]).strip()

@@ -1,5 +1,6 @@
 """`params.yaml` as typed sections: every mistake is found and reported at once, before anything is read or written."""
 
+import datetime
 import difflib
 import re
 from pathlib import Path
@@ -18,6 +19,25 @@ PARAMS_FILE = Path("params.yaml")
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ValidateCheck = Literal[
+    "manifest",
+    "rejects",
+    "classes",
+    "missing_class",
+    "class_size",
+    "imbalance",
+    "size",
+    "aspect_ratio",
+    "brightness",
+    "contrast",
+    "sharpness",
+    "mode_mix",
+    "copies",
+    "conflicts",
+    "class_shift",
+    "size_shift",
+    "brightness_shift",
+]
 
 
 class Section(BaseModel):
@@ -27,15 +47,26 @@ class Section(BaseModel):
 
 
 class Ingest(Section):
-    source: Literal["fashion-mnist", "digits", "folder", "zip"] = Field(
-        description="Where the images come from: a data set by name, or `folder` or `zip` at `path`."
-    )
+    source: Literal[
+        "mnist", "fashion-mnist", "cifar10", "cifar100", "digits", "folder", "imagenet", "zip", "tar", "table"
+    ] = Field(description="Where the images come from: a data set by name, or what lies at `path`.")
     path: Annotated[str, Field(min_length=1)] = Field(
-        description="The folder of class folders (or of train/, val/, test/ holding them) or the zip of one. "
-        "The data sets that have a name do not read it."
+        description="The folder of class folders (or of train/, val/, test/ holding them), the zip or tar of one, the folder "
+        "in ImageNet's layout, or the CSV or Parquet table. The data sets that have a name do not read it."
+    )
+    root: Annotated[str, Field(min_length=1)] | None = Field(
+        description="For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. "
+        "Empty: fetched once to the user's cache folder."
+    )
+    decoder: Literal["turbo", "opencv", "pillow"] = Field(
+        description="What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo, which also reports damage that "
+        "the others pass over. Everything else is opened by Pillow. It travels with the model."
     )
     max_reject_fraction: Fraction = Field(
         description="The line stops when a larger share of the files than this can't be read as images."
+    )
+    max_unpacked_gib: Annotated[float, Field(gt=0)] = Field(
+        description="An archive that would unfold to more GiB than this is refused before anything is read or written."
     )
 
 
@@ -48,11 +79,35 @@ class Validate(Section):
     )
     min_side: Annotated[int, Field(ge=1)] = Field(description="Shortest side of any image, in pixels, at least.")
     max_side: Annotated[int, Field(ge=1)] = Field(description="Longest side of any image, in pixels, at most.")
+    max_aspect_ratio: Annotated[float, Field(ge=1)] = Field(description="Longer side divided by shorter side, at most.")
+    min_brightness: Fraction = Field(description="Mean grey value of any image, 0 being black, at least.")
+    max_brightness: Fraction = Field(description="Mean grey value of any image, 1 being white, at most.")
+    min_contrast: Fraction = Field(
+        description="Standard deviation of any image's grey values, of 1, at least; below it an image is nearly blank."
+    )
+    min_sharpness: Annotated[float, Field(ge=0)] = Field(
+        description="Variance of the Laplacian of any image, at least; below it an image is blurred."
+    )
+    max_mode_mix: Fraction = Field(
+        description="Share of images that are grey among colour images, or in colour among grey ones, at most."
+    )
+    max_copies: Fraction = Field(description="Share of images that are copies or near-copies of another, at most.")
+    near_copies: bool = Field(
+        description="Look for re-encoded, resized and slightly cropped copies too, not only for equal files."
+    )
+    max_shift: Fraction = Field(
+        description="Against the data version last committed: how far class shares (total variation), sizes and brightness "
+        "(Kolmogorov-Smirnov) may move, where the move is also beyond chance (p < 0.001)."
+    )
+    stop: list[ValidateCheck] = Field(
+        description="Which of the expectations stop the line when they are broken; the others warn."
+    )
 
     @model_validator(mode="after")
-    def _sides_in_order(self) -> "Validate":
-        if self.min_side > self.max_side:
-            raise ValueError(f"min_side ({self.min_side}) is larger than max_side ({self.max_side})")
+    def _limits_in_order(self) -> "Validate":
+        for low, high in (("min_side", "max_side"), ("min_brightness", "max_brightness")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} ({getattr(self, low)}) is larger than {high} ({getattr(self, high)})")
         return self
 
 
@@ -64,11 +119,38 @@ class Split(Section):
         description="Share of the images for the test split; a test split that the source brings is kept instead."
     )
     seed: Seed = Field(description="Another seed gives another division.")
+    folds: Annotated[int, Field(ge=2, le=100)] | None = Field(
+        description="Divide what is not test into this many folds, and validate on one of them in place of a share."
+    )
+    fold: Annotated[int, Field(ge=0)] = Field(description="With folds: the one to validate on, counted from 0.")
+    validation_from: datetime.date | None = Field(
+        description="For sources with timestamps: images from this day on (UTC) are for validation, in place of a share."
+    )
+    test_from: datetime.date | None = Field(
+        description="For sources with timestamps: images from this day on (UTC) are for the test split, in place of a share."
+    )
+
+    @field_validator("validation_from", "test_from", mode="before")
+    @classmethod
+    def _day_as_text(cls, value: object) -> object:
+        """`dvc exp run -S` has no dates, and writes them as text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return datetime.date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"is {value!r}, should be a day such as 2026-10-01") from None
 
     @model_validator(mode="after")
-    def _something_left_to_train_on(self) -> "Split":
+    def _possible(self) -> "Split":
         if self.validation + self.test >= 1:
             raise ValueError(f"validation ({self.validation}) and test ({self.test}) leave nothing to train on")
+        if self.folds and self.fold >= self.folds:
+            raise ValueError(f"fold is {self.fold}, and {self.folds} folds are counted from 0 to {self.folds - 1}")
+        if self.folds and self.validation_from:
+            raise ValueError("folds and validation_from both say what validates: leave one of them empty")
+        if self.validation_from and self.test_from and self.validation_from >= self.test_from:
+            raise ValueError(f"validation_from ({self.validation_from}) must be before test_from ({self.test_from})")
         return self
 
 
@@ -100,6 +182,10 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0)] = Field(description="The highest rate of the schedule.")
     schedule: Literal["constant", "one-cycle"] = Field(
         description="`one-cycle` climbs for the first quarter, then falls to nothing; the steps are counted from `epochs`."
+    )
+    balance: Literal["none", "weights", "sampler"] = Field(
+        description="For classes of unequal size: `weights` counts the loss of rare classes more, `sampler` shows their images "
+        "more often; `none` does neither."
     )
     weight_decay: Annotated[float, Field(ge=0)] = Field(description="L2 penalty, or decoupled decay for adamw.")
     flip: bool = Field(description="Mirror half of the training images left to right; wrong for text and digits.")

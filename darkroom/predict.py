@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.bundle import Bundle, load_bundle
-from darkroom.images.decode import UnreadableImage, decode
-from darkroom.images.pixels import UInt8s, to_pixels
+from darkroom.images.decode import UnreadableImage
+from darkroom.images.pixels import UInt8s, read_pixels
 from darkroom.stage import user_errors
 
 # Images in memory at a time, as the small arrays that the network sees.
@@ -61,7 +61,7 @@ def pixels_of(bundle: Bundle, data: bytes) -> UInt8s:
         UnreadableImage: with the reason.
     """
     shape = bundle.preprocessing
-    return to_pixels(decode(data).picture, shape.size, shape.channels, shape.resize)
+    return read_pixels(data, shape.size, shape.channels, shape.resize, shape.decoder)
 
 
 def answers(bundle: Bundle, names: Iterable[str], pixels: list[UInt8s]) -> Iterator[Answer]:

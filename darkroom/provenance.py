@@ -68,10 +68,17 @@ def code_version(stage: str) -> str:
     return digest.hexdigest()[:12]
 
 
-def data_version(manifest: Path, splits: Path) -> str:
-    """12 hex digits of the SHA-256 over the manifest and the split table: any image, label or split moved changes it."""
+def data_version(ingest: Path, splits: Path) -> str:
+    """12 hex digits of the SHA-256 over the manifest and the split table: any image, label or split moved changes it.
+
+    Args:
+        ingest: the folder that the ingest stage wrote. Its manifest lies in parts, taken in the order of their names; a
+            manifest in one file, as it was first, counts as one part.
+        splits: the table of the split stage.
+    """
     digest = hashlib.sha256()
-    for path in (manifest, splits):
+    parts = sorted(ingest.glob("manifest/*.parquet")) or [ingest / "manifest.parquet"]
+    for path in (*parts, splits):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
 

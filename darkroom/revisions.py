@@ -1,139 +1,176 @@
-"""The data and the scores of one revision: of the workspace, or of any git revision through DVC's cache or remote."""
+"""The files of one revision, of the workspace or of any git revision through DVC's cache or remote: only those asked for."""
 
-import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
+from dvc.scm import RevError, SCMError
 from dvc_data.index import DataIndexDirError
+from scmrepo.exceptions import SCMError as GitError
 
-from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
-from darkroom.provenance import data_version
+from darkroom.images.schemas import MANIFEST as COLUMNS
+from darkroom.images.schemas import read_manifest
 
 WORKSPACE = "workspace"
 
-MANIFEST = "data/ingest/manifest.parquet"
-REJECTS = "data/ingest/rejects.parquet"
-CLASSES = "data/ingest/classes.json"
-GROUPS = "data/validate/groups.parquet"
-SPLITS = "data/split/splits.parquet"
-METRICS = "reports/evaluate/metrics.json"
-FILES = (MANIFEST, REJECTS, CLASSES, GROUPS, SPLITS, METRICS)
+INGEST = "data/ingest"
+# A folder of parts; it was one file first, with fewer columns.
+MANIFEST = f"{INGEST}/manifest"
+FIRST_MANIFEST = f"{INGEST}/manifest.parquet"
 
 
-@dataclass(frozen=True)
-class State:
-    """Everything that a difference tells of one side, in memory.
+class Workspace:
+    """What lies in the current folder."""
 
-    Attributes:
-        name: the revision as the user wrote it.
-        images: `sha256`, `path`, `label`, and, where known, `split` and `group`; a row for each readable image.
-        rejects: `path`, `reason`.
-        classes: the class list.
-        metrics: the numbers about the test split, by name; None where nothing was evaluated.
-        remarks: what is missing or outdated, in sentences.
-    """
+    def __init__(self) -> None:
+        self.name = WORKSPACE
 
-    name: str
-    images: pd.DataFrame
-    rejects: pd.DataFrame
-    classes: ClassList
-    metrics: dict[str, float] | None
-    remarks: tuple[str, ...] = ()
+    def has(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return Path(path).exists()
+
+    def get(self, path: str) -> Path:
+        """Where it lies.
+
+        Raises:
+            DarkroomError: when it is not there.
+        """
+        if not self.has(path):
+            raise DarkroomError(f"the workspace has no {path}: run `make run`, or `dvc pull` to get what was made")
+        return Path(path)
 
 
-def read_state(revision: str) -> State:
-    """Read one side of a difference, in the repository of the current folder.
+class Committed:
+    """What a git revision's `dvc.lock` vouches for, copied into a folder when it is asked for."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self._folder = folder
+        self._system = DVCFileSystem(repo=".", rev=name)
+        try:
+            lock = self._system.read_text("dvc.lock")
+        except FileNotFoundError:
+            lock = "stages: {}"
+        stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
+        self.outputs = [output["path"] for stage in stages.values() for output in stage.get("outs", [])]
+
+    def has(self, path: str) -> bool:
+        """Whether the revision holds such a file or folder.
+
+        Raises:
+            DarkroomError: when the listing that would tell can't be got.
+        """
+        if not any(Path(path).is_relative_to(output) for output in self.outputs):
+            return False
+        try:
+            # Not `exists`, which takes a listing that can't be got for a file that is not there.
+            self._system.info(path)
+        except FileNotFoundError:
+            return False
+        except (OSError, DvcException, DataIndexDirError) as error:
+            raise self._out_of_reach(path, error) from error
+        return True
+
+    def get(self, path: str) -> Path:
+        """Copy a file, or a folder with all that is in it, from DVC's cache or else from its remote; say where it lies then.
+
+        Raises:
+            DarkroomError: when it is in neither.
+        """
+        target = self._folder / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._system.get(path, str(target), recursive=True)
+            except (OSError, DvcException, DataIndexDirError) as error:
+                raise self._out_of_reach(path, error) from error
+        return target
+
+    def _out_of_reach(self, path: str, error: Exception) -> DarkroomError:
+        return DarkroomError(
+            f"{path} of {self.name} is neither in DVC's cache nor in its remote ({error.__cause__ or error}): "
+            "run `dvc fetch` where the remote can be reached, or `dvc push` where the data was made"
+        )
+
+
+Revision = Workspace | Committed
+
+
+@contextmanager
+def open_revision(name: str) -> Iterator[Revision]:
+    """Give access to one revision of the repository in the current folder; what was copied is gone afterwards.
 
     Args:
-        revision: `workspace`, or anything that git or DVC takes for a revision.
+        name: `workspace`, or anything that git or DVC takes for a revision.
 
     Raises:
-        DarkroomError: when there is no such revision, or it has no data, or its data can't be got.
+        DarkroomError: when there is no such revision.
     """
-    if revision == WORKSPACE:
-        if not Path(MANIFEST).exists():
-            raise DarkroomError(f"the workspace has no {MANIFEST}: run `make run`, or `dvc pull` to get what was made")
-        return _state(revision, Path())
+    if name == WORKSPACE:
+        yield Workspace()
+        return
     with tempfile.TemporaryDirectory() as folder:
-        _fetch(revision, Path(folder))
-        return _state(revision, Path(folder))
+        try:
+            revision = Committed(name, Path(folder))
+        except (DvcException, GitError) as error:
+            raise DarkroomError(f"can't read revision {name!r}: {error}") from error
+        yield revision
 
 
-def _fetch(revision: str, folder: Path) -> None:
-    """Copy the tables of a revision, and nothing else, from DVC's cache or remote."""
-    try:
-        system = DVCFileSystem(repo=".", rev=revision)
-        locked = _locked_outputs(system, revision)
-        for path in FILES:
-            if not any(Path(path).is_relative_to(output) for output in locked):
-                continue
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            try:
-                system.get_file(path, str(folder / path))
-            except (OSError, DvcException, DataIndexDirError) as error:
-                raise DarkroomError(
-                    f"{path} of {revision} is neither in DVC's cache nor in its remote ({error.__cause__ or error}): "
-                    "run `dvc fetch` where the remote can be reached, or `dvc push` where the data was made"
-                ) from None
-    except DvcException as error:
-        raise DarkroomError(f"can't read revision {revision!r}: {error}") from None
+def get_manifest(revision: Revision, columns: list[str]) -> pd.DataFrame | None:
+    """The manifest of a revision, sorted by path; None where it has none.
 
+    Args:
+        revision: an open one.
+        columns: some of `darkroom.images.schemas.MANIFEST`; those that the revision did not measure, or not as it
+            is done now, are null.
 
-def _locked_outputs(system: DVCFileSystem, revision: str) -> list[str]:
-    """The paths that the revision's `dvc.lock` vouches for."""
-    try:
-        lock = system.read_text("dvc.lock")
-    except FileNotFoundError:
-        raise DarkroomError(
-            f"{revision} has no dvc.lock, so nothing had been made there: choose a later revision"
-        ) from None
-    stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
-    locked = [output["path"] for stage in stages.values() for output in stage.get("outs", [])]
-    if not any(Path(MANIFEST).is_relative_to(output) for output in locked):
-        raise DarkroomError(f"the dvc.lock of {revision} has no {MANIFEST}: ingest had not been run there")
-    return locked
-
-
-def _state(name: str, root: Path) -> State:
-    """Put the tables together. A table of a later stage that does not fit the manifest is left out, and that is said."""
-    remarks = []
-    manifest = pq.read_table(root / MANIFEST, columns=["id", "sha256", "path", "label"]).to_pandas()
-    images = manifest.drop(columns="id")
-    for column, path, stage in (("group", GROUPS, "validate"), ("split", SPLITS, "split")):
-        if not (root / path).exists():
-            remarks.append(f"`{name}` has no {path}: {stage} has not been run there.")
-            continue
-        table = pq.read_table(root / path, columns=["id", column]).to_pandas()
-        if not table["id"].equals(manifest["id"]):
-            remarks.append(f"`{name}` has a {path} of other images than its manifest: it is left out; run `dvc repro`.")
-            continue
-        images[column] = table[column]
-    return State(
-        name,
-        images,
-        pq.read_table(root / REJECTS, columns=["path", "reason"]).to_pandas(),
-        load_classes(root / CLASSES),
-        _metrics(name, root, remarks),
-        tuple(remarks),
-    )
-
-
-def _metrics(name: str, root: Path, remarks: list[str]) -> dict[str, float] | None:
-    if not (root / METRICS).exists():
-        remarks.append(f"`{name}` has no {METRICS}: evaluate has not been run there.")
+    Raises:
+        DarkroomError: when the revision has a manifest that can't be got.
+    """
+    if revision.has(MANIFEST):
+        return _frame(read_manifest(revision.get(MANIFEST).parent, columns))
+    if not revision.has(FIRST_MANIFEST):
         return None
-    content = json.loads((root / METRICS).read_text(encoding="utf-8"))
-    measured_on = content["provenance"]["data_version"]
-    present = data_version(root / MANIFEST, root / SPLITS) if (root / SPLITS).exists() else "unknown"
-    if measured_on != present:
-        remarks.append(f"The scores of `{name}` were measured on data version {measured_on}; its data is {present}.")
-    scores: dict[str, float] = content["test"]
-    return scores
+    # Sharpness was measured at another scale then, which would look like a shift.
+    table = pq.read_table(revision.get(FIRST_MANIFEST)).drop_columns("sharpness").sort_by("path")
+    for name in columns:
+        if name not in table.column_names:
+            table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
+    return _frame(table.select(columns))
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_manifest_of(revision: str, columns: list[str]) -> pd.DataFrame | None:
+    """The manifest of a revision by name, sorted by path; None where there is nothing to compare with.
+
+    That is: outside git, before the first commit, or where ingest's outputs are not in the revision's `dvc.lock`.
+
+    Args:
+        revision: as for `open_revision`.
+        columns: as for `get_manifest`.
+
+    Raises:
+        DarkroomError: when there is no such revision, or its manifest can't be got from DVC's cache or remote.
+    """
+    try:
+        with open_revision(revision) as opened:
+            return get_manifest(opened, columns)
+    except DarkroomError as error:
+        cause = error.__cause__
+        if isinstance(cause, SCMError) and (revision == "HEAD" or not isinstance(cause, RevError)):
+            return None
+        raise

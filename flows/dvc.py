@@ -1,6 +1,7 @@
 """The only place that starts DVC."""
 
 import graphlib
+import json
 import os
 import re
 import subprocess
@@ -42,8 +43,11 @@ def run_experiment(overrides: Sequence[str], log: Log | None = None) -> None:
 
 
 def is_up_to_date() -> bool:
-    """Whether `dvc repro` would do nothing. (`dvc repro --dry` can't tell where nothing was ever made: it fails.)"""
-    return subprocess.run(_command(["status", "--quiet"]), env=_environment(), check=False).returncode == 0
+    """Whether `dvc repro` would do nothing but run the stages that always run, such as `survey`.
+
+    (`dvc repro --dry` can't tell where nothing was ever made: it fails.)
+    """
+    return all(found == ["always changed"] for found in json.loads(_ask("status", "--json")).values())
 
 
 def stages_in_order() -> list[str]:

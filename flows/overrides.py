@@ -1,14 +1,15 @@
 """From what the user typed to `section.key=value` settings, and from those to what `dvc exp run -S` takes."""
 
+import datetime
 import json
 import re
 import shlex
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
 from darkroom.params import Params
+from darkroom.sources.kinds import kind_of
 
 SOURCE_KEYS = ("ingest.source", "ingest.path")
 
@@ -17,11 +18,11 @@ def read_overrides(images: str, settings: str) -> tuple[str, ...]:
     """The settings that `make run IMAGES=… SET=…` asks for; either may be empty.
 
     Args:
-        images: a folder or a zip.
+        images: a folder, an archive or a table.
         settings: `section.key=value` separated by blanks; a value with blanks in it stands in quotes, as in a shell.
 
     Raises:
-        DarkroomError: for a path that is neither, for quotes that do not close, or when both name the source.
+        DarkroomError: for a path that is none of these, for quotes that do not close, or when both name the source.
     """
     try:
         overrides = tuple(shlex.split(settings))
@@ -39,15 +40,11 @@ def read_overrides(images: str, settings: str) -> tuple[str, ...]:
 
 
 def _source_settings(path: Path) -> tuple[str, ...]:
-    """What `ingest` needs to know to read a folder or a zip; inside the repository the path is relative to its root."""
-    if not path.exists():
-        raise DarkroomError(f"IMAGES: there is no {path}")
-    if path.is_dir():
-        source = "folder"
-    elif zipfile.is_zipfile(path):
-        source = "zip"
-    else:
-        raise DarkroomError(f"IMAGES: {path} is a file, and not a zip: give a folder of class folders, or a zip of one")
+    """What `ingest` needs to know to read what lies at a path; inside the repository the path is relative to its root."""
+    try:
+        source = kind_of(path)
+    except DarkroomError as error:
+        raise DarkroomError(f"IMAGES: {error}") from None
     here = Path.cwd()
     shown = path.relative_to(here) if path.is_relative_to(here) else path
     return f"ingest.source={source}", f"ingest.path={json.dumps(shown.as_posix(), ensure_ascii=False)}"
@@ -67,7 +64,11 @@ def to_hydra(overrides: Sequence[str], params: Params) -> list[str]:
     return written
 
 
-def _hydra_value(value: str | float | bool) -> str:
+def _hydra_value(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{','.join(_hydra_value(member) for member in value)}]"
+    if isinstance(value, datetime.date):
+        value = value.isoformat()  # Hydra has no dates; the settings take this text for one
     if not isinstance(value, str):
         return json.dumps(value)
     escaped = re.sub(r"(\\*)('|\$\{|$)", lambda found: found[1] * 2 + ("\\" + found[2] if found[2] else ""), value)

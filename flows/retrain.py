@@ -1,7 +1,7 @@
 """Retraining: bring the line up to date with whatever the source holds by now, and report what changed.
 
-The source is a dependency of `ingest`, so DVC sees new, changed and removed images by itself; where there are none and no
-setting moved, nothing runs.
+The survey looks at the source each time, so new, changed and removed images are taken in; where there are none and no setting
+moved, nothing else runs.
 """
 
 from dataclasses import replace
@@ -13,10 +13,9 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
-from darkroom.diff import to_markdown
-from darkroom.difference import compare
+from darkroom.diff import compare, read_state, to_markdown
 from darkroom.errors import DarkroomError
-from darkroom.revisions import MANIFEST, WORKSPACE, read_state
+from darkroom.revisions import MANIFEST, WORKSPACE
 from flows.line import bring_line_up_to_date, publish_summary
 
 

@@ -22,7 +22,7 @@ def run(images: str, settings: str) -> str:
     """Bring the line up to date with these settings.
 
     Args:
-        images: a folder or a zip of images, or nothing.
+        images: a folder, an archive or a table of images, or nothing.
         settings: `section.key=value` separated by blanks, or nothing.
 
     Returns:
@@ -53,7 +53,7 @@ def _kept(overrides: Sequence[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.run", description="Bring the line up to date.")
-    parser.add_argument("--images", default="", metavar="PATH", help="a folder of class folders, or a zip of one")
+    parser.add_argument("--images", default="", metavar="PATH", help="a folder, an archive (zip, tar) or a table (CSV, Parquet) of images")
     parser.add_argument("--set", default="", metavar="SETTINGS", help='"section.key=value …"')
     arguments = parser.parse_args()
     end_children_on_signals()

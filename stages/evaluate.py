@@ -62,13 +62,13 @@ def run(
     classes = load_classes(ingest / "classes.json")
     network, spec = load_model(model)
     classes.require_same(spec.classes.names, str(model))
-    data = data_version(ingest / "manifest.parquet", splits)
+    data = data_version(ingest, splits)
     if spec.data_version != data:
         raise DarkroomError(
             f"{model} was trained on data version {spec.data_version}, and {splits} is of {data}, so that test images may "
             "have been trained on: run `dvc repro`"
         )
-    held_out = open_vault(arrays, ingest / "manifest.parquet", splits, classes)
+    held_out = open_vault(arrays, ingest, splits, classes)
     trained = read_curves(curves, spec.epoch)
     probabilities = predict(network, held_out.images, choose_device())
     card = score(held_out.labels, probabilities, confidence)

@@ -67,7 +67,7 @@ def run(
     limits = {"probability_difference": max_probability_difference, "label_disagreement": max_label_disagreement}
     graphs = [FLOAT_GRAPH, INT8_GRAPH] if verdict["choice"] == "int8" else [FLOAT_GRAPH]
     predictions = evaluated / "predictions.parquet"
-    tested = load_evaluated(ingest / "manifest.parquet", arrays, predictions, classes, parity_images)
+    tested = load_evaluated(ingest, arrays, predictions, classes, parity_images)
     with whole_folder(out) as folder, whole_folder(reports) as report:
         for name in graphs:
             shutil.copyfile(quantized / name, folder / name)

@@ -1,8 +1,9 @@
 """Open every image exactly once.
 
-Reads: the source that `ingest.source` and `ingest.path` name, which is never written to.
-Writes: data/ingest/: manifest.parquet, shards/ of the original bytes, rejects.parquet, classes.json.
-Costs: about 0.15 ms an image of 28 pixels, and one decoding for each larger one; memory for one shard.
+Reads: the source that `ingest.source` and `ingest.path` name, which is never written to; data/survey/, the hashes of its files;
+    .darkroom/seen, what earlier runs learned of its images.
+Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, classes.json.
+Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
 
 from pathlib import Path
@@ -12,52 +13,59 @@ import pyarrow.parquet as pq
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
-from darkroom.images.manifest import examine_all
-from darkroom.images.schemas import MANIFEST, REJECTS
-from darkroom.images.shards import ShardWriter
+from darkroom.images.intake import take_in
+from darkroom.images.schemas import write_manifest
+from darkroom.images.seen import SeenImages
 from darkroom.params import read_params
 from darkroom.sources.named import list_source
 from darkroom.sources.source import Ignored
 from darkroom.stage import stage
 from darkroom.writing import whole_folder
 
-OUT = Path("data/ingest")
+SURVEY, SEEN, OUT = Path("data/survey"), Path(".darkroom/seen"), Path("data/ingest")
 
 
-def run(source: str, path: Path, max_reject_fraction: float, out: Path) -> None:
+def run(
+    source: str,
+    path: Path,
+    root: Path | None,
+    decoder: str,
+    max_reject_fraction: float,
+    max_unpacked_bytes: int,
+    survey: Path,
+    seen: Path,
+    out: Path,
+) -> None:
     """Take in a whole source.
 
     Args:
-        source: its kind: `fashion-mnist`, `digits`, `folder` or `zip`.
-        path: where a folder or a zip is.
+        source, path, root, max_unpacked_bytes: as in `darkroom.sources.named.list_source`.
+        decoder: `turbo`, `opencv` or `pillow`.
         max_reject_fraction: share of the files that may be unreadable.
+        survey: the folder that the survey stage wrote.
+        seen: where what is learned is kept from run to run; safe to delete.
         out: the folder to write.
 
     Raises:
         DarkroomError: when the source can't be listed, or more files than allowed can't be read as images.
     """
-    listing = list_source(source, path)
+    surveyed = pq.read_table(survey / "files.parquet")
+    hashes = dict(zip(surveyed["path"].to_pylist(), surveyed["sha256"].to_pylist(), strict=True))
+    listing = list_source(source, path, root, max_unpacked_bytes)
     _tell_ignored(listing.ignored)
-    rows: list[dict[str, object]] = []
-    rejects: list[dict[str, object]] = []
     with whole_folder(out) as folder:
-        shards = ShardWriter(folder / "shards")
-        for examined in examine_all(listing.images):
-            if examined.rejected:
-                rejects.append(examined.row)
-                continue
-            shard, offset = shards.add(str(examined.row["id"]), examined.data)
-            rows.append(examined.row | {"shard": shard, "offset": offset})
-        shards.close()
-        _require_enough(len(rows), rejects, max_reject_fraction)
-        pq.write_table(pa.Table.from_pylist(rows, MANIFEST), folder / "manifest.parquet")
-        pq.write_table(pa.Table.from_pylist(rejects, REJECTS), folder / "rejects.parquet")
+        known = SeenImages(seen, decoder)
+        found = take_in(listing.images, hashes, decoder, known, out / "shards", folder / "shards")
+        _require_enough(len(found.manifest), found.rejects, max_reject_fraction)
+        write_manifest(found.manifest, folder)
+        pq.write_table(found.rejects, folder / "rejects.parquet")
         ClassList(listing.classes).save(folder / "classes.json")
-    print(f"ingest: {len(rows):,} images of {len(listing.classes)} classes, {len(rejects):,} rejected")
-    for reject in rejects[:10]:
-        print(f"  rejected {reject['path']}: {reject['reason']}")
-    if len(rejects) > 10:
-        print(f"  … and {len(rejects) - 10:,} more in {out / 'rejects.parquet'}")
+    print(
+        f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.rejects):,} rejected; "
+        f"{found.read:,} of them were read, the others were known"
+    )
+    for line in _named(found.rejects, f"in {out / 'rejects.parquet'}"):
+        print(f"  rejected {line}")
 
 
 def _tell_ignored(ignored: list[Ignored]) -> None:
@@ -68,22 +76,38 @@ def _tell_ignored(ignored: list[Ignored]) -> None:
     print(f"ingest: {len(ignored):,} files are not counted as images: {examples}{more}")
 
 
-def _require_enough(images: int, rejects: list[dict[str, object]], max_reject_fraction: float) -> None:
+def _named(rejects: pa.Table, where: str) -> list[str]:
+    """The first ten rejects with their reasons, and how many more there are."""
+    first = rejects.slice(0, 10)
+    lines = [f"{path}: {reason}" for path, reason in zip(first["path"], first["reason"], strict=True)]
+    return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])
+
+
+def _require_enough(images: int, rejects: pa.Table, max_reject_fraction: float) -> None:
     total = images + len(rejects)
     if len(rejects) <= max_reject_fraction * total:
         return
-    listed = "".join(f"\n  {reject['path']}: {reject['reason']}" for reject in rejects[:10])
-    more = f"\n  … and {len(rejects) - 10:,} more" if len(rejects) > 10 else ""
+    listed = "".join(f"\n  {line}" for line in _named(rejects, ""))
     raise DarkroomError(
         f"{len(rejects):,} of {total:,} files ({len(rejects) / total:.1%}) can't be read as images, and "
-        f"ingest.max_reject_fraction allows {max_reject_fraction:.1%}: mend or remove them, or raise the limit{listed}{more}"
+        f"ingest.max_reject_fraction allows {max_reject_fraction:.1%}: mend or remove them, or raise the limit{listed}"
     )
 
 
 def main() -> None:
     with stage("ingest"):
         params = read_params().ingest
-        run(params.source, Path(params.path), params.max_reject_fraction, OUT)
+        run(
+            params.source,
+            Path(params.path),
+            Path(params.root) if params.root else None,
+            params.decoder,
+            params.max_reject_fraction,
+            int(params.max_unpacked_gib * 2**30),
+            SURVEY,
+            SEEN,
+            OUT,
+        )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
 Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the training split alone.
-Costs: one decoding an image; size * size * channels bytes an image on disk.
+    .darkroom/seen/pixels: the same rows, for the next run.
+Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
 from pathlib import Path
@@ -15,16 +16,21 @@ import pyarrow.parquet as pq
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
 from darkroom.images.packing import choose_channels, choose_size, mean_and_std, pack
-from darkroom.images.shards import read_shards
+from darkroom.images.schemas import read_manifest
+from darkroom.images.seen import opening_identity
+from darkroom.images.seen_pixels import SeenPixels
 from darkroom.images.splitting import SPLITS
 from darkroom.params import read_params
 from darkroom.stage import stage
 from darkroom.writing import whole_folder, write_json
 
 INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
+SEEN = Path(".darkroom/seen")
 
 
-def run(ingest: Path, splits: Path, size: int | str, channels: int | str, resize: str, out: Path) -> None:
+def run(
+    ingest: Path, splits: Path, size: int | str, channels: int | str, resize: str, decoder: str, seen: Path, out: Path
+) -> None:
     """Pack each split.
 
     Args:
@@ -33,20 +39,27 @@ def run(ingest: Path, splits: Path, size: int | str, channels: int | str, resize
         size: side of the square in pixels, or `auto`.
         channels: 1, 3, or `auto`.
         resize: `crop`, `pad` or `stretch`.
+        decoder: `turbo`, `opencv` or `pillow`.
+        seen: where pixels are kept from run to run; safe to delete.
         out: the folder to write.
     """
     classes = load_classes(ingest / "classes.json")
-    manifest = pq.read_table(ingest / "manifest.parquet")
+    manifest = read_manifest(ingest)
     table = pq.read_table(splits)
     if not manifest["id"].equals(table["id"]):
-        raise DarkroomError(
-            f"{splits} does not belong to {ingest / 'manifest.parquet'}: run `dvc repro` to make it anew"
-        )
+        raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it anew")
     pixels, planes = _shape(manifest, size, channels)
+    known = SeenPixels(seen / "pixels", f"{resize} {opening_identity(decoder)}", (pixels, pixels, planes))
+    decoded = 0
     with whole_folder(out) as folder:
         for split in SPLITS:
             rows = manifest.filter(pc.equal(table["split"], split))
-            _pack_split(rows, classes, ingest / "shards", pixels, planes, resize, folder / split)
+            (folder / split).mkdir()
+            _describe(rows, classes, folder / split)
+            decoded += pack(
+                rows, ingest / "shards", pixels, planes, resize, decoder, known, folder / split / "images.npy"
+            )
+        known.save()
         mean, std = mean_and_std(np.load(folder / "train" / "images.npy", mmap_mode="r"))
         write_json(
             folder / "stats.json",
@@ -54,12 +67,14 @@ def run(ingest: Path, splits: Path, size: int | str, channels: int | str, resize
                 "size": pixels,
                 "channels": planes,
                 "resize": resize,
+                "decoder": decoder,
                 "mean": mean,
                 "std": std,
                 "class_hash": classes.hash,
                 "images": {split: len(np.load(folder / split / "labels.npy")) for split in SPLITS},
             },
         )
+    print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were known")
 
 
 def _shape(manifest: pa.Table, size: int | str, channels: int | str) -> tuple[int, int]:
@@ -74,21 +89,18 @@ def _shape(manifest: pa.Table, size: int | str, channels: int | str) -> tuple[in
     return int(size), int(channels)
 
 
-def _pack_split(
-    rows: pa.Table, classes: ClassList, shards: Path, size: int, channels: int, resize: str, folder: Path
-) -> None:
-    folder.mkdir()
+def _describe(rows: pa.Table, classes: ClassList, folder: Path) -> None:
+    """Labels and ids of the images of a split, beside their pixels."""
     position = {name: index for index, name in enumerate(classes.names)}
     np.save(folder / "labels.npy", np.array([position[label] for label in rows["label"].to_pylist()], dtype=np.int64))
     np.save(folder / "ids.npy", np.array(rows["id"].to_pylist(), dtype="S16"))
-    places = zip(rows["shard"].to_pylist(), rows["offset"].to_pylist(), rows["bytes"].to_pylist(), strict=True)
-    pack(read_shards(shards, places), len(rows), size, channels, resize, folder / "images.npy")
 
 
 def main() -> None:
     with stage("preprocess"):
-        params = read_params().preprocess
-        run(INGEST, SPLITS_TABLE, params.size, params.channels, params.resize, OUT)
+        params = read_params()
+        shape = params.preprocess
+        run(INGEST, SPLITS_TABLE, shape.size, shape.channels, shape.resize, params.ingest.decoder, SEEN, OUT)
 
 
 if __name__ == "__main__":

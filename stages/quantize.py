@@ -19,7 +19,7 @@ from darkroom.compression.parity import compare
 from darkroom.compression.session import open_session, probabilities
 from darkroom.compression.verdict import decide
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
+from darkroom.images.packed import load_packed
 from darkroom.network.load import load_model
 from darkroom.params import read_params
 from darkroom.stage import stage, write_timing

@@ -1,92 +1,112 @@
 """Place every image in one of train, validation and test.
 
-Reads: data/ingest/manifest.parquet, data/ingest/classes.json, data/validate/groups.parquet.
-Writes: data/split/splits.parquet: id, split, group.
-Costs: a second for a million images.
+Reads: data/ingest/ (manifest, class list), data/validate/groups.parquet, and its own table of the run before.
+Writes: data/split/splits.parquet: id, split, group, fold, source_split.
+Costs: a few seconds for a million images.
 """
 
-from collections import Counter
+from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList, load_classes
+from darkroom.classes import load_classes
 from darkroom.errors import DarkroomError
-from darkroom.images.splitting import SPLITS, assign_splits
+from darkroom.images import division as told
+from darkroom.images.division import Division
+from darkroom.images.missing import require_every_class
+from darkroom.images.placing import keep_places
+from darkroom.images.schemas import read_manifest
+from darkroom.images.split_table import place_table, recall
+from darkroom.images.splitting import UNCLAIMED, Images, Wish, apply_rule
 from darkroom.params import read_params
 from darkroom.stage import stage
 from darkroom.writing import whole_folder
 
 INGEST, GROUPS, OUT = Path("data/ingest"), Path("data/validate/groups.parquet"), Path("data/split")
+COLUMNS = ["id", "sha256", "path", "label", "source_split", "timestamp"]
 
 
-def run(ingest: Path, groups: Path, validation: float, test: float, seed: int, out: Path) -> None:
+def run(
+    ingest: Path,
+    groups: Path,
+    validation: float,
+    test: float,
+    seed: int,
+    out: Path,
+    folds: int | None = None,
+    fold: int = 0,
+    validation_from: date | None = None,
+    test_from: date | None = None,
+    previous: Path | None = None,
+) -> None:
     """Split the images of a manifest.
 
     Args:
         ingest: the folder that the ingest stage wrote.
         groups: the table id, group of the validate stage, a row for each image.
-        validation, test: shares, as in `assign_splits`.
-        seed: likewise.
+        validation, test, seed, folds, validation_from, test_from: as in `Wish`.
         out: the folder to write.
+        fold: with folds, the one that validates.
+        previous: the table of the run before: images in it stay where they are. It may lie in `out`.
 
     Raises:
-        DarkroomError: when a class has no image in one of the splits.
+        DarkroomError: when a class has no image in one of the splits, when a cut is set and images have no timestamp, when
+            the groups are of another manifest, or when `previous` can't be read.
     """
     classes = load_classes(ingest / "classes.json")
-    manifest = pq.read_table(ingest / "manifest.parquet", columns=["id", "label", "source_split"])
-    grouped = pq.read_table(groups)
+    manifest, grouped = read_manifest(ingest, COLUMNS), pq.read_table(groups)
     if not manifest["id"].equals(grouped["id"]):
-        raise DarkroomError(
-            f"{groups} does not belong to {ingest / 'manifest.parquet'}: run `dvc repro` to make it anew"
-        )
-    labels = manifest["label"].to_pylist()
-    splits = assign_splits(grouped["group"].to_pylist(), manifest["source_split"].to_pylist(), validation, test, seed)
-    counts = Counter(zip(splits, labels, strict=True))
-    _require_every_class(counts, classes)
+        raise DarkroomError(f"{groups} does not belong to the manifest in {ingest}: run `dvc repro` to make it anew")
+    wish = Wish(validation, test, seed, folds, validation_from, test_from)
+    images = Images.of(manifest, grouped)
+    _require_timestamps(manifest, images, wish)
+    ruled = apply_rule(images, wish)
+    recalled = recall(previous, wish, manifest, images)
+    parts = keep_places(recalled.parts, ruled.parts, images)
+    labels = pc.index_in(manifest["label"], value_set=pa.array(classes.names)).to_numpy().astype(np.int64)
+    division = Division(classes.names, manifest["path"], labels, images, recalled, ruled, parts, wish, fold)
+    require_every_class(division)
     with whole_folder(out) as folder:
-        table = pa.table({"id": manifest["id"], "split": pa.array(splits), "group": grouped["group"]})
-        pq.write_table(table, folder / "splits.parquet")
-    totals = Counter(splits)
-    shares = ", ".join(f"{name} {totals[name]:,} ({totals[name] / len(splits):.1%})" for name in SPLITS)
-    print(f"split: {shares}")
-    if "test" not in manifest["source_split"].to_pylist():
-        print(_furthest(counts, classes, test))
+        pq.write_table(place_table(manifest, images, parts, wish, fold), folder / "splits.parquet")
+    for tell in (told.totals, told.memory, told.notable, told.shares):
+        for line in tell(division):
+            print(line)
 
 
-def _furthest(counts: Counter[tuple[str, str]], classes: ClassList, test: float) -> str:
-    """The class whose share of test images is furthest from the wish: each is drawn, and small classes vary most."""
-    totals = {name: sum(counts[split, name] for split in SPLITS) for name in classes.names}
-    name = max(classes.names, key=lambda name: abs(counts["test", name] / totals[name] - test))
-    found = counts["test", name]
-    return (
-        f"  furthest from {test:.0%} for test: {name} with {found / totals[name]:.1%} ({found:,} of {totals[name]:,}); another "
-        "split.seed draws anew"
-    )
-
-
-def _require_every_class(counts: Counter[tuple[str, str]], classes: ClassList) -> None:
-    """A class without training images can't be learned, and one without the others can't be judged."""
-    missing = [(split, name) for name in classes.names for split in SPLITS if not counts[split, name]]
-    if not missing:
+def _require_timestamps(manifest: pa.Table, images: Images, wish: Wish) -> None:
+    """A cut by date needs to know when every image was taken, but for those that the source places itself."""
+    wanted = [name for name in ("validation_from", "test_from") if getattr(wish, name)]
+    undated = manifest["timestamp"].is_null().to_numpy() & (images.claims == UNCLAIMED)
+    if not wanted or not undated.any():
         return
-    lines = []
-    for split, name in missing:
-        total = sum(counts[each, name] for each in SPLITS)
-        lines.append(f"\n  {name}: none of its {total} images fell into {split}")
+    first = manifest["path"].filter(pa.array(undated))[:3].to_pylist()
     raise DarkroomError(
-        "some classes are too small to be in every split:"
-        + "".join(lines)
-        + "\nadd images to these classes (40 make an empty split of a tenth a 1.5% chance), "
-        "raise split.validation or split.test, or try another split.seed"
+        f"split.{wanted[0]} is set, and {int(undated.sum()):,} of {len(undated):,} images have no timestamp, the first of them "
+        f"{', '.join(first)}: give the source's table a `timestamp` for each of them, or leave split.{wanted[0]} empty"
     )
 
 
 def main() -> None:
     with stage("split"):
         params = read_params().split
-        run(INGEST, GROUPS, params.validation, params.test, params.seed, OUT)
+        previous = OUT / "splits.parquet"
+        run(
+            INGEST,
+            GROUPS,
+            params.validation,
+            params.test,
+            params.seed,
+            OUT,
+            params.folds,
+            params.fold,
+            params.validation_from,
+            params.test_from,
+            previous if previous.exists() else None,
+        )
 
 
 if __name__ == "__main__":

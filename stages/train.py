@@ -15,8 +15,9 @@ import torch
 
 from darkroom.classes import load_classes
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
+from darkroom.images.packed import load_packed
 from darkroom.images.pixels import Preprocessing, UInt8s
+from darkroom.learning.balance import class_weights, tell_balance
 from darkroom.learning.batches import TrainingBatches
 from darkroom.learning.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
 from darkroom.learning.curves import write_curves
@@ -75,7 +76,9 @@ def run(
         settings.flip,
         settings.shift,
         settings.seed,
+        evenly=settings.balance == "sampler",
     )
+    weights = class_weights(train.labels, len(spec.classes)) if settings.balance == "weights" else None
     optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
     schedule = make_schedule(settings.schedule, optimizer, settings.epochs * len(batches))
     training = Training(model, optimizer, schedule, history=[], best_weights={})
@@ -85,6 +88,8 @@ def run(
         f"train: {spec.network}, {parameters:,} parameters, {len(train.labels):,} images, {device.type}, "
         f"{str(precision).removeprefix('torch.')} since {reason}"
     )
+    if line := tell_balance(train.labels, spec.classes.names, settings.balance):
+        print(f"train: {line}")
     if len(batches) < FEW_STEPS:
         print(
             f"train: only {len(batches)} steps an epoch, since {len(train.labels):,} images make few batches of "
@@ -102,7 +107,7 @@ def run(
         save_checkpoint(path, training.state())
 
     held_out = torch.from_numpy(np.array(validation.images)), torch.from_numpy(validation.labels)
-    fit(training, batches, held_out, settings.epochs, settings.patience, precision, settings.seed, keep)
+    fit(training, batches, held_out, settings.epochs, settings.patience, precision, settings.seed, keep, weights)
 
     best = training.best()
     with whole_folder(out) as folder, whole_folder(reports) as curves:
@@ -141,12 +146,17 @@ def _describe(settings: Train, ingest: Path, splits: Path, preprocess: Path) -> 
         settings=own if settings.network == SIMPLE_CNN else {},
         classes=classes,
         preprocessing=Preprocessing(
-            stats["size"], stats["channels"], stats["resize"], tuple(stats["mean"]), tuple(stats["std"])
+            stats["size"],
+            stats["channels"],
+            stats["resize"],
+            stats["decoder"],
+            tuple(stats["mean"]),
+            tuple(stats["std"]),
         ),
         epoch=0,
         precision=settings.precision,
         seed=settings.seed,
-        data_version=data_version(ingest / "manifest.parquet", splits),
+        data_version=data_version(ingest, splits),
         code_version=code_version("train"),
     )
 

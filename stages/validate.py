@@ -1,53 +1,67 @@
 """Hold the data against what is expected of it, find copies, and stop the line where it must not go on.
 
-Reads: data/ingest/: manifest, rejects, class list; a few images of the shards for the page.
+Reads: data/ingest/: manifest, rejects, class list; thumbnails from .darkroom/seen, or else from the shards; some 140 images of
+    the shards for the page; the manifest of the last commit, from DVC's cache or remote.
 Writes: data/validate/groups.parquet: id, group; only when no expectation stops the line.
     reports/validate/: index.html, great_expectations.html, validation.json, suite.json; also when one does.
-Costs: about 3 s to import Great Expectations, a second for 70,000 images, 120 decodings for the page.
+    reports/changes/: index.html, changes.json: what changed since the last commit; no tool tracks it, since clones differ.
+Costs: 3 to 4 s for 60,000 images, 2 of them for the import of Great Expectations, which goes on beside the rest.
 """
 
 import shutil
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.classes import load_classes
+from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
-from darkroom.expectations.documentation import documentation_page
-from darkroom.expectations.facts import gather_facts
-from darkroom.expectations.outcomes import check_all
+from darkroom.expectations.change import Change, expectations_of_change, last_committed, measure_change
+from darkroom.expectations.checker import Checker
+from darkroom.expectations.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
+from darkroom.expectations.outcomes import Outcome
 from darkroom.expectations.suite import Limits, expectations_of
 from darkroom.expectations.telling import results, stop_if_broken, summary
+from darkroom.images.grouping import group_images, join_copies
+from darkroom.images.near_copies import near_pairs
+from darkroom.images.schemas import read_manifest
+from darkroom.images.thumbnails import read_thumbnails
 from darkroom.params import read_params
-from darkroom.reporting.dataset import dataset_page
+from darkroom.reporting.dataset import Contents, dataset_page
+from darkroom.reporting.since_commit import change_results, changes_page
 from darkroom.stage import stage
 from darkroom.writing import whole_folder, write_json
 
-INGEST, OUT, REPORTS = Path("data/ingest"), Path("data/validate"), Path("reports/validate")
+INGEST, SEEN = Path("data/ingest"), Path(".darkroom/seen")
+OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
 GROUPS = pa.schema([("id", pa.string()), ("group", pa.string())])
 
 
 def run(
     ingest: Path,
-    max_reject_fraction: float,
-    min_images_per_class: int,
-    max_imbalance_ratio: float,
-    min_side: int,
-    max_side: int,
+    limits: Limits,
+    near_copies: bool,
+    stop: tuple[str, ...],
+    decoder: str,
+    seen: Path,
     out: Path,
     reports: Path,
+    changes: Path,
 ) -> None:
     """Validate what ingest took in.
 
     Args:
         ingest: the folder that the ingest stage wrote.
-        max_reject_fraction: of all files, how many may be unreadable.
-        min_images_per_class: readable ones.
-        max_imbalance_ratio: largest class divided by smallest, at most.
-        min_side, max_side: of every image, in pixels.
+        limits: what is allowed.
+        near_copies: whether to look for other copies than equal files.
+        stop: keys of the expectations that stop the line when they are broken; the others warn.
+        decoder: that ingest used.
+        seen: what ingest keeps for reuse.
         out: the folder for `groups.parquet`; absent afterwards when an expectation stops the line.
         reports: the folder for pages and results; written whole in either case.
+        changes: the folder for what changed since the last commit of the repository in the current folder.
 
     Raises:
         DarkroomError: naming every expectation that stops the line, with what was found and what is allowed.
@@ -55,42 +69,84 @@ def run(
     # Groups of an earlier, better data set must not be taken for those of this one.
     if out.exists():
         shutil.rmtree(out)
-    classes = load_classes(ingest / "classes.json")
-    manifest = pq.read_table(ingest / "manifest.parquet").to_pandas()
-    rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
-    if manifest.empty:
-        raise DarkroomError(
-            f"{ingest / 'manifest.parquet'} has no image: run `dvc repro ingest` with images to take in"
-        )
-    limits = Limits(max_reject_fraction, min_images_per_class, max_imbalance_ratio, min_side, max_side)
-    facts = gather_facts(manifest, rejects, classes)
-    validation = check_all(expectations_of(facts, classes.names, limits), facts.tables)
+    with Checker() as checker:
+        classes = load_classes(ingest / "classes.json")
+        manifest = read_manifest(ingest)
+        if not len(manifest):
+            raise DarkroomError(f"{ingest} has no image: run `dvc repro ingest` with images to take in")
+        facts, groups = _gather(manifest, classes, ingest, near_copies, decoder, seen)
+        change: Change | str = "the manifest is not whole"
+        if groups is not None:
+            before = last_committed(facts.images)
+            change = before if isinstance(before, str) else measure_change(before, facts.images)
+        checks = expectations_of(facts, limits, stop)
+        tables = {"images": facts.images, "classes": facts.classes, "overall": facts.overall}
+        if isinstance(change, Change):
+            checks, tables = checks + expectations_of_change(limits, stop), tables | {"change": change.table}
+        checker.send(checks, tables)
+        contents = Contents(facts, limits, ingest / "shards", decoder) if groups is not None else None
+        validation = checker.receive()
+    of_data = [outcome for outcome in validation.outcomes if outcome.check.table != "change"]
+    of_change = [outcome for outcome in validation.outcomes if outcome.check.table == "change"]
     with whole_folder(reports) as folder:
-        write_json(folder / "suite.json", {name: suite.to_json_dict() for name, suite in validation.suites.items()})
-        write_json(folder / "validation.json", results(facts, validation.outcomes))
-        page = documentation_page(validation.result)
-        (folder / "great_expectations.html").write_text(page, encoding="utf-8")
-        page = dataset_page(facts, validation.outcomes, ingest / "shards")
-        (folder / "index.html").write_text(page, encoding="utf-8")
+        write_json(
+            folder / "suite.json", {name: suite for name, suite in validation.suites.items() if name != "change"}
+        )
+        write_json(folder / "validation.json", results(facts, of_data))
+        (folder / "great_expectations.html").write_text(validation.page, encoding="utf-8")
+        (folder / "index.html").write_text(dataset_page(facts, of_data, contents), encoding="utf-8")
+    with whole_folder(changes) as folder:
+        write_json(folder / "changes.json", change_results(change, of_change))
+        (folder / "index.html").write_text(changes_page(change, of_change), encoding="utf-8")
     print(summary(facts, validation.outcomes))
+    print(f"  last commit     {_told(change, of_change)}")
     print(f"  page: {reports / 'index.html'}")
     stop_if_broken(validation.outcomes, reports / "index.html")
     with whole_folder(out) as folder:
-        pq.write_table(pa.Table.from_pandas(facts.groups, GROUPS, preserve_index=False), folder / "groups.parquet")
+        pq.write_table(groups, folder / "groups.parquet")
+
+
+def _gather(
+    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool, decoder: str, seen: Path
+) -> tuple[Facts, pa.Table | None]:
+    """The facts, and the table of groups; None where the manifest lacks values."""
+    frame = manifest.to_pandas()
+    rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
+    if missing_columns(frame):
+        return gather_incomplete_facts(frame, rejects, classes), None
+    pairs: npt.NDArray[np.int64] = np.empty((0, 2), np.int64)
+    if near_copies:
+        thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, seen, decoder)
+        width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
+        pairs = near_pairs(thumbnails, width, height, contrast)
+    copies = join_copies(frame["sha256"], pairs)
+    groups = group_images(frame, copies)
+    return gather_facts(frame, rejects, classes, copies, groups["group"]), pa.Table.from_pandas(
+        groups, GROUPS, preserve_index=False
+    )
+
+
+def _told(change: Change | str, outcomes: list[Outcome]) -> str:
+    """In one line what changed since the last commit."""
+    if isinstance(change, str):
+        return f"not compared: {change}"
+    return ", ".join(f"{outcome.check.key.replace('_', ' ')} {outcome.found_text}" for outcome in outcomes)
 
 
 def main() -> None:
     with stage("validate"):
         params = read_params()
+        wanted = params.validate_.model_dump(exclude={"near_copies", "stop"})
         run(
             INGEST,
-            params.ingest.max_reject_fraction,
-            params.validate_.min_images_per_class,
-            params.validate_.max_imbalance_ratio,
-            params.validate_.min_side,
-            params.validate_.max_side,
+            Limits(max_reject_fraction=params.ingest.max_reject_fraction, **wanted),
+            params.validate_.near_copies,
+            tuple(params.validate_.stop),
+            params.ingest.decoder,
+            SEEN,
             OUT,
             REPORTS,
+            CHANGES,
         )
 
 

@@ -14,7 +14,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
-from stages import ingest, preprocess, split
+from darkroom.images.schemas import read_manifest
+from stages import ingest, preprocess, split, survey
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,18 +39,25 @@ def digit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def take_in(source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo") -> Path:
+    """Survey and ingest a source into the root of a line; return the folder of ingest."""
+    seen, found, out = root / ".darkroom/seen", root / "data/survey", root / "data/ingest"
+    survey.run(source, path, None, seen, found)
+    ingest.run(source, path, None, decoder, rejects, 1 << 30, found, seen, out)
+    return out
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Path:
     """A root with data/ as the line leaves it before training: 120 images of three classes; tests must not write to it."""
     root = tmp_path_factory.mktemp("prepared")
-    ingest.run("folder", digit_folder, 0.0, root / "data/ingest")
+    take_in("folder", digit_folder, root)
     (root / "data/validate").mkdir()
-    manifest = pq.read_table(root / "data/ingest/manifest.parquet")
+    manifest = read_manifest(root / "data/ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), root / "data/validate/groups.parquet")
     split.run(root / "data/ingest", root / "data/validate/groups.parquet", 0.2, 0.2, 0, root / "data/split")
-    preprocess.run(
-        root / "data/ingest", root / "data/split/splits.parquet", "auto", "auto", "crop", root / "data/preprocess"
-    )
+    splits, out = root / "data/split/splits.parquet", root / "data/preprocess"
+    preprocess.run(root / "data/ingest", splits, "auto", "auto", "crop", "turbo", root / ".darkroom/seen", out)
     return root
 
 

@@ -9,13 +9,15 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from darkroom.images.schemas import read_manifest
 from darkroom.params import Train
-from stages import evaluate, export, ingest, preprocess, quantize, split, train
+from stages import evaluate, export, preprocess, quantize, split, train
+from tests.conftest import take_in
 
 SETTINGS: dict[str, Any] = {
     "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "batch_size": 16,
-    "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "weight_decay": 0.0005, "flip": False,
-    "shift": 0.0, "patience": 6, "precision": "float32", "seed": 0,
+    "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "balance": "none", "weight_decay": 0.0005,
+    "flip": False, "shift": 0.0, "patience": 6, "precision": "float32", "seed": 0,
 }  # fmt: skip
 
 
@@ -23,13 +25,13 @@ def make_line(root: Path) -> Path:
     """Fill a root with images/, data/, models/ and reports/ as the whole line leaves them; float won in quantize."""
     _make_pictures(root / "images")
     data, models, reports = root / "data", root / "models", root / "reports"
-    ingest.run("folder", root / "images", 0.0, data / "ingest")
+    take_in("folder", root / "images", root)
     (data / "validate").mkdir()
-    manifest = pq.read_table(data / "ingest/manifest.parquet")
+    manifest = read_manifest(data / "ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), data / "validate/groups.parquet")
     split.run(data / "ingest", data / "validate/groups.parquet", 0.2, 0.2, 0, data / "split")
     splits = data / "split/splits.parquet"
-    preprocess.run(data / "ingest", splits, 8, 3, "crop", data / "preprocess")
+    preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/seen", data / "preprocess")
     model = models / "train"
     train.run(
         Train(**SETTINGS), data / "ingest", splits, data / "preprocess", model, reports / "train", root / "states"

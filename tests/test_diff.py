@@ -1,28 +1,25 @@
-"""The difference of two versions: it adds up, it calls a relabel a relabel, and it reads real revisions or says why not."""
+"""The difference of two versions: it adds up, it calls a relabel a relabel, it finds copies, and it fits a comment."""
 
-import json
-import subprocess
-import sys
+import hashlib
 from collections import Counter
-from pathlib import Path
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.classes import ClassList
-from darkroom.diff import compare, main, read_state, to_markdown
-from darkroom.difference import Difference
-from darkroom.errors import DarkroomError
-from darkroom.provenance import data_version
-from darkroom.revisions import State
+from darkroom.diff import State, compare, to_markdown
+from darkroom.diff.copies import find_leaks
+from darkroom.diff.markdown import LIMIT
+from darkroom.diff.shifts import class_shift
+from darkroom.diff.strange import Strangeness
+from tests.diffed import rows
 
 CLASSES = ("cat", "dog", "owl")
 # A comparison of tables takes tens of milliseconds, however small they are.
-REPEATED = settings(max_examples=30)
+REPEATED = settings(max_examples=20)
 
 
 def state(
@@ -31,10 +28,14 @@ def state(
     classes: tuple[str, ...] = CLASSES,
     metrics: dict[str, float] | None = None,
 ) -> State:
-    """A state of images given as (content, path, label, split)."""
-    frame = pd.DataFrame(images, columns=["sha256", "path", "label", "split"], dtype=str)
+    """A state of images given as (content, path, label, split); equal contents are a group."""
+    ordered = sorted(images, key=lambda image: image[1])
+    frame = pd.DataFrame(ordered, columns=["sha256", "path", "label", "split"], dtype=str)
+    frame = frame.assign(group=frame["sha256"], user_group=pd.Series(None, index=frame.index, dtype=str))
+    grey = [hashlib.sha256(content.encode()).digest()[0] / 255 for content in frame["sha256"]]
+    frame = frame.assign(width=8, height=8, brightness=grey, contrast=0.5, sharpness=9.0, shard="s", offset=0, bytes=1)
     rejected = pd.DataFrame({"path": list(rejects), "reason": ["the file is empty"] * len(rejects)}, dtype=str)
-    return State("x", frame.assign(group=frame["sha256"]), rejected, ClassList(classes), metrics)
+    return State("x", frame, rejected, ClassList(classes), metrics)
 
 
 @st.composite
@@ -46,11 +47,6 @@ def states(draw: st.DrawFn) -> State:
         *((draw(st.sampled_from("pqrs")), path, draw(st.sampled_from(CLASSES)), draw(splits)) for path in paths),
         rejects=tuple(draw(st.sets(st.sampled_from(["1.gif", "2.gif", "3.gif"])))),
     )
-
-
-def rows(table: pd.DataFrame) -> list[list[str]]:
-    content: list[list[str]] = table.to_numpy().tolist()
-    return content
 
 
 @REPEATED
@@ -98,7 +94,8 @@ def test_the_other_direction_is_the_mirror(before: State, after: State) -> None:
     assert len(there.moved) == len(back.moved)
     mirrored = [[was, label_was, path, label] for path, label, was, label_was in rows(there.relabelled)]
     assert sorted(mirrored) == sorted(rows(back.relabelled))
-    assert there.conflicts_added == back.conflicts_resolved
+    assert there.conflicts_added.equals(back.conflicts_resolved)
+    assert len(there.rejects_added) == len(back.rejects_resolved)
 
 
 def test_a_file_moved_to_another_class_folder_is_one_relabel() -> None:
@@ -129,7 +126,7 @@ def test_copies_are_counted_one_by_one() -> None:
     assert rows(found.relabelled) == [["dog/9.png", "dog", "cat/0.png", "cat"]]
     assert rows(found.removed) == [["cat/2.png", "cat"]] and found.added.empty
     assert found.copies == (2, 1)
-    assert found.conflicts_added == ("cat/1.png (cat) = dog/9.png (dog)",)
+    assert rows(found.conflicts_added) == [[0, "cat/1.png", "cat"], [0, "dog/9.png", "dog"]]
 
 
 def test_a_file_with_other_content_is_a_removal_and_an_addition() -> None:
@@ -175,7 +172,7 @@ def test_the_comment_tells_each_change_with_its_numbers() -> None:
     assert "- `dog/2.png`: `cat` → `dog`, was `cat/2.png`" in text
     assert "- `cat/1.png` (`cat`): train → validation" in text
     assert "- … and 2 more" in text and "elk/5.png" not in text
-    assert "- `dog/broken.png`: the file is empty" in text and "| Rejected files | 0 | 1 |" in text
+    assert "- `dog/broken.png`: `the file is empty`" in text and "| rejected files | 0 | 1 |" in text
     assert "| accuracy | 90.00% (88.00% to 92.00%) | 91.50% (90.00% to 93.00%) | +1.50 points |" in text
     assert "| loss | 0.3000 (0.2000 to 0.4000) | 0.2500 (0.2000 to 0.3000) | -0.0500 |" in text
     assert "test images are not the same" in text and "images | " not in text
@@ -196,165 +193,126 @@ def test_a_thousand_classes_fit_a_comment() -> None:
     assert len(text) < 65_536 and "950 more classes changed." in text
 
 
-# Real revisions
+def test_the_longest_names_fit_a_comment() -> None:
+    classes = tuple(f"{number:03}" + "`|" * 2000 for number in range(200))
+    many = [(str(number), f"{number}/" + "x|`" * 3000, label, "train") for number, label in enumerate(classes)]
+    before, after = state(*many[:100], classes=classes[:100]), state(*many[100:], classes=classes[100:])
+    text = to_markdown(compare(replace(before, remarks=("y" * LIMIT,)), after))
+    assert len(text) <= 65_536 and "**100 → 100 images**" in text
+    assert "1 more parts are too long for a comment." in text
 
 
-def write_outputs(folder: Path, images: list[tuple[str, str, str]], accuracy: float | None) -> None:
-    """What the stages would write for images of (content, label, split), under `folder/made`."""
-    made = folder / "made"
-    for stage in ("ingest", "validate", "split", "evaluate"):
-        (made / stage).mkdir(parents=True, exist_ok=True)
-    ids = [f"{number:016x}" for number in range(len(images))]
-    shas = [content * 64 for content, _, _ in images]
-    manifest = {
-        "id": ids,
-        "sha256": shas,
-        "path": [f"{label}/{content}.png" for content, label, _ in images],
-        "label": [label for _, label, _ in images],
-    }
-    pq.write_table(pa.table(manifest), made / "ingest" / "manifest.parquet")
-    rejects = pa.table({"path": ["cat/broken.png"], "reason": ["the file is empty"]})
-    pq.write_table(rejects, made / "ingest" / "rejects.parquet")
-    ClassList(("cat", "dog")).save(made / "ingest" / "classes.json")
-    pq.write_table(pa.table({"id": ids, "group": shas}), made / "validate" / "groups.parquet")
-    splits = {"id": ids, "split": [split for _, _, split in images], "group": shas}
-    pq.write_table(pa.table(splits), made / "split" / "splits.parquet")
-    version = data_version(made / "ingest" / "manifest.parquet", made / "split" / "splits.parquet")
-    scores = {"accuracy": accuracy, "accuracy_low": 0.5, "accuracy_high": 1.0, "images": 2}
-    metrics = {"test": scores, "provenance": {"data_version": version}}
-    (made / "evaluate" / "metrics.json").write_text(json.dumps(metrics))
+# Copies
 
 
-def write_pipeline(folder: Path, stages: dict[str, str]) -> None:
-    text = "stages:\n"
-    for name, out in stages.items():
-        text += f"  {name}:\n    cmd: mkdir -p {Path(out).parent} && cp -r made/{name} {out}\n"
-        text += f"    deps: [made/{name}]\n    outs: [{out}]\n"
-    (folder / "dvc.yaml").write_text(text)
+@REPEATED
+@given(states(), states())
+def test_the_names_of_groups_do_not_matter(before: State, after: State) -> None:
+    renamed = replace(after, images=after.images.assign(group="other " + after.images["group"]))
+    found, again = compare(before, after), compare(before, renamed)
+    assert found.conflicts_added.equals(again.conflicts_added)
+    assert found.conflicts_resolved.equals(again.conflicts_resolved)
+    assert found.new_copies is not None and again.new_copies is not None
+    assert found.new_copies.equals(again.new_copies)
+    assert to_markdown(found) == to_markdown(again)
 
 
-def command(folder: Path, *words: str) -> None:
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+@REPEATED
+@given(states(), states())
+def test_every_added_copy_is_told_and_what_it_copies(before: State, after: State) -> None:
+    found = compare(before, after)
+    assert found.new_copies is not None
+    contents = after.images.set_index("path")["sha256"]
+    added = list(found.added["path"])
+    old = [path for path in contents.index if path not in set(added)]
+    expected = {}
+    for number, path in enumerate(added):
+        same = [each for each in (*old, *added[:number]) if contents[each] == contents[path]]
+        if same:
+            expected[path] = same[0]
+    assert dict(zip(found.new_copies["path"], found.new_copies["of"], strict=True)) == expected
+    assert list(found.new_copies["older"]) == [of in old for of in found.new_copies["of"]]
 
 
-def commit(folder: Path, name: str) -> None:
-    command(folder, "git", "add", "-A")
-    command(folder, "git", "commit", "-qm", name)
-    command(folder, "git", "tag", name)
+@REPEATED
+@given(states())
+def test_a_leak_is_a_content_in_two_splits(one: State) -> None:
+    leaks = find_leaks(one.images, np.array([], dtype=np.int64))
+    splits = one.images.groupby("sha256")["split"].nunique()
+    leaking = one.images["sha256"].isin(splits[splits > 1].index)
+    assert sorted(leaks.images["path"]) == sorted(one.images.loc[leaking, "path"]) and leaks.torn == 0
 
 
-DATA_STAGES = {"ingest": "data/ingest", "validate": "data/validate", "split": "data/split"}
-FIRST = [("a", "cat", "train"), ("b", "cat", "test"), ("c", "dog", "train"), ("d", "dog", "test")]
-SECOND = [("a", "dog", "train"), ("b", "cat", "train"), ("d", "dog", "test"), ("e", "dog", "train")]
+def test_a_near_copy_of_a_test_image_in_train_is_a_leak() -> None:
+    before = state(("p", "1.png", "cat", "test"))
+    after = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"))
+    found = compare(before, replace(after, images=after.images.assign(group="g")))
+    assert found.leaks is not None and rows(found.leaks.images) == [
+        [0, "1.png", "cat", "test", False],
+        [0, "2.png", "cat", "train", True],
+    ]
+    text = to_markdown(found)
+    assert "**Leak: 1 group of copies in several splits,** with 2 images, 1 of them new." in text
+    assert "- `1.png` (`test`) = `2.png` (`train`)" in text
+    assert "No leak:" in to_markdown(compare(before, after)), "and without the group there is none"
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Revisions `empty` (no data), `first` (data, no scores) and `second`, pushed to a remote; the workspace is `second`."""
-    folder = tmp_path_factory.mktemp("repository")
-    dvc = [sys.executable, "-m", "dvc"]
-    command(folder, "git", "init", "-q")
-    command(folder, "git", "config", "user.name", "A Tester")
-    command(folder, "git", "config", "user.email", "tester@example.org")
-    command(folder, *dvc, "init", "-q")
-    for setting, value in [("core.analytics", "false"), ("core.check_update", "false")]:
-        command(folder, *dvc, "config", "-q", setting, value)
-    command(folder, *dvc, "remote", "add", "-q", "--default", "shelf", str(folder.with_name("shelf")))
-    commit(folder, "empty")
-    write_outputs(folder, FIRST, None)
-    write_pipeline(folder, DATA_STAGES)
-    command(folder, *dvc, "repro", "-q")
-    commit(folder, "first")
-    write_outputs(folder, SECOND, 0.75)
-    write_pipeline(folder, DATA_STAGES | {"evaluate": "reports/evaluate"})
-    command(folder, *dvc, "repro", "-q")
-    commit(folder, "second")
-    command(folder, *dvc, "push", "-q", "--all-commits")
-    return folder
+def test_groups_joined_by_a_withheld_image_are_no_leak() -> None:
+    one = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"), ("r", "3.png", "cat", "withheld"))
+    leaks = find_leaks(one.images.assign(group="g"), np.array([2]))
+    assert leaks.images.empty and leaks.torn == 1
 
 
-@pytest.fixture
-def inside(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(repository)
-    return repository
+def test_images_that_the_user_keeps_together_are_no_copies() -> None:
+    images = state(("p", "1.png", "cat", "train"), ("q", "2.png", "dog", "train"), ("q", "3.png", "dog", "train"))
+    grouped = replace(images, images=images.images.assign(group="g", user_group="patient 7"))
+    found = compare(state(), grouped)
+    assert found.conflicts_added.empty and found.copies == (0, 1)
+    assert compare(state(), replace(images, images=images.images.assign(group="g"))).copies == (0, 2)
 
 
-def require_first_to_second(found: Difference) -> None:
-    assert rows(found.added) == [["dog/e.png", "dog"]]
-    assert rows(found.removed) == [["dog/c.png", "dog"]]
-    assert rows(found.relabelled) == [["dog/a.png", "dog", "cat/a.png", "cat"]]
-    assert found.moved is not None and rows(found.moved) == [["cat/b.png", "cat", "test", "train"]]
-    before, after = found.scores["accuracy"]
-    assert before is None and after is not None and after.value == 0.75
-    assert found.remarks == ("`first` has no reports/evaluate/metrics.json: evaluate has not been run there.",)
+def test_a_conflict_with_one_more_image_is_the_same_and_with_one_more_label_is_new() -> None:
+    two = [("p", "1.png", "cat", "train"), ("p", "2.png", "dog", "train")]
+    same = compare(state(*two), state(*two, ("p", "0.png", "dog", "train")))
+    assert same.conflicts_added.empty and same.conflicts_resolved.empty
+    other = compare(state(*two), state(*two, ("p", "3.png", "owl", "train")))
+    assert list(other.conflicts_added["path"]) == ["1.png", "2.png", "3.png"]
+    assert list(other.conflicts_resolved["path"]) == ["1.png", "2.png"]
 
 
-def test_two_git_revisions(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    require_first_to_second(compare(read_state("first"), read_state("second")))
-    main(["first", "second", "--markdown", "comment.md"])
-    told = capsys.readouterr().out
-    assert "**4 → 4 images**: 1 added, 1 removed, 1 relabelled, 1 moved between splits." in told
-    assert "| accuracy | not measured | 75.00% (50.00% to 100.00%) |" in told
-    assert "> `first` has no reports/evaluate/metrics.json" in told
-    assert Path("comment.md").read_text() == told
+# Rejects, shifts, strangeness
 
 
-def test_the_workspace_is_a_revision_too(inside: Path) -> None:
-    require_first_to_second(compare(read_state("first"), read_state("workspace")))
-    assert compare(read_state("HEAD"), read_state("workspace")).data_is_equal
+def test_a_reject_is_resolved_when_it_is_taken_in_or_gone() -> None:
+    found = compare(state(rejects=("1.png", "2.png")), state(("p", "1.png", "cat", "train"), rejects=("3.png",)))
+    assert rows(found.rejects_added) == [["3.png", "the file is empty"]]
+    assert [row[::2] for row in rows(found.rejects_resolved)] == [["1.png", "taken in"], ["2.png", "gone"]]
+    assert not found.data_is_equal
 
 
-def test_a_clone_without_a_cache_reads_from_the_remote(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    command(tmp_path, "git", "clone", "-q", str(repository), "clone")
-    monkeypatch.chdir(tmp_path / "clone")
-    require_first_to_second(compare(read_state("first"), read_state("second")))
-    assert not Path("data/ingest").exists(), "reading is not a checkout"
+def test_class_shares_move_by_the_total_variation() -> None:
+    before, after = pd.Series(["a"] * 50 + ["b"] * 50), pd.Series(["a"] * 80 + ["b"] * 20)
+    whole, added = class_shift(before, after, pd.Series(["a"] * 30 + ["c"] * 30))
+    assert abs(whole.beyond_chance - 0.3) < 1e-12
+    assert added is not None and abs(added.beyond_chance - 0.5) < 1e-12
 
 
-def refused(revision: str) -> str:
-    with pytest.raises(DarkroomError) as error:
-        read_state(revision)
-    return str(error.value)
+def test_a_few_odd_images_among_many_show_in_what_was_added() -> None:
+    many = [(f"p{number}", f"{number:03}.png", "cat", "train") for number in range(300)]
+    before, after = state(*many), state(*many, *((f"q{n}", f"q{n}.png", "cat", "train") for n in range(10)))
+    odd = after.images["path"].str.startswith("q")
+    found = compare(before, replace(after, images=after.images.assign(sharpness=np.where(odd, 1.0, 9.0))))
+    sharpness = next(shift for shift in found.shifts if shift.name == "sharpness")
+    assert sharpness.whole.beyond_chance == 0 and sharpness.whole.distance < 0.05
+    assert sharpness.added is not None and sharpness.added.beyond_chance == 1
+    assert "| sharpness | 9 | 9 | 0.032 (p = 0.997) | **1.000 (p < 0.001)** |" in to_markdown(found)
 
 
-def test_revisions_that_can_not_be_read_say_why(
-    inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "'nowhere'" in refused("nowhere") and "unknown Git revision" in refused("nowhere")
-    assert "empty has no dvc.lock" in refused("empty")
-    with pytest.raises(SystemExit) as left:
-        main(["nowhere", "workspace"])
-    told = capsys.readouterr()
-    assert left.value.code == 1 and told.err.startswith("error: ") and "Traceback" not in told.err
-
-    command(tmp_path, "git", "clone", "-q", str(inside), "clone")
-    monkeypatch.chdir(tmp_path / "clone")
-    assert "the workspace has no data/ingest/manifest.parquet" in refused("workspace")
-    command(tmp_path / "clone", sys.executable, "-m", "dvc", "remote", "remove", "shelf")
-    message = refused("second")
-    assert "data/ingest/manifest.parquet of second is neither in DVC's cache nor in its remote" in message
-    assert "dvc push" in message
-
-
-def test_outside_a_repository_nothing_is_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert "can't read revision 'HEAD'" in refused("HEAD")
-
-
-def test_tables_of_other_images_are_left_out_and_that_is_said(
-    inside: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_outputs(tmp_path, FIRST, 0.5)
-    for stage, out in (DATA_STAGES | {"evaluate": "reports/evaluate"}).items():
-        (tmp_path / out).parent.mkdir(exist_ok=True)
-        (tmp_path / "made" / stage).rename(tmp_path / out)
-    write_outputs(tmp_path, FIRST[:3], None)
-    (tmp_path / "made" / "ingest" / "manifest.parquet").replace(tmp_path / "data" / "ingest" / "manifest.parquet")
-    monkeypatch.chdir(tmp_path)
-    found = read_state("workspace")
-    assert "split" not in found.images and "group" not in found.images
-    assert len(found.remarks) == 3 and "measured on data version" in found.remarks[2]
-    assert compare(found, found).moved is None
+def test_the_strangest_image_is_the_one_furthest_from_the_old_data() -> None:
+    old = state(*((f"p{number}", f"{number}.png", "cat", "train") for number in range(50))).images
+    images = old.head(3).assign(width=[8, 8, 800], contrast=[0.5, 0.1, 0.5])
+    strangeness = Strangeness(old)
+    scores = strangeness.scores(images)
+    assert scores[2] > scores[1] > scores[0]
+    assert strangeness.words(images)[2].startswith("width / height 100.00, ")
+    assert strangeness.words(images)[1] == "contrast 0.10, 40.0 deviations below"

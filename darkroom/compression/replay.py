@@ -15,8 +15,9 @@ from darkroom.bundle import Bundle
 from darkroom.classes import ClassList
 from darkroom.compression.session import Float32s
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
+from darkroom.images.packed import load_packed
 from darkroom.images.pixels import UInt8s
+from darkroom.images.schemas import read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.predict import pixels_of
 
@@ -44,11 +45,11 @@ class Evaluated:
     probabilities: Float32s
 
 
-def load_evaluated(manifest: Path, arrays: Path, predictions: Path, classes: ClassList, count: int) -> Evaluated:
+def load_evaluated(ingest: Path, arrays: Path, predictions: Path, classes: ClassList, count: int) -> Evaluated:
     """Read what is known about the test images, at most `count` of them, evenly over all.
 
     Args:
-        manifest: `manifest.parquet` of ingest.
+        ingest: the folder that the ingest stage wrote.
         arrays: the folder `data/preprocess/test`.
         predictions: `predictions.parquet` of evaluate.
         classes: of the bundle.
@@ -70,7 +71,7 @@ def load_evaluated(manifest: Path, arrays: Path, predictions: Path, classes: Cla
     rows = table.take(kept)
     probabilities = np.array(rows["probabilities"].to_pylist(), dtype=np.float32)
     _require_classes(rows, probabilities, classes, predictions)
-    images = pq.read_table(manifest, columns=["id", "shard", "offset", "bytes"])
+    images = read_manifest(ingest, ["id", "shard", "offset", "bytes"])
     images = images.take(pc.index_in(rows["id"], images["id"].combine_chunks()))
     return Evaluated(
         available=len(ids),

@@ -1,15 +1,14 @@
-"""The suite: what the line demands of every data set, with the thresholds of the settings."""
+"""What the line demands of every data set, with the thresholds of the settings: plain data, without Great Expectations."""
 
 from dataclasses import dataclass
 from typing import Any
 
-import great_expectations.expectations as gxe
 import pandas as pd
 
 from darkroom.expectations.facts import Facts
 from darkroom.images.schemas import MANIFEST
 
-# How many offenders an expectation names; the page has more of them.
+# How many offenders an expectation names; the page shows more of them.
 NAMED = 5
 
 
@@ -22,6 +21,14 @@ class Limits:
     max_imbalance_ratio: float
     min_side: int
     max_side: int
+    max_aspect_ratio: float
+    min_brightness: float
+    max_brightness: float
+    min_contrast: float
+    min_sharpness: float
+    max_mode_mix: float
+    max_copies: float
+    max_shift: float
 
 
 @dataclass(frozen=True)
@@ -29,157 +36,290 @@ class Check:
     """One expectation, in words and for Great Expectations.
 
     Attributes:
-        name: in plain words; unique in the suite.
-        table: of `Facts`: `images`, `classes` or `overall`.
-        expectation: a `great_expectations.expectations` object; its severity is `critical` when it stops the line and
-            `warning` when it does not.
+        key: its name in `validate.stop`; several checks may share one.
+        name: in plain words; unique.
+        table: `images`, `classes`, `overall` or `change`.
+        kind: a class of `great_expectations.expectations`.
+        settings: its arguments.
         allowed: the limit.
         is_minimum: whether `allowed` is the least or the most.
-        unit: `count`, `pixels`, `share` (of one) or `ratio`.
+        unit: `count`, `pixels`, `share` (of one), `ratio` or `number`.
         remedy: what the user can do when it is broken.
-        offenders: names of what breaks it, the worst first.
+        stops: whether it stops the line when it is broken; otherwise it warns.
+        offenders: names of the first few that break it, the worst first.
+        offending: how many there are.
     """
 
+    key: str
     name: str
     table: str
-    expectation: gxe.Expectation
+    kind: str
+    settings: dict[str, Any]
     allowed: float
     is_minimum: bool
     unit: str
     remedy: str
+    stops: bool
     offenders: tuple[str, ...] = ()
+    offending: int = 0
 
 
-def expectations_of(facts: Facts, classes: tuple[str, ...], limits: Limits) -> list[Check]:
-    """All checks, in the order in which people read them."""
-    return [*_of_the_manifest(facts, classes), *_of_the_images(facts, limits), *_of_the_classes(facts, limits)]
+@dataclass(frozen=True)
+class Suite:
+    """Makes checks; `stop` has the keys of those that stop the line."""
+
+    stop: tuple[str, ...]
+
+    def none(
+        self, key: str, name: str, kind: str, settings: dict[str, Any], remedy: str, offenders: tuple[str, ...]
+    ) -> Check:
+        """No row of the table of images may be counted as unexpected."""
+        first, count = offenders[:NAMED], len(offenders)
+        return Check(key, name, "images", kind, settings, 0, False, "count", remedy, key in self.stop, first, count)
+
+    def at_least(
+        self, key: str, name: str, place: str, least: float, unit: str, remedy: str, worst: pd.Series | None = None
+    ) -> Check:
+        """The least value in a column, given as `table.column`; `worst` are the values that break it, by name."""
+        table, column = place.split(".")
+        settings = {"column": column, "min_value": least}
+        kind, stops = "ExpectColumnMinToBeBetween", key in self.stop
+        return Check(key, name, table, kind, settings, least, True, unit, remedy, stops, *_named(worst, unit))
+
+    def at_most(
+        self, key: str, name: str, place: str, most: float, unit: str, remedy: str, worst: pd.Series | None = None
+    ) -> Check:
+        """The largest value in a column, likewise."""
+        table, column = place.split(".")
+        settings = {"column": column, "max_value": most}
+        kind, stops = "ExpectColumnMaxToBeBetween", key in self.stop
+        return Check(key, name, table, kind, settings, most, False, unit, remedy, stops, *_named(worst, unit))
 
 
-def _of_the_manifest(facts: Facts, classes: tuple[str, ...]) -> list[Check]:
+def expectations_of(facts: Facts, limits: Limits, stop: tuple[str, ...]) -> list[Check]:
+    """All checks of the data as they are, in the order in which people read them."""
+    suite = Suite(stop)
+    return [
+        *_of_the_manifest(suite, facts),
+        *_of_the_set(suite, facts, limits),
+        *_of_the_images(suite, facts.images, limits),
+        *_of_the_copies(suite, facts, limits),
+    ]
+
+
+def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
     """That it is what ingest promised: no setting can change these."""
     ids = facts.images.get("id", pd.Series(dtype=str))
     labels = facts.images.get("label", pd.Series(dtype=str))
+    classes = facts.classes["label"].tolist()
+    again = "run `dvc repro --force ingest`"
     return [
-        _none(
+        suite.none(
+            "manifest",
             "columns missing from the manifest",
-            gxe.ExpectTableColumnsToMatchSet,
+            "ExpectTableColumnsToMatchSet",
             {"column_set": MANIFEST.names, "exact_match": False},
+            again,
             facts.missing_columns,
         ),
-        _none(
+        suite.none(
+            "manifest",
             "images whose id is not unique",
-            gxe.ExpectColumnValuesToBeUnique,
+            "ExpectColumnValuesToBeUnique",
             {"column": "id"},
+            again,
             tuple(sorted(ids[ids.duplicated()].unique())),
         ),
-        _none(
+        suite.none(
+            "manifest",
             "images whose label is not in the class list",
-            gxe.ExpectColumnValuesToBeInSet,
-            {"column": "label", "value_set": list(classes)},
+            "ExpectColumnValuesToBeInSet",
+            {"column": "label", "value_set": classes},
+            again,
             tuple(sorted(set(labels) - set(classes))),
         ),
     ]
 
 
-def _of_the_images(facts: Facts, limits: Limits) -> list[Check]:
+def _of_the_set(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
+    """Rejects and classes."""
+    fewest = limits.min_images_per_class
+    counts = facts.classes.set_index("label").get("images", pd.Series(dtype=int))
+    present = counts[counts > 0].sort_values(kind="stable")
+    ends = present.iloc[[-1, 0]] if len(present) else present
     return [
-        _at_most(
+        suite.at_most(
+            "rejects",
             "files that can't be read as images",
             "overall.rejected_share",
             limits.max_reject_fraction,
             "share",
             "mend or remove them, or raise ingest.max_reject_fraction",
-            tuple(sorted(facts.rejects["path"])),
+            pd.Series(None, sorted(facts.rejects["path"]), dtype=object),
         ),
-        _at_least(
+        suite.at_least(
+            "classes",
+            "classes",
+            "overall.classes",
+            2,
+            "count",
+            "add the images of another class",
+            pd.Series(None, facts.classes["label"], dtype=object),
+        ),
+        suite.at_most(
+            "missing_class",
+            "classes without an image",
+            "overall.missing_classes",
+            0,
+            "count",
+            "add images of the class, or take it out of the source",
+            pd.Series(None, counts.index[counts == 0], dtype=object),
+        ),
+        suite.at_least(
+            "class_size",
+            "images in the smallest class",
+            "overall.smallest_class",
+            fewest,
+            "count",
+            "add images, remove the class, or lower validate.min_images_per_class",
+            present[present < fewest],
+        ),
+        suite.at_most(
+            "imbalance",
+            "largest class divided by smallest",
+            "overall.imbalance_ratio",
+            limits.max_imbalance_ratio,
+            "ratio",
+            "add images to the small classes, or raise validate.max_imbalance_ratio and set train.balance",
+            ends,
+        ),
+    ]
+
+
+def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Limits) -> list[Check]:
+    """What every image is by itself."""
+
+    def low(key: str, name: str, column: str, least: float, unit: str, remedy: str) -> Check:
+        worst = _values(images, column)
+        worst = worst[worst < least].sort_values(kind="stable")
+        return suite.at_least(key, name, f"images.{column}", least, unit, remedy, worst)
+
+    def high(key: str, name: str, column: str, most: float, unit: str, remedy: str) -> Check:
+        worst = _values(images, column)
+        worst = worst[worst > most].sort_values(ascending=False, kind="stable")
+        return suite.at_most(key, name, f"images.{column}", most, unit, remedy, worst)
+
+    look = "look at the images, remove those that show nothing, or"
+    return [
+        low(
+            "size",
             "shorter side of the smallest image",
-            "images.shorter_side",
+            "shorter_side",
             limits.min_side,
             "pixels",
             "remove what is too small, or lower validate.min_side",
-            _beyond(facts.images, "path", "shorter_side", at_least=limits.min_side),
         ),
-        _at_most(
+        high(
+            "size",
             "longer side of the largest image",
-            "images.longer_side",
+            "longer_side",
             limits.max_side,
             "pixels",
             "remove what is too large, or raise validate.max_side",
-            _beyond(facts.images, "path", "longer_side", at_most=limits.max_side),
         ),
-        _at_most(
+        high(
+            "aspect_ratio",
+            "longer side by shorter side of the most stretched image",
+            "aspect_ratio",
+            limits.max_aspect_ratio,
+            "ratio",
+            "cut it to what matters, or raise validate.max_aspect_ratio",
+        ),
+        low(
+            "brightness",
+            "brightness of the darkest image",
+            "brightness",
+            limits.min_brightness,
+            "number",
+            f"{look} lower validate.min_brightness",
+        ),
+        high(
+            "brightness",
+            "brightness of the brightest image",
+            "brightness",
+            limits.max_brightness,
+            "number",
+            f"{look} raise validate.max_brightness",
+        ),
+        low(
+            "contrast",
+            "contrast of the flattest image",
+            "contrast",
+            limits.min_contrast,
+            "number",
+            f"{look} lower validate.min_contrast",
+        ),
+        low(
+            "sharpness",
+            "sharpness of the most blurred image",
+            "sharpness",
+            limits.min_sharpness,
+            "number",
+            f"{look} lower validate.min_sharpness",
+        ),
+    ]
+
+
+def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
+    """What images are beside each other."""
+    rare, conflicts = pd.Series(dtype=object), facts.conflicts
+    if not facts.missing_columns:
+        rare = pd.Series(None, facts.images["path"][facts.images["grey"] == (facts.rarer_mode == "grey")], dtype=object)
+    return [
+        suite.at_most(
+            "mode_mix",
+            "grey images among colour ones, or the other way round",
+            "overall.mode_mix",
+            limits.max_mode_mix,
+            "share",
+            "look whether they belong here, or raise validate.max_mode_mix",
+            rare,
+        ),
+        suite.at_most(
+            "copies",
+            "images that are copies of another",
+            "overall.copies_share",
+            limits.max_copies,
+            "share",
+            "remove copies, or raise validate.max_copies; they are kept in one split all the same",
+            pd.Series(None, [copies.named for copies in facts.copies], dtype=object),
+        ),
+        suite.at_most(
+            "conflicts",
             "pictures under more than one label",
             "overall.conflicts",
             0,
             "count",
             "keep each picture under the one label that is right",
-            tuple(group.named for group in facts.conflicts),
-            severity="warning",
+            pd.Series(None, [copies.named for copies in conflicts], dtype=object),
         ),
     ]
 
 
-def _of_the_classes(facts: Facts, limits: Limits) -> list[Check]:
-    fewest = limits.min_images_per_class
-    return [
-        _at_least(
-            "classes", "overall.classes", 2, "count", "add the images of another class", tuple(facts.classes["label"])
-        ),
-        _at_least(
-            "images in the smallest class",
-            "classes.images",
-            fewest,
-            "count",
-            "add images, remove the class, or lower validate.min_images_per_class",
-            _beyond(facts.classes, "label", "images", at_least=fewest),
-        ),
-        _at_most(
-            "largest class divided by smallest",
-            "overall.imbalance_ratio",
-            limits.max_imbalance_ratio,
-            "ratio",
-            "add images to the small classes, or raise validate.max_imbalance_ratio",
-            _largest_and_smallest(facts.classes),
-        ),
-    ]
+def _values(images: pd.DataFrame, column: str) -> pd.Series:
+    """A column by path; empty where the manifest lacks it."""
+    if column not in images or "path" not in images:
+        return pd.Series(dtype=float)
+    return pd.Series(images[column].to_numpy(), images["path"])
 
 
-def _none(name: str, kind: type[gxe.Expectation], settings: dict[str, Any], offenders: tuple[str, ...]) -> Check:
-    """Nothing in the manifest may be counted as unexpected."""
-    expectation = kind(meta={"name": name}, **settings)
-    return Check(name, "images", expectation, 0, False, "count", "run `dvc repro --force ingest`", offenders)
-
-
-def _at_least(name: str, place: str, least: float, unit: str, remedy: str, offenders: tuple[str, ...]) -> Check:
-    """The least value in a column, given as `table.column`."""
-    table, column = place.split(".")
-    expectation = gxe.ExpectColumnMinToBeBetween(meta={"name": name}, column=column, min_value=least)
-    return Check(name, table, expectation, least, True, unit, remedy, offenders)
-
-
-def _at_most(
-    name: str, place: str, most: float, unit: str, remedy: str, offenders: tuple[str, ...], severity: str = "critical"
-) -> Check:
-    """The largest value in a column, given as `table.column`."""
-    table, column = place.split(".")
-    expectation = gxe.ExpectColumnMaxToBeBetween(meta={"name": name}, column=column, max_value=most, severity=severity)
-    return Check(name, table, expectation, most, False, unit, remedy, offenders)
-
-
-def _beyond(
-    table: pd.DataFrame, name: str, column: str, at_least: float = -float("inf"), at_most: float = float("inf")
-) -> tuple[str, ...]:
-    """`name (value)` of the rows whose value is outside the limits, farthest first; none where the column is missing."""
-    if column not in table:
-        return ()
-    outside = table[(table[column] < at_least) | (table[column] > at_most)]
-    worst = outside.sort_values([column, name], ascending=[at_most == float("inf"), True])
-    return tuple(f"{row_name} ({value:,})" for row_name, value in zip(worst[name], worst[column], strict=True))
-
-
-def _largest_and_smallest(classes: pd.DataFrame) -> tuple[str, ...]:
-    if "images" not in classes:
-        return ()
-    present = classes[classes["images"] > 0].sort_values(["images", "label"])
-    ends = present.iloc[[-1, 0]] if len(present) else present
-    return tuple(f"{label} ({images:,})" for label, images in zip(ends["label"], ends["images"], strict=True))
+def _named(worst: pd.Series | None, unit: str) -> tuple[tuple[str, ...], int]:
+    """The first few as `name (value)`, or as `name` where there is no value, and how many there are."""
+    if worst is None:
+        return (), 0
+    first = worst.head(NAMED)
+    names = (
+        str(name) if pd.isna(value) else f"{name} ({value:,.4g})" if unit == "number" else f"{name} ({value:,})"
+        for name, value in zip(first.index, first.tolist(), strict=True)
+    )
+    return tuple(names), len(worst)

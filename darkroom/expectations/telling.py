@@ -9,22 +9,28 @@ from darkroom.expectations.outcomes import Outcome
 
 # Conflicts named on the terminal; the reports name all.
 TOLD = 10
+# Classes are called uneven from here on, long before the line stops.
+UNEVEN = 3.0
 
 
 def results(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:
     """The content of `validation.json`, which names every conflict."""
-    stops = any(outcome.stops_the_line for outcome in outcomes)
     return {
-        "stops_the_line": stops,
+        "stops_the_line": any(outcome.stops_the_line for outcome in outcomes),
         "images": len(facts.images),
         "rejects": len(facts.rejects),
         "classes": facts.classes.to_dict("records"),
         "expectations": [outcome.to_dict() for outcome in outcomes],
         "copies": {
             "groups": len(facts.copies),
-            "extra_images": sum(len(group.paths) - 1 for group in facts.copies),
+            "extra_images": facts.extra_copies,
+            "near": sum(not copies.exact for copies in facts.copies),
+            "largest_group": facts.largest_group,
         },
-        "conflicts": [dict(zip(group.paths, group.labels, strict=True)) for group in facts.conflicts],
+        "conflicts": [
+            {"paths": list(copies.paths), "labels": list(copies.labels), "exact": copies.exact}
+            for copies in facts.conflicts
+        ],
     }
 
 
@@ -36,18 +42,42 @@ def summary(facts: Facts, outcomes: list[Outcome]) -> str:
         ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
     ]
     if not facts.missing_columns:
-        extra = sum(len(group.paths) - 1 for group in facts.copies)
+        near = sum(not copies.exact for copies in facts.copies)
+        copies = (
+            f"{facts.extra_copies:,} beyond the first of {len(facts.copies):,} pictures, {near:,} of them near-copies"
+        )
         rows += [
-            ("exact copies", f"{extra:,}, each kept in the split of its first" if extra else "none"),
+            ("copies", copies if facts.copies else "none"),
+            ("largest group", f"{facts.largest_group:,} image{'s' * (facts.largest_group > 1)}, kept in one split"),
             ("conflicts", f"{len(facts.conflicts):,} under more than one label" if facts.conflicts else "none"),
         ]
     lines = [f"validate: {len(facts.images):,} images, {len(facts.classes):,} classes"]
     lines += [f"  {name:<14}  {text}" for name, text in rows]
-    for group in facts.conflicts[:TOLD]:
-        lines.append(f"    warning: {group.named}")
+    lines += [f"    warning: {copies.named}" for copies in facts.conflicts[:TOLD]]
     if len(facts.conflicts) > TOLD:
         lines.append(f"    … and {len(facts.conflicts) - TOLD:,} more in validation.json")
+    for outcome in outcomes:
+        if outcome.verdict == "warning" and outcome.check.key != "conflicts":
+            examples = f" ({'; '.join(outcome.examples)})" if outcome.examples else ""
+            found = f"found {outcome.found_text}, allowed {outcome.allowed_text}"
+            lines.append(f"  warning: {outcome.check.name}: {found}{examples}")
+    if is_uneven(facts):
+        lines.append(f"  note: {unevenness(facts)}")
     return "\n".join(lines)
+
+
+def is_uneven(facts: Facts) -> bool:
+    """Whether a remedy for classes of unequal size is worth a word."""
+    return not facts.missing_columns and facts.overall["imbalance_ratio"].item() >= UNEVEN
+
+
+def unevenness(facts: Facts) -> str:
+    """What unequal classes call for."""
+    ratio = facts.overall["imbalance_ratio"].item()
+    return (
+        f"the largest class has {ratio:.1f} times the images of the smallest: `train.balance: weights` counts the rare ones "
+        "more in training, `sampler` shows them more often"
+    )
 
 
 def stop_if_broken(outcomes: list[Outcome], page: Path) -> None:

@@ -1,23 +1,27 @@
-"""Copies: images that must stay together, and those of them that contradict each other."""
+"""Copies: images that show the same picture, and those of them that contradict each other."""
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Images of one group, when there are several.
+    """Images that show one picture, when there are several.
 
     Attributes:
-        group: the group's name.
-        paths: one a image, sorted.
-        labels: likewise, in the order of `paths`.
+        rows: of the manifest, in the order of their paths.
+        paths: one an image.
+        labels: likewise.
+        exact: whether all of them have the same bytes.
     """
 
-    group: str
+    rows: tuple[int, ...]
     paths: tuple[str, ...]
     labels: tuple[str, ...]
+    exact: bool
 
     @property
     def conflicting(self) -> bool:
@@ -26,34 +30,27 @@ class Copies:
 
     @property
     def named(self) -> str:
-        """All of them in words: `cat/1.png (cat) = dog/7.png (dog)`."""
-        return " = ".join(f"{path} ({label})" for path, label in zip(self.paths, self.labels, strict=True))
+        """All of them in words: `cat/1.png (cat) = dog/7.png (dog)`, with `≈` where bytes differ."""
+        sign = " = " if self.exact else " ≈ "
+        return sign.join(f"{path} ({label})" for path, label in zip(self.paths, self.labels, strict=True))
 
 
-def group_exact(manifest: pd.DataFrame) -> pd.DataFrame:
-    """Put files with the same bytes into one group.
-
-    Args:
-        manifest: with the columns `id` and `sha256`.
-
-    Returns:
-        `id`, `group`: a row for each row of the manifest, in its order; the group's name is the SHA-256.
-    """
-    return pd.DataFrame({"id": manifest["id"], "group": manifest["sha256"]})
-
-
-def find_copies(manifest: pd.DataFrame, groups: pd.DataFrame) -> list[Copies]:
-    """The groups of more than one image, in the order of their first paths.
+def find_copies(manifest: pd.DataFrame, copies: npt.NDArray[np.int64]) -> list[Copies]:
+    """The sets of more than one image, in the order of their first paths.
 
     Args:
-        manifest: with the columns `path` and `label`.
-        groups: with the column `group`, row for row beside the manifest.
+        manifest: `sha256`, `path`, `label`.
+        copies: the number of each image's set, of `darkroom.images.grouping.join_copies`.
     """
-    rows = pd.DataFrame(
-        {"group": groups["group"].array, "path": manifest["path"].array, "label": manifest["label"].array}
-    )
-    repeated = rows[rows["group"].duplicated(keep=False)].sort_values("path", kind="stable")
-    return [
-        Copies(str(group), tuple(images["path"]), tuple(images["label"]))
-        for group, images in repeated.groupby("group", sort=False)
-    ]
+    repeated = np.flatnonzero(np.bincount(copies)[copies] > 1) if len(copies) else np.empty(0, np.int64)
+    rows = manifest[["sha256", "path", "label"]].iloc[repeated].assign(row=repeated, set=copies[repeated])
+    rows = rows.sort_values("path", kind="stable")
+    # Sets get their numbers in the order of their first paths.
+    rows = rows.assign(set=pd.factorize(rows["set"])[0]).sort_values("set", kind="stable")
+    ends = np.flatnonzero(np.diff(rows["set"], append=-1)) + 1
+    columns = [rows[name].tolist() for name in ("row", "path", "label", "sha256")]
+    found = []
+    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=False):
+        members, paths, labels, hashes = (column[start:end] for column in columns)
+        found.append(Copies(tuple(members), tuple(paths), tuple(labels), len(set(hashes)) == 1))
+    return found

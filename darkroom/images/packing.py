@@ -1,38 +1,21 @@
 """Pack pictures into uint8 arrays that a network can be fed from without decoding again."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from joblib import Parallel, delayed
+import pyarrow as pa
 from tqdm import tqdm
 
-from darkroom.images.decode import decode
-from darkroom.images.pixels import UInt8s, to_pixels
+from darkroom.images.pixels import UInt8s, read_pixels
+from darkroom.images.seen_pixels import SeenPixels
+from darkroom.images.shards import read_shards
+from darkroom.images.threads import in_order
 
 BATCH = 64
-
-
-@dataclass(frozen=True)
-class Packed:
-    """The images of one split.
-
-    Attributes:
-        images: uint8 [N, S, S, C], memory-mapped.
-        labels: int64 [N], positions in the class list.
-        ids: bytes of 16 hex digits [N].
-    """
-
-    images: UInt8s
-    labels: npt.NDArray[np.int64]
-    ids: npt.NDArray[np.bytes_]
-
-    def keys(self) -> npt.NDArray[np.uint64]:
-        """The ids as numbers, uint64 [N]: what each image's chance is drawn from."""
-        return np.array([int(image_id, 16) for image_id in self.ids], dtype=np.uint64)
+# Images whose pixels are counted at a time.
+COUNTED = 1024
 
 
 def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -> int:
@@ -49,22 +32,42 @@ def choose_channels(modes: set[str]) -> int:
     return 1 if modes <= {"1", "L", "LA", "I", "I;16", "I;16B", "F"} else 3
 
 
-def pack(data: Iterator[bytes], count: int, size: int, channels: int, resize: str, target: Path) -> None:
-    """Decode, convert and resize `count` images into one .npy file, uint8 [count, size, size, channels]."""
-    array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(count, size, size, channels))
+def pack(
+    images: pa.Table, shards: Path, size: int, channels: int, resize: str, decoder: str, seen: SeenPixels, target: Path
+) -> int:
+    """Decode, convert and resize images into one .npy file, uint8 [N, size, size, channels], on all cores.
+
+    Args:
+        images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
+        shards: the folder of the original bytes.
+        size, channels, resize, decoder: as in `darkroom.images.pixels.Preprocessing`.
+        seen: rows of earlier runs, which are copied; the new ones are added to it.
+        target: the file to write.
+
+    Returns:
+        How many images were decoded.
+    """
+    shape = (len(images), size, size, channels)
+    array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+    hashes = images["sha256"].to_pylist()
+    missing = np.flatnonzero(~seen.take(hashes, array))
+    left = images.take(missing)
+    data = read_shards(shards, zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
 
     def convert(few: list[bytes]) -> list[UInt8s]:
-        return [to_pixels(decode(one).picture, size, channels, resize) for one in few]
+        return [read_pixels(one, size, channels, resize, decoder) for one in few]
 
-    work = Parallel(n_jobs=-1, prefer="threads", return_as="generator")
     batches = iter(lambda: list(islice(data, BATCH)), [])
     position = 0
-    with tqdm(total=count, desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
-        for batch in work(delayed(convert)(few) for few in batches):
-            array[position : position + len(batch)] = batch
+    with tqdm(total=len(missing), desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
+        for batch in in_order(convert, batches):
+            rows = missing[position : position + len(batch)]
+            array[rows] = batch
+            seen.keep([hashes[row] for row in rows], np.stack(batch))
             position += len(batch)
             bar.update(len(batch))
     array.flush()
+    return len(missing)
 
 
 def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -75,18 +78,12 @@ def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
     levels = np.arange(256)
     means, deviations = [], []
     for channel in range(images.shape[3]):
-        counts = np.bincount(images[..., channel].ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        # NumPy counts a copy of eight times the size, so a few images at a time.
+        for start in range(0, len(images), COUNTED):
+            counts += np.bincount(images[start : start + COUNTED, :, :, channel].ravel(), minlength=256)
         mean = float((counts * levels).sum() / counts.sum())
         variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
         means.append(mean / 255)
         deviations.append(variance**0.5 / 255 or 1.0)
     return tuple(means), tuple(deviations)
-
-
-def load_packed(folder: Path) -> Packed:
-    """Open what the preprocess stage wrote for one split; the images stay on disk until they are used."""
-    return Packed(
-        images=np.load(folder / "images.npy", mmap_mode="r"),
-        labels=np.load(folder / "labels.npy"),
-        ids=np.load(folder / "ids.npy"),
-    )

@@ -1,13 +1,19 @@
-"""From a decoded picture to the array that a network takes: the one rule that training, evaluation and serving share."""
+"""From a file to the array that a network takes: the one rule that training, evaluation and serving share."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+
+from darkroom.images.decode import decode
 
 UInt8s = npt.NDArray[np.uint8]
+
+# A JPEG may be reduced while it is decoded as long as twice the wanted side is left: on 200 photographs to 64 pixels that is
+# 1.5 times as fast, and moves a value by 1.7 of 255 on average, less than another resampling filter does (bicubic: 1.9).
+OVERSAMPLING = 2
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,7 @@ class Preprocessing:
         size: side of the square, in pixels.
         channels: 1 (grey) or 3 (RGB).
         resize: `crop` cuts the longer side about the middle, `pad` adds black about the middle, `stretch` does neither.
+        decoder: what opens files, as in `darkroom.images.decode.decode`.
         mean: for each channel, of values in [0, 1], over the training images.
         std: likewise, the standard deviation.
     """
@@ -25,6 +32,7 @@ class Preprocessing:
     size: int
     channels: int
     resize: str
+    decoder: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -32,34 +40,62 @@ class Preprocessing:
         return asdict(self)
 
 
-def to_pixels(picture: Image.Image, size: int, channels: int, resize: str) -> UInt8s:
+def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str) -> UInt8s:
+    """Decode, convert and resize the bytes of an image file.
+
+    Args:
+        data: the whole file.
+        size, channels, resize, decoder: as in `Preprocessing`.
+
+    Returns:
+        uint8 [size, size, channels].
+
+    Raises:
+        UnreadableImage: with the reason.
+    """
+    decoded = decode(data, decoder, least_side=OVERSAMPLING * size, grey=channels == 1)
+    return to_pixels(decoded.pixels, size, channels, resize)
+
+
+def to_pixels(picture: UInt8s, size: int, channels: int, resize: str) -> UInt8s:
     """Convert and resize one picture.
 
     Args:
-        picture: in mode `L` or `RGB`, as `darkroom.images.decode.decode` gives it.
+        picture: uint8 [H, W, C], C being 1 (grey) or 3 (RGB).
         size, channels, resize: as in `Preprocessing`.
 
     Returns:
-        uint8 [size, size, channels]. Resizing is Pillow's bilinear filter, which widens with the reduction and so does
-        not alias; grey is ITU-R 601 luma.
+        uint8 [size, size, channels]. A side is reduced by averaging over areas, which does not alias, and enlarged
+        linearly; grey is ITU-R 601 luma.
     """
-    plain = picture.convert("L" if channels == 1 else "RGB")
-    if plain.size != (size, size):
-        if resize == "crop":
-            plain = ImageOps.fit(plain, (size, size), method=Image.Resampling.BILINEAR)
-        elif resize == "pad":
-            plain = _pad(plain, size)
-        else:
-            plain = plain.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(plain).reshape(size, size, channels)
+    if picture.shape[2] != channels:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY if channels == 1 else cv2.COLOR_GRAY2RGB)
+    height, width = picture.shape[:2]
+    if resize == "crop":
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        picture = picture[top : top + side, left : left + side]
+    if resize == "pad":
+        picture = _pad(picture, size)
+    return _resize(picture, size, size).reshape(size, size, channels)
 
 
-def _pad(picture: Image.Image, size: int) -> Image.Image:
-    """Fit a picture into a black square. Pillow's own `ImageOps.pad` loses pictures whose shorter side rounds to nothing."""
-    longer = max(picture.size)
-    width, height = (max(1, round(side * size / longer)) for side in picture.size)
-    square = Image.new(picture.mode, (size, size))
-    square.paste(
-        picture.resize((width, height), Image.Resampling.BILINEAR), ((size - width) // 2, (size - height) // 2)
+def _pad(picture: UInt8s, size: int) -> UInt8s:
+    """Fit a picture into a black square; a side that would round to nothing keeps one pixel."""
+    longer = max(picture.shape[:2])
+    height, width = (max(1, round(side * size / longer)) for side in picture.shape[:2])
+    top, left = (size - height) // 2, (size - width) // 2
+    small = _resize(picture, width, height)
+    return cv2.copyMakeBorder(
+        small, top, size - height - top, left, size - width - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
     )
-    return square
+
+
+def _resize(picture: UInt8s, width: int, height: int) -> UInt8s:
+    """OpenCV averages over areas only where both sides shrink, so each side that does shrinks first."""
+    reduced = (min(width, picture.shape[1]), min(height, picture.shape[0]))
+    if reduced != (picture.shape[1], picture.shape[0]):
+        picture = cv2.resize(picture, reduced, interpolation=cv2.INTER_AREA)
+    if reduced != (width, height):
+        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+    return picture

@@ -72,6 +72,7 @@ def fit(
     precision: torch.dtype,
     seed: int,
     after_epoch: Callable[[Epoch], None],
+    weights: Tensor | None = None,
 ) -> None:
     """Train until `epochs` are done or `patience` runs out, and put the best epoch's weights back.
 
@@ -84,6 +85,8 @@ def fit(
         precision: of a step's multiplications; weights, losses and validation are float32.
         seed: of dropout.
         after_epoch: called with each finished epoch, once `training` is complete for a checkpoint.
+        weights: what an image of each class counts in the training loss, float32 [K]; None: each the same. Validation, and
+            with it the choice of the epoch, counts every image once.
 
     Raises:
         DarkroomError: when the loss, or a weight at the end, is no longer a number.
@@ -100,7 +103,7 @@ def fit(
             started = time.perf_counter()
             # From the epoch's number alone, so that a resumed training drops the same features as an uninterrupted one.
             torch.manual_seed(seed_of("dropout", seed, number))
-            train_loss, train_accuracy = _train_epoch(training, batches, number, precision, bar)
+            train_loss, train_accuracy = _train_epoch(training, batches, number, precision, weights, bar)
             validation_loss, validation_accuracy = score(training.model, *validation)
             if not math.isfinite(validation_loss):
                 raise DarkroomError(
@@ -131,17 +134,24 @@ def _require_finite(weights: dict[str, Tensor]) -> None:
 
 
 def _train_epoch(
-    training: Training, batches: TrainingBatches, number: int, precision: torch.dtype, bar: "tqdm[Any]"
+    training: Training,
+    batches: TrainingBatches,
+    number: int,
+    precision: torch.dtype,
+    weights: Tensor | None,
+    bar: "tqdm[Any]",
 ) -> tuple[float, float]:
-    """One pass over the training images; the mean loss and the accuracy of the batches as they were met."""
+    """One pass over the training images; the mean (weighted) loss and the accuracy of the batches as they were met."""
     model, optimizer = training.model.train(), training.optimizer
     device = model.mean.device
+    weights = None if weights is None else weights.to(device)
     total_loss, correct, seen = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.int64), 0
     for step, (images, labels) in enumerate(batches.epoch(number), start=1):
         images, labels = images.to(device), labels.to(device)
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
             logits = model(images)
-        loss = cross_entropy(logits.float(), labels)
+        # Divided by the images, not by the sum of the batch's weights, which would undo them in a batch of one class.
+        loss = cross_entropy(logits.float(), labels, weights, reduction="sum") / len(labels)
         if not torch.isfinite(loss):
             raise DarkroomError(
                 f"the training loss is {loss.item()} at step {step} of epoch {number}, with a learning rate of "

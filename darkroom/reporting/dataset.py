@@ -10,12 +10,18 @@ import pandas as pd
 
 from darkroom.expectations.facts import Facts
 from darkroom.expectations.outcomes import Outcome
+from darkroom.expectations.suite import Limits
+from darkroom.expectations.telling import is_uneven, unevenness
 from darkroom.images.duplicates import Copies
+from darkroom.reporting.histograms import Plot, histogram, size_scatter
 from darkroom.reporting.pages import render_page
-from darkroom.reporting.samples import SAMPLES, pick_samples, read_samples
+from darkroom.reporting.samples import SAMPLES, Sample, pick_samples, read_samples
+from darkroom.reporting.suspects import find_suspects
 
-# Groups of copies, and rejected files, that the page lists; the tables beside it have them all.
-LISTED_GROUPS = 12
+# Sets of copies that the page shows, conflicts and others, pictures of each, and rejected files that it lists; the tables
+# beside it have them all.
+LISTED_COPIES = 10
+SHOWN_OF_A_SET = 3
 LISTED_REJECTS = 100
 # With more sizes than this they are drawn in bands.
 SIZES = 10
@@ -30,13 +36,91 @@ class Bar:
     share: float
 
 
-def dataset_page(facts: Facts, outcomes: list[Outcome], shards: Path) -> str:
+class Contents:
+    """What only a whole manifest tells. Made early, since it decodes pictures, and drawn when the outcomes are known."""
+
+    def __init__(self, facts: Facts, limits: Limits, shards: Path, decoder: str) -> None:
+        """Args:
+        facts: what was counted.
+        limits: drawn beside what they limit.
+        shards: the folder of the original bytes; some 140 of them are read for pictures.
+        decoder: that ingest used.
+        """
+        images = facts.images
+        self._facts, self._limits, self._labels = facts, limits, list(facts.classes["label"])
+        self._conflicts = facts.conflicts[:LISTED_COPIES]
+        # Near-copies are for a person to judge, the largest sets first, where a chain may have run away; of equal files one
+        # pair is like another.
+        others = [copies for copies in facts.copies if not copies.conflicting]
+        self._others = sorted(others, key=lambda copies: (copies.exact, -len(copies.rows)))[:LISTED_COPIES]
+        self._picked = pick_samples(images, self._labels)
+        self._suspects = find_suspects(facts, limits)
+        rows = self._picked + [row for suspects in self._suspects for row in suspects.rows]
+        rows += [row for copies in (*self._conflicts, *self._others) for row in copies.rows[:SHOWN_OF_A_SET]]
+        self._samples = read_samples(images, rows, shards, decoder)
+
+    def drawn(self) -> dict[str, Any]:
+        """For the template."""
+        facts, images, labels = self._facts, self._facts.images, self._labels
+        counts = facts.classes["images"]
+        smallest, largest = counts.min(), counts.max()
+        return {
+            "classes": _bars(zip(labels, counts, strict=True)),
+            "uneven": unevenness(facts) if is_uneven(facts) else "",
+            "sizes": _bars(size_counts(images)),
+            "kinds": _bars(images.groupby(["format", "mode"]).size().items()),
+            "scatter": size_scatter(images["width"], images["height"])
+            if _varies(images, ["width", "height"])
+            else None,
+            "plots": self._plots(),
+            "spread": f"{smallest:,} images in each" if smallest == largest else f"{smallest:,} to {largest:,} images",
+            "samples": {
+                label: [self._samples[row] for row in self._picked if self._samples[row].label == label]
+                for label in labels[:SAMPLES]
+            },
+            "suspects": [
+                (suspects, [self._samples[row] for row in suspects.rows])
+                for suspects in self._suspects
+                if suspects.rows
+            ],
+            "extra_copies": facts.extra_copies,
+            "near_count": sum(not copies.exact for copies in facts.copies),
+            "largest_group": facts.largest_group,
+            "copy_count": len(facts.copies) - len(facts.conflicts),
+            "copies": [self._pictured(copies) for copies in self._others],
+            "conflict_count": len(facts.conflicts),
+            "conflicts": [self._pictured(copies) for copies in self._conflicts],
+        }
+
+    def _plots(self) -> list[Plot]:
+        images, limits = self._facts.images, self._limits
+        aspect = (images["width"] / images["height"]).to_numpy(np.float64)
+        found = [
+            histogram("Brightness", "mean grey value, 0 black, 1 white", [images["brightness"].to_numpy(np.float64)],
+                      (limits.min_brightness, limits.max_brightness)),
+            histogram("Contrast", "deviation of the grey values, of 1", [images["contrast"].to_numpy(np.float64)],
+                      (limits.min_contrast, None)),
+            histogram("Sharpness", "variance of the Laplacian", [images["sharpness"].to_numpy(np.float64)],
+                      (limits.min_sharpness, None), ratio=True),
+        ]  # fmt: skip
+        if aspect.min() != aspect.max():
+            most = limits.max_aspect_ratio
+            found.insert(
+                0, histogram("Aspect ratio", "width divided by height", [aspect], (1 / most, most), ratio=True)
+            )
+        return found
+
+    def _pictured(self, copies: Copies) -> tuple[Copies, list[Sample]]:
+        return copies, [self._samples[row] for row in copies.rows[:SHOWN_OF_A_SET]]
+
+
+def dataset_page(facts: Facts, outcomes: list[Outcome], contents: Contents | None) -> str:
     """The page `index.html`.
 
     Args:
         facts: what was counted.
         outcomes: what came of the expectations.
-        shards: the folder of the original bytes; a few of them are read for pictures.
+        contents: None where the manifest lacks values.
     """
     rejects = facts.rejects.sort_values("path")
     return render_page(
@@ -49,41 +133,12 @@ def dataset_page(facts: Facts, outcomes: list[Outcome], shards: Path) -> str:
         reject_count=len(rejects),
         reasons=_bars(rejects["reason"].value_counts().sort_index().items()),
         rejects=rejects.head(LISTED_REJECTS).to_dict("records"),
-        contents=None if facts.missing_columns else _contents(facts, shards),
+        contents=contents.drawn() if contents else None,
     )
 
 
-def _contents(facts: Facts, shards: Path) -> dict[str, Any]:
-    """What only a whole manifest tells."""
-    images, labels = facts.images, list(facts.classes["label"])
-    smallest, largest = facts.classes["images"].min(), facts.classes["images"].max()
-    conflicts = facts.conflicts[:LISTED_GROUPS]
-    copies = tuple(group for group in facts.copies if not group.conflicting)[:LISTED_GROUPS]
-    row_of = dict(zip(images["path"], range(len(images)), strict=True))
-    picked = pick_samples(images, labels)
-    firsts = [row_of[group.paths[0]] for group in (*conflicts, *copies)]
-    samples = read_samples(images, picked + firsts, shards)
-
-    def pictured(groups: tuple[Copies, ...]) -> list[dict[str, Any]]:
-        return [
-            {"sample": samples[row_of[group.paths[0]]], "images": list(zip(group.paths, group.labels, strict=True))}
-            for group in groups
-        ]
-
-    return {
-        "classes": _bars(zip(labels, facts.classes["images"], strict=True)),
-        "sizes": _bars(size_counts(images)),
-        "kinds": _bars(images.groupby(["format", "mode"]).size().items()),
-        "spread": f"{smallest:,} images in each" if smallest == largest else f"{smallest:,} to {largest:,} images",
-        "samples": {
-            label: [samples[row] for row in picked if samples[row].label == label] for label in labels[:SAMPLES]
-        },
-        "extra_copies": sum(len(group.paths) - 1 for group in facts.copies),
-        "copy_groups": len(facts.copies) - len(facts.conflicts),
-        "copies": pictured(copies),
-        "conflict_count": len(facts.conflicts),
-        "conflicts": pictured(conflicts),
-    }
+def _varies(images: pd.DataFrame, columns: list[str]) -> bool:
+    return bool((images[columns].nunique() > 1).any())
 
 
 def _bars(counts: Iterable[tuple[Any, Any]]) -> list[Bar]:

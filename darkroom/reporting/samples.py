@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
@@ -12,7 +13,7 @@ from darkroom.images.shards import read_shards
 from darkroom.reporting.figures import image_data_uri, is_small
 
 # Every picture costs a decoding and some kilobytes of page: this many in all, this many of a class, this many pixels a side.
-SAMPLES = 120
+SAMPLES = 64
 SAMPLES_OF_A_CLASS = 8
 SAMPLE_SIDE = 128
 
@@ -43,21 +44,24 @@ def pick_samples(images: pd.DataFrame, classes: list[str]) -> list[int]:
     return picked
 
 
-def read_samples(images: pd.DataFrame, rows: list[int], shards: Path) -> dict[int, Sample]:
+def read_samples(images: pd.DataFrame, rows: list[int], shards: Path, decoder: str) -> dict[int, Sample]:
     """Decode the images in these rows, each once.
 
     Args:
         images: with the columns `path`, `label`, `shard`, `offset`, `bytes`.
         rows: positions, in any order, with or without repetition.
         shards: the folder of the original bytes.
+        decoder: that ingest used.
     """
     order = sorted(set(rows))
     chosen = images.iloc[order]
     places = zip(chosen["shard"], chosen["offset"], chosen["bytes"], strict=True)
     samples = {}
     for row, path, label, data in zip(order, chosen["path"], chosen["label"], read_shards(shards, places), strict=True):
-        picture = decode(data).picture
-        picture.thumbnail((SAMPLE_SIDE, SAMPLE_SIDE))
-        pixels = np.atleast_3d(np.asarray(picture))
+        pixels = decode(data, decoder, least_side=SAMPLE_SIDE).pixels
+        share = SAMPLE_SIDE / max(pixels.shape[:2])
+        if share < 1:
+            width, height = (max(1, round(side * share)) for side in (pixels.shape[1], pixels.shape[0]))
+            pixels = np.atleast_3d(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA))
         samples[row] = Sample(image_data_uri(pixels), is_small(pixels), path, label)
     return samples

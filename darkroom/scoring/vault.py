@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
+from darkroom.images.packed import load_packed
+from darkroom.images.schemas import read_manifest
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,12 @@ class HeldOut:
     split_sizes: dict[str, int]
 
 
-def open_vault(arrays: Path, manifest: Path, splits: Path, classes: ClassList) -> HeldOut:
+def open_vault(arrays: Path, ingest: Path, splits: Path, classes: ClassList) -> HeldOut:
     """Read the test arrays, and make sure that they are what manifest and splits say they are.
 
     Args:
         arrays: the folder `data/preprocess`.
-        manifest: `manifest.parquet`.
+        ingest: the folder that the ingest stage wrote.
         splits: `splits.parquet`.
         classes: the class list of ingest.
 
@@ -56,7 +57,7 @@ def open_vault(arrays: Path, manifest: Path, splits: Path, classes: ClassList) -
     ids = [name.decode("ascii") for name in packed.ids.tolist()]
     if not ids:
         raise DarkroomError(f"{folder} holds no image: raise split.test in params.yaml, or add images")
-    table = pq.read_table(manifest, columns=["id", "path", "label"]).to_pydict()
+    table = read_manifest(ingest, ["id", "path", "label"]).to_pydict()
     rows = {name: row for row, name in enumerate(table["id"])}
     split = dict(zip(*pq.read_table(splits, columns=["id", "split"]).to_pydict().values(), strict=True))
     strangers = [name for name in ids if split.get(name) != "test" or name not in rows]
@@ -69,7 +70,7 @@ def open_vault(arrays: Path, manifest: Path, splits: Path, classes: ClassList) -
     relabelled = [k for k, row in enumerate(places) if table["label"][row] != classes.names[packed.labels[k]]]
     if relabelled:
         raise DarkroomError(
-            f"{len(relabelled):,} of {len(ids):,} labels in {folder} are not those of {manifest}, the first is of "
+            f"{len(relabelled):,} of {len(ids):,} labels in {folder} are not those of {ingest / 'manifest'}, the first is of "
             f"{table['path'][places[relabelled[0]]]}: run `dvc repro preprocess`"
         )
     return HeldOut(packed.images, packed.labels, ids, [table["path"][row] for row in places], stats["images"])

@@ -1,65 +1,112 @@
-"""Images in a zip file, read where they lie: nothing is unpacked."""
+"""The entries of an archive: refused whole when one of them is unfit, else laid out as the folder would be."""
 
+import os
+import re
 import stat
-import threading
-import zipfile
-import zlib
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
 
 from darkroom.errors import DarkroomError
 from darkroom.sources.layout import lay_out
-from darkroom.sources.source import Listing
+from darkroom.sources.source import Listing, SourceImage
 
 # One entry of an archive may not unfold to more than this; no image file is as large.
 MAX_ENTRY_BYTES = 1 << 30
 
+# A backslash separates on Windows, where it climbs as a slash does.
+CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
+ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:([/\\]|$)")
+KINDS = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
-def list_zip(path: Path) -> Listing:
-    """List a zip of a folder as `list_folder` would list that folder.
 
-    Raises:
-        DarkroomError: when `path` is missing or no zip, when it is encrypted, when an entry leaves the archive's folder, is
-            a link, stands twice or unfolds to too much, or when it holds fewer than two classes.
-    """
-    if not path.exists():
-        raise DarkroomError(f"there is no file {path}: ingest.path must name the zip that holds the images")
+def plain_name(name: str) -> str:
+    """An entry's name without the `./` and doubled slashes that some programs write; folders end in `/`."""
+    if "./" not in name and "//" not in name:
+        return name
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    start, end = "/" if name.startswith("/") else "", "/" if name.endswith("/") and parts else ""
+    return start + "/".join(parts) + end
+
+
+class Entries:
+    """Takes in the entries of one archive as they are met, and stops at the first that is unfit."""
+
+    def __init__(self, archive: Path, max_unpacked_bytes: int) -> None:
+        self.archive = archive
+        self._limit = max_unpacked_bytes
+        self._total = 0
+        self._stamps: dict[str, str] = {}
+
+    def refuse(self, name: str, fault: str) -> NoReturn:
+        """Raise the DarkroomError that an entry makes the whole archive unfit."""
+        raise DarkroomError(f"{self.archive}: the entry {name!r} {fault}; nothing was taken from this archive")
+
+    def check_place(self, name: str) -> None:
+        """Refuse a name that is absolute, or climbs out of the archive's own folder."""
+        if (".." in name and CLIMBS.search(name)) or ABSOLUTE.match(name):
+            self.refuse(name, "climbs out of the archive's own folder")
+
+    def check_file(self, name: str, kind: int, size: int) -> None:
+        """Refuse what is no plain file, leaves the archive, stands twice or is too large.
+
+        Args:
+            name: in plain form.
+            kind: the file type bits of its Unix mode, 0 where the archive has none.
+            size: bytes, unfolded.
+        """
+        self.check_place(name)
+        if kind in KINDS:
+            self.refuse(
+                name, f"is {KINDS[kind]}, and only files and folders are taken: pack the files themselves (tar -h)"
+            )
+        if not 0 <= size <= MAX_ENTRY_BYTES:
+            self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_ENTRY_BYTES:,}")
+        if name in self._stamps:
+            self.refuse(name, "stands in it twice: make the archive again")
+
+    def count(self, size: int) -> None:
+        """Add to what the archive unfolds to.
+
+        Raises:
+            DarkroomError: when that is more than allowed.
+        """
+        self._total += size
+        if self._total > self._limit:
+            raise DarkroomError(
+                f"{self.archive} unfolds to more than ingest.max_unpacked_gib, {self._limit / (1 << 30):g} GiB: nothing was "
+                "taken from it; raise the limit if you trust this archive"
+            )
+
+    def add(self, name: str, size: int, crc: int) -> None:
+        """Take in a checked file of so many bytes with this CRC-32."""
+        self._stamps[name] = f"crc32:{crc:08x}:{size}"
+
+    def listing(self, readers: Mapping[str, Callable[[], bytes]]) -> Listing:
+        """All of it, as `list_folder` would list the folder that was packed; `readers` by the entries' names.
+
+        Raises:
+            DarkroomError: when it holds fewer than two classes.
+        """
+        layout = lay_out(self._stamps, str(self.archive))
+        images = [
+            SourceImage(name, label, split, readers[path], None, self._stamps[path])
+            for path, name, label, split in layout.images
+        ]
+        return Listing(layout.classes, images, layout.ignored, [self.archive])
+
+
+def require_file(path: Path, kind: str) -> None:
+    """Raise a DarkroomError where there is no such file, or it may not be read; `kind` as in `ingest.source`."""
     if path.is_dir():
-        raise DarkroomError(f"{path} is a folder, not a zip: set ingest.source=folder, or use make run IMAGES=…")
-    try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise DarkroomError(f"{path} is not a zip file, or is damaged ({error}): make it again") from None
-    entries = {}
-    for entry in archive.infolist():
-        if entry.is_dir():
-            continue
-        if fault := _fault(entry):
-            raise DarkroomError(f"{path}: the entry {entry.filename!r} {fault}; nothing was read from this archive")
-        if entry.filename in entries:
-            raise DarkroomError(f"{path}: the entry {entry.filename!r} stands in it twice: make it again")
-        entries[entry.filename] = entry
-    # Threads share the one open file, and zipfile seeks in it under a lock of its own only while it reads raw bytes.
-    lock = threading.Lock()
-
-    def read(name: str) -> bytes:
-        with lock:
-            try:
-                return archive.read(entries[name])
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-                raise OSError(f"damaged in the archive: {error}") from None
-
-    return lay_out(entries, read, str(path))
-
-
-def _fault(entry: zipfile.ZipInfo) -> str | None:
-    """Why an entry makes the whole archive unfit, or None."""
-    name = PurePosixPath(entry.filename.replace("\\", "/"))
-    if name.is_absolute() or ".." in name.parts or (name.parts and ":" in name.parts[0]):
-        return "climbs out of the archive's own folder"
-    if stat.S_ISLNK(entry.external_attr >> 16):
-        return "is a symbolic link"
-    if entry.flag_bits & 0x1:
-        return "is encrypted; Darkroom has no password to give"
-    if entry.file_size > MAX_ENTRY_BYTES:
-        return f"unfolds to {entry.file_size:,} bytes, more than {MAX_ENTRY_BYTES:,}"
-    return None
+        raise DarkroomError(f"{path} is a folder, not a {kind}: set ingest.source=folder, or use make run IMAGES=…")
+    if not path.exists():
+        raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that holds the images")
+    if not os.access(path, os.R_OK):
+        raise DarkroomError(f"{path} can't be read: mend its permissions")

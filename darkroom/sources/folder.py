@@ -4,37 +4,89 @@ import os
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
+from darkroom.sources.clutter import shown
 from darkroom.sources.layout import lay_out
-from darkroom.sources.source import Ignored, Listing
+from darkroom.sources.source import Ignored, Listing, SourceImage
 
 
 def list_folder(root: Path) -> Listing:
     """List a folder of class folders, or one of train/, val/ and test/ that hold class folders.
 
-    Links to folders are not followed, and are named among the ignored.
+    Links to folders are not followed, and are named among the ignored, as are pipes, sockets and devices. A link to a file
+    is that file; one that leads nowhere, or in a circle, is an image that can't be read.
 
     Raises:
         DarkroomError: when `root` is missing, not a folder, can't be listed, or holds fewer than two classes.
     """
+    require_folder(root)
+    paths, others = walk(root)
+    layout = lay_out(paths, str(root))
+    start = f"{root}/"
+    images = []
+    for path, name, label, split in layout.images:
+        file = Path(start + path)
+        images.append(SourceImage(name, label, split, file.read_bytes, file))
+    return Listing(layout.classes, images, sorted([*layout.ignored, *others], key=lambda item: item.path))
+
+
+def files_of_folder(root: Path) -> dict[str, Path]:
+    """The images alone that `list_folder` lists, by their paths there: what looks for changes asks for no more.
+
+    Raises:
+        DarkroomError: as `list_folder`.
+    """
+    require_folder(root)
+    start = f"{root}/"
+    return {name: Path(start + path) for path, name, _, _ in lay_out(walk(root)[0], str(root)).images}
+
+
+def require_folder(root: Path) -> None:
+    """Raise a DarkroomError where there is no such folder."""
     if not root.exists():
         raise DarkroomError(f"there is no folder {root}: ingest.path must name the folder that holds the images")
     if not root.is_dir():
         raise DarkroomError(
-            f"{root} is a file, not a folder: for a zip set ingest.source=zip, or use make run IMAGES=…"
+            f"{root} is a file, not a folder: for an archive or a table set ingest.source to zip, tar or table, or use "
+            "make run IMAGES=…"
         )
-    paths: list[str] = []
-    links: list[Ignored] = []
 
-    def refuse(error: OSError) -> None:
-        raise DarkroomError(f"the folder {error.filename} can't be listed: {error.strerror}; mend its permissions")
 
-    for folder, folders, files in os.walk(root, onerror=refuse):
-        here = Path(folder).relative_to(root)
-        paths += [(here / name).as_posix() for name in files]
-        links += [
-            Ignored((here / name).as_posix(), "a link to a folder, not followed")
-            for name in folders
-            if (Path(folder) / name).is_symlink()
-        ]
-    listing = lay_out(paths, lambda path: (root / path).read_bytes(), str(root))
-    return Listing(listing.classes, listing.images, sorted([*listing.ignored, *links], key=lambda item: item.path))
+def walk(root: Path) -> tuple[list[str], list[Ignored]]:
+    """Every file below a folder, in no order, relative to it with `/`; and what is neither file nor folder.
+
+    Raises:
+        DarkroomError: when a folder can't be listed.
+    """
+    files: list[str] = []
+    others: list[Ignored] = []
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        try:
+            with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118 (a Path for each folder is slow)
+                for entry in entries:
+                    if reason := _no_file(entry):
+                        others.append(Ignored(shown(prefix + entry.name), reason))
+                    elif entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{prefix}{entry.name}/")
+                    else:
+                        files.append(prefix + entry.name)
+        except OSError as error:
+            raise DarkroomError(
+                f"the folder {shown(str(root / prefix))} can't be listed: {error.strerror}; mend its permissions"
+            ) from None
+    return files, others
+
+
+def _no_file(entry: os.DirEntry[str]) -> str | None:
+    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever."""
+    if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
+        return None
+    if not entry.is_symlink():
+        return "a pipe, a socket or a device"
+    try:
+        if entry.is_dir():
+            return "a link to a folder, not followed"
+        return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
+    except OSError:
+        return None  # a link in a circle: reading it will say so

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceImage:
     """One file that should be an image.
 
@@ -13,12 +15,21 @@ class SourceImage:
         label: name of its class.
         split: `train`, `validation` or `test` where the source divides its images, else None.
         read: gives the file's bytes; raises OSError when they can't be read.
+        file: the file that holds this image alone, where there is one: the survey knows its hash.
+        stamp: of an image inside an archive or a table, a mark that changes when its bytes do, such as a zip's CRC-32 and
+            length, got without opening the image; None where there is no such mark.
+        group: the user's own name for images that must stay together, where the source has one.
+        timestamp: when the picture was taken, in UTC, where the source says so.
     """
 
     path: str
     label: str
     split: str | None
     read: Callable[[], bytes]
+    file: Path | None = None
+    stamp: str | None = None
+    group: str | None = None
+    timestamp: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -37,8 +48,10 @@ class Listing:
         classes: names in label order.
         images: sorted by path.
         ignored: sorted by path.
+        inputs: files beside the images that the listing was made from: the archive, the table, a list of names.
     """
 
     classes: tuple[str, ...]
     images: list[SourceImage]
     ignored: list[Ignored] = field(default_factory=list)
+    inputs: list[Path] = field(default_factory=list)

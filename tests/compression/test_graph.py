@@ -25,7 +25,7 @@ SETTINGS: dict[str, int | float] = {"filters": 8, "depth": 2, "dropout": 0.1}
 
 
 def describe(network: str, size: int, channels: int) -> ModelSpec:
-    preprocessing = Preprocessing(size, channels, "crop", (0.4,) * channels, (0.2,) * channels)
+    preprocessing = Preprocessing(size, channels, "crop", "turbo", (0.4,) * channels, (0.2,) * channels)
     settings = SETTINGS if network == "simple_cnn" else {}
     classes = ClassList(("cat", "dog", "naïve"))
     return ModelSpec(network, settings, classes, preprocessing, 1, "float32", 0, "d" * 12, "c" * 12)

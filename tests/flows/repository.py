@@ -27,7 +27,7 @@ stages:
       - reports/evaluate/metrics.json:
           cache: false
   ingest:
-    cmd: python -m stages.ingest
+    cmd: python -m stages.survey && python -m stages.ingest
     deps:
       - ${ingest.path}
     params:

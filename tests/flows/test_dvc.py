@@ -32,8 +32,8 @@ def test_our_own_line_is_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     order = dvc.stages_in_order()
     assert set(order) == {path.stem for path in Path("stages").glob("[!_]*.py")}
     for earlier, later in zip(
-        ("ingest", "validate", "split", "preprocess", "train", "evaluate", "quantize"),
-        ("validate", "split", "preprocess", "train", "evaluate", "export", "export"),
+        ("survey", "ingest", "validate", "split", "preprocess", "train", "evaluate", "quantize"),
+        ("ingest", "validate", "split", "preprocess", "train", "evaluate", "export", "export"),
         strict=True,
     ):
         assert order.index(earlier) < order.index(later)

@@ -22,12 +22,17 @@ def params(*overrides: str) -> Params:
     return read_params(ROOT / "params.yaml", overrides)
 
 
+def parsed(override: str) -> object:
+    """The value that Hydra reads."""
+    value: object = OverridesParser.create().parse_override(override).value()
+    return getattr(value, "text", value)
+
+
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
 def test_any_text_passes_hydra_unchanged(text: str) -> None:
     ingest = params().ingest.model_copy(update={"path": text})
     (written,) = to_hydra(["ingest.path=…"], params().model_copy(update={"ingest": ingest}))
-    value = OverridesParser.create().parse_override(written).value()
-    assert getattr(value, "text", value) == text.replace("${", r"\${")  # OmegaConf takes this backslash away
+    assert parsed(written) == text.replace("${", r"\${")  # OmegaConf takes this backslash away
 
 
 def test_values_keep_their_types() -> None:
@@ -46,6 +51,26 @@ def test_values_keep_their_types() -> None:
         "split.seed=7",
     ]
     assert to_hydra(overrides, params(*overrides)) == expected
+
+
+def test_lists_dates_and_nothing_pass_hydra() -> None:
+    overrides = (
+        "validate.stop=[manifest, size]",
+        "split.test_from=2026-05-31",
+        "split.folds=",
+        "ingest.root=it's ~/here",
+    )
+    stop, day, folds, root = to_hydra(overrides, params(*overrides))
+    assert (stop, day, folds) == (
+        "validate.stop=['manifest','size']",
+        "split.test_from='2026-05-31'",
+        "split.folds=null",
+    )
+    assert [parsed(text) for text in (stop, day, folds, root)] == [
+        ["manifest", "size"], "2026-05-31", None, "it's ~/here",
+    ]  # fmt: skip
+    (nothing,) = to_hydra(["validate.stop=[]"], params("validate.stop=[]"))
+    assert parsed(nothing) == []
 
 
 def test_of_a_setting_named_twice_the_last_counts() -> None:
@@ -70,7 +95,7 @@ def test_wrong_paths_and_quotes_are_refused_with_a_reason(tmp_path: Path) -> Non
     (tmp_path / "notes.txt").write_text("no zip")
     for images, settings, message in (
         (str(tmp_path / "nowhere"), "", "there is no .*nowhere"),
-        (str(tmp_path / "notes.txt"), "", "is a file, and not a zip"),
+        (str(tmp_path / "notes.txt"), "", "is a file, and neither a zip, a tar"),
         ("", "ingest.path=it's", "No closing quotation"),
         (str(tmp_path), "ingest.source=digits train.epochs=1", "so does SET=ingest.source=digits: leave"),
     ):

@@ -1,6 +1,8 @@
 """Shards give every byte back, and a new image changes only the shard that it falls in."""
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,40 +10,86 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.images import shards
-from darkroom.images.shards import ShardWriter, read_shards
+from darkroom.images.shards import WINDOW, Known, Place, ShardsBefore, ShardWriter, read_shards
+
+NOTHING = ShardsBefore(Path("nowhere"), {})
 
 
-def write(folder: Path, images: list[bytes]) -> list[tuple[str, int, int]]:
-    writer = ShardWriter(folder)
-    places = [(*writer.add(f"{index:016x}", data), len(data)) for index, data in enumerate(images)]
+def write(folder: Path, images: dict[str, bytes | Known], before: ShardsBefore = NOTHING) -> ShardWriter:
+    writer = ShardWriter(folder, before)
+    for key, content in images.items():
+        writer.add(key, content)
     writer.close()
-    return places
+    return writer
 
 
-@given(st.lists(st.binary(max_size=50), max_size=40))
-def test_every_byte_comes_back(images: list[bytes]) -> None:
+def places(writer: ShardWriter, images: dict[str, bytes]) -> dict[str, Place]:
+    lengths = [len(content) for content in images.values()]
+    return dict(zip(images, zip(writer.names, writer.offsets, lengths, strict=True), strict=True))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def no_reading() -> bytes:
+    raise AssertionError("an image is read whose bytes are in a shard")
+
+
+@pytest.fixture
+def images() -> dict[str, bytes]:
+    chance = np.random.default_rng(0)
+    return {chance.bytes(8).hex(): chance.bytes(100) for _ in range(2000)}
+
+
+@given(st.lists(st.binary(max_size=50), max_size=100), st.integers(0, 1 << 32))
+def test_every_byte_comes_back(contents: list[bytes], seed: int) -> None:
+    ids = [f"{number:016x}" for number in np.random.default_rng(seed).integers(0, 1 << 63, len(contents))]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "shards"
-        places = write(folder, images)
-        assert list(read_shards(folder, places)) == images
-        assert list(read_shards(folder, places[::-1])) == images[::-1]
+        writer = write(folder, dict(zip(ids, contents, strict=True)))
+        listed = list(zip(writer.names, writer.offsets, map(len, contents), strict=True))
+        assert list(read_shards(folder, listed)) == contents
+        assert list(read_shards(folder, listed[::-1])) == contents[::-1]
+        assert sorted(path.stem for path in folder.iterdir()) == sorted(writer.sums)
+    assert set(writer.sums) <= set(ids)
 
 
-def test_growth_rewrites_few_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SHARD_BYTES", 10_000)
-    chance = np.random.default_rng(0)
-    images = {f"{number:04}": chance.bytes(100) for number in range(4000)}
+def test_growth_rewrites_few_shards_and_reads_no_known_image(tmp_path: Path, images: dict[str, bytes]) -> None:
+    first = write(tmp_path / "before", dict(images))
+    assert 2000 / 3 / WINDOW < len(first.sums) < 2000 / WINDOW
+    known = {key: Known(place, no_reading) for key, place in places(first, images).items()}
+    listed: list[tuple[str, bytes | Known]] = list(known.items())
+    listed.insert(1000, ("2" * 16, b"new"))
+    listed.insert(7, ("7" * 16, b"new"))
+    gone = listed.pop(1500)[0]
+    write(tmp_path / "after", dict(listed), ShardsBefore(tmp_path / "before", first.sums))
+    grown = {key: images.get(key, b"new") for key, _ in listed}
+    write(tmp_path / "anew", dict(grown))
+    assert gone not in grown and contents(tmp_path / "after") == contents(tmp_path / "anew")
+    changed = dict(contents(tmp_path / "after").items() - contents(tmp_path / "before").items())
+    assert 0 < len(changed) <= 6
+    same = [path for path in (tmp_path / "after").iterdir() if path.name not in changed]
+    assert all(path.samefile(tmp_path / "before" / path.name) for path in same)
 
-    def contents(name: str) -> set[bytes]:
-        writer = ShardWriter(tmp_path / name)
-        for key in sorted(images):
-            writer.add(key, images[key])
-        writer.close()
-        return {path.read_bytes() for path in (tmp_path / name).iterdir()}
 
-    before = contents("before")
-    images["2000a"], images["0007b"] = chance.bytes(100), chance.bytes(100)
-    after = contents("after")
-    assert len(before) > 20
-    assert len(after - before) <= 4
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")])
+def test_what_is_not_as_it_was_written_is_read_again(
+    tmp_path: Path, images: dict[str, bytes], harm: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = write(tmp_path / "before", dict(images))
+    where = places(first, images)
+    read = []
+
+    def again(key: str) -> bytes:
+        read.append(key)
+        return images[key]
+
+    victim = first.names[1000]
+    harm(tmp_path / "before" / f"{victim}.bin")
+    known: dict[str, bytes | Known] = {key: Known(place, partial(again, key)) for key, place in where.items()}
+    write(tmp_path / "after", known, ShardsBefore(tmp_path / "before", first.sums))
+    assert read == [key for key, (name, _, _) in where.items() if name == victim]
+    write(tmp_path / "anew", dict(images))
+    assert contents(tmp_path / "after") == contents(tmp_path / "anew")
+    assert ("is not what was written" in capsys.readouterr().out) == (tmp_path / "before" / f"{victim}.bin").exists()

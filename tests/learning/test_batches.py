@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.learning.batches import TrainingBatches, augment, epoch_order
+from darkroom.learning.batches import TrainingBatches, augment, epoch_order, even_order
 
 CHANCE = np.random.default_rng(0)
 IMAGES = torch.from_numpy(CHANCE.integers(0, 255, (20, 9, 9, 3), dtype=np.uint8))
@@ -52,3 +52,41 @@ def test_flip_mirrors_half_and_shift_moves_with_the_edge_repeated() -> None:
 
 def test_nothing_asked_for_changes_nothing() -> None:
     assert torch.equal(augment(IMAGES, KEYS, False, 0.0, seed=0, epoch=1), IMAGES)
+
+
+LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(lambda labels: np.array(labels, dtype=np.int64))
+
+
+@given(LABELS, st.integers(0, 3), st.integers(1, 3))
+def test_an_even_epoch_shows_classes_and_the_images_of_a_class_equally_often(
+    labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", seed: int, epoch: int
+) -> None:
+    keys = np.random.default_rng(1).integers(0, 2**63, len(labels), dtype=np.uint64)
+    order, shown = even_order(labels, keys, seed, epoch)
+    assert len(order) == len(set(shown.tolist())) == len(labels)
+    classes = np.unique(labels)
+    times = [np.count_nonzero(labels[order] == label) for label in classes]
+    assert max(times) - min(times) <= 1
+    for label in classes:
+        showings = np.bincount(order, minlength=len(labels))[labels == label]
+        assert showings.max() - showings.min() <= 1
+    # The same images in another order of rows: dealt alike, since keys alone decide.
+    rows = np.random.default_rng(seed).permutation(len(labels))
+    again, alike = even_order(labels[rows], keys[rows], seed, epoch)
+    assert rows[again].tolist() == order.tolist() and alike.tolist() == shown.tolist()
+
+
+def test_an_even_epoch_is_the_same_after_a_restart_and_repeats_no_picture() -> None:
+    labels = torch.tensor([0] + [1] * 19)
+
+    def epoch(made: TrainingBatches, number: int) -> list[tuple[list[int], bytes]]:
+        return [(part.tolist(), pictures.numpy().tobytes()) for pictures, part in made.epoch(number)]
+
+    def fresh() -> TrainingBatches:
+        return TrainingBatches(IMAGES, labels, KEYS, 1, True, 0.4, 0, evenly=True)
+
+    used = fresh()
+    epoch(used, 1)
+    assert epoch(used, 2) == epoch(fresh(), 2) != epoch(fresh(), 1)
+    rare = [picture for label, picture in epoch(fresh(), 1) if label == [0]]
+    assert len(rare) == 10 and len(set(rare)) >= 8

@@ -76,7 +76,7 @@ def make_page(
         network="simple_cnn",
         settings={"filters": 32, "depth": 2},
         classes=ClassList(names),
-        preprocessing=Preprocessing(size, channels, "crop", (0.5,) * channels, (0.25,) * channels),
+        preprocessing=Preprocessing(size, channels, "crop", "turbo", (0.5,) * channels, (0.25,) * channels),
         epoch=max(1, epochs - 1),
         precision="float32",
         seed=0,

@@ -8,6 +8,7 @@ import pytest
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
+from darkroom.images.schemas import MANIFEST, write_manifest
 from darkroom.scoring.vault import HeldOut, open_vault
 
 CLASSES = ClassList(("cat", "dog"))
@@ -18,10 +19,11 @@ class Line:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest, self.splits, self.arrays = folder / "manifest.parquet", folder / "splits.parquet", folder / "pre"
+        self.ingest, self.splits, self.arrays = folder / "ingest", folder / "splits.parquet", folder / "pre"
         ids = [f"{k:016x}" for k in range(4)]
         rows = {"id": ids, "path": [f"{k}.png" for k in range(4)], "label": ["cat", "dog", "dog", "cat"]}
-        pq.write_table(pa.table(rows), self.manifest)
+        unsaid = {name: [None] * 4 for name in MANIFEST.names if name not in rows}
+        write_manifest(pa.table(rows | unsaid).select(MANIFEST.names).cast(MANIFEST), self.ingest)
         self.write_splits(["train", "test", "validation", "test"])
         (self.arrays / "test").mkdir(parents=True)
         np.save(self.arrays / "test" / "images.npy", np.zeros((2, 4, 4, 1), np.uint8))
@@ -35,7 +37,7 @@ class Line:
         pq.write_table(pa.table({"id": ids, "split": splits, "group": ids}), self.splits)
 
     def open(self, classes: ClassList = CLASSES) -> HeldOut:
-        return open_vault(self.arrays, self.manifest, self.splits, classes)
+        return open_vault(self.arrays, self.ingest, self.splits, classes)
 
 
 @pytest.fixture

@@ -1,14 +1,39 @@
-"""Folders and zips: the same listing from both, nothing written to either, and every kind of bad input named."""
+"""Folders, zips and tars: the same listing from all, nothing written to any, and every kind of bad input named."""
 
+import bz2
+import gzip
+import io
+import lzma
 import os
+import shutil
+import tarfile
+import tempfile
 import zipfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import zstandard
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.archive import list_zip
 from darkroom.sources.folder import list_folder
+from darkroom.sources.source import Listing
+from darkroom.sources.tar_archive import list_tar
+from darkroom.sources.zip_archive import list_zip
+
+ROOM = 1 << 24
+PACKINGS: dict[str, Callable[[bytes], bytes]] = {
+    "tar": bytes,
+    "tar.gz": gzip.compress,
+    "tar.bz2": bz2.compress,
+    "tar.xz": lzma.compress,
+    "tar.zst": zstandard.compress,
+}
 
 
 def zipped(folder: Path, target: Path) -> Path:
@@ -18,36 +43,163 @@ def zipped(folder: Path, target: Path) -> Path:
     return target
 
 
-def test_the_same_from_both(digit_folder: Path, tmp_path: Path) -> None:
-    folder, archive = list_folder(digit_folder), list_zip(zipped(digit_folder, tmp_path / "digits.zip"))
-    assert folder.classes == archive.classes == ("one", "two", "zero")
-    assert [(i.path, i.label, i.read()) for i in folder.images] == [(i.path, i.label, i.read()) for i in archive.images]
+def tarred(folder: Path, target: Path, form: int = tarfile.PAX_FORMAT) -> Path:
+    """A tar as `tar -C folder -cf target .` makes it, packed as its suffixes say."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=form) as archive:
+        archive.add(folder, ".")
+    target.write_bytes(PACKINGS[target.name.partition(".")[2]](content.getvalue()))
+    return target
 
 
-def test_links_to_folders_are_named_not_followed(digit_folder: Path, tmp_path: Path) -> None:
+def rows(found: Listing) -> list[tuple[str, str, str | None, bytes]]:
+    return [(image.path, image.label, image.split, image.read()) for image in found.images]
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_the_same_from_all(digit_folder: Path, tmp_path: Path, packing: str) -> None:
+    folder = list_folder(digit_folder)
+    from_zip = list_zip(zipped(digit_folder, tmp_path / "digits.zip"), ROOM)
+    from_tar = list_tar(tarred(digit_folder, tmp_path / f"digits.{packing}"), ROOM)
+    assert folder.classes == from_zip.classes == from_tar.classes == ("one", "two", "zero")
+    assert rows(folder) == rows(from_zip) == rows(from_tar)
+    assert [image.stamp for image in from_zip.images] == [image.stamp for image in from_tar.images]
+    assert folder.images[0].file == digit_folder / "one/00.png"
+    assert from_zip.inputs == [tmp_path / "digits.zip"]
+
+
+def listed(listing: Callable[[Path], Listing], path: Path) -> object:
+    """All that must be the same for one tree, or nothing where it is refused."""
+    try:
+        found = listing(path)
+    except DarkroomError:
+        return None
+    return found.classes, rows(found), len(found.ignored)
+
+
+PART = st.sampled_from(["train", "Test", "val", "cat", "dog", ".x", "Thumbs.db", "ä ö.png"]) | st.text(
+    st.characters(codec="utf-8", exclude_characters="/\\:\0"), min_size=1, max_size=5
+).filter(lambda part: part not in (".", ".."))
+
+
+@settings(max_examples=40)
+@given(
+    st.sets(st.lists(PART, min_size=1, max_size=4).map("/".join), min_size=1, max_size=8),
+    st.sampled_from([tarfile.PAX_FORMAT, tarfile.GNU_FORMAT]),
+)
+@example({"train/\x80\n", "cat/train"}, tarfile.PAX_FORMAT)
+@example(
+    {f"{'long ' * 40}/{'deep' * 30}/{number}{'ä' * 90}.png" for number in range(3)} | {"cat/a"}, tarfile.GNU_FORMAT
+)
+@example(
+    {f"{'long ' * 40}/{'deep' * 30}/{number}{'ä' * 90}.png" for number in range(3)} | {"cat/a"}, tarfile.PAX_FORMAT
+)
+def test_any_tree_of_names_is_listed_alike(paths: set[str], form: int) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "tree"
+        for path in sorted(paths):
+            file = folder / path
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(path.encode())
+            except OSError:
+                return  # a file and a folder of one name, which no disk holds
+        archive, tar = zipped(folder, Path(scratch) / "a.zip"), tarred(folder, Path(scratch) / "a.tar", form)
+        found = [
+            listed(list_folder, folder),
+            listed(partial(list_zip, max_unpacked_bytes=ROOM), archive),
+            listed(partial(list_tar, max_unpacked_bytes=ROOM), tar),
+        ]
+        assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(("suffix", "listing"), [("zip", list_zip), ("tar", list_tar), ("tar.gz", list_tar)])
+def test_many_threads_read_one_archive(
+    digit_folder: Path, tmp_path: Path, suffix: str, listing: Callable[[Path, int], Listing]
+) -> None:
+    pack = zipped if suffix == "zip" else tarred
+    images = listing(pack(digit_folder, tmp_path / f"a.{suffix}"), ROOM).images * 5
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda image: image.read(), images))
+    assert read == [(digit_folder / image.path).read_bytes() for image in images]
+
+
+def test_links_loops_and_pipes_are_named_not_followed(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "a.png").write_bytes(b"")
-    (tmp_path / "cat" / "loop").symlink_to(tmp_path)
+        (tmp_path / name / "a.png").write_bytes(b"a")
+    (tmp_path / "cat/loop").symlink_to(tmp_path)
+    (tmp_path / "cat/linked.png").symlink_to(tmp_path / "dog/a.png")
+    (tmp_path / "cat/broken.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "cat/circle.png").symlink_to(tmp_path / "cat/circle.png")
+    os.mkfifo(tmp_path / "dog/pipe.png")
+    (tmp_path / "dog/to-pipe.png").symlink_to(tmp_path / "dog/pipe.png")
     found = list_folder(tmp_path)
-    assert [(item.path, item.reason) for item in found.ignored] == [("cat/loop", "a link to a folder, not followed")]
-    assert len(found.images) == 2
+    assert {item.path: item.reason for item in found.ignored} == {
+        "cat/loop": "a link to a folder, not followed",
+        "dog/pipe.png": "a pipe, a socket or a device",
+        "dog/to-pipe.png": "a link to a pipe, a socket or a device",
+    }
+    images = {image.path: image for image in found.images}
+    assert images["cat/linked.png"].read() == b"a"
+    for broken in ("cat/broken.png", "cat/circle.png"):
+        with pytest.raises(OSError, match=r"No such file|Too many levels"):
+            images[broken].read()
+    assert len(images) == 5
+
+
+def test_a_name_that_is_not_utf8_is_named_and_not_taken(tmp_path: Path) -> None:
+    for name in (b"cat/a.png", b"dog/b.png", b"cat/caf\xe9.png"):
+        file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        file.parent.mkdir(exist_ok=True)
+        try:
+            file.write_bytes(b"")
+        except OSError:
+            pytest.skip("this file system takes only UTF-8")
+    tar = tarred(tmp_path, tmp_path.parent / f"{tmp_path.name}.tar")
+    for found in (list_folder(tmp_path), list_tar(tar, ROOM)):
+        assert [(item.path, item.reason) for item in found.ignored] == [
+            ("cat/caf\\xe9.png", "its name is not in UTF-8: rename it")
+        ]
+        assert len(found.images) == 2
 
 
 def test_places_that_are_not_what_they_should_be(digit_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "file"
-    file.write_bytes(b"not a zip")
+    file.write_bytes(b"neither a zip nor a tar" * 100)
+    (tmp_path / "empty").mkdir()
+    whole = zipped(digit_folder, tmp_path / "whole.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+
+    def zip_of(path: Path) -> Listing:
+        return list_zip(path, ROOM)
+
+    def tar_of(path: Path) -> Listing:
+        return list_tar(path, ROOM)
+
     for call, path, message in [
         (list_folder, tmp_path / "gone", "there is no folder"),
-        (list_zip, tmp_path / "gone", "there is no file"),
+        (zip_of, tmp_path / "gone", "there is no file"),
+        (tar_of, tmp_path / "gone", "there is no file"),
         (list_folder, file, "is a file, not a folder"),
-        (list_zip, digit_folder, "is a folder, not a zip"),
-        (list_zip, file, "is not a zip file"),
+        (zip_of, digit_folder, "is a folder, not a zip"),
+        (tar_of, digit_folder, "is a folder, not a tar"),
+        (zip_of, file, "is not a zip file"),
+        (tar_of, file, "is not a tar file"),
+        (zip_of, tmp_path / "cut.zip", "is not a zip file, or is cut short"),
         (list_folder, tmp_path / "empty", "no class folders"),
     ]:
-        (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(DarkroomError, match=message):
             call(path)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_tar_cut_short_says_so(digit_folder: Path, tmp_path: Path, packing: str, share: float) -> None:
+    path = tarred(digit_folder, tmp_path / f"a.{packing}")
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    with pytest.raises(DarkroomError, match="is not a tar file, or is cut short or damaged"):
+        list_tar(path, ROOM)
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +207,7 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
     scandir = os.scandir
 
     def refuse(path: str) -> object:
-        if str(path).endswith("cat"):
+        if str(path).rstrip("/").endswith("cat"):
             raise PermissionError(13, "Permission denied", str(path))
         return scandir(path)
 
@@ -64,40 +216,122 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
         list_folder(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["../a.png", "cat/../../a.png", "/etc/a.png", "C:/a.png", "cat\\..\\..\\a.png"])
-def test_a_zip_that_climbs_out_is_refused_whole(tmp_path: Path, name: str) -> None:
-    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+def hostile_zip(path: Path, entry: tarfile.TarInfo) -> Listing:
+    mode = {tarfile.SYMTYPE: 0o120777, tarfile.CHRTYPE: 0o020666, tarfile.FIFOTYPE: 0o010666}
+    info = zipfile.ZipInfo(entry.name)
+    info.external_attr = mode.get(entry.type, 0o100644) << 16
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("cat/a.png", b"x")
         archive.writestr("dog/a.png", b"x")
-        archive.writestr(zipfile.ZipInfo(name), b"x")
-    with pytest.raises(DarkroomError, match=r"climbs out.*nothing was read"):
-        list_zip(tmp_path / "bad.zip")
+        archive.writestr(info, b"x")
+    return list_zip(path, ROOM)
 
 
-def test_links_encryption_and_doubles_in_a_zip_are_refused(tmp_path: Path) -> None:
-    link = zipfile.ZipInfo("cat/link.png")
-    link.external_attr = 0o120777 << 16
-    encrypted = zipfile.ZipInfo("cat/secret.png")
-    cases: list[tuple[zipfile.ZipInfo | str, str]] = [
-        (link, "is a symbolic link"),
-        (encrypted, "is encrypted"),
-        ("dog/a.png", "twice"),
-    ]
-    for entry, message in cases:
-        path = tmp_path / "bad.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("dog/a.png", b"x")
-            if entry == "dog/a.png":
-                with pytest.warns(UserWarning, match="Duplicate name"):
-                    archive.writestr("dog/a.png", b"y")
-            else:
-                archive.writestr(entry, b"x")
-        if entry is encrypted:
-            content = path.read_bytes()
-            at = content.index(b"PK\x01\x02", content.index(b"PK\x01\x02") + 1)
-            path.write_bytes(content[: at + 8] + b"\x01" + content[at + 9 :])
+def hostile_tar(path: Path, entry: tarfile.TarInfo) -> Listing:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name in ("cat/a.png", "dog/a.png"):
+            archive.addfile(tarfile.TarInfo(name))
+        archive.addfile(entry)
+    path.write_bytes(gzip.compress(content.getvalue()))
+    return list_tar(path, ROOM)
+
+
+@pytest.mark.parametrize("open_hostile", [hostile_zip, hostile_tar])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_archives_that_do_what_they_should_not_are_refused_whole(
+    tmp_path: Path, open_hostile: Callable[[Path, tarfile.TarInfo], Listing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", None)  # nothing may be written
+    climbing = ("../a.png", "cat/../../a.png", "/etc/a.png", "C:/a.png", "cat\\..\\..\\a.png")
+    for name, message in {
+        **dict.fromkeys(climbing, "climbs out"),
+        "dog/a.png": "twice",
+        "./dog//a.png": "twice",
+    }.items():
+        with pytest.raises(DarkroomError, match=rf"{message}.*nothing was taken"):
+            open_hostile(tmp_path / "bad", tarfile.TarInfo(name))
+    for kind, message in {
+        tarfile.SYMTYPE: "is a link",
+        tarfile.LNKTYPE: "is a link",
+        tarfile.CHRTYPE: "is a device",
+        tarfile.FIFOTYPE: "is a pipe",
+        tarfile.GNUTYPE_SPARSE: "sparse",
+    }.items():
+        if open_hostile is hostile_zip and kind in (tarfile.LNKTYPE, tarfile.GNUTYPE_SPARSE):
+            continue  # a zip has none
+        entry = tarfile.TarInfo("cat/odd.png")
+        entry.type = kind
         with pytest.raises(DarkroomError, match=message):
-            list_zip(path)
+            open_hostile(tmp_path / "bad", entry)
+
+
+def test_encryption_and_strange_methods_in_a_zip_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bad.zip"
+    for offset, byte, message in [(8, 1, "is encrypted"), (10, 93, "packed by method 93")]:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("cat/secret.png", b"x")
+        content = bytearray(path.read_bytes())
+        content[content.index(b"PK\x01\x02") + offset] = byte
+        path.write_bytes(content)
+        with pytest.raises(DarkroomError, match=message):
+            list_zip(path, ROOM)
+
+
+def test_what_unfolds_to_too_much_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb"
+    for name in ("cat", "dog"):
+        (bomb / name).mkdir(parents=True)
+        (bomb / name / "a.png").write_bytes(bytes(1 << 20))
+    for pack, listing, suffix in [
+        (zipped, list_zip, "zip"),
+        (tarred, list_tar, "tar.gz"),
+        (tarred, list_tar, "tar.zst"),
+    ]:
+        path = pack(bomb, tmp_path / f"a.{suffix}")
+        assert path.stat().st_size < 1 << 14
+        with pytest.raises(DarkroomError, match=r"ingest\.max_unpacked_gib.*raise the limit"):
+            listing(path, 1 << 20)
+        assert len(listing(path, 1 << 22).images) == 2
+    entry = tarfile.TarInfo("cat/huge.png")
+    entry.size = 2 << 30
+    (tmp_path / "huge.tar").write_bytes(entry.tobuf())
+    with pytest.raises(DarkroomError, match="unfolds to 2,147,483,648 bytes"):
+        list_tar(tmp_path / "huge.tar", 1 << 40)
+
+
+def test_a_zip_that_lies_about_a_length_gives_up_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "lies.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("cat/a.png", bytes(1 << 20))
+        archive.writestr("dog/a.png", b"honest")
+    content = path.read_bytes()
+    path.write_bytes(content.replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    cat, dog = list_zip(path, 1000).images
+    with pytest.raises(OSError, match="its length or checksum"):
+        cat.read()
+    assert dog.read() == b"honest"
+
+
+def test_names_from_other_systems(tmp_path: Path) -> None:
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, system in [("cat\\käse.png", 0), ("dog/ö.png", 3)]:
+            info = zipfile.ZipInfo(name)
+            info.create_system = system
+            archive.writestr(info, b"")
+    content = path.read_bytes()
+    assert content.count(b"\x00\x08\x00\x00") >= 2  # the flag for UTF-8, which zip on macOS does not set
+    path.write_bytes(content.replace(b"\x14\x00\x00\x08", b"\x14\x00\x00\x00"))
+    assert [image.path for image in list_zip(path, ROOM).images] == ["cat/käse.png", "dog/ö.png"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_every_method_that_python_knows_is_read(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
+        archive.writestr("cat/a.png", b"cat" * 100)
+        archive.writestr("dog/a.png", b"dog" * 100)
+    assert [image.read() for image in list_zip(tmp_path / "a.zip", ROOM).images] == [b"cat" * 100, b"dog" * 100]
 
 
 def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path: Path) -> None:
@@ -106,7 +340,51 @@ def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path
     at = content.index(b"one/05.png") + 15
     content[at : at + 20] = bytes(20)
     path.write_bytes(content)
-    images = {image.path: image for image in list_zip(path).images}
+    images = {image.path: image for image in list_zip(path, ROOM).images}
     with pytest.raises(OSError, match="damaged in the archive"):
         images["one/05.png"].read()
     assert images["one/06.png"].read()[:4] == b"\x89PNG"
+
+
+def test_no_room_to_unfold_a_tar_is_said_and_no_images_fault(
+    digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = list_tar(tarred(digit_folder, tmp_path / "a.tar.gz"), ROOM).images
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
+    with pytest.raises(DarkroomError, match="set TMPDIR to a folder with more room"):
+        images[0].read()
+
+
+def small_archive(suffix: str) -> bytes:
+    with tempfile.TemporaryDirectory() as scratch:
+        tree = Path(scratch) / "tree"
+        for name in ("cat", "dog"):
+            (tree / name).mkdir(parents=True)
+            (tree / name / "a ä.png").write_bytes(name.encode() * 50)
+        pack = zipped if suffix == "zip" else tarred
+        return pack(tree, Path(scratch) / f"a.{suffix}").read_bytes()
+
+
+SMALL = {suffix: small_archive(suffix) for suffix in ("zip", *PACKINGS)}
+
+
+@given(
+    st.sampled_from(sorted(SMALL)), st.lists(st.tuples(st.integers(0), st.integers(0, 255)), max_size=4), st.integers(0)
+)
+def test_no_damage_to_an_archive_is_a_crash(suffix: str, changes: list[tuple[int, int]], end: int) -> None:
+    content = bytearray(SMALL[suffix])
+    for at, byte in changes:
+        content[at % len(content)] = byte
+    if end % 3 == 0:
+        del content[end % len(content) :]
+    with tempfile.NamedTemporaryFile() as file:
+        Path(file.name).write_bytes(content)
+        try:
+            listing = (list_zip if suffix == "zip" else list_tar)(Path(file.name), ROOM)
+        except DarkroomError:
+            return
+        for image in listing.images:
+            try:
+                image.read()
+            except OSError as error:
+                assert str(error)

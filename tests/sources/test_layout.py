@@ -5,34 +5,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.layout import lay_out
-from darkroom.sources.source import Listing
+from darkroom.sources.layout import Layout, lay_out
 
 
-def listing(*paths: str) -> Listing:
-    return lay_out(paths, str.encode, "there")
+def layout(*paths: str) -> Layout:
+    return lay_out(paths, "there")
 
 
-def rows(found: Listing) -> list[tuple[str, str, str | None]]:
-    return [(image.path, image.label, image.split) for image in found.images]
+def rows(found: Layout) -> list[tuple[str, str, str | None]]:
+    return [(image.name, image.label, image.split) for image in found.images]
 
 
 def test_class_folders() -> None:
-    found = listing("dog/b.png", "cat/deep/er/a.png", "cat/ä ö.jpg")
+    found = layout("dog/b.png", "cat/deep/er/a.png", "cat/ä ö.jpg")
     assert found.classes == ("cat", "dog")
     assert rows(found) == [("cat/deep/er/a.png", "cat", None), ("cat/ä ö.jpg", "cat", None), ("dog/b.png", "dog", None)]
-    assert found.images[0].read() == b"cat/deep/er/a.png"
+    assert found.images[0].path == "cat/deep/er/a.png"
 
 
 def test_a_wrapping_folder_is_stepped_into_and_files_are_still_found() -> None:
-    found = listing("set/v1/dog/b.png", "set/v1/cat/a.png")
+    found = layout("set/v1/dog/b.png", "set/v1/cat/a.png")
     assert rows(found) == [("cat/a.png", "cat", None), ("dog/b.png", "dog", None)]
-    assert found.images[1].read() == b"set/v1/dog/b.png"
+    assert found.images[1].path == "set/v1/dog/b.png"
 
 
 @pytest.mark.parametrize("validation", ["val", "valid", "Validation"])
 def test_split_folders(validation: str) -> None:
-    found = listing(
+    found = layout(
         "data/train/cat/a.png", f"data/{validation}/dog/b.png", "data/test/cat/c.png", "data/extra/cat/d.png"
     )
     assert {(label, split) for _, label, split in rows(found)} == {
@@ -41,15 +40,37 @@ def test_split_folders(validation: str) -> None:
     assert [item.reason for item in found.ignored] == ["outside the train, validation and test folders"]
 
 
+def test_files_beside_the_class_folders_are_named_and_most_pictures_must_not_be_there() -> None:
+    found = layout("set/cat/a.png", "set/dog/b.png", "set/labels.csv", "README")
+    assert rows(found) == [("cat/a.png", "cat", None), ("dog/b.png", "dog", None)]
+    assert [item.path for item in found.ignored] == ["README", "set/labels.csv"]
+    with pytest.raises(DarkroomError, match=r"3 pictures outside the class folders new, odd, and 2 in them"):
+        layout("cat/a.png", "cat/b.png", "cat/c.png", "cat/odd/b.png", "cat/new/c.png")
+    with pytest.raises(DarkroomError, match=r"3 pictures outside the class folders new, odd, and 2 in them"):
+        layout("train/a.png", "train/b.png", "train/c.png", "train/odd/b.png", "train/new/c.png")
+
+
+def test_train_alone_is_a_split_and_so_is_train_beside_files_without_classes() -> None:
+    assert rows(layout("train/cat/a.png", "train/dog/b.png"))[0] == ("train/cat/a.png", "cat", "train")
+    found = layout("train/cat/a.png", "train/dog/b.png", "test/1.png")
+    assert found.classes == ("cat", "dog")
+    assert [(item.path, item.reason) for item in found.ignored] == [("test/1.png", "not in a class folder")]
+
+
 def test_classes_called_train_and_bus_are_classes() -> None:
-    assert listing("train/a.png", "bus/b.png").classes == ("bus", "train")
+    assert layout("train/a.png", "bus/b.png").classes == ("bus", "train")
 
 
 def test_what_is_no_image_is_ignored_by_name() -> None:
-    found = listing("cat/a.png", "dog/b.png", "dog/Thumbs.db", "cat/.DS_Store", "__MACOSX/cat/a.png", "labels.csv")
+    found = layout("cat/a.png", "dog/b.png", "dog/Thumbs.db", "cat/.DS_Store", "__MACOSX/cat/a.png", "labels.csv",
+        "cat/@eaDir/a.png", ".ipynb_checkpoints/a.png", "dog/.git/x", "cat/caf\udce9.png")  # fmt: skip
     assert {item.path: item.reason for item in found.ignored} == {
-        "__MACOSX/cat/a.png": "hidden",
+        ".ipynb_checkpoints/a.png": "hidden",
+        "__MACOSX/cat/a.png": "left by the system",
         "cat/.DS_Store": "hidden",
+        "cat/@eaDir/a.png": "left by the system",
+        "cat/caf\\xe9.png": "its name is not in UTF-8: rename it",
+        "dog/.git/x": "hidden",
         "dog/Thumbs.db": "left by the system",
         "labels.csv": "not in a class folder",
     }
@@ -62,11 +83,14 @@ def test_what_is_no_image_is_ignored_by_name() -> None:
         (("a.png",), "no class folders.*1 files elsewhere"),
         (("cat/a.png", "cat/b.png"), "only one class, 'cat', with 2 files"),
         (("set/cat/a.png",), "only one class, 'cat'"),
+        (("test/cat/a.png", "test/dog/b.png"), "holds test/ and nothing to train on"),
+        (("test/cat/a.png", "val/dog/b.png"), "holds test/ and val/ and nothing to train on"),
+        (("train/a.png", "test/b.png"), "holds test/ and train/ with files directly in them"),
     ],
 )
 def test_too_little(paths: tuple[str, ...], message: str) -> None:
     with pytest.raises(DarkroomError, match=message):
-        listing(*paths)
+        layout(*paths)
 
 
 NAME = st.sampled_from(["train", "test", "val", "cat", "dog", "a.png", ".x", "Thumbs.db"])
@@ -75,8 +99,8 @@ NAME = st.sampled_from(["train", "test", "val", "cat", "dog", "a.png", ".x", "Th
 @given(st.sets(st.lists(NAME, min_size=1, max_size=4).map("/".join), max_size=12))
 def test_no_file_vanishes(paths: set[str]) -> None:
     try:
-        found = listing(*paths)
+        found = layout(*paths)
     except DarkroomError:
         return
     assert len(found.images) + len(found.ignored) == len(paths)
-    assert {image.read().decode() for image in found.images} | {item.path for item in found.ignored} == paths
+    assert {image.path for image in found.images} | {item.path for item in found.ignored} == paths

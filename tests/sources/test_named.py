@@ -1,55 +1,94 @@
-"""The data sets that have a name; Fashion-MNIST from Debian's files, with torchvision's checksums."""
+"""Every kind of source by its name, and the files that each consists of."""
 
-import gzip
 import io
-import struct
-import subprocess
+import shutil
+import typing
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from darkroom.errors import DarkroomError
-from darkroom.sources import fashion_mnist
-from darkroom.sources.named import list_source
+from darkroom.params import Ingest
+from darkroom.sources.named import list_source, source_files
+from tests.sources.test_folder_and_archive import ROOM, tarred, zipped
 
 
 def test_digits_are_the_ones_scikit_learn_has() -> None:
-    listing = list_source("digits", Path("nowhere"))
+    listing = list_source("digits", Path("nowhere"), None, 0)
     assert len(listing.images) == 1797
     assert listing.classes == tuple("0123456789")
     assert np.asarray(Image.open(io.BytesIO(listing.images[0].read()))).shape == (8, 8)
     assert listing.images[0].label == "0"
 
 
-def test_the_header_that_debian_dropped_is_put_back() -> None:
-    content = gzip.compress(b"pixels", mtime=0)
-    restored = fashion_mnist._with_gzip_header("t10k-labels-idx1-ubyte.gz", content)
-    assert gzip.decompress(restored) == b"pixels"
-    assert restored[4:8] == struct.pack("<I", 1504176627)
-    assert restored[10:34] == b"t10k-labels-idx1-ubyte\0" + content[10:11]
+@pytest.mark.parametrize("kind", typing.get_args(Ingest.model_fields["source"].annotation))
+def test_every_kind_in_the_settings_is_known_and_says_when_nothing_is_there(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if kind == "digits":
+        return
+    with pytest.raises(DarkroomError, match="there is no"):
+        list_source(kind, tmp_path / "gone", tmp_path / "gone", ROOM)
 
 
-def test_without_any_network_the_offline_way_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", Path("nowhere/at/all"))
-
-    def refuse(*arguments: object, **named: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr(fashion_mnist, "_download", refuse)
-    monkeypatch.setattr(subprocess, "run", refuse)
-    with pytest.raises(DarkroomError, match=r'make run SET="ingest\.source=digits"'):
-        list_source("fashion-mnist", Path())
-    assert not (tmp_path / "darkroom" / "fashion-mnist").exists()
+@pytest.mark.parametrize("kind", ["folder", "imagenet", "table"])
+def test_a_survey_of_nothing_says_so(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match="there is no"):
+        source_files(kind, tmp_path / "gone", None)
 
 
-def test_fashion_mnist_where_it_is_cached() -> None:
-    if not (fashion_mnist.cache_folder() / "fashion-mnist").exists():
-        pytest.skip("needs Fashion-MNIST, which `make run` fetches")
-    listing = list_source("fashion-mnist", Path())
-    assert len(listing.images) == 70_000
-    assert sum(image.split == "test" for image in listing.images) == 10_000
-    assert listing.classes[0] == "T-shirt/top"
-    assert listing.images == sorted(listing.images, key=lambda image: image.path)
+def test_the_files_of_a_folder_are_its_images_under_their_names(digit_folder: Path, tmp_path: Path) -> None:
+    images = tmp_path / "wrapping" / "images"
+    shutil.copytree(digit_folder, images)
+    (images / "one/.hidden").touch()
+    (images / "one/broken.png").symlink_to("nowhere")
+    (images / "one/linked.png").symlink_to(images / "two/00.png")
+    files = source_files("folder", tmp_path, None)
+    listing = list_source("folder", tmp_path, None, 0)
+    assert files == [(image.path, image.file) for image in listing.images if image.path != "one/broken.png"]
+    assert ("one/linked.png", images / "one/linked.png") in files
+
+
+def test_the_file_of_an_archive_is_itself_unopened(digit_folder: Path, tmp_path: Path) -> None:
+    for kind, file in (
+        ("zip", zipped(digit_folder, tmp_path / "a.zip")),
+        ("tar", tarred(digit_folder, tmp_path / "a.tar")),
+    ):
+        file.write_bytes(file.read_bytes()[:100])
+        assert source_files(kind, file, None) == [(file.name, file)]
+        assert source_files(kind, tmp_path / "gone", None) == []
+
+
+def test_the_files_of_tables(digit_folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,label\n{digit_folder}/one/00.png,one\ngone.png,two\n")
+    assert source_files("table", table, None) == [
+        (f"{digit_folder}/one/00.png", digit_folder / "one/00.png"),
+        ("table.csv", table),
+    ]
+    image = pa.array([{"bytes": b"x", "path": "a"}])
+    held = tmp_path / "held"
+    (held / "data").mkdir(parents=True)
+    pq.write_table(pa.table({"image": image, "label": [0]}), held / "data/train.parquet")
+    assert source_files("table", held, None) == [("data/train.parquet", held / "data/train.parquet")]
+    assert source_files("table", held / "data/train.parquet", None) == [("train.parquet", held / "data/train.parquet")]
+
+
+def test_the_files_of_imagenet_include_the_lists_that_it_was_read_by(tmp_path: Path) -> None:
+    for path in ("train/n01440764/a.JPEG", "train/n02012849/b.JPEG", "val/c.JPEG", "other.txt"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    (tmp_path / "val.txt").write_text("c.JPEG n01440764\n")
+    (tmp_path / "words.txt").write_text("n01440764\ttench\n")
+    assert [name for name, _ in source_files("imagenet", tmp_path, None)] == [
+        "train/n01440764/a.JPEG", "train/n02012849/b.JPEG", "val.txt", "val/c.JPEG", "words.txt",
+    ]  # fmt: skip
+
+
+def test_data_sets_that_have_a_name_consist_of_no_files(tmp_path: Path) -> None:
+    for kind in ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100"):
+        assert source_files(kind, tmp_path, tmp_path) == []

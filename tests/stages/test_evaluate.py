@@ -13,6 +13,7 @@ import torch
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
 from darkroom.images.pixels import Preprocessing
+from darkroom.images.schemas import read_manifest
 from darkroom.model import ModelSpec, load_spec
 from darkroom.network.load import build_model, save_model
 from darkroom.provenance import data_version
@@ -31,12 +32,17 @@ def line(tmp_path: Path, prepared: Path) -> Path:
         settings={"filters": 8, "depth": 1, "dropout": 0.0},
         classes=load_classes(tmp_path / "data/ingest/classes.json"),
         preprocessing=Preprocessing(
-            stats["size"], stats["channels"], stats["resize"], tuple(stats["mean"]), tuple(stats["std"])
+            stats["size"],
+            stats["channels"],
+            stats["resize"],
+            stats["decoder"],
+            tuple(stats["mean"]),
+            tuple(stats["std"]),
         ),
         epoch=2,
         precision="float32",
         seed=0,
-        data_version=data_version(tmp_path / "data/ingest/manifest.parquet", tmp_path / "data/split/splits.parquet"),
+        data_version=data_version(tmp_path / "data/ingest", tmp_path / "data/split/splits.parquet"),
         code_version="0" * 12,
     )
     (tmp_path / "models/train").mkdir(parents=True)
@@ -72,7 +78,7 @@ def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(
     assert sorted(path.name for path in out.iterdir()) == OUTPUTS
     table = pd.read_parquet(out / "predictions.parquet")
     ids = [name.decode() for name in np.load(line / "data/preprocess/test/ids.npy").tolist()]
-    manifest = pd.read_parquet(line / "data/ingest/manifest.parquet").set_index("id").loc[ids]
+    manifest = read_manifest(line / "data/ingest").to_pandas().set_index("id").loc[ids]
     assert table["id"].tolist() == ids
     assert table["path"].tolist() == manifest["path"].tolist() and table["label"].tolist() == manifest["label"].tolist()
 

@@ -17,8 +17,8 @@ from darkroom.classes import ClassList
 from darkroom.compression.graph import export_graph
 from darkroom.compression.int8 import quantize_graph
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
-from darkroom.images.pixels import UInt8s, to_pixels
+from darkroom.images.packed import load_packed
+from darkroom.images.pixels import UInt8s, read_pixels
 from darkroom.model import load_spec
 from darkroom.network.load import load_model
 from tests.shipped import run_export
@@ -116,7 +116,7 @@ def blue_for_red_in_the_graph(line: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def blue_for_red_in_the_decoding(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "to_pixels", lambda *arguments: to_pixels(*arguments)[..., ::-1])
+    monkeypatch.setattr(predict, "read_pixels", lambda *arguments: read_pixels(*arguments)[..., ::-1])
 
 
 def another_resize_rule(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.images.packing import choose_channels, choose_size, load_packed, mean_and_std
+from darkroom.images.packed import load_packed
+from darkroom.images.packing import choose_channels, choose_size, mean_and_std
 from darkroom.images.pixels import to_pixels
 from stages import preprocess
 

@@ -1,34 +1,205 @@
-"""The split stage: a row for each image, and no class that can't be judged."""
+"""The split stage: a row for each image, the same bytes again, and everything unusual said by name."""
 
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
+from darkroom.images.schemas import MANIFEST
 from stages import split
 
 
-def test_a_row_for_each_image_and_nothing_straddles(prepared: Path) -> None:
-    manifest = pd.read_parquet(prepared / "data/ingest/manifest.parquet")
-    splits = pd.read_parquet(prepared / "data/split/splits.parquet")
-    assert splits["id"].tolist() == manifest["id"].tolist()
-    assert set(splits["split"]) == {"train", "validation", "test"}
-    assert (splits.groupby("group")["split"].nunique() == 1).all()
+@dataclass(frozen=True)
+class Row:
+    """An image of a made-up manifest; `group` names a content that it is a near-copy of."""
+
+    path: str
+    content: str
+    source_split: str | None = None
+    timestamp: datetime | None = None
+    group: str | None = None
 
 
-def test_a_class_that_is_in_no_test_split_is_named(prepared: Path, tmp_path: Path) -> None:
-    with pytest.raises(DarkroomError, match=r"none of its 40 images fell into test") as caught:
-        split.run(
-            prepared / "data/ingest", prepared / "data/validate/groups.parquet", 0.5, 0.0001, 0, tmp_path / "split"
-        )
-    assert "zero" in str(caught.value) and "split.seed" in str(caught.value)
-    assert not (tmp_path / "split").exists()
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def test_groups_of_another_manifest_are_refused(prepared: Path, tmp_path: Path) -> None:
-    groups = pq.read_table(prepared / "data/validate/groups.parquet")
-    pq.write_table(groups.slice(1), tmp_path / "groups.parquet")
+def rows_of(sizes: dict[str, int]) -> list[Row]:
+    return [
+        Row(f"{name}/{number:03}.png", f"{name} {number}") for name, size in sizes.items() for number in range(size)
+    ]
+
+
+def write_data(root: Path, rows: list[Row]) -> Path:
+    """data/ingest and data/validate of a source."""
+    rows = sorted(rows, key=lambda row: row.path)
+    columns = {
+        "id": [sha(row.path + row.content)[:16] for row in rows],
+        "sha256": [sha(row.content) for row in rows],
+        "path": [row.path for row in rows],
+        "label": [row.path.split("/")[0] for row in rows],
+        "source_split": [row.source_split for row in rows],
+        "timestamp": [row.timestamp for row in rows],
+    }
+    arrays = [
+        pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(len(rows), field.type)
+        for field in MANIFEST
+    ]
+    parts = root / "data/ingest/manifest"
+    parts.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_arrays(arrays, schema=MANIFEST), parts / "0.parquet")
+    ClassList(tuple(sorted({row.path.split("/")[0] for row in rows}))).save(root / "data/ingest/classes.json")
+    (root / "data/validate").mkdir(exist_ok=True)
+    groups = pa.table({"id": columns["id"], "group": [sha(row.group or row.content) for row in rows]})
+    pq.write_table(groups, root / "data/validate/groups.parquet")
+    return root
+
+
+def run(root: Path, validation: float = 0.2, test: float = 0.2, seed: int = 0, **more: Any) -> pd.DataFrame:
+    """The table beside the manifest's paths and labels; it remembers when there is something to remember."""
+    out = root / "data/split"
+    before = out / "splits.parquet"
+    more.setdefault("previous", before if before.exists() else None)
+    split.run(root / "data/ingest", root / "data/validate/groups.parquet", validation, test, seed, out, **more)
+    manifest = pd.read_parquet(root / "data/ingest/manifest/0.parquet")
+    table = pd.read_parquet(before)
+    assert table["id"].tolist() == manifest["id"].tolist()
+    return table.assign(path=manifest["path"], label=manifest["label"]).set_index("path")
+
+
+def test_a_row_for_each_image_in_one_split_and_the_totals_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = run(write_data(tmp_path, rows_of({"cat": 300, "dog": 50})))
+    assert set(table["split"]) == {"train", "validation", "test"} and table["fold"].isna().all()
+    told = capsys.readouterr().out
+    assert told.startswith(f"split: train {(table['split'] == 'train').sum()} (") and "withheld" not in told
+    assert "furthest from the wish" in told and "wish 20.0%, band" in told
+
+
+def test_growth_gives_the_bytes_of_a_run_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = rows_of({"cat": 100, "dog": 60})
+    before = run(write_data(tmp_path, rows[::2]))
+    after = run(write_data(tmp_path, rows))
+    assert (after.loc[before.index, "split"] == before["split"]).all()
+    assert "80 images stay where they were, 80 are placed now" in capsys.readouterr().out
+    grown = (tmp_path / "data/split/splits.parquet").read_bytes()
+    run(tmp_path, previous=None)
+    assert (tmp_path / "data/split/splits.parquet").read_bytes() == grown
+
+
+def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_by_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_of({"cat": 100, "dog": 60})
+    before = run(write_data(tmp_path, rows))
+    train, test = (before.index[before["split"] == name][0] for name in ("train", "test"))
+    linked = [replace(row, group="lead") if row.path in (train, test) else row for row in rows]
+    after = run(write_data(tmp_path, [*linked, Row("dog/link.png", "link", group="lead")]))
+    told = capsys.readouterr().out
+    assert after.loc["dog/link.png", "split"] == "withheld"
+    assert (after.loc[before.index, "split"] == before["split"]).all()
+    assert (after.groupby("group")["split"].nunique() == 1).all()
+    assert "withheld 1 (0.6%)" in told
+    assert f"dog/link.png: withheld; beside {test} in test, {train} in train" in told
+
+
+def test_folds_and_a_source_with_a_validation_split_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_of({"cat": 200, "dog": 200})
+    rows = [replace(row, source_split="validation") if number % 10 == 0 else row for number, row in enumerate(rows)]
+    first = run(write_data(tmp_path, rows), folds=4)
+    other = run(tmp_path, folds=4, fold=3)
+    assert first["fold"].equals(other["fold"]) and set(first["fold"].dropna()) == {0, 1, 2, 3}
+    assert ((other["split"] == "validation") == (other["fold"] == 3)).all()
+    assert first["fold"].isna().equals(first["split"] == "test")
+    told = capsys.readouterr().out
+    assert "40 validation images are divided with the rest" in told and "fold 3 validates" in told
+
+
+def test_dates_need_timestamps(tmp_path: Path) -> None:
+    days = [
+        replace(row, timestamp=datetime(2026, 1, 1 + k % 20, tzinfo=UTC))
+        for k, row in enumerate(rows_of({"a": 100, "b": 100}))
+    ]
+    table = run(write_data(tmp_path, days), validation_from=date(2026, 1, 10), test_from=date(2026, 1, 15))
+    assert table["split"].value_counts().to_dict() == {"train": 90, "validation": 50, "test": 60}
+    write_data(tmp_path, [replace(days[0], timestamp=None), *days[1:]])
+    with pytest.raises(DarkroomError, match=r"test_from is set, and 1 of 200 images have no timestamp.*a/000\.png"):
+        run(tmp_path, test_from=date(2026, 1, 15))
+
+
+def test_a_class_that_is_too_small_is_named_with_what_it_needs_and_a_seed_that_works(tmp_path: Path) -> None:
+    copies = [Row(f"copies/{number}.png", "one") for number in range(9)]
+    write_data(tmp_path, rows_of({"big": 300, "small": 12}))
+    with pytest.raises(
+        DarkroomError, match=r"small: none of its 12 images is in validation; 12 .* and 51 would"
+    ) as caught:
+        run(tmp_path, 0.1, 0.1, seed=2)
+    assert not (tmp_path / "data/split").exists()
+    seed = int(str(caught.value).split("split.seed=")[1].split(",")[0])
+    assert set(run(tmp_path, 0.1, 0.1, seed).query("label == 'small'")["split"]) == {"train", "validation", "test"}
+    write_data(tmp_path, rows_of({"big": 300}) + copies)
+    with pytest.raises(
+        DarkroomError, match=r"copies: none of its 9 images .* they are one group [^$]* none of the next 100"
+    ):
+        run(tmp_path, 0.1, 0.1)
+
+
+def test_a_class_that_the_sources_test_split_lacks_is_sent_there(tmp_path: Path) -> None:
+    rows = [
+        replace(row, source_split="test") if row.path < "cat/040" else row for row in rows_of({"cat": 90, "dog": 90})
+    ]
+    with pytest.raises(
+        DarkroomError, match=r"dog: none .* in test; the source brings its own test split: put"
+    ) as caught:
+        run(write_data(tmp_path, rows))
+    assert "split.seed=" not in str(caught.value)
+
+
+def test_images_beside_copies_that_the_source_put_elsewhere_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        replace(row, source_split="test" if k % 5 == 0 else "train")
+        for k, row in enumerate(rows_of({"cat": 100, "dog": 100}))
+    ]
+    before = run(write_data(tmp_path, [*rows, Row("dog/a.png", rows[5].content, "train")]))
+    assert before.loc["dog/a.png", "split"] == "test"
+    told = capsys.readouterr().out
+    assert "1 image in test, beside copies" in told and "dog/a.png: test; beside cat/005.png in test" in told
+    trained = before.index[before["split"] == "train"][0]
+    content = next(row.content for row in rows if row.path == trained)
+    after = run(write_data(tmp_path, [*rows, Row("dog/b.png", "re-encoded", "test", group=content)]))
+    assert after.loc["dog/b.png", "split"] == "train"
+    assert f"dog/b.png: train; beside {trained} in train" in capsys.readouterr().out
+
+
+def test_other_settings_and_another_word_of_the_source_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = rows_of({"cat": 100})
+    table = run(write_data(tmp_path, rows))
+    trained = table.index[table["split"] == "train"][0]
+    again = [replace(row, source_split="test") if row.path == trained else row for row in rows]
+    assert run(write_data(tmp_path, again)).loc[trained, "split"] == "test"
+    assert "the source says otherwise than before about 1 image" in capsys.readouterr().out
+    run(tmp_path, seed=1)
+    assert "every image is placed anew: split.seed was 0 and is 1" in capsys.readouterr().out
+
+
+def test_groups_of_another_manifest_are_refused(tmp_path: Path) -> None:
+    write_data(tmp_path, rows_of({"cat": 20}))
+    groups = pq.read_table(tmp_path / "data/validate/groups.parquet")
+    pq.write_table(groups.slice(1), tmp_path / "data/validate/groups.parquet")
     with pytest.raises(DarkroomError, match="does not belong to"):
-        split.run(prepared / "data/ingest", tmp_path / "groups.parquet", 0.1, 0.1, 0, tmp_path / "split")
+        run(tmp_path)

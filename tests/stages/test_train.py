@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,13 +11,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 import yaml
 
 from darkroom.errors import DarkroomError
-from darkroom.images.packing import load_packed
+from darkroom.images.packed import load_packed
 from darkroom.learning.loop import score
 from darkroom.network.load import load_model
 from darkroom.params import Train
@@ -27,6 +29,7 @@ SETTINGS: dict[str, Any] = {
     "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "batch_size": 16,
     "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "weight_decay": 0.0005, "flip": False,
     "shift": 0.1, "patience": 6, "precision": "float32", "seed": 0,
+    "balance": "none",
 }  # fmt: skip
 
 
@@ -99,6 +102,37 @@ def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(prepared
     best = int(curve["loss"].to_numpy().argmin()) + 1
     assert len(curve) == best + 2 < 40
     assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["epoch"] == best
+
+
+@pytest.fixture(scope="module")
+def lopsided(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root like `prepared`, with four training images of the first class."""
+    root = tmp_path_factory.mktemp("lopsided")
+    shutil.copytree(prepared / "data", root / "data")
+    train = root / "data/preprocess/train"
+    labels = np.load(train / "labels.npy")
+    chosen = np.sort(np.concatenate([np.flatnonzero(labels != 0), np.flatnonzero(labels == 0)[:4]]))
+    for name in ("images", "labels", "ids"):
+        np.save(train / f"{name}.npy", np.load(train / f"{name}.npy")[chosen])
+    return root
+
+
+@pytest.mark.parametrize(
+    ("balance", "said"),
+    [
+        ("none", "times fewer: train.balance=weights or train.balance=sampler"),
+        ("weights", "in the training loss (train.balance=weights)"),
+        ("sampler", "an epoch shows an image"),
+    ],
+)
+def test_a_rare_class_is_told_of_and_balanced(
+    lopsided: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], balance: str, said: str
+) -> None:
+    once, again = (weights(run(lopsided, tmp_path / name, epochs=2, balance=balance)) for name in "ab")
+    assert once == again
+    assert said in capsys.readouterr().out
+    if balance != "none":
+        assert once != weights(run(lopsided, tmp_path / "c", epochs=2))
 
 
 def test_bfloat16_steps_leave_float32_weights(prepared: Path, tmp_path: Path) -> None:

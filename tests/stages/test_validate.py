@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,33 @@ import yaml
 from PIL import Image
 from playwright.sync_api import Browser
 
+# Loaded here, Great Expectations is not loaded again in a process of its own for each run; one test below wants that.
+import darkroom.expectations.checking  # noqa: F401
+from darkroom import revisions
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
-from stages import ingest, validate
+from darkroom.expectations import change
+from darkroom.expectations.suite import Limits
+from darkroom.images.schemas import read_manifest
+from stages import validate
+from tests.conftest import take_in
 
-LIMITS = {
-    "max_reject_fraction": 0.1,
-    "min_images_per_class": 3,
-    "max_imbalance_ratio": 3.0,
-    "min_side": 8,
-    "max_side": 100,
-}
+LIMITS = Limits(
+    max_reject_fraction=0.1,
+    min_images_per_class=3,
+    max_imbalance_ratio=3.0,
+    min_side=8,
+    max_side=100,
+    max_aspect_ratio=10.0,
+    min_brightness=0.02,
+    max_brightness=0.98,
+    min_contrast=0.02,
+    min_sharpness=5.0,
+    max_mode_mix=0.05,
+    max_copies=0.5,
+    max_shift=0.1,
+)
+STOP = ("manifest", "rejects", "classes", "missing_class", "class_size", "imbalance", "size")
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -37,19 +54,32 @@ def draw(path: Path, number: int, width: int = 16, height: int = 12) -> None:
     Image.fromarray(np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
 
 
-def take_in(tmp_path: Path) -> Path:
-    """Ingest what lies in `tmp_path/source`."""
-    ingest.run("folder", tmp_path / "source", 1.0, tmp_path / "ingest")
-    return tmp_path / "ingest"
+def ingested(tmp_path: Path) -> Path:
+    """Take in what lies in `tmp_path/source`."""
+    return take_in("folder", tmp_path / "source", tmp_path, rejects=1.0)
 
 
-def run(tmp_path: Path, **changed: float) -> None:
-    validate.run(tmp_path / "ingest", **LIMITS | changed, out=tmp_path / "out", reports=tmp_path / "reports")  # type: ignore[arg-type]
+def run(tmp_path: Path, stop: tuple[str, ...] = STOP, to: str = "", **changed: float) -> None:
+    validate.run(
+        tmp_path / "data/ingest",
+        replace(LIMITS, **changed),
+        True,
+        stop,
+        "turbo",
+        tmp_path / ".darkroom/seen",
+        tmp_path / to / "out",
+        tmp_path / to / "reports",
+        tmp_path / to / "changes",
+    )
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((tmp_path / "reports" / "validation.json").read_text())
     return content
+
+
+def status(tmp_path: Path) -> dict[str, str]:
+    return {one["name"]: one["status"] for one in results(tmp_path)["expectations"]}
 
 
 @pytest.fixture
@@ -63,8 +93,10 @@ def source(tmp_path: Path) -> Path:
 
 def change_manifest(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     """Do to the manifest what no honest ingest does."""
-    path = tmp_path / "ingest" / "manifest.parquet"
-    pq.write_table(pa.Table.from_pandas(change(pq.read_table(path).to_pandas()), preserve_index=False), path)
+    changed = change(read_manifest(tmp_path / "data/ingest").to_pandas())
+    shutil.rmtree(tmp_path / "data/ingest/manifest")
+    (tmp_path / "data/ingest/manifest").mkdir()
+    pq.write_table(pa.Table.from_pandas(changed, preserve_index=False), tmp_path / "data/ingest/manifest/all.parquet")
 
 
 def test_good_data_gets_groups_and_every_report(
@@ -73,11 +105,11 @@ def test_good_data_gets_groups_and_every_report(
     def refuse(*_: object) -> None:
         raise AssertionError("a connection was opened")
 
-    take_in(tmp_path)
+    ingested(tmp_path)
     monkeypatch.setattr(socket.socket, "connect", refuse)
     run(tmp_path)
     groups = pq.read_table(tmp_path / "out" / "groups.parquet")
-    manifest = pq.read_table(tmp_path / "ingest" / "manifest.parquet")
+    manifest = read_manifest(tmp_path / "data/ingest")
     assert groups.schema == pa.schema([("id", pa.string()), ("group", pa.string())])
     assert groups["id"].equals(manifest["id"]) and groups["group"].equals(manifest["sha256"])
     assert {path.name for path in (tmp_path / "reports").iterdir()} == {
@@ -87,7 +119,8 @@ def test_good_data_gets_groups_and_every_report(
         "suite.json",
     }
     assert {one["status"] for one in results(tmp_path)["expectations"]} == {"passed"}
-    assert "10 images, 2 classes" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "10 images, 2 classes" in told and "not compared: no data version has been committed yet" in told
 
 
 def one_class(source: Path) -> None:
@@ -153,10 +186,10 @@ def test_a_broken_expectation_stops_the_line_by_name_and_number(
     example: str,
     setting: str,
 ) -> None:
-    take_in(tmp_path)
+    ingested(tmp_path)
     run(tmp_path)
     spoil(source)
-    take_in(tmp_path)
+    ingested(tmp_path)
     with pytest.raises(DarkroomError) as stopped:
         run(tmp_path)
     message = str(stopped.value)
@@ -166,11 +199,11 @@ def test_a_broken_expectation_stops_the_line_by_name_and_number(
     assert not (tmp_path / "out").exists(), "groups of the earlier data would be taken for those of this data"
     assert name in html.unescape((tmp_path / "reports" / "index.html").read_text()).lower()
     broken = [one for one in results(tmp_path)["expectations"] if one["status"] != "passed"]
-    assert [one["name"] for one in broken] == [name] and broken[0]["severity"] == "critical"
+    assert [one["name"] for one in broken] == [name] and broken[0]["stops"]
 
 
 def test_one_class_is_not_enough(source: Path, tmp_path: Path) -> None:
-    folder = take_in(tmp_path)
+    folder = ingested(tmp_path)
     change_manifest(tmp_path, lambda manifest: manifest[manifest["label"] == "cat"])
     ClassList(("cat",)).save(folder / "classes.json")
     with pytest.raises(DarkroomError, match="classes: found 1, allowed at least 2"):
@@ -178,14 +211,14 @@ def test_one_class_is_not_enough(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_class_without_any_image_is_named(source: Path, tmp_path: Path) -> None:
-    take_in(tmp_path)
+    ingested(tmp_path)
     change_manifest(tmp_path, lambda manifest: manifest[manifest["label"] == "cat"])
-    with pytest.raises(DarkroomError, match=r"smallest class: found 0, allowed at least 3 \(dog \(0\)\)"):
+    with pytest.raises(DarkroomError, match=r"classes without an image: found 1, allowed at most 0 \(dog\)"):
         run(tmp_path)
 
 
 def test_ids_and_labels_that_ingest_never_gave(source: Path, tmp_path: Path) -> None:
-    take_in(tmp_path)
+    ingested(tmp_path)
 
     def spoil(manifest: pd.DataFrame) -> pd.DataFrame:
         ids, labels = manifest["id"].tolist(), manifest["label"].tolist()
@@ -202,17 +235,17 @@ def test_ids_and_labels_that_ingest_never_gave(source: Path, tmp_path: Path) -> 
 
 
 def test_what_could_not_be_checked_is_not_called_failed(source: Path, tmp_path: Path) -> None:
-    take_in(tmp_path)
+    ingested(tmp_path)
     change_manifest(tmp_path, lambda manifest: manifest.drop(columns="width"))
     with pytest.raises(DarkroomError) as stopped:
         run(tmp_path)
     assert "columns missing from the manifest: found 1, allowed at most 0 (width)" in str(stopped.value)
     assert "shorter side of the smallest image: could not be checked: The column" in str(stopped.value)
     assert "validate.min_side" not in str(stopped.value), "no setting can mend it"
-    status = {one["name"]: (one["status"], one["found"]) for one in results(tmp_path)["expectations"]}
-    assert status["columns missing from the manifest"] == ("failed", 1)
-    assert status["shorter side of the smallest image"] == ("errored", None)
-    assert status["images whose id is not unique"] == ("passed", 0)
+    found = {one["name"]: (one["status"], one["found"]) for one in results(tmp_path)["expectations"]}
+    assert found["columns missing from the manifest"] == ("failed", 1)
+    assert found["shorter side of the smallest image"] == ("errored", None)
+    assert found["images whose id is not unique"] == ("passed", 0)
     assert not (tmp_path / "out").exists()
 
 
@@ -221,31 +254,151 @@ def test_one_picture_under_two_labels_is_a_warning_by_name(
 ) -> None:
     shutil.copy(source / "cat" / "0.png", source / "dog" / "stolen.png")
     shutil.copy(source / "cat" / "1.png", source / "cat" / "again.png")
-    take_in(tmp_path)
+    ingested(tmp_path)
     run(tmp_path)
     assert "warning: cat/0.png (cat) = dog/stolen.png (dog)" in capsys.readouterr().out
-    assert results(tmp_path)["conflicts"] == [{"cat/0.png": "cat", "dog/stolen.png": "dog"}]
-    assert results(tmp_path)["copies"] == {"groups": 2, "extra_images": 2}
+    assert results(tmp_path)["conflicts"] == [
+        {"paths": ["cat/0.png", "dog/stolen.png"], "labels": ["cat", "dog"], "exact": True}
+    ]
+    assert results(tmp_path)["copies"] == {"groups": 2, "extra_images": 2, "near": 0, "largest_group": 2}
     assert "dog/stolen.png" in (tmp_path / "reports" / "index.html").read_text()
     groups = pq.read_table(tmp_path / "out" / "groups.parquet").to_pandas()
     assert sorted(groups["group"].value_counts())[-2:] == [2, 2]
 
 
+def gradient(low: int, high: int, width: int = 32, height: int = 32) -> Image.Image:
+    return Image.fromarray(np.linspace(low, high, width * height).reshape(height, width).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("picture", "name", "key", "example"),
+    [
+        (
+            Image.new("RGB", (20, 20), (2, 2, 2)),
+            "brightness of the darkest image",
+            "brightness",
+            "cat/odd.png (0.00784)",
+        ),
+        (Image.new("RGB", (20, 20), "white"), "brightness of the brightest image", "brightness", "cat/odd.png (1)"),
+        (Image.new("RGB", (20, 20), "grey"), "contrast of the flattest image", "contrast", "cat/odd.png (0)"),
+        (gradient(0, 255).convert("RGB"), "sharpness of the most blurred image", "sharpness", "cat/odd.png ("),
+        (
+            Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 97, 3), dtype=np.uint8)),
+            "longer side by shorter side of the most stretched image",
+            "aspect_ratio",
+            "cat/odd.png (10.778)",
+        ),
+        (gradient(0, 255), "grey images among colour ones, or the other way round", "mode_mix", "cat/odd.png"),
+    ],
+)
+def test_odd_images_are_named_and_stop_the_line_where_the_settings_say_so(
+    source: Path, tmp_path: Path, picture: Image.Image, name: str, key: str, example: str
+) -> None:
+    picture.save(source / "cat" / "odd.png")
+    ingested(tmp_path)
+    run(tmp_path)
+    (broken,) = [one for one in results(tmp_path)["expectations"] if one["name"] == name]
+    assert broken["status"] == "failed" and not broken["stops"] and broken["examples"][0].startswith(example)
+    assert "✗" in (tmp_path / "reports" / "index.html").read_text()
+    with pytest.raises(DarkroomError, match=name):
+        run(tmp_path, stop=(key,))
+
+
+def test_copies_past_the_share_are_told(source: Path, tmp_path: Path) -> None:
+    for number in range(3):
+        shutil.copy(source / "cat" / "0.png", source / "cat" / f"again {number}.png")
+    ingested(tmp_path)
+    run(tmp_path, max_copies=0.2)
+    assert status(tmp_path)["images that are copies of another"] == "failed"
+    run(tmp_path, max_copies=0.24)
+    assert status(tmp_path)["images that are copies of another"] == "passed"
+
+
+def test_near_copies_are_grouped_and_told_from_equal_files(source: Path, tmp_path: Path) -> None:
+    with Image.open(source / "cat" / "0.png") as picture:
+        picture.resize((64, 48), Image.Resampling.NEAREST).save(source / "dog" / "large.png")
+    ingested(tmp_path)
+    run(tmp_path)
+    (conflict,) = results(tmp_path)["conflicts"]
+    assert conflict == {"paths": ["cat/0.png", "dog/large.png"], "labels": ["cat", "dog"], "exact": False}
+    groups = pq.read_table(tmp_path / "out" / "groups.parquet").to_pandas()["group"]
+    manifest = read_manifest(tmp_path / "data/ingest").to_pandas()
+    lead = manifest["sha256"][manifest["path"] == "cat/0.png"].item()
+    assert manifest["path"][groups == lead].tolist() == ["cat/0.png", "dog/large.png"]
+
+
+def test_uneven_classes_are_told_of_their_remedy(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(20, 30):
+        draw(source / "cat" / f"{number}.png", number)
+    ingested(tmp_path)
+    run(tmp_path)
+    assert "3.0 times the images of the smallest: `train.balance: weights`" in capsys.readouterr().out
+    assert "<code>train.balance: weights</code>" in (tmp_path / "reports" / "index.html").read_text()
+
+
+def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.DataFrame) -> None:
+    """As if git's last commit held this manifest."""
+    lock = "stages: {ingest: {outs: [{path: data/ingest, md5: other}]}}"
+    monkeypatch.setattr(change, "_git_show", lambda name: lock)
+    monkeypatch.setattr(revisions, "read_manifest_of", lambda revision, columns: before[columns])
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_shift_since_the_last_commit_is_told_and_stops_only_where_the_settings_say_so(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingested(tmp_path)
+    now = read_manifest(tmp_path / "data/ingest").to_pandas()
+    many = pd.concat([now] * 50, ignore_index=True)
+    many = many.assign(id=[str(number) for number in range(len(many))])
+    commit_as_last(tmp_path, monkeypatch, many.assign(width=many["width"] * 2))
+    run(tmp_path)
+    found = json.loads((tmp_path / "changes" / "changes.json").read_text())
+    assert {name: shift["distance"] for name, shift in found["shifts"].items()} == {
+        "classes": 0, "sizes": 1, "brightness": 0
+    }  # fmt: skip
+    assert {one["key"]: one["status"] for one in found["expectations"]} == {
+        "class_shift": "passed", "size_shift": "failed", "brightness_shift": "passed"
+    }  # fmt: skip
+    assert "warning: shift of the sizes since the last commit: found 1, allowed at most 0.1" in capsys.readouterr().out
+    tracked = b"".join(path.read_bytes() for path in (tmp_path / "reports").iterdir())
+    assert b"shift of the sizes" not in tracked and b"size_shift" not in tracked, "clones differ in what was committed"
+    with pytest.raises(DarkroomError, match="shift of the sizes since the last commit"):
+        run(tmp_path, stop=("size_shift",))
+
+
+def test_what_was_committed_need_not_be_at_hand(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingested(tmp_path)
+    commit_as_last(tmp_path, monkeypatch, pd.DataFrame())
+
+    def out_of_reach(revision: str, columns: list[str]) -> pd.DataFrame:
+        raise DarkroomError("it is neither in DVC's cache nor in its remote")
+
+    monkeypatch.setattr(revisions, "read_manifest_of", out_of_reach)
+    run(tmp_path)
+    assert "not compared: the data of the last commit can't be had: it is neither" in capsys.readouterr().out
+    assert not json.loads((tmp_path / "changes" / "changes.json").read_text())["compared"]
+
+
 def test_two_runs_give_equal_bytes_without_a_trace_of_place_or_time(source: Path, tmp_path: Path) -> None:
     shutil.copy(source / "cat" / "0.png", source / "dog" / "stolen.png")
-    take_in(tmp_path)
+    ingested(tmp_path)
     written = []
     for turn in ("first", "second"):
-        out, reports = tmp_path / turn / "out", tmp_path / turn / "reports"
-        validate.run(tmp_path / "ingest", **LIMITS, out=out, reports=reports)  # type: ignore[arg-type]
-        written.append({path.name: path.read_bytes() for path in [*out.iterdir(), *reports.iterdir()]})
+        run(tmp_path, to=turn)
+        made = [*(tmp_path / turn / "out").iterdir(), *(tmp_path / turn / "reports").iterdir()]
+        written.append({path.name: path.read_bytes() for path in made})
     assert written[0] == written[1] and len(written[0]) == 5
     for name, content in written[0].items():
         assert str(tmp_path).encode() not in content, name
 
 
 def test_errored_reports_are_stable_too(source: Path, tmp_path: Path) -> None:
-    take_in(tmp_path)
+    ingested(tmp_path)
     change_manifest(tmp_path, lambda manifest: manifest.drop(columns="width"))
     written = []
     for _ in range(2):
@@ -262,9 +415,7 @@ def test_the_command_prints_the_message_and_no_traceback(
     params = yaml.safe_load(Path("params.yaml").read_text())
     params["validate"] |= {"min_side": 13, "min_images_per_class": 3}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    take_in(tmp_path).rename(tmp_path / "taken")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "taken").rename(tmp_path / "data" / "ingest")
+    ingested(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as left:
         validate.main()
@@ -277,7 +428,7 @@ def test_the_command_prints_the_message_and_no_traceback(
 def test_the_pages_open_offline_without_a_complaint(browser: Browser, source: Path, tmp_path: Path) -> None:
     shutil.copy(source / "cat" / "0.png", source / "dog" / "stolen.png")
     unreadable(source)
-    take_in(tmp_path)
+    ingested(tmp_path)
     with pytest.raises(DarkroomError):
         run(tmp_path)
     complaints: list[str] = []
@@ -290,5 +441,7 @@ def test_the_pages_open_offline_without_a_complaint(browser: Browser, source: Pa
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} is wider than {width}"
         assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     page.goto((tmp_path / "reports" / "index.html").as_uri())
-    assert page.locator("img").count() == 12, "five samples of cat, six of dog, one conflict"
+    assert page.locator("#copies ~ ul.sets img").count() == 2, "both of a conflict, side by side"
+    assert page.locator(".samples img").count() == 11, "five of cat, six of dog"
+    assert page.evaluate("[...document.images].every(image => image.alt)")
     assert complaints == []

@@ -1,0 +1,50 @@
+"""The pictures of a zip or a folder as files in class folders of a temporary folder: the same files for every contestant."""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from darkroom.sources.layout import PICTURE_SUFFIXES
+
+
+def read_pictures(source: Path, most: int | None = None) -> list[tuple[str, bytes]]:
+    """Path within the source and bytes of its pictures, sorted by path.
+
+    Args:
+        source: a zip or a folder; it is only read.
+        most: take so many at most, evenly spaced.
+    """
+    if source.is_dir():
+        names = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
+        return [(name, (source / name).read_bytes()) for name in _chosen(names, most)]
+    with zipfile.ZipFile(source) as archive:
+        return [(name, archive.read(name)) for name in _chosen(archive.namelist(), most)]
+
+
+def _chosen(names: list[str], most: int | None) -> list[str]:
+    pictures = sorted(name for name in names if name.lower().endswith(PICTURE_SUFFIXES))
+    if not pictures:
+        raise SystemExit("error: no pictures there")
+    count = min(most or len(pictures), len(pictures))
+    return [pictures[index * len(pictures) // count] for index in range(count)]
+
+
+def lay_out_files(source: Path, folder: Path) -> list[Path]:
+    """Write the pictures of a source as `folder/<class>/<name>`, the class being the name of the folder that they lay in.
+
+    Where that gives one class only, pictures go to two in turns, since a classifier's data has two or more.
+    """
+    pictures = read_pictures(source)
+    classes = {Path(name).parent.name for name, _ in pictures}
+    return list(_write(pictures, folder, len(classes) > 1))
+
+
+def _write(pictures: list[tuple[str, bytes]], folder: Path, classes: bool) -> Iterator[Path]:
+    for index, (name, data) in enumerate(pictures):
+        parts = Path(name).parts
+        label = parts[-2] if classes else f"class-{index % 2}"
+        # Folders above the class are kept in the name, as two of them may hold files of one name.
+        file = folder / label / "-".join([*parts[:-2], parts[-1]])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+        yield file

@@ -1,0 +1,33 @@
+"""`python -m darkroom.diff`."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from darkroom.diff.difference import compare
+from darkroom.diff.markdown import to_markdown
+from darkroom.diff.state import read_state
+from darkroom.reporting.changes import changes_page
+from darkroom.stage import user_errors
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m darkroom.diff", description="Compare two versions of the data.")
+    parser.add_argument("before", metavar="REV_A", help="a git revision, or `workspace`")
+    parser.add_argument("after", metavar="REV_B", help="likewise")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the text there as well")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures there")
+    options = parser.parse_args(arguments)
+    with user_errors():
+        before, after = read_state(options.before), read_state(options.after)
+        difference = compare(before, after)
+        text = to_markdown(difference)
+        print(text, end="")
+        if options.markdown:
+            options.markdown.write_text(text, encoding="utf-8")
+        if options.html:
+            options.html.write_text(changes_page(difference, before, after), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Copies on both sides: conflicts that came and went, copies newly brought in, copies that straddle two splits.
+
+Groups are compared by their members, never by their names: a group's name changes when another member comes to lead it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom.diff.pairing import Pairing, Rows
+from darkroom.images.splitting import WITHHELD
+
+Bools = npt.NDArray[np.bool_]
+
+
+def copy_sets(images: pd.DataFrame) -> Rows:
+    """Which images are copies of each other: equal numbers, int64 [N], counted from 0.
+
+    A group is a set of copies and near-copies. Where the user's own groups had a part in it, nothing in the tables tells near-
+    copies from images that the user wants to keep together: there only equal files count.
+
+    Args:
+        images: `sha256`, `group`, `user_group`.
+    """
+    groups = pd.factorize(images["group"])[0]
+    users = np.bincount(groups, weights=images["user_group"].notna()) > 0
+    if not users.any():
+        return groups.astype(np.int64)
+    contents = pd.factorize(images["sha256"])[0].astype(np.int64)
+    combined = groups.astype(np.int64) * (len(images) + 1) + np.where(users[groups], contents + 1, 0)
+    return pd.factorize(combined)[0].astype(np.int64)
+
+
+def extra_copies(sets: Rows) -> int:
+    """Images beyond the first of their set."""
+    return len(sets) - int(sets.max(initial=-1) + 1)
+
+
+def changed_conflicts(
+    before: pd.DataFrame, after: pd.DataFrame, sets_before: Rows, sets_after: Rows, pairing: Pairing
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Conflicts, that is sets of copies under several labels, that are only after, and those that were only before.
+
+    A conflict is the same on both sides when it shares an image and its labels are the same.
+
+    Returns:
+        For each: `set` (counted from 0, in the order of their first paths), `path`, `label`; the index is the row.
+    """
+    labels = pd.factorize(pd.concat([before["label"], after["label"]], ignore_index=True))[0]
+    old, new = (
+        pd.DataFrame({"set": sets, "label": codes}).drop_duplicates()
+        for sets, codes in ((sets_before, labels[: len(before)]), (sets_after, labels[len(before) :]))
+    )
+    old_labels = np.bincount(old["set"], minlength=sets_before.max(initial=-1) + 1)
+    new_labels = np.bincount(new["set"], minlength=sets_after.max(initial=-1) + 1)
+    shared = pd.DataFrame({"old": sets_before[pairing.before], "new": sets_after[pairing.after]})
+    shared = shared[(old_labels[shared["old"]] > 1) & (old_labels[shared["old"]] == new_labels[shared["new"]])]
+    common = shared.drop_duplicates().merge(old, left_on="old", right_on="set")
+    common = common.merge(new, left_on=["new", "label"], right_on=["set", "label"]).groupby(["old", "new"]).size()
+    same = common[common == old_labels[common.index.get_level_values("old")]].index
+    in_old, in_new = old_labels > 1, new_labels > 1
+    in_old[same.get_level_values("old")] = False
+    in_new[same.get_level_values("new")] = False
+    return _members(after, sets_after, in_new), _members(before, sets_before, in_old)
+
+
+def _members(images: pd.DataFrame, sets: Rows, chosen: Bools) -> pd.DataFrame:
+    """`set`, `path`, `label` of the images of the chosen sets, set by set in the order of their first paths."""
+    rows = np.flatnonzero(chosen[sets]) if len(sets) else np.empty(0, dtype=np.int64)
+    # The rows ascend, so sets get their numbers in the order of their first paths.
+    numbers = pd.factorize(sets[rows])[0]
+    order = np.argsort(numbers, kind="stable")
+    members: pd.DataFrame = images.iloc[rows[order]][["path", "label"]].copy()
+    members.insert(0, "set", numbers[order])
+    return members
+
+
+def new_copies(after: pd.DataFrame, sets: Rows, added: Rows) -> pd.DataFrame:
+    """Added images that are copies of another image.
+
+    Args:
+        after: `path`, `label`, and where known `split`; sorted by path.
+        sets: see `copy_sets`.
+        added: rows of the added images, ascending.
+
+    Returns:
+        `path`, `label`, `of` (the path of the first older image that it copies, or where there is none of the first new
+        one), `of_label`, `older` (whether that one was there before), `row` of `of`; the index is the row.
+    """
+    is_new = np.zeros(len(after), dtype=bool)
+    is_new[added] = True
+    # The first row of each set, of older images where there are any: np.unique gives first places, so older rows go first.
+    order = np.concatenate([np.flatnonzero(~is_new), added])
+    first = np.full(sets.max(initial=-1) + 1, -1, dtype=np.int64)
+    found, places = np.unique(sets[order], return_index=True)
+    first[found] = order[places]
+    copied = first[sets[added]]
+    rows, copied = added[copied != added], copied[copied != added]
+    of = after.iloc[copied]
+    copies: pd.DataFrame = after.iloc[rows][["path", "label"]].assign(
+        of=of["path"].to_numpy(), of_label=of["label"].to_numpy(), older=~is_new[copied], row=copied
+    )
+    return copies
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """What was found when groups were held against splits.
+
+    Attributes:
+        images: those of groups that lie in several splits: `set`, `path`, `label`, `split`, `new`; the index is the row.
+        torn: groups whose older images lie in several splits since before a newer near-copy brought them together; that one
+            is withheld, so these are no leaks.
+    """
+
+    images: pd.DataFrame
+    torn: int
+
+
+def find_leaks(after: pd.DataFrame, added: Rows) -> Leaks:
+    """Groups of copies, and of the user's own, with images in several of the splits.
+
+    Args:
+        after: `sha256`, `path`, `label`, `group`, `split`.
+        added: rows of the added images.
+    """
+    groups, contents = pd.factorize(after["group"])[0], pd.factorize(after["sha256"])[0]
+    splits = pd.factorize(after["split"])[0]
+    held = (after["split"] == WITHHELD).to_numpy(dtype=bool)
+    straddling = _straddling(groups, splits, held)
+    leaking = straddling & (np.bincount(groups, weights=held, minlength=len(straddling)) == 0)
+    leaking[groups[_straddling(contents, splits, held)[contents]]] = True
+    is_new = np.zeros(len(after), dtype=bool)
+    is_new[added] = True
+    images = _members(after, groups.astype(np.int64), leaking)
+    images = images.assign(split=after["split"].iloc[images.index].to_numpy(), new=is_new[images.index])
+    return Leaks(images, int((straddling & ~leaking).sum()))
+
+
+def _straddling(of: npt.NDArray[np.intp], splits: npt.NDArray[np.intp], held: Bools) -> Bools:
+    """For each number in `of` whether its images lie in several splits; withheld images lie in none."""
+    found = np.zeros((of.max(initial=-1) + 1, splits.max(initial=-1) + 1), dtype=bool)
+    found[of[~held], splits[~held]] = True
+    straddling: Bools = found.sum(axis=1) > 1
+    return straddling

@@ -1,0 +1,113 @@
+"""The data and the scores of one revision, read into memory: all that a difference tells, and no picture."""
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from darkroom.classes import ClassList, load_classes
+from darkroom.errors import DarkroomError
+from darkroom.provenance import data_version
+from darkroom.revisions import INGEST, MANIFEST, WORKSPACE, Committed, Revision, get_manifest, open_revision
+
+REJECTS = f"{INGEST}/rejects.parquet"
+CLASSES = f"{INGEST}/classes.json"
+GROUPS = "data/validate/groups.parquet"
+SPLITS = "data/split/splits.parquet"
+METRICS = "reports/evaluate/metrics.json"
+
+# Of the manifest; `group` is the user's own there, and is called `user_group` from here on.
+COLUMNS = [
+    *("id", "sha256", "path", "label", "group", "width", "height"),
+    *("brightness", "contrast", "sharpness", "shard", "offset", "bytes"),
+]
+
+
+@dataclass(frozen=True)
+class State:
+    """One side of a difference.
+
+    Attributes:
+        name: the revision as the user wrote it.
+        images: a row for each readable image, sorted by path, which is unique: `sha256`, `path`, `label`, `user_group`,
+            `width`, `height`, `brightness`, `contrast`, `sharpness`, `shard`, `offset`, `bytes`, as in the manifest (null where
+            the revision did not measure it yet), and, where known, `split` and `group`.
+        rejects: `path`, `reason`.
+        classes: the class list.
+        metrics: the numbers about the test split, by name; None where nothing was evaluated.
+        remarks: what is missing or outdated, in sentences.
+    """
+
+    name: str
+    images: pd.DataFrame
+    rejects: pd.DataFrame
+    classes: ClassList
+    metrics: dict[str, float] | None
+    remarks: tuple[str, ...] = ()
+
+
+def read_state(name: str) -> State:
+    """Read one side of a difference, in the repository of the current folder.
+
+    A table of a later stage that is missing or does not fit the manifest is left out, and that is said in the remarks.
+
+    Args:
+        name: `workspace`, or anything that git or DVC takes for a revision.
+
+    Raises:
+        DarkroomError: when there is no such revision, or it has no data, or its data can't be got.
+    """
+    with open_revision(name) as revision:
+        manifest = get_manifest(revision, COLUMNS)
+        if manifest is None:
+            raise _without_data(revision)
+        remarks: list[str] = []
+        images = manifest.drop(columns="id").rename(columns={"group": "user_group"})
+        for column, path, stage in (("group", GROUPS, "validate"), ("split", SPLITS, "split")):
+            if not revision.has(path):
+                remarks.append(f"`{name}` has no {path}: {stage} has not been run there.")
+                continue
+            table = pq.read_table(revision.get(path), columns=["id", column]).to_pandas()
+            if not table["id"].equals(manifest["id"]):
+                remarks.append(
+                    f"`{name}` has a {path} of other images than its manifest: it is left out; run `dvc repro`."
+                )
+                continue
+            images[column] = table[column]
+        return State(
+            name,
+            images,
+            pq.read_table(revision.get(REJECTS), columns=["path", "reason"]).to_pandas(),
+            load_classes(revision.get(CLASSES)),
+            _metrics(revision, remarks),
+            tuple(remarks),
+        )
+
+
+def _without_data(revision: Revision) -> DarkroomError:
+    if not isinstance(revision, Committed):
+        return DarkroomError(f"the {WORKSPACE} has no {MANIFEST}: run `make run`, or `dvc pull` to get what was made")
+    if not revision.outputs:
+        return DarkroomError(
+            f"{revision.name} has no dvc.lock, so nothing had been made there: choose a later revision"
+        )
+    return DarkroomError(f"the dvc.lock of {revision.name} has no {MANIFEST}: ingest had not been run there")
+
+
+def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:
+    if not revision.has(METRICS):
+        remarks.append(f"`{revision.name}` has no {METRICS}: evaluate has not been run there.")
+        return None
+    content = json.loads(revision.get(METRICS).read_text(encoding="utf-8"))
+    measured_on = content["provenance"]["data_version"]
+    present = "unknown"
+    if revision.has(SPLITS):
+        # The manifest is there already, in parts or in one file.
+        present = data_version(revision.get(REJECTS).parent, revision.get(SPLITS))
+    if measured_on != present:
+        remarks.append(
+            f"The scores of `{revision.name}` were measured on data version {measured_on}; its data is {present}."
+        )
+    scores: dict[str, float] = content["test"]
+    return scores

@@ -1,0 +1,169 @@
+"""What changed since the data version last committed, as far as a whole set changes: class shares, sizes, brightness."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import yaml
+from scipy.special import chdtrc, kolmogorov
+
+from darkroom.errors import DarkroomError
+from darkroom.expectations.suite import Check, Limits, Suite
+
+# A shift counts where chance would bring one as large less often than this.
+CHANCE = 0.001
+COLUMNS = ["id", "label", "width", "height", "brightness"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How far something moved, in [0, 1], and how probable a move as large is by chance."""
+
+    distance: float
+    probability: float
+
+    @property
+    def beyond_chance(self) -> float:
+        """The distance where it is beyond chance, 0 otherwise."""
+        return self.distance if self.probability < CHANCE else 0.0
+
+
+@dataclass(frozen=True)
+class Change:
+    """From the last commit to now.
+
+    Attributes:
+        classes: `label`, `before`, `after`: images.
+        sides: the geometric mean of width and height in pixels, before and after, float64 [N].
+        brightness: likewise, in [0, 1]; empty where it was not measured before.
+        class_shift, size_shift, brightness_shift: how far each moved.
+    """
+
+    classes: pd.DataFrame
+    sides: tuple[Floats, Floats]
+    brightness: tuple[Floats, Floats]
+    class_shift: Shift
+    size_shift: Shift
+    brightness_shift: Shift
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row, to hold expectations against."""
+        shifts = {
+            "class_shift": self.class_shift,
+            "size_shift": self.size_shift,
+            "brightness_shift": self.brightness_shift,
+        }
+        return pd.DataFrame({name: shift.beyond_chance for name, shift in shifts.items()}, index=[0])
+
+
+def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
+    """The manifest of the last commit of the repository in the current folder, or why there is nothing to compare with.
+
+    Git is asked first, since DVC takes most of a second to import.
+
+    Args:
+        manifest: the present one, with the column `id`.
+    """
+    committed = _ingest_of(_git_show("HEAD:./dvc.lock"))
+    if committed is None:
+        return "no data version has been committed yet"
+    lock = Path("dvc.lock")
+    if lock.exists() and committed == _ingest_of(lock.read_text(encoding="utf-8")):
+        return "the data are those of the last commit"
+    from darkroom.revisions import read_manifest_of
+
+    try:
+        before = read_manifest_of("HEAD", COLUMNS)
+    except DarkroomError as error:
+        return f"the data of the last commit can't be had: {error}"
+    if before is None or before.empty:
+        return "the last commit has no images"
+    if before["id"].tolist() == manifest["id"].tolist():
+        return "the data are those of the last commit"
+    return before
+
+
+def _git_show(name: str) -> str:
+    """Content of a file of a revision; empty where there is no git, no repository, no commit or no such file."""
+    try:
+        shown = subprocess.run(["git", "show", name], capture_output=True, text=True, encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    return shown.stdout if shown.returncode == 0 else ""
+
+
+def _ingest_of(lock: str) -> Any:
+    """What a dvc.lock says of ingest's output; None where it says nothing."""
+    stages = (yaml.safe_load(lock) or {}).get("stages", {})
+    outputs = stages.get("ingest", {}).get("outs", [])
+    return next((output for output in outputs if output["path"] == "data/ingest"), None)
+
+
+def measure_change(before: pd.DataFrame, after: pd.DataFrame) -> Change:
+    """Compare two manifests.
+
+    Class shares by their total variation distance with Pearson's chi-square test of equal shares; sizes and brightness by the
+    two-sample Kolmogorov-Smirnov test with its limiting distribution.
+
+    Args:
+        before, after: with the columns of `COLUMNS`, a row for each image, at least one in each.
+    """
+    counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
+    counts = counts.fillna(0).astype(int).sort_index()
+    sides = _sides(before), _sides(after)
+    # Rounded: what a newer decoder changes in the last digits is no change of the data.
+    light = [part["brightness"].to_numpy(np.float64, na_value=np.nan).round(4) for part in (before, after)]
+    if np.isnan(light[0]).any():
+        light = [np.empty(0), np.empty(0)]
+    return Change(
+        counts.rename_axis("label").reset_index(),
+        sides,
+        (light[0], light[1]),
+        class_distance(counts["before"].to_numpy(), counts["after"].to_numpy()),
+        kolmogorov_smirnov(*sides),
+        kolmogorov_smirnov(light[0], light[1]),
+    )
+
+
+def _sides(manifest: pd.DataFrame) -> Floats:
+    return np.asarray(np.sqrt(manifest["width"].to_numpy(np.float64) * manifest["height"].to_numpy(np.float64)))
+
+
+def class_distance(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> Shift:
+    """Total variation distance of the shares and the probability of Pearson's chi-square; counts are class by class."""
+    counts = np.stack([before, after]).astype(np.float64)
+    totals, classes = counts.sum(1, keepdims=True), counts.sum(0, keepdims=True)
+    expected = totals * classes / counts.sum()
+    statistic = ((counts - expected) ** 2 / expected).sum()
+    probability = float(chdtrc(len(before) - 1, statistic)) if len(before) > 1 else 1.0
+    return Shift(float(np.abs(np.diff(counts / totals, axis=0)).sum() / 2), probability)
+
+
+def kolmogorov_smirnov(before: Floats, after: Floats) -> Shift:
+    """Largest distance of the two distribution functions; no shift where a side is empty."""
+    if not len(before) or not len(after):
+        return Shift(0.0, 1.0)
+    values = np.unique(np.concatenate([before, after]))
+    shares = [np.searchsorted(np.sort(part), values, side="right") / len(part) for part in (before, after)]
+    distance = float(np.abs(shares[0] - shares[1]).max())
+    return Shift(distance, float(kolmogorov(distance * np.sqrt(len(before) * len(after) / (len(before) + len(after))))))
+
+
+def expectations_of_change(limits: Limits, stop: tuple[str, ...]) -> list[Check]:
+    """The checks of `Change.table`."""
+    suite = Suite(stop)
+    names = {"class_shift": "class shares", "size_shift": "sizes", "brightness_shift": "brightness"}
+    remedy = "see what was added and removed with `python -m darkroom.diff HEAD workspace`, or raise validate.max_shift"
+    return [
+        suite.at_most(
+            key, f"shift of the {name} since the last commit", f"change.{key}", limits.max_shift, "number", remedy
+        )
+        for key, name in names.items()
+    ]

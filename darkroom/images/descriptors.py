@@ -1,0 +1,85 @@
+"""What a thumbnail looks like in a few numbers, and how those move when the picture is cropped a little."""
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+SIDE = 32
+# The lowest frequencies, horizontal and vertical numbers adding up to at most this: 27 without the mean. Of CIFAR-10 pictures
+# that lost 2 pixels of 32 on two sides, 99.4% have their original among the 8 nearest of 60,000, and 91% of those that lost 3;
+# with 20 numbers 98.6% and 87%, with 35 99.4% and 93%. Weights by frequency and a window over the middle made it worse.
+FREQUENCIES = 6
+# Descriptors are whole numbers below 2,048: exact in float16, and sums of their products are exact in float32 in any order, so
+# that every machine finds the same neighbours.
+SCALE = 1024
+BATCH = 1024
+
+
+def _operators() -> tuple[Floats, Floats]:
+    """Linear maps from a standardised thumbnail, both with 1,024 rows: to its descriptor, and to the four directions in which
+    the descriptor moves when the picture is shifted or stretched, across and down (4 x 27 columns)."""
+    place = np.arange(SIDE)
+    waves = np.cos(np.pi * (place + 0.5) * np.arange(FREQUENCIES + 1)[:, None] / SIDE) * np.sqrt(2 / SIDE)
+    waves[0] /= np.sqrt(2)
+    down, across = np.meshgrid(*[np.arange(FREQUENCIES + 1)] * 2, indexing="ij")
+    kept = (down + across <= FREQUENCIES) & (down + across > 0)
+    basis = np.einsum("ui,vj->uvij", waves, waves)[kept] / SIDE
+    slope = np.asarray(np.gradient(np.eye(SIDE), 2 / SIDE, axis=0))
+    centred = (place + 0.5) / SIDE * 2 - 1
+    moved = [
+        basis @ slope,
+        (basis * centred) @ slope,
+        slope.T @ basis,
+        slope.T @ (basis * centred[:, None]),
+    ]
+    as_columns = [part.reshape(-1, SIDE * SIDE).T.astype(np.float32) for part in (basis, np.concatenate(moved))]
+    return as_columns[0], as_columns[1]
+
+
+DESCRIBE, MOVE = _operators()
+LENGTH = DESCRIBE.shape[1]
+
+
+def describe(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+    """Descriptors: the low frequencies of the cosine transform, of the thumbnail at mean 0 and deviation 1.
+
+    Args:
+        thumbnails: uint8 [N, 32, 32].
+
+    Returns:
+        float32 [N, 27] of whole numbers.
+    """
+    found = np.empty((len(thumbnails), LENGTH), np.float32)
+    for start in range(0, len(thumbnails), BATCH):
+        found[start : start + BATCH] = _standardised(thumbnails[start : start + BATCH]) @ DESCRIBE
+    return np.round(found * SCALE)
+
+
+def tangents(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+    """An orthonormal basis of the directions in which each descriptor moves under small shifts and stretches.
+
+    What is left of a difference outside these directions is the tangent distance (Simard, LeCun, Denker 1993, "Efficient
+    pattern recognition using a new transformation distance").
+
+    Args:
+        thumbnails: uint8 [n, 32, 32].
+
+    Returns:
+        float32 [n, 4, 27].
+    """
+    directions = (_standardised(thumbnails) @ MOVE).reshape(-1, 4, LENGTH)
+    for index in range(4):
+        one = directions[:, index]
+        for other in range(index):
+            one -= (one * directions[:, other]).sum(1, keepdims=True) * directions[:, other]
+        one /= np.maximum(np.sqrt((one * one).sum(1, keepdims=True)), 1e-6)
+    return directions
+
+
+def _standardised(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+    values = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
+    values -= values.mean(1, keepdims=True)
+    # Flatter than a grey level is noise: it is not blown up.
+    values /= np.maximum(np.sqrt((values * values).mean(1, keepdims=True)), 1)
+    return values

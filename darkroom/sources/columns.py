@@ -1,0 +1,155 @@
+"""The columns of a table of images: what they mean, and every mistake in them with the rows where it stands."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.errors import DarkroomError
+from darkroom.sources.layout import SPLIT_FOLDERS
+
+OPTIONAL = ("split", "group", "timestamp")
+# What pyarrow raises for tables that are damaged, or hold what it can't turn into Python's objects.
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+# Seconds since 1970 reach this in the year 5138, so what is larger counts milliseconds.
+FIRST_MILLISECONDS = 1e11
+# The microseconds from 1970 to the year 3938, and back to the year 1.
+FARTHEST = int((datetime(1970, 1, 1) - datetime(1, 1, 2)).total_seconds() * 1_000_000)
+
+
+class Faults:
+    """Collects what is wrong with a table, to say it all at once."""
+
+    def __init__(self, table: Path) -> None:
+        self._table = table
+        self._lines: list[str] = []
+
+    def add(self, rows: Sequence[int], what: str) -> None:
+        """Note a fault of some rows, counted from 0; of none, it is no fault."""
+        if rows:
+            listed = ", ".join(f"{row + 1:,}" for row in rows[:10])
+            more = f", … ({len(rows):,} in all)" if len(rows) > 10 else ""
+            self._lines.append(f"{what}: {'row' if len(rows) == 1 else 'rows'} {listed}{more}")
+
+    def stop(self) -> None:
+        """Raise a DarkroomError with all faults, if there are any."""
+        if self._lines:
+            raise DarkroomError(
+                f"{self._table} can't be used as it is (the first row below the header is row 1):\n"
+                + "\n".join(f"  - {line}" for line in self._lines)
+            )
+
+
+def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) -> None:
+    """Stop where a column is missing, or one of ours stands twice.
+
+    Raises:
+        DarkroomError: naming the columns that are there.
+    """
+    if missing := [name for name in needed if name not in found]:
+        raise DarkroomError(
+            f"{table} has no column {' and no column '.join(missing)}; its columns are {', '.join(found)}: a table of images "
+            "needs path and label (or image and label, where it holds the images), divided by commas in a CSV"
+        )
+    if doubled := [name for name in (*needed, *OPTIONAL) if list(found).count(name) > 1]:
+        raise DarkroomError(f"{table} has the column {doubled[0]} twice: take one of them out")
+
+
+def as_text(column: pa.ChunkedArray) -> list[str | None]:
+    """The values of a column, numbers too, as text; None where there is nothing, or an empty text."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        return [text or None for text in column.cast(pa.string()).to_pylist()]
+    except UNREADABLE as error:
+        raise DarkroomError(
+            f"a column of the type {column.type}, where text in UTF-8 or numbers should be ({error})"
+        ) from None
+
+
+def trimmed(column: pa.ChunkedArray) -> list[str | None]:
+    """The same, without blanks at the ends, which hand-made tables have after their commas."""
+    return [text and (text.strip() or None) for text in as_text(column)]
+
+
+def read_optional(
+    content: pa.Table, faults: Faults
+) -> tuple[list[str | None], list[str | None], list[datetime | None]]:
+    """Split, group and timestamp of each row, all None for a column that the table does not have."""
+    nothing: list[None] = [None] * content.num_rows
+    names = content.column_names
+    return (
+        read_splits(trimmed(content["split"]), faults) if "split" in names else list(nothing),
+        trimmed(content["group"]) if "group" in names else list(nothing),
+        read_timestamps(content["timestamp"], faults) if "timestamp" in names else list(nothing),
+    )
+
+
+def read_splits(values: list[str | None], faults: Faults) -> list[str | None]:
+    """`train`, `validation` or `test` by the names that split folders may have; None where a row says nothing."""
+    unknown = [row for row, text in enumerate(values) if text is not None and text.lower() not in SPLIT_FOLDERS]
+    if unknown:
+        names = ", ".join(sorted({repr(values[row]) for row in unknown})[:5])
+        faults.add(unknown, f"a split that is none of {', '.join(SPLIT_FOLDERS)} ({names})")
+    return [SPLIT_FOLDERS.get(text.lower()) if text is not None else None for text in values]
+
+
+def read_timestamps(column: pa.ChunkedArray, faults: Faults) -> list[datetime | None]:
+    """Times in UTC, from Parquet's timestamps and dates, ISO 8601 text, or seconds or milliseconds since 1970.
+
+    Times without a zone are taken as UTC. Text of eight digits is a date.
+    """
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        try:
+            stamps = pc.cast(column, options=pc.CastOptions(pa.timestamp("us", tz="UTC"), allow_time_truncate=True))
+        except pa.ArrowInvalid:  # more microseconds than 64 bits can count
+            faults.add(range(len(column)), "timestamps of which one or more are in no year that there is")
+            return [None] * len(column)
+        far = pc.fill_null(pc.greater(pc.abs(stamps.cast(pa.int64())), FARTHEST), False)
+        faults.add(np.flatnonzero(far.to_numpy()).tolist(), "a timestamp in no year that there is")
+        found: list[Any] = pc.if_else(far, None, stamps).to_pylist()
+        return [None if value is None else value.astimezone(UTC) for value in found]
+    texts = trimmed(column)
+    times = [None if text is None else _time(text) for text in texts]
+    wrong = [row for row, (text, time) in enumerate(zip(texts, times, strict=True)) if text and not time]
+    if wrong:
+        faults.add(wrong, f"a timestamp that is not ISO 8601, as in 2026-05-31T12:00:00Z ({texts[wrong[0]]!r})")
+    return times
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        if NUMBER.fullmatch(text) and len(text) != 8:
+            seconds = float(text)
+            return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= FIRST_MILLISECONDS else seconds, UTC)
+        time = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def in_label_order(labels: set[str]) -> tuple[str, ...]:
+    """Classes in the order of their names; where all are whole numbers, in the order of these."""
+    if all(re.fullmatch(r"-?\d+", label) for label in labels):
+        return tuple(sorted(labels, key=lambda label: (int(label), label)))
+    return tuple(sorted(labels))
+
+
+def require_training(table: Path, classes: Sequence[str], splits: Sequence[str | None]) -> None:
+    """Stop where there is nothing to learn from.
+
+    Raises:
+        DarkroomError: for fewer than two classes, or when every row is for validation or test.
+    """
+    if len(classes) < 2:
+        raise DarkroomError(f"{table} has {len(splits):,} images and the classes {list(classes)}: it takes two or more")
+    if splits and not {"train", None} & set(splits):
+        raise DarkroomError(
+            f"{table} puts every image into {' and '.join(sorted(set(map(str, splits))))}: none to train on"
+        )

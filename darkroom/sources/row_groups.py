@@ -1,0 +1,130 @@
+"""The images in Parquet files, a row group at a time, so that no file is ever held whole."""
+
+import os
+import threading
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from darkroom.errors import DarkroomError
+from darkroom.sources.columns import UNREADABLE
+from darkroom.sources.unfolding import scratch_file
+
+# Row groups kept in memory for the rows read next.
+KEPT_BYTES = 256 << 20
+
+# A Parquet file, and a row group in it, counted from 0.
+Place = tuple[Path, int]
+
+
+class RowGroups:
+    """Reads the column `image.bytes` of Parquet files, from any thread.
+
+    Images that are read roughly in the order of their rows come from row groups kept in memory. Where names put them in
+    another order, and all are too many to keep, each read would cost a row group: then the first one unfolds all of them to a
+    temporary file, once.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Place, pa.Array] = OrderedDict()
+        self._lock = threading.Lock()
+        self._scattered: list[Place] = []
+        self._bytes = 0
+        self._unfolded: tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]] | None = None
+
+    def expect(self, order: list[Place], total_bytes: int) -> None:
+        """Say in which order images will be read, as the place of each, and how many bytes their row groups have in all."""
+        places = sorted(set(order))
+        switches = sum(one != other for one, other in pairwise(order))
+        if total_bytes > KEPT_BYTES and switches > 2 * len(places):
+            self._scattered, self._bytes = places, total_bytes
+
+    def read(self, place: Place, row: int) -> bytes:
+        """The image in a row of a row group, counted from 0, that is not null.
+
+        Raises:
+            OSError: when the file can't be read.
+            DarkroomError: when there is no room to unfold the images.
+        """
+        if not self._scattered:
+            data: bytes = self._group(place)[row].as_py()
+            return data
+        with self._lock:
+            file, starts = self._unfolded = self._unfolded or self._unfold()
+        start, end = starts[place][row : row + 2].tolist()
+        return os.pread(file.fileno(), end - start, start)
+
+    def _group(self, place: Place) -> pa.Array:
+        with self._lock:
+            images = self._kept.get(place)
+            if images is None:
+                images = self._kept[place] = _load(place)
+                while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(place)
+        return images
+
+    def _unfold(self) -> tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]]:
+        file = scratch_file(self._bytes, self._scattered[0][0])
+        starts = {}
+        for place in self._scattered:
+            offsets, data = _buffers(_load(place))
+            starts[place] = offsets - offsets[0] + file.tell()
+            file.write(data[offsets[0] : offsets[-1]])
+        file.flush()
+        return file, starts
+
+
+def image_stamps(file: Path, groups: int) -> Iterator[tuple[Place, int, str | None, str | None]]:
+    """Place, row in it, `image.path` and stamp of each row; the stamp is the image's CRC-32 and length, None for a null.
+
+    Raises:
+        DarkroomError: when the file is damaged.
+    """
+    for place in ((file, group) for group in range(groups)):
+        try:
+            images = _load(place)
+            names = _column(place, "path").to_pylist()
+        except UNREADABLE as error:
+            raise DarkroomError(f"{file} can't be read: {error}") from None
+        if len(images) != len(names):
+            raise DarkroomError(f"{file} is damaged: {len(images)} images have {len(names)} names; fetch it again")
+        offsets, data = _buffers(images)
+        bounds = pairwise(offsets.tolist())
+        for row, (name, (start, end), valid) in enumerate(
+            zip(names, bounds, images.is_valid().to_pylist(), strict=True)
+        ):
+            yield place, row, name, f"crc32:{zlib.crc32(data[start:end]):08x}:{end - start}" if valid else None
+
+
+def _load(place: Place) -> pa.Array:
+    """The images of a row group, as one array of bytes."""
+    return _column(place, "bytes").cast(pa.large_binary()).combine_chunks()
+
+
+def _buffers(images: pa.Array) -> tuple[npt.NDArray[np.int64], memoryview]:
+    """Where each image starts in the bytes of all, int64 [N + 1], and these."""
+    _, offsets, data = images.buffers()
+    starts = np.frombuffer(offsets, np.int64, len(images) + 1, images.offset * 8)
+    return starts, memoryview(data) if data is not None else memoryview(b"")
+
+
+def _column(place: Place, field: str) -> pa.ChunkedArray:
+    """A field of the column `image` in one row group; of nothing but nulls where there is no such field."""
+    file, group = place
+    try:
+        with pq.ParquetFile(file) as opened:
+            if opened.schema_arrow.field("image").type.get_field_index(field) < 0:
+                return pa.chunked_array([pa.nulls(opened.metadata.row_group(group).num_rows, pa.string())])
+            return pc.struct_field(opened.read_row_group(group, columns=[f"image.{field}"])["image"], field)
+    except UNREADABLE as error:
+        raise OSError(f"{file.name} is damaged: {error}") from None

@@ -1,0 +1,121 @@
+"""The workflow that tells a pull request what it changes: its very commands, run where GitHub would run them."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from darkroom.diff.markdown import LIMIT
+from darkroom.provenance import import_closure
+from tests.diffed import command, two_revisions
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / ".github/workflows/data-diff.yml"
+# What a package is imported as, where that is not its name.
+IMPORTED_AS = {"opencv-python-headless": "cv2", "pillow": "PIL", "pyyaml": "yaml"}
+# These come with DVC.
+OF_DVC = {"dvc_data", "scmrepo"}
+
+
+def workflow() -> dict[Any, Any]:
+    content: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    return content
+
+
+def steps() -> dict[str, dict[str, Any]]:
+    return {step.get("name", step.get("uses")): step for step in workflow()["jobs"]["diff"]["steps"]}
+
+
+@pytest.fixture
+def clone(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Path:
+    """As `actions/checkout` leaves it: the history, and no data. The code comes from here."""
+    command(tmp_path, "git", "clone", "-q", str(two_revisions(tmp_path_factory.getbasetemp())), "clone")
+    return tmp_path / "clone"
+
+
+def run_step(name: str, folder: Path, **variables: str) -> str:
+    """What the step prints; it is run as `shell: bash` runs it."""
+    assert workflow()["defaults"]["run"]["shell"] == "bash"
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", steps()[name]["run"]],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{name}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def test_the_comparison_reads_two_revisions_from_the_remote(clone: Path) -> None:
+    summary = clone / "summary.md"
+    # The branch that the pull request goes to has moved on, and that is not this pull request's change.
+    command(clone, "git", "checkout", "-q", "-b", "ahead", "first")
+    command(clone, "git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "other")
+    command(clone, "git", "checkout", "-q", "second")
+    run_step("Compare", clone, TARGET="ahead", SOURCE="second", GITHUB_STEP_SUMMARY=str(summary))
+    text = (clone / "data-diff.md").read_text()
+    assert "**4 → 5 images**: 2 added, 1 removed, 1 relabelled, 1 moved between splits." in text
+    assert summary.read_text() == text
+    page = (clone / "data-diff.html").read_text()
+    assert page.count("data:image/png;base64,") == 9 and "no picture<" not in page
+
+
+def test_the_first_data_has_nothing_to_be_compared_with(clone: Path) -> None:
+    summary = clone / "summary.md"
+    told = run_step("Compare", clone, TARGET="empty", SOURCE="first", GITHUB_STEP_SUMMARY=str(summary))
+    assert "This is the first data here" in told and summary.read_text() == told
+    assert not (clone / "data-diff.html").exists()
+
+
+@pytest.mark.parametrize(("earlier", "expected"), [("", "--method POST"), ("71\n72", "--method PATCH")])
+def test_one_comment_is_made_or_brought_up_to_date(tmp_path: Path, earlier: str, expected: str) -> None:
+    (tmp_path / "bin").mkdir()
+    stub = tmp_path / "bin/gh"
+    stub.write_text('#!/bin/sh\necho "$@" >> calls\ncase "$*" in *--jq*) printf "%s" "$EARLIER";; esac\n')
+    stub.chmod(0o755)
+    (tmp_path / "data-diff.md").write_text("x" * LIMIT)
+    names = {"GITHUB_REPOSITORY": "team/photos", "NUMBER": "7", "GH_TOKEN": "t"}
+    page = "https://github.com/team/photos/actions/runs/12345678901/artifacts/1234567890"
+    run_step("Comment", tmp_path, PAGE=page, EARLIER=earlier, **names)
+    asked, made = (tmp_path / "calls").read_text().splitlines()
+    assert asked.startswith("api repos/team/photos/issues/7/comments --paginate")
+    assert expected in made and ("issues/comments/71 " in made) == bool(earlier)
+    comment = (tmp_path / "comment.md").read_text()
+    assert comment.startswith("<!-- data diff -->\nxxx") and f"]({page})" in comment and len(comment) <= 65_536
+
+
+def test_the_workflow_may_do_no_more_than_it_needs() -> None:
+    content = workflow()
+    # YAML 1.1 reads the key `on` as true.
+    assert content[True] == {"pull_request": {"paths": ["dvc.lock"]}}, (
+        "never pull_request_target, which hands out secrets"
+    )
+    assert content["permissions"] == {"contents": "read", "pull-requests": "write"}
+    for step in steps().values():
+        assert "${{" not in step.get("run", ""), "what others wrote must not become a command"
+        assert "://" not in step.get("run", "")
+
+
+def test_the_workflow_installs_what_the_diff_imports_in_the_locked_versions() -> None:
+    packages = steps()["Install"]["run"].split("requirements.txt ")[1].split()
+    locked = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
+    assert steps()["treeverse/setup-dvc@v2"]["with"]["version"] == locked["dvc"]
+    assert set(packages) <= set(locked), "each has a version in the lock"
+    imported = set()
+    for path in import_closure(Path("darkroom/diff/__main__.py"), ROOT):
+        if path.endswith(".py"):
+            for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Import):
+                    imported |= {alias.name.split(".")[0] for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module:
+                    imported.add(node.module.split(".")[0])
+    others = imported - set(sys.stdlib_module_names) - {"darkroom"} - OF_DVC
+    assert others == {IMPORTED_AS.get(name, name) for name in packages}

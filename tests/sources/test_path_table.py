@@ -1,0 +1,182 @@
+"""Tables that name image files: what their columns may hold, and every mistake by its row."""
+
+import datetime
+import random
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.errors import DarkroomError
+from darkroom.sources.columns import Faults, in_label_order, read_timestamps
+from darkroom.sources.source import Listing
+from darkroom.sources.table import list_table
+
+ROOM = 1 << 24
+
+
+def csv(folder: Path, *lines: str) -> Listing:
+    table = folder / "table.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return list_table(table, ROOM)
+
+
+def parquet(folder: Path, **columns: Any) -> Listing:
+    pq.write_table(pa.table(columns), folder / "table.parquet")
+    return list_table(folder / "table.parquet", ROOM)
+
+
+def test_all_columns_in_any_order_and_the_rest_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a ä.png").write_bytes(b"picture")
+    found = csv(
+        tmp_path,
+        "who,label,timestamp, split,path,group",
+        "me,cat,2026-05-31T12:00:00+02:00,Train,a ä.png,herd 1",
+        'you,"dog, small",,,"deep/b,c.png",',
+    )
+    first, second = found.images
+    assert found.classes == ("cat", "dog, small")
+    assert (first.path, first.label, first.split, first.group) == ("a ä.png", "cat", "train", "herd 1")
+    assert first.timestamp == datetime.datetime(2026, 5, 31, 10, tzinfo=UTC)
+    assert (first.file, first.read()) == (tmp_path / "a ä.png", b"picture")
+    assert (second.path, second.label, second.split, second.group, second.timestamp) == (
+        "deep/b,c.png", "dog, small", None, None, None,
+    )  # fmt: skip
+    with pytest.raises(FileNotFoundError):
+        second.read()
+    assert found.inputs == [tmp_path / "table.csv"]
+
+
+def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
+    columns = {"path": ["b.png", "a.png", "c.png"], "label": [10, 2, 2], "split": ["train", "test", None]}
+    times = [datetime.datetime(2026, 1, day, 3, tzinfo=UTC) for day in (1, 2, 3)]
+    from_parquet = parquet(tmp_path, **columns, timestamp=times)
+    from_csv = csv(tmp_path, "path,label,split,timestamp", "b.png,10,train,2026-01-01 03:00", "a.png,2,test,1767322800",
+                   "c.png,2,,2026-01-03T03:00:00Z")  # fmt: skip
+    for listing in (from_csv, from_parquet):
+        assert listing.classes == ("2", "10")
+        assert [(i.path, i.label, i.split, i.timestamp) for i in listing.images] == [
+            ("a.png", "2", "test", times[1]), ("b.png", "10", "train", times[0]), ("c.png", "2", None, times[2]),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("s", "Europe/Paris"), pa.timestamp("ms", "UTC")])
+def test_parquet_times_of_any_unit_and_zone_are_utc(kind: pa.DataType) -> None:
+    time = datetime.datetime(2026, 7, 1, 12, tzinfo=UTC)
+    column = pa.chunked_array([pa.array([time, None], pa.timestamp("us", "UTC")).cast(kind)])
+    assert read_timestamps(column, Faults(Path())) == [time, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-05-31", (2026, 5, 31)),
+        ("20260531", (2026, 5, 31)),
+        ("2026-05-31T23:30:00-02:00", (2026, 6, 1, 1, 30)),
+        ("0", (1970, 1, 1)),
+        ("1767322800.5", (2026, 1, 2, 3, 0, 0, 500000)),
+        ("1767322800000", (2026, 1, 2, 3)),
+    ],
+)
+def test_times_as_text(text: str, time: tuple[Any, ...]) -> None:
+    assert read_timestamps(pa.chunked_array([[text]]), Faults(Path())) == [datetime.datetime(*time).replace(tzinfo=UTC)]
+
+
+def test_times_in_no_year_are_a_fault() -> None:
+    faults = Faults(Path("t"))
+    for seconds in (10**11, 10**15):
+        column = pa.chunked_array([pa.array([0, seconds, None], pa.timestamp("s"))])
+        assert read_timestamps(column, faults)[1:] == [None, None]
+    with pytest.raises(
+        DarkroomError, match=r"a timestamp in no year that there is: row 2\n.* in no year that there is: rows 1, 2"
+    ):
+        faults.stop()
+
+
+def test_dates_in_parquet_are_midnight() -> None:
+    column = pa.chunked_array([[datetime.date(2026, 5, 31)]])
+    assert read_timestamps(column, Faults(Path())) == [datetime.datetime(2026, 5, 31, tzinfo=UTC)]
+
+
+def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError) as raised:
+        csv(
+            tmp_path,
+            "path,label,split,timestamp",
+            "a.png,cat,train,2026-01-01",
+            "a.png,dog,train,",
+            "b.png,,holdout,yesterday",
+            ",dog,train,",
+            "../c.png,dog,train,",
+            "x/../a.png,cat,train,",
+            "x/../../d.png,cat,train,",
+        )
+    assert str(raised.value).splitlines()[1:] == [
+        "  - no path: row 4",
+        "  - a path that climbs out of the table's folder (write it as an absolute path): rows 5, 7",
+        "  - no label: row 3",
+        "  - a split that is none of train, training, val, valid, validation, test, testing ('holdout'): row 3",
+        "  - a timestamp that is not ISO 8601, as in 2026-05-31T12:00:00Z ('yesterday'): row 3",
+        "  - the path of an earlier row (take one of them out): row 6",
+        "  - the path of an earlier row under another label ('a.png' is 'cat' in row 1 and 'dog' in row 2; keep one): row 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("file,label", "a,b"), "has no column path; its columns are file, label"),
+        (("a;b", "c;d"), "has no column path and no column label"),
+        (("path,label,path", "a,b,c"), "has the column path twice"),
+        (("path,label", "a,b,c"), r"can't be read as a CSV in UTF-8: .*Expected 2 columns, got 3"),
+        (("path,label", "a,cat", "b,cat"), r"has 2 images and the classes \['cat'\]: it takes two or more"),
+        (("path,label,split", "a,cat,test", "b,dog,test"), "puts every image into test: none to train on"),
+        (("",), "can't be read as a CSV"),
+    ],
+)
+def test_tables_that_can_not_be_used(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DarkroomError, match=message):
+        csv(tmp_path, *lines)
+
+
+def test_columns_of_strange_types(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"a column of the type list<.*where text in UTF-8 or numbers should be"):
+        parquet(tmp_path, path=["a", "b"], label=[["x"], ["y"]])
+    assert parquet(tmp_path, path=["a", "b"], label=[True, False]).classes == ("false", "true")
+
+
+def test_files_that_are_no_tables(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"there is no .*gone: ingest\.path must name the table"):
+        list_table(tmp_path / "gone", ROOM)
+    (tmp_path / "latin.csv").write_bytes("path,label\na.png,käse\n".encode("latin-1"))
+    with pytest.raises(DarkroomError, match="can't be read as a CSV in UTF-8"):
+        list_table(tmp_path / "latin.csv", ROOM)
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
+    with pytest.raises(DarkroomError, match="is not a Parquet file, or is damaged"):
+        list_table(tmp_path / "cut.parquet", ROOM)
+
+
+def test_absolute_paths_may_lead_anywhere_and_are_shortened_below_the_table(tmp_path: Path) -> None:
+    (tmp_path / "b.png").write_bytes(b"b")
+    (tmp_path / "here").mkdir()
+    found = csv(tmp_path / "here", "path,label", f"{tmp_path}/b.png,b", f"{tmp_path}/here/deep/../a.png,a")
+    assert [image.path for image in found.images] == [f"{tmp_path}/b.png", "a.png"]
+    assert found.images[0].read() == b"b"
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfpath,label\r\na.png,cat\r\nb.png,dog\r\n")
+    assert [image.label for image in list_table(tmp_path / "t.csv", ROOM).images] == ["cat", "dog"]
+
+
+@given(st.sets(st.integers(-(10**6), 10**6).map(str) | st.sampled_from(["07", "7", "a"]), min_size=1), st.randoms())
+def test_the_order_of_classes_does_not_depend_on_the_rows(labels: set[str], chance: random.Random) -> None:
+    shuffled = sorted(labels)
+    chance.shuffle(shuffled)
+    assert in_label_order(set(shuffled)) == in_label_order(labels)
+    assert set(in_label_order(labels)) == labels
