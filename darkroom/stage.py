@@ -35,7 +35,8 @@ def stage(name: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError as error:
-            missing = Path(str(error.filename))
+            # pyarrow gives the path as its message.
+            missing = Path(str(error.filename or error))
             if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
                 raise
             maker = "/".join(missing.parts[:2])

@@ -5,7 +5,7 @@ Reads: data/ingest/: manifest, rejects, class list; thumbnails from .darkroom/se
 Writes: data/validate/groups.parquet: id, group; only when no expectation stops the line.
     reports/validate/: index.html, great_expectations.html, validation.json, suite.json; also when one does.
     reports/changes/: index.html, changes.json: what changed since the last commit; no tool tracks it, since clones differ.
-Costs: 3 to 4 s for 60,000 images, 2 of them for the import of Great Expectations, which goes on beside the rest.
+Costs: some 4 s for 60,000 images; the import of Great Expectations, 2 s, goes on beside the rest.
 """
 
 import shutil
@@ -15,14 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
 from darkroom.expectations.change import Change, expectations_of_change, last_committed, measure_change
 from darkroom.expectations.checker import Checker
+from darkroom.expectations.demands import expectations_of
 from darkroom.expectations.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
 from darkroom.expectations.outcomes import Outcome
-from darkroom.expectations.suite import Limits, expectations_of
+from darkroom.expectations.suite import Limits
 from darkroom.expectations.telling import results, stop_if_broken, summary
 from darkroom.images.grouping import group_images, join_copies
 from darkroom.images.near_copies import near_pairs
@@ -118,7 +120,9 @@ def _gather(
     if near_copies:
         thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, seen, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
-        pairs = near_pairs(thumbnails, width, height, contrast)
+        # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
+        with threadpool_limits(1, "blas"):
+            pairs = near_pairs(thumbnails, width, height, contrast)
     copies = join_copies(frame["sha256"], pairs)
     groups = group_images(frame, copies)
     return gather_facts(frame, rejects, classes, copies, groups["group"]), pa.Table.from_pandas(

@@ -130,7 +130,6 @@ def _row(image: Kept) -> dict[str, object]:
         "format": decoded.format,
         "frames": decoded.frames,
         "bytes": len(image.data),
-        "dhash": measured.dhash,
         "brightness": measured.brightness,
         "contrast": measured.contrast,
         "sharpness": measured.sharpness,

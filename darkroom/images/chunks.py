@@ -7,8 +7,8 @@ class LocalMinima:
     """Ends a chunk after every key that is smaller than all keys within `window` places before and after it.
 
     Where ends are depends on nothing but the neighbourhood, so a new key moves none that are further away than `window`.
-    Chunks hold at least `window + 1` keys, apart from the first and the last, and `2 * window + 1` on average; unlike chunks that end by
-    a chance of their own for each key, they vary little, so that a key falls into a chunk of about the average length
+    Chunks hold at least `window + 1` keys, apart from the first and the last, and `2 * window + 1` on average; unlike chunks
+    that end by a chance of their own for each key, they vary little, so that a key falls into one of about the average length
     (Bjørner, Blass, Gurevich 2010: "Content-dependent chunking for differential compression, the local maximum approach").
     """
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import Image, UnidentifiedImageError
 
+from darkroom.images.orientation import orientation_of_jpeg
+
 # Past this a file of a few kilobytes can unfold into gigabytes; a 100-megapixel photograph stays well below. It is Pillow's
 # own limit too, so that no decoder takes what another refuses.
 MAX_PIXELS = 178_956_970
@@ -114,14 +116,23 @@ def _turbo(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
     except ValueError as error:
         raise _damaged(error) from None
     # A look for an EXIF or XMP block costs a few µs, and Pillow's reading of it 40 µs: most files have none.
-    orientation = _orientation_of_jpeg(data) if _has_app1(data) else 1
+    orientation = orientation_of_jpeg(data)
+    if orientation is None:
+        head = _head(data)
+        orientation = 1 if head is None else _orientation(head)
     return _upright(pixels, width, height, orientation, "L" if space == "Gray" else "RGB", "JPEG")
 
 
 def _opencv(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
     """A JPEG or PNG in 8-bit grey or RGB without transparency, by OpenCV; None for the others."""
     head = _head(data)
-    if head is None or not _chunks_fit(data) or head.mode not in ("L", "RGB") or head.has_transparency_data or "gamma" in head.info:
+    if (
+        head is None
+        or not _chunks_fit(data)
+        or head.mode not in ("L", "RGB")
+        or head.has_transparency_data
+        or "gamma" in head.info
+    ):
         return None
     if head.format == "PNG" and getattr(head, "n_frames", 1) > 1:
         return None
@@ -135,11 +146,10 @@ def _opencv(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
     flag = (
         {True: cv2.IMREAD_GRAYSCALE, False: cv2.IMREAD_COLOR}[plain] if reduction == 1 else 8 * reduction + (not plain)
     )
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None:
         return None
-    if not plain:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    pixels = np.asarray(found if plain else cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
     file_format = "JPEG" if head.format == "MPO" else str(head.format)
     return _upright(pixels, width, height, _orientation(head), head.mode, file_format)
 
@@ -205,16 +215,6 @@ def _damaged(error: BaseException) -> UnreadableImage:
     return UnreadableImage(f"damaged: {said if ' ' in said else 'its parts do not fit together'}")
 
 
-def _has_app1(data: bytes) -> bool:
-    """Whether a JPEG has a segment that can hold EXIF or XMP, or is too odd to tell."""
-    position = 2
-    while data[position : position + 1] == b"\xff" and data[position + 1 : position + 2] not in (b"\xe1", b"\xff", b""):
-        if data[position + 1] == 0xDA:
-            return False
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-    return True
-
-
 def _chunks_fit(data: bytes) -> bool:
     """Whether the chunks of a PNG, if this is one, lie within the file: OpenCV asks for the memory that their heads promise."""
     position = 8
@@ -232,11 +232,6 @@ def _head(data: bytes) -> Image.Image | None:
         return Image.open(io.BytesIO(data), formats=FORMATS)
     except (*DAMAGE, Image.DecompressionBombError):
         return None
-
-
-def _orientation_of_jpeg(data: bytes) -> int:
-    head = _head(data)
-    return 1 if head is None else _orientation(head)
 
 
 def _orientation(opened: Image.Image) -> int:

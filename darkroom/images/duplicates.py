@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+# Images of a set that are named in a line of text; reports have them all.
+NAMED = 4
+
 
 @dataclass(frozen=True)
 class Copies:
@@ -29,10 +32,19 @@ class Copies:
         return len(set(self.labels)) > 1
 
     @property
+    def telling(self) -> list[int]:
+        """Positions, those first that tell most: the first image of each label, then the others."""
+        firsts = {self.labels.index(label) for label in set(self.labels)}
+        return sorted(firsts) + [position for position in range(len(self.rows)) if position not in firsts]
+
+    @property
     def named(self) -> str:
-        """All of them in words: `cat/1.png (cat) = dog/7.png (dog)`, with `≈` where bytes differ."""
+        """The first few in words: `cat/1.png (cat) = dog/7.png (dog)`, with `≈` where bytes differ."""
+        shown = sorted(self.telling[:NAMED])
         sign = " = " if self.exact else " ≈ "
-        return sign.join(f"{path} ({label})" for path, label in zip(self.paths, self.labels, strict=True))
+        names = sign.join(f"{self.paths[position]} ({self.labels[position]})" for position in shown)
+        more = len(self.rows) - len(shown)
+        return f"{names} and {more:,} more" if more else names
 
 
 def find_copies(manifest: pd.DataFrame, copies: npt.NDArray[np.int64]) -> list[Copies]:

@@ -12,7 +12,7 @@ from darkroom.images.threads import in_order
 from darkroom.sources.source import SourceImage
 
 # Images handed to a thread at a time: enough to make the handing over cheap, few enough to hold in memory.
-BATCH = 64
+BATCH = 16
 NO_THUMBNAIL = bytes(THUMBNAIL_SIDE * THUMBNAIL_SIDE)
 
 
@@ -59,7 +59,6 @@ def examine(image: SourceImage, decoder: str, known: Mapping[str, int]) -> Exami
         "mode": decoded.mode,
         "format": decoded.format,
         "frames": decoded.frames,
-        "dhash": measured.dhash,
         "brightness": measured.brightness,
         "contrast": measured.contrast,
         "sharpness": measured.sharpness,

@@ -92,7 +92,7 @@ class _Intake:
 
     def add_known(self, image: SourceImage, row: int) -> None:
         """An image that is not read, unless the shard that holds its bytes is gone."""
-        self._add(image, row, Known(self._places[row], partial(_read_again, image, self._hashes[row])))
+        self._add(image, row, Known(self._places[row], partial(_read_again, image, str(self._hashes[row]))))
 
     def _add(self, image: SourceImage, row: int, content: bytes | Known) -> None:
         if not self._rejected[row]:

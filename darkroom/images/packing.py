@@ -13,7 +13,7 @@ from darkroom.images.seen_pixels import SeenPixels
 from darkroom.images.shards import read_shards
 from darkroom.images.threads import in_order
 
-BATCH = 64
+BATCH = 16
 # Images whose pixels are counted at a time.
 COUNTED = 1024
 

@@ -69,7 +69,8 @@ def to_pixels(picture: UInt8s, size: int, channels: int, resize: str) -> UInt8s:
         linearly; grey is ITU-R 601 luma.
     """
     if picture.shape[2] != channels:
-        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY if channels == 1 else cv2.COLOR_GRAY2RGB)
+        conversion = cv2.COLOR_RGB2GRAY if channels == 1 else cv2.COLOR_GRAY2RGB
+        picture = np.asarray(cv2.cvtColor(picture, conversion), np.uint8)
     height, width = picture.shape[:2]
     if resize == "crop":
         side = min(height, width)
@@ -86,16 +87,15 @@ def _pad(picture: UInt8s, size: int) -> UInt8s:
     height, width = (max(1, round(side * size / longer)) for side in picture.shape[:2])
     top, left = (size - height) // 2, (size - width) // 2
     small = _resize(picture, width, height)
-    return cv2.copyMakeBorder(
-        small, top, size - height - top, left, size - width - left, cv2.BORDER_CONSTANT, value=(0, 0, 0)
-    )
+    sides = (top, size - height - top, left, size - width - left)
+    return np.asarray(cv2.copyMakeBorder(small, *sides, cv2.BORDER_CONSTANT, value=(0, 0, 0)))
 
 
 def _resize(picture: UInt8s, width: int, height: int) -> UInt8s:
     """OpenCV averages over areas only where both sides shrink, so each side that does shrinks first."""
     reduced = (min(width, picture.shape[1]), min(height, picture.shape[0]))
     if reduced != (picture.shape[1], picture.shape[0]):
-        picture = cv2.resize(picture, reduced, interpolation=cv2.INTER_AREA)
+        picture = np.asarray(cv2.resize(picture, reduced, interpolation=cv2.INTER_AREA), np.uint8)
     if reduced != (width, height):
-        picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
     return picture

@@ -19,7 +19,6 @@ MEASURED = pa.schema(
         ("format", pa.string()),
         ("frames", pa.int32()),
         ("bytes", pa.int64()),
-        ("dhash", pa.uint64()),
         ("brightness", pa.float32()),
         ("contrast", pa.float32()),
         ("sharpness", pa.float32()),

@@ -28,7 +28,7 @@ FACTS = pa.schema(
 STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
 SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
 # The code and the packages that decide what is learned of an image, and how it is packed.
-OPENERS = ("decode.py", "examine.py", "fingerprint.py", "pixels.py")
+OPENERS = ("decode.py", "examine.py", "fingerprint.py", "orientation.py", "pixels.py")
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 
 

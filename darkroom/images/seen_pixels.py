@@ -60,7 +60,7 @@ class SeenPixels:
             damaged = 0
             for position in np.flatnonzero(found >= 0):
                 row = kept[found[position]]
-                if zlib.crc32(row) == self._sums[found[position]]:
+                if zlib.crc32(row.data) == self._sums[found[position]]:
                     target[position] = row
                 else:
                     # Nothing has this name, so that the row which is appended in its place is found the next time.
@@ -80,7 +80,7 @@ class SeenPixels:
             file.seek(len(self._hashes) * self._length)
             file.write(np.ascontiguousarray(pixels).data)
         self._hashes += hashes
-        self._sums += [zlib.crc32(np.ascontiguousarray(row)) for row in pixels]
+        self._sums += [zlib.crc32(np.ascontiguousarray(row).data) for row in pixels]
         self._asked += len(hashes)
 
     def save(self) -> None:

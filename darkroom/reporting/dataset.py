@@ -56,7 +56,7 @@ class Contents:
         self._picked = pick_samples(images, self._labels)
         self._suspects = find_suspects(facts, limits)
         rows = self._picked + [row for suspects in self._suspects for row in suspects.rows]
-        rows += [row for copies in (*self._conflicts, *self._others) for row in copies.rows[:SHOWN_OF_A_SET]]
+        rows += [row for copies in (*self._conflicts, *self._others) for row in _shown(copies)]
         self._samples = read_samples(images, rows, shards, decoder)
 
     def drawn(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Contents:
         return found
 
     def _pictured(self, copies: Copies) -> tuple[Copies, list[Sample]]:
-        return copies, [self._samples[row] for row in copies.rows[:SHOWN_OF_A_SET]]
+        return copies, [self._samples[row] for row in _shown(copies)]
 
 
 def dataset_page(facts: Facts, outcomes: list[Outcome], contents: Contents | None) -> str:
@@ -135,6 +135,11 @@ def dataset_page(facts: Facts, outcomes: list[Outcome], contents: Contents | Non
         rejects=rejects.head(LISTED_REJECTS).to_dict("records"),
         contents=contents.drawn() if contents else None,
     )
+
+
+def _shown(copies: Copies) -> list[int]:
+    """Rows of the pictures that stand for a set."""
+    return [copies.rows[position] for position in sorted(copies.telling[:SHOWN_OF_A_SET])]
 
 
 def _varies(images: pd.DataFrame, columns: list[str]) -> bool:

@@ -1,5 +1,6 @@
 """The page of what changed since the data version last committed."""
 
+from collections.abc import Hashable
 from typing import Any
 
 from darkroom.expectations.change import Change
@@ -47,7 +48,7 @@ def changes_page(change: Change | str, outcomes: list[Outcome]) -> str:
     )
 
 
-def _class_shares(change: Change) -> list[dict[str, Any]]:
+def _class_shares(change: Change) -> list[dict[Hashable, Any]]:
     """Of the classes that moved most: `label`, `before`, `after` (images), their shares, and their widths in percent."""
     table = change.classes
     table = table.assign(
@@ -57,5 +58,4 @@ def _class_shares(change: Change) -> list[dict[str, Any]]:
     table = table.loc[moved.index[:CLASSES].sort_values()]
     longest = table[["share_before", "share_after"]].to_numpy().max()
     table = table.assign(width_before=table["share_before"] / longest, width_after=table["share_after"] / longest)
-    rows: list[dict[str, Any]] = table.to_dict("records")
-    return rows
+    return table.to_dict("records")

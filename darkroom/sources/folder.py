@@ -29,7 +29,7 @@ def list_folder(root: Path) -> Listing:
     return Listing(layout.classes, images, sorted([*layout.ignored, *others], key=lambda item: item.path))
 
 
-def files_of_folder(root: Path) -> dict[str, Path]:
+def files_of_folder(root: Path) -> dict[str, str]:
     """The images alone that `list_folder` lists, by their paths there: what looks for changes asks for no more.
 
     Raises:
@@ -37,7 +37,7 @@ def files_of_folder(root: Path) -> dict[str, Path]:
     """
     require_folder(root)
     start = f"{root}/"
-    return {name: Path(start + path) for path, name, _, _ in lay_out(walk(root)[0], str(root)).images}
+    return {name: start + path for path, name, _, _ in lay_out(walk(root)[0], str(root)).images}
 
 
 def require_folder(root: Path) -> None:

@@ -91,7 +91,7 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
     ]
     answer = json.loads(printed["python -m darkroom.predict models/export path/to/image.png"])
     assert answer["label"] in {"one", "two", "zero"}
-    difference = printed["python -m darkroom.diff HEAD~1 HEAD"]
+    difference = printed["python -m darkroom.diff HEAD~1 HEAD --html diff.html"]
     assert "120" in difference and "1,797" in difference, difference
     assert ran_by(printed["dvc repro"]) == ["survey"]
     assert len(COMMANDS) > 14

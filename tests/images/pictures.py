@@ -36,7 +36,8 @@ def turned(orientation: int) -> Image.Exif:
 
 def png(width: int, height: int, depth: int, kind: int, raw: bytes, **chunks: bytes) -> bytes:
     """A PNG of 8 or 16 bits a value, that Pillow can't write: `raw` without filters; kind 0 is grey, 2 RGB, 6 RGBA."""
-    lines = b"".join(b"\0" + raw[start : start + len(raw) // height] for start in range(0, len(raw), len(raw) // height))
+    line = max(1, len(raw) // height)
+    lines = b"".join(b"\0" + raw[start : start + line] for start in range(0, len(raw), line))
     head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)
     parts = [(b"IHDR", head), *((name.encode(), body) for name, body in chunks.items())]
     parts += [(b"IDAT", zlib.compress(lines)), (b"IEND", b"")]

@@ -1,5 +1,7 @@
 """Chunks end where their own neighbourhood says so, and nowhere else."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +22,7 @@ def test_ends_are_the_keys_that_are_smaller_than_all_around_them(keys: list[str]
             ends += [position + 1] if all(key <= other for other in after) else []
     whole = ends if ends[-1:] == [len(keys)] or not keys else [*ends, len(keys)]
     assert chunk_ends(keys, window) == whole
-    assert all(end - start > window for start, end in zip(whole[:-2], whole[1:-1], strict=True))
+    assert all(end - start > window for start, end in pairwise(whole[:-1]))
 
 
 @given(KEYS, WINDOWS)

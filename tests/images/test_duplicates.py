@@ -45,3 +45,10 @@ def test_a_pair_joins_files_of_different_bytes_and_says_so() -> None:
     )
     (found,) = find_copies(manifest, join_copies(manifest["sha256"], np.array([[0, 2]])))
     assert found.named == "cat/1 (cat) ≈ dog/3 (dog)" and found.conflicting and not found.exact
+
+
+def test_a_large_set_is_named_by_the_labels_that_contradict() -> None:
+    paths = [f"car/{number}" for number in range(70)] + ["cat/0"]
+    manifest = pd.DataFrame({"sha256": ["a"] * 71, "path": paths, "label": ["car"] * 70 + ["cat"]})
+    (found,) = find_copies(manifest, join_copies(manifest["sha256"], NO_PAIRS))
+    assert found.named == "car/0 (car) = car/1 (car) = car/10 (car) = cat/0 (cat) and 67 more"

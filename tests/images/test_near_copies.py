@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
+from darkroom.images.candidates import EXACT
 from darkroom.images.descriptors import SCALE, describe
 from darkroom.images.fingerprint import fingerprint
-from darkroom.images.near_copies import EXACT, near_pairs
+from darkroom.images.near_copies import near_pairs
 
 CIFAR = Path("/work/shared/data/cifar10.zip")
 
@@ -37,13 +38,21 @@ def textured(number: int, side: int = 96) -> UInt8s:
         for cells in (2, 4, 8, 16, 32)
     ]
     drawn = np.sum(layers, axis=0)
-    return np.clip(128 + 45 * drawn / drawn.std(), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(128 + 45 * drawn / drawn.std(), 0, 255), np.uint8)
 
 
 def reencoded(picture: UInt8s, quality: int) -> UInt8s:
     stored = io.BytesIO()
     Image.fromarray(picture).save(stored, "JPEG", quality=quality)
-    return np.asarray(Image.open(stored).convert("L"))
+    with Image.open(stored) as opened:
+        decoded: UInt8s = np.array(opened.convert("L"), np.uint8)
+    return decoded
+
+
+def resized(picture: UInt8s, width: int, height: int) -> UInt8s:
+    smaller = width < picture.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=method), np.uint8)
 
 
 def variants(picture: UInt8s) -> list[UInt8s]:
@@ -52,10 +61,10 @@ def variants(picture: UInt8s) -> list[UInt8s]:
     cut = round(side * 0.08)
     return [
         reencoded(picture, 45),
-        reencoded(cv2.resize(picture, (side // 2, side // 2), interpolation=cv2.INTER_AREA), 85),
-        reencoded(cv2.resize(picture, (side * 2, side * 2), interpolation=cv2.INTER_LINEAR), 85),
+        reencoded(resized(picture, side // 2, side // 2), 85),
+        reencoded(resized(picture, side * 2, side * 2), 85),
         reencoded(picture[cut:, cut:], 85),
-        reencoded(cv2.resize(picture[: side - cut, cut:], (side, side), interpolation=cv2.INTER_LINEAR), 85),
+        reencoded(resized(picture[: side - cut, cut:], side, side), 85),
     ]
 
 
@@ -128,7 +137,7 @@ def test_a_sky_with_stars_is_not_the_blank_that_its_thumbnail_is() -> None:
 
 def test_other_aspect_is_another_picture() -> None:
     picture = textured(1)
-    assert pairs_of([picture, cv2.resize(picture, (96, 60), interpolation=cv2.INTER_AREA)]) == set()
+    assert pairs_of([picture, resized(picture, 96, 60)]) == set()
 
 
 def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_without_comparing_all() -> None:
@@ -145,7 +154,9 @@ def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_
 
 
 def test_no_picture_and_one_picture() -> None:
-    none = near_pairs(np.empty((0, 32, 32), np.uint8), *[np.empty(0, np.int32)] * 2, np.empty(0, np.float32))
+    none = near_pairs(
+        np.empty((0, 32, 32), np.uint8), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
+    )
     assert none.shape == (0, 2)
     assert pairs_of([textured(0)]) == set()
 

@@ -73,7 +73,9 @@ def test_growth_rewrites_few_shards_and_reads_no_known_image(tmp_path: Path, ima
     assert all(path.samefile(tmp_path / "before" / path.name) for path in same)
 
 
-@pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")])
+@pytest.mark.parametrize(
+    "harm", [lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-1] + b"?")]
+)
 def test_what_is_not_as_it_was_written_is_read_again(
     tmp_path: Path, images: dict[str, bytes], harm: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,10 +1,12 @@
 """Work on all cores: in order, never far ahead, and over when the caller stops."""
 
 import time
+from collections.abc import Iterator
 
 import pytest
+from joblib import cpu_count
 
-from darkroom.images.threads import AHEAD, cpu_count, in_order
+from darkroom.images.threads import AHEAD, in_order
 
 
 def test_results_come_in_order() -> None:
@@ -18,8 +20,14 @@ def test_results_come_in_order() -> None:
 
 def test_results_do_not_pile_up_before_a_slow_taker() -> None:
     asked: list[int] = []
-    results = in_order(lambda number: number, (asked.append(number) or number for number in range(10_000)))
-    assert next(results) == 0
+
+    def numbers() -> Iterator[int]:
+        for number in range(10_000):
+            asked.append(number)
+            yield number
+
+    results = in_order(str, numbers())
+    assert next(results) == "0"
     assert len(asked) <= AHEAD * cpu_count() + 1
     results.close()  # type: ignore[attr-defined]
     assert len(asked) < 10_000

@@ -16,8 +16,9 @@ import pytest
 from PIL import Image
 
 from darkroom.images import examine, pixels
-from darkroom.images.decode import Decoded
+from darkroom.images.decode import Decoded, decode
 from darkroom.images.schemas import read_manifest
+from darkroom.sources.named import list_source
 from darkroom.sources.source import Listing
 from stages import ingest, preprocess
 from tests.conftest import take_in
@@ -93,7 +94,7 @@ class Opened:
 
 def count_openings(monkeypatch: pytest.MonkeyPatch) -> Opened:
     opened = Opened()
-    list_source, decode, sha256, file_digest = ingest.list_source, examine.decode, hashlib.sha256, hashlib.file_digest
+    sha256, file_digest = hashlib.sha256, hashlib.file_digest
 
     def read(image: Any) -> bytes:
         opened.read.append(image.path)

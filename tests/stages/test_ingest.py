@@ -4,14 +4,13 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 from darkroom.errors import DarkroomError
-from darkroom.images.schemas import MANIFEST
+from darkroom.images.schemas import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
-from stages import ingest
-from tests.sources.test_folder_and_archive import zipped
+from tests.conftest import take_in
+from tests.stages.growing import zipped
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -22,26 +21,31 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
     }
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: content for name, (content, _, _) in snapshot(folder).items()}
+
+
 def test_every_image_becomes_a_row_and_its_bytes_are_kept(digit_folder: Path, tmp_path: Path) -> None:
     before = snapshot(digit_folder)
-    ingest.run("folder", digit_folder, 0.0, tmp_path / "out")
+    out = take_in("folder", digit_folder, tmp_path)
     assert snapshot(digit_folder) == before
-    table = pq.read_table(tmp_path / "out/manifest.parquet")
-    assert table.schema.equals(MANIFEST)
-    rows = table.to_pandas()
+    manifest = read_manifest(out)
+    assert manifest.schema.equals(MANIFEST)
+    rows = manifest.to_pandas()
     assert len(rows) == 120 and rows["id"].is_unique and rows["path"].is_monotonic_increasing
     places = zip(rows["shard"], rows["offset"], rows["bytes"], strict=True)
-    kept = dict(zip(rows["path"], read_shards(tmp_path / "out/shards", places), strict=True))
+    kept = dict(zip(rows["path"], read_shards(out / "shards", places), strict=True))
     assert kept == {path: content for path, (content, _, _) in before.items()}
     first = rows.iloc[0]
-    assert (first["width"], first["height"], first["mode"], first["format"]) == (8, 8, "L", "PNG")
+    assert (first["width"], first["height"], first["mode"], first["format"], first["frames"]) == (8, 8, "L", "PNG", 1)
+    assert rows["brightness"].between(0, 1).all() and rows["contrast"].between(0.01, 0.5).all()
+    assert read_manifest(out, ["label", "id"]).column_names == ["label", "id"]
 
 
 def test_the_same_bytes_from_a_folder_and_from_its_zip(digit_folder: Path, tmp_path: Path) -> None:
-    ingest.run("folder", digit_folder, 0.0, tmp_path / "one")
-    ingest.run("zip", zipped(digit_folder, tmp_path / "digits.zip"), 0.0, tmp_path / "other")
-    one, other = snapshot(tmp_path / "one"), snapshot(tmp_path / "other")
-    assert {name: row[0] for name, row in one.items()} == {name: row[0] for name, row in other.items()}
+    one = take_in("folder", digit_folder, tmp_path / "one")
+    other = take_in("zip", zipped(digit_folder, tmp_path / "digits.zip"), tmp_path / "other")
+    assert contents(one) == contents(other)
 
 
 def damaged(digit_folder: Path, tmp_path: Path) -> Path:
@@ -58,27 +62,37 @@ def test_damaged_files_are_listed_with_their_reason(
 ) -> None:
     source = damaged(digit_folder, tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in source.rglob("*")}
-    ingest.run("folder", source, 0.05, tmp_path / "out")
+    out = take_in("folder", source, tmp_path / "root", 0.05)
     assert {path: path.lstat().st_mtime_ns for path in source.rglob("*")} == before
-    rejects = pd.read_parquet(tmp_path / "out/rejects.parquet").set_index("path")
+    rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")
+    assert [*rejects.reset_index().columns] == REJECTS.names
     assert list(rejects.index) == ["one/00.png", "two/40.png", "two/notes.txt", "zero/00.png"]
     assert rejects.loc["zero/00.png", "reason"] == "the file is empty"
     assert str(rejects.loc["one/00.png", "reason"]).startswith("damaged")
     assert rejects.loc["two/40.png", "reason"] == "can't be read: No such file or directory"
     assert rejects.loc["two/notes.txt", "reason"] == "not an image in a known format"
-    assert len(pd.read_parquet(tmp_path / "out/manifest.parquet")) == 118
+    assert len(read_manifest(out)) == 118
     assert "118 images of 3 classes, 4 rejected" in capsys.readouterr().out
 
 
 def test_more_damage_than_allowed_stops_with_numbers_and_writes_nothing(digit_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"4 of 122 files \(3\.3%\).*max_reject_fraction allows 1\.0%") as caught:
-        ingest.run("folder", damaged(digit_folder, tmp_path), 0.01, tmp_path / "out")
+        take_in("folder", damaged(digit_folder, tmp_path), tmp_path / "root", 0.01)
     assert "zero/00.png: the file is empty" in str(caught.value)
-    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
+    assert [path.name for path in (tmp_path / "root/data").iterdir()] == ["survey"]
 
 
-def test_two_runs_give_the_same_bytes(digit_folder: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        ingest.run("folder", digit_folder, 0.0, tmp_path / name)
-    one, two = snapshot(tmp_path / "one"), snapshot(tmp_path / "two")
-    assert {name: row[0] for name, row in one.items()} == {name: row[0] for name, row in two.items()}
+def test_a_source_in_which_nothing_can_be_read(tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "source" / name).mkdir(parents=True)
+        (tmp_path / "source" / name / "a.jpg").write_bytes(b"nothing")
+    out = take_in("folder", tmp_path / "source", tmp_path, 1.0)
+    assert len(read_manifest(out)) == 0 and read_manifest(out).schema.equals(MANIFEST)
+    assert len(pd.read_parquet(out / "rejects.parquet")) == 2
+    assert contents(take_in("folder", tmp_path / "source", tmp_path, 1.0)) == contents(out)
+
+
+@pytest.mark.parametrize("decoder", ["turbo", "opencv", "pillow"])
+def test_all_decoders_say_the_same_of_sound_files(decoder: str, digit_folder: Path, tmp_path: Path) -> None:
+    out = take_in("folder", digit_folder, tmp_path, 0.0, decoder)
+    assert contents(out) == contents(take_in("folder", digit_folder, tmp_path / "turbo"))

@@ -1,21 +1,26 @@
 """Packing: every image once, in its split, as the one rule makes it; statistics from training images alone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
-from darkroom.images.packing import choose_channels, choose_size, mean_and_std
+from darkroom.images.packing import COUNTED, choose_channels, choose_size, mean_and_std
 from darkroom.images.pixels import to_pixels
+from darkroom.images.schemas import read_manifest
+from darkroom.images.seen_pixels import SeenPixels
 from stages import preprocess
 
 
 def test_each_image_once_with_its_label_and_pixels(prepared: Path, digit_folder: Path) -> None:
-    manifest = pd.read_parquet(prepared / "data/ingest/manifest.parquet").set_index("id")
+    manifest = read_manifest(prepared / "data/ingest").to_pandas().set_index("id")
     splits = pd.read_parquet(prepared / "data/split/splits.parquet").set_index("id")["split"]
     seen = []
     for split in ("train", "validation", "test"):
@@ -35,15 +40,15 @@ def test_statistics_come_from_training_images_alone(prepared: Path) -> None:
     train = load_packed(prepared / "data/preprocess/train").images / 255
     assert stats["mean"] == pytest.approx([train.mean()], abs=1e-9)
     assert stats["std"] == pytest.approx([train.std()], abs=1e-9)
-    assert (stats["size"], stats["channels"], stats["resize"]) == (8, 1, "crop")
+    assert (stats["size"], stats["channels"], stats["resize"], stats["decoder"]) == (8, 1, "crop", "turbo")
 
 
 def test_another_shape(prepared: Path, tmp_path: Path) -> None:
     splits = prepared / "data/split/splits.parquet"
-    preprocess.run(prepared / "data/ingest", splits, 12, 3, "stretch", tmp_path / "out")
+    preprocess.run(prepared / "data/ingest", splits, 12, 3, "stretch", "turbo", tmp_path / "seen", tmp_path / "out")
     small, large = load_packed(prepared / "data/preprocess/test"), load_packed(tmp_path / "out/test")
     assert large.images.shape == (len(small.images), 12, 12, 3)
-    assert (large.images[0] == to_pixels(Image.fromarray(small.images[0, ..., 0]), 12, 3, "stretch")).all()
+    assert (large.images[0] == to_pixels(np.array(small.images[0]), 12, 3, "stretch")).all()
 
 
 def test_what_is_chosen_for_the_user() -> None:
@@ -58,3 +63,59 @@ def test_what_is_chosen_for_the_user() -> None:
 def test_a_channel_that_never_varies() -> None:
     mean, std = mean_and_std(np.full((2, 8, 8, 1), 51, dtype=np.uint8))
     assert (mean, std) == ((0.2,), (1.0,))
+
+
+def test_many_images_are_counted_as_few_are() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (COUNTED + 7, 2, 2, 3), dtype=np.uint8)
+    mean, std = mean_and_std(images)
+    assert mean == pytest.approx((images / 255).mean(axis=(0, 1, 2)), abs=1e-12)
+    assert std == pytest.approx((images / 255).std(axis=(0, 1, 2)), abs=1e-12)
+
+
+def run_again(root: Path, resize: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, bytes]:
+    """How many images preprocess decodes this time, and the pixels of the training images."""
+    data = root / "data"
+    splits = data / "split/splits.parquet"
+    capsys.readouterr()
+    preprocess.run(data / "ingest", splits, 8, 1, resize, "turbo", root / ".darkroom/seen", root / "out")
+    decoded = capsys.readouterr().out.split(" images, ")[1].split(" of them decoded")[0]
+    return int(decoded), (root / "out/train/images.npy").read_bytes()
+
+
+def test_pixels_made_by_another_rule_are_not_reused(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shutil.copytree(prepared, tmp_path / "root")
+    first, crop = run_again(root, "crop", capsys)
+    assert first == 0 and crop == (prepared / "data/preprocess/train/images.npy").read_bytes()
+    assert run_again(root, "pad", capsys)[0] == 120
+    assert run_again(root, "pad", capsys)[0] == 0
+    assert run_again(root, "crop", capsys) == (120, crop)
+
+
+def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Path) -> None:
+    def keep(numbers: range) -> int:
+        rows = SeenPixels(tmp_path / "seen", "a rule", (2, 2, 1))
+        hashes = [f"{number:064x}" for number in numbers]
+        target = np.zeros((len(hashes), 2, 2, 1), np.uint8)
+        missing = np.flatnonzero(~rows.take(hashes, target))
+        rows.keep([hashes[row] for row in missing], np.full((len(missing), 2, 2, 1), 7, np.uint8))
+        rows.save()
+        return len(missing)
+
+    assert keep(range(100)) == 100
+    assert keep(range(60)) == 0
+    assert (tmp_path / "seen/pixels.bin").stat().st_size == 400
+    assert keep(range(40)) == 0
+    assert not (tmp_path / "seen/pixels.bin").exists()
+    assert keep(range(40)) == 40
+    assert (tmp_path / "seen/pixels.bin").stat().st_size == 160
+
+
+def test_a_table_of_other_images_stops(prepared: Path, tmp_path: Path) -> None:
+    table = pq.read_table(prepared / "data/split/splits.parquet")
+    pq.write_table(table.slice(1), tmp_path / "splits.parquet")
+    with pytest.raises(DarkroomError, match=r"does not belong to .*manifest: run `dvc repro`"):
+        preprocess.run(
+            prepared / "data/ingest", tmp_path / "splits.parquet", 8, 1, "crop", "turbo", tmp_path, tmp_path / "out"
+        )

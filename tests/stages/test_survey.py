@@ -1,0 +1,121 @@
+"""Survey: hashes of what is new or changed, and not a look into what is neither."""
+
+import hashlib
+import shutil
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from darkroom.sources import survey as surveying
+from darkroom.sources.survey import SETTLED
+from stages import survey
+
+
+@pytest.fixture
+def root(digit_folder: Path, tmp_path: Path) -> Path:
+    shutil.copytree(digit_folder, tmp_path / "images")
+    return tmp_path
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files that are opened from now on."""
+    opened: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: object, name: str) -> object:
+        opened.append(str(Path(file.name).relative_to(Path(file.name).parents[1])))  # type: ignore[attr-defined]
+        return digest(file, name)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    return opened
+
+
+def run(root: Path) -> dict[str, tuple[int | None, str | None]]:
+    survey.run("folder", root / "images", None, root / "seen", root / "out")
+    rows = pq.read_table(root / "out/files.parquet").to_pylist()
+    assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
+    return {row["path"]: (row["bytes"], row["sha256"]) for row in rows}
+
+
+def settle() -> None:
+    time.sleep(1.2 * SETTLED / 1e9)
+
+
+def test_it_says_what_each_file_is(root: Path) -> None:
+    found = run(root)
+    assert len(found) == 120
+    for name, (count, sha256) in found.items():
+        content = (root / "images" / name).read_bytes()
+        assert (count, sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_only_what_is_new_or_changed_is_opened(
+    root: Path, hashed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settle()
+    before = run(root)
+    assert len(hashed) == 120
+    hashed.clear()
+    assert run(root) == before and hashed == []
+    assert "120 files, 0 of them new or changed" in capsys.readouterr().out
+    (root / "images/zero/00.png").write_bytes(b"other")
+    (root / "images/one/new.png").write_bytes(b"new")
+    (root / "images/two/00.png").unlink()
+    after = run(root)
+    assert sorted(hashed) == ["one/new.png", "zero/00.png"]
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} == {
+        "zero/00.png", "one/new.png", "two/00.png",
+    }  # fmt: skip
+
+
+def test_a_young_file_is_looked_at_again(root: Path, hashed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    settle()
+    (root / "images/zero/00.png").write_bytes(b"young")
+    run(root)
+    hashed.clear()
+    run(root)
+    assert hashed == ["zero/00.png"]
+    settle()
+    run(root)
+    hashed.clear()
+    run(root)
+    assert hashed == []
+
+
+def test_two_machines_write_the_same(root: Path, digit_folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "elsewhere"
+    shutil.copytree(digit_folder, other / "images")
+    run(root)
+    run(other)
+    assert (root / "out/files.parquet").read_bytes() == (other / "out/files.parquet").read_bytes()
+
+
+def test_a_file_that_can_not_be_read_has_no_hash(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_file = surveying._hash
+    monkeypatch.setattr(surveying, "_hash", lambda place: None if place.endswith("zero/00.png") else hash_file(place))
+    (root / "images/one/gone.png").symlink_to("nowhere.png")
+    found = run(root)
+    assert found["zero/00.png"][1] is None and "one/gone.png" not in found
+    monkeypatch.undo()
+    assert run(root)["zero/00.png"][1] is not None
+
+
+def test_an_archive_is_one_file(root: Path) -> None:
+    archive = Path(shutil.make_archive(str(root / "images"), "zip", root / "images"))
+    survey.run("zip", archive, None, root / "seen", root / "out")
+    rows = pq.read_table(root / "out/files.parquet").to_pylist()
+    assert rows == [
+        {
+            "path": "images.zip",
+            "bytes": archive.stat().st_size,
+            "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+        }
+    ]
+
+
+def test_a_source_without_files_of_its_own(root: Path) -> None:
+    survey.run("digits", root / "images", None, root / "seen", root / "out")
+    assert pq.read_table(root / "out/files.parquet").num_rows == 0
