@@ -9,29 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import yaml
-from scipy.special import chdtrc, kolmogorov
 
 from darkroom.errors import DarkroomError
 from darkroom.expectations.suite import Check, Limits, Suite
+from darkroom.shift import Shift, class_distance, kolmogorov_smirnov
 
-# A shift counts where chance would bring one as large less often than this.
-CHANCE = 0.001
 COLUMNS = ["id", "label", "width", "height", "brightness"]
 
 Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Shift:
-    """How far something moved, in [0, 1], and how probable a move as large is by chance."""
-
-    distance: float
-    probability: float
-
-    @property
-    def beyond_chance(self) -> float:
-        """The distance where it is beyond chance, 0 otherwise."""
-        return self.distance if self.probability < CHANCE else 0.0
 
 
 @dataclass(frozen=True)
@@ -134,26 +119,6 @@ def measure_change(before: pd.DataFrame, after: pd.DataFrame) -> Change:
 
 def _sides(manifest: pd.DataFrame) -> Floats:
     return np.asarray(np.sqrt(manifest["width"].to_numpy(np.float64) * manifest["height"].to_numpy(np.float64)))
-
-
-def class_distance(before: npt.NDArray[np.int64], after: npt.NDArray[np.int64]) -> Shift:
-    """Total variation distance of the shares and the probability of Pearson's chi-square; counts are class by class."""
-    counts = np.stack([before, after]).astype(np.float64)
-    totals, classes = counts.sum(1, keepdims=True), counts.sum(0, keepdims=True)
-    expected = totals * classes / counts.sum()
-    statistic = ((counts - expected) ** 2 / expected).sum()
-    probability = float(chdtrc(len(before) - 1, statistic)) if len(before) > 1 else 1.0
-    return Shift(float(np.abs(np.diff(counts / totals, axis=0)).sum() / 2), probability)
-
-
-def kolmogorov_smirnov(before: Floats, after: Floats) -> Shift:
-    """Largest distance of the two distribution functions; no shift where a side is empty."""
-    if not len(before) or not len(after):
-        return Shift(0.0, 1.0)
-    values = np.unique(np.concatenate([before, after]))
-    shares = [np.searchsorted(np.sort(part), values, side="right") / len(part) for part in (before, after)]
-    distance = float(np.abs(shares[0] - shares[1]).max())
-    return Shift(distance, float(kolmogorov(distance * np.sqrt(len(before) * len(after) / (len(before) + len(after))))))
 
 
 def expectations_of_change(limits: Limits, stop: tuple[str, ...]) -> list[Check]:

@@ -151,6 +151,7 @@ def test_a_file_that_may_not_be_read_is_rejected(folder: Path, tmp_path: Path) -
     assert rejects.loc["cat/jpeg.jpg", "reason"] == "can't be read: Permission denied"
 
 
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("start", [0, 1000])
 def test_of_a_thousand_damaged_files_none_is_lost(start: int, tmp_path: Path) -> None:
     """Each becomes a row or a reject with a reason, and each row can be packed. Together they are two thousand."""

@@ -433,6 +433,7 @@ def test_the_pages_open_offline_without_a_complaint(browser: Browser, source: Pa
         assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     page.goto((tmp_path / "reports" / "index.html").as_uri())
     assert page.locator("#copies ~ ul.sets img").count() == 2, "both of a conflict, side by side"
+    assert page.locator("#copies ~ ul.sets b.wrong").all_inner_texts() == ["cat", "dog"]
     assert page.locator(".samples img").count() == 11, "five of cat, six of dog"
     assert page.evaluate("[...document.images].every(image => image.alt)")
     assert complaints == []
