@@ -53,7 +53,12 @@ def _kept(overrides: Sequence[str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.run", description="Bring the line up to date.")
-    parser.add_argument("--images", default="", metavar="PATH", help="a folder, an archive (zip, tar) or a table (CSV, Parquet) of images")
+    parser.add_argument(
+        "--images",
+        default="",
+        metavar="PATH",
+        help="a folder, an archive (zip, tar) or a table (CSV, Parquet) of images",
+    )
     parser.add_argument("--set", default="", metavar="SETTINGS", help='"section.key=value …"')
     arguments = parser.parse_args()
     end_children_on_signals()

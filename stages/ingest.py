@@ -6,6 +6,7 @@ Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet,
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
 
+import gc
 from pathlib import Path
 
 import pyarrow as pa
@@ -95,6 +96,8 @@ def _require_enough(images: int, rejects: pa.Table, max_reject_fraction: float) 
 
 
 def main() -> None:
+    # Nothing here refers to itself, and looking for such things among 60,000 images takes 0.7 of 2.6 seconds.
+    gc.disable()
     with stage("ingest"):
         params = read_params().ingest
         run(

@@ -56,7 +56,9 @@ class SeenPixels:
         if self._hashes:
             known = pc.index_in(pa.array(hashes, pa.string()), pa.array(self._hashes, pa.string()))
             found = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-            kept = np.memmap(self._file, np.uint8, "r", shape=(len(self._hashes), *self._shape))
+            # As plain arrays: each row of a memmap is a memmap, which takes longer to make than to copy.
+            kept = np.asarray(np.memmap(self._file, np.uint8, "r", shape=(len(self._hashes), *self._shape)))
+            target = np.asarray(target)
             damaged = 0
             for position in np.flatnonzero(found >= 0):
                 row = kept[found[position]]
