@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from darkroom.images.placing import placed_apart
 from darkroom.images.shares import class_shares
 from darkroom.images.split_table import Recalled
 from darkroom.images.splitting import (
@@ -94,6 +95,12 @@ def notable(division: Division) -> list[str]:
     """Images that are not where they would be by themselves, by name."""
     claims, parts = division.images.claims, division.parts
     lines = _named(division, parts == NOWHERE, "withheld, linking images that were in different parts before")
+    lines += _named(
+        division,
+        placed_apart(parts, division.images),
+        "in another split than a copy: they were placed before they were known to be copies. Remove all but one of each, or "
+        "set another split.seed, which places every image anew",
+    )
     if division.wish.folds:
         count = int((claims == VALIDATION).sum())
         if count:

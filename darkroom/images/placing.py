@@ -47,6 +47,12 @@ def _common(before: Parts, of: Int64s) -> Parts:
     return np.where(low == high, high, np.int16(NOWHERE))[of]
 
 
+def placed_apart(parts: Parts, images: Images) -> Bools:
+    """Whether an image is placed, and another of its group in another part, bool [N]."""
+    found: Bools = (parts != NOWHERE) & (_common(parts, images.group) == NOWHERE)
+    return found
+
+
 def torn_groups(parts: Parts, images: Images) -> Bools:
     """Whether an image's group lies in several parts, bool [N]."""
     count = len(images.group_names)

@@ -110,6 +110,7 @@ def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_by_name(
     assert (after.groupby("group")["split"].nunique() == 1).all()
     assert "withheld 1 (0.6%)" in told
     assert f"dog/link.png: withheld; beside {test} in test, {train} in train" in told
+    assert "2 images in another split than a copy" in told and f"{test}: test; beside {train} in train" in told
 
 
 def test_folds_and_a_source_with_a_validation_split_of_its_own(
