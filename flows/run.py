@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 
 from darkroom.errors import DarkroomError
-from darkroom.params import read_params
+from darkroom.params import PARAMS_FILE, read_params
 from darkroom.stage import user_errors
 from flows import dvc
 from flows.overrides import read_overrides, to_hydra
@@ -41,6 +41,10 @@ def run(images: str, settings: str) -> str:
             dvc.run_experiment(to_hydra(overrides, params))
         except DarkroomError as error:
             raise DarkroomError(f"{error}\n{_kept(overrides)}") from None
+        finally:
+            # DVC rewrites the file and git's index in the same moment; where the length is the same, git would take it for
+            # unchanged, and `git checkout params.yaml` would do nothing.
+            PARAMS_FILE.touch()
         print(f"\n{_kept(overrides)}")
     else:
         dvc.bring_up_to_date()

@@ -1,1 +1,1 @@
-"""The eight stages of the line, each run as `python -m stages.<name>`."""
+"""The stages of the line, each run as `python -m stages.<name>`."""

@@ -33,7 +33,7 @@ def run(source: str, path: Path, root: Path | None, seen: Path, out: Path) -> No
     table, hashed = survey(source_files(source, path, root), seen)
     with whole_folder(out) as folder:
         pq.write_table(table, folder / "files.parquet")
-    print(f"survey: {len(table):,} files, {hashed:,} of them new or changed")
+    print(f"survey: {len(table):,} {'file' if len(table) == 1 else 'files'}, {hashed:,} new or changed")
 
 
 def main() -> None:
