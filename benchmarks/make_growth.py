@@ -7,18 +7,15 @@ turned over, so that they are no copies; they come as batches do, behind the oth
 """
 
 import argparse
-import io
 import random
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
 
-from benchmarks.pictures import read_pictures
+from benchmarks.pictures import read_pictures, write_zip
 
 SHARE = 0.01
-STAMP = (2020, 1, 1, 0, 0, 0)
 
 
 def blend(one: bytes, other: bytes) -> bytes:
@@ -36,15 +33,6 @@ def new_pictures(pictures: list[tuple[str, bytes]], count: int) -> list[tuple[st
     return [(name, blend(draw.choice(pictures)[1], draw.choice(pictures)[1])) for name in names]
 
 
-def write_zip(path: Path, pictures: list[tuple[str, bytes]]) -> None:
-    """Stored, not packed: JPEGs don't shrink. Equal pictures give equal bytes."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, data in pictures:
-            archive.writestr(zipfile.ZipInfo(name, STAMP), data)
-    path.write_bytes(packed.getvalue())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.make_growth", description=__doc__)
     parser.add_argument("source", type=Path, metavar="CIFAR_ZIP")
@@ -56,7 +44,7 @@ def main() -> None:
     added = new_pictures(base, round(SHARE * len(base)))
     for name, pictures in (("base", base), ("grown", base + added)):
         path = chosen.out / f"{name}-{len(base)}.zip"
-        write_zip(path, pictures)
+        write_zip(dict(pictures), path)
         print(f"{path}: {len(pictures):,} images")
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from benchmarks.pictures import read_pictures
-from benchmarks.planting import KINDS, RELABELLED, Plant, flat, plant, write_zip
+from benchmarks.pictures import read_pictures, write_zip
+from benchmarks.planting import KINDS, RELABELLED, Plant, flat, plant
 from benchmarks.repository import copy_repository, run, source_settings, stage_seconds, temporary_home
 from benchmarks.rounds import print_table
 from darkroom.images.schemas import read_manifest

@@ -10,10 +10,8 @@ times of each file. The images are made here, in a temporary folder. Few images 
 
 import argparse
 import functools
-import io
 import os
 import statistics
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import simplejpeg
 
+from benchmarks.pictures import write_zip
 from benchmarks.repository import copy_repository, make_git, run, source_settings, temporary_home
 from benchmarks.rounds import in_turns, print_table, timed
 
@@ -51,15 +50,6 @@ def write_folder(pictures: dict[str, bytes], folder: Path) -> None:
     for name, data in pictures.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
-
-
-def write_zip(pictures: dict[str, bytes], path: Path) -> None:
-    """As a zip, stored."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, data in pictures.items():
-            archive.writestr(name, data)
-    path.write_bytes(packed.getvalue())
 
 
 def write_table(pictures: dict[str, bytes], path: Path) -> None:

@@ -1,10 +1,13 @@
-"""The pictures of a zip or a folder as files in class folders of a temporary folder: the same files for every contestant."""
+"""The pictures of a zip or a folder, and the same as files in class folders or as a zip: equal for every contestant."""
 
+import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from darkroom.sources.layout import PICTURE_SUFFIXES
+
+STAMP = (2020, 1, 1, 0, 0, 0)
 
 
 def read_pictures(source: Path, most: int | None = None) -> list[tuple[str, bytes]]:
@@ -48,3 +51,12 @@ def _write(pictures: list[tuple[str, bytes]], folder: Path, classes: bool) -> It
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
         yield file
+
+
+def write_zip(pictures: dict[str, bytes], path: Path) -> None:
+    """Pictures by path, stored, as JPEGs don't shrink. Equal pictures give equal bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in pictures.items():
+            archive.writestr(zipfile.ZipInfo(name, STAMP), data)
+    path.write_bytes(packed.getvalue())

@@ -2,9 +2,7 @@
 
 import io
 import random
-import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image
 
@@ -77,10 +75,3 @@ def plant(originals: dict[str, bytes]) -> tuple[dict[str, bytes], list[Plant]]:
         copies[path] = change(originals[original], kind, draw)
         plants.append(Plant(path, original, kind, original in relabelled))
     return copies, plants
-
-
-def write_zip(pictures: dict[str, bytes], path: Path) -> None:
-    """Pictures by path, stored."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in pictures.items():
-            archive.writestr(name, data)

@@ -50,12 +50,16 @@ class Workspace:
 
 
 class Committed:
-    """What a git revision's `dvc.lock` vouches for, copied into a folder when it is asked for."""
+    """What a `dvc.lock` vouches for, copied into a folder when it is asked for.
 
-    def __init__(self, name: str, folder: Path) -> None:
+    Attributes:
+        name: of the git revision, or of the file.
+    """
+
+    def __init__(self, name: str, revision: str | None, folder: Path) -> None:
         self.name = name
         self._folder = folder
-        self._system = DVCFileSystem(repo=".", rev=name)
+        self._system = DVCFileSystem(repo=".", rev=revision)
         try:
             lock = self._system.read_text("dvc.lock")
         except FileNotFoundError:
@@ -120,10 +124,17 @@ def open_revision(name: str) -> Iterator[Revision]:
         return
     with tempfile.TemporaryDirectory() as folder:
         try:
-            revision = Committed(name, Path(folder))
+            revision = Committed(name, name, Path(folder))
         except (DvcException, GitError) as error:
             raise DarkroomError(f"can't read revision {name!r}: {error}") from error
         yield revision
+
+
+@contextmanager
+def open_locked() -> Iterator[Committed]:
+    """Give access to what the `dvc.lock` in the current folder names; what was copied is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Committed("dvc.lock", None, Path(folder))
 
 
 def get_manifest(revision: Revision, columns: list[str]) -> pd.DataFrame | None:

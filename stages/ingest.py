@@ -2,7 +2,8 @@
 
 Reads: the source that `ingest.source` and `ingest.path` name, which is never written to; data/survey/, the hashes of its files;
     .darkroom/seen, what earlier runs learned of its images.
-Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, classes.json.
+Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, ignored.parquet,
+    classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
 from darkroom.images.intake import take_in
-from darkroom.images.schemas import write_manifest
+from darkroom.images.schemas import IGNORED, write_manifest
 from darkroom.images.seen import SeenImages
 from darkroom.params import read_params
 from darkroom.sources.named import list_source
@@ -53,13 +54,14 @@ def run(
     surveyed = pq.read_table(survey / "files.parquet")
     hashes = dict(zip(surveyed["path"].to_pylist(), surveyed["sha256"].to_pylist(), strict=True))
     listing = list_source(source, path, root, max_unpacked_bytes)
-    _tell_ignored(listing.ignored)
+    _tell_ignored(listing.ignored, out / "ignored.parquet")
     with whole_folder(out) as folder:
         known = SeenImages(seen, decoder)
         found = take_in(listing.images, hashes, decoder, known, out / "shards", folder / "shards")
         _require_enough(len(found.manifest), found.rejects, max_reject_fraction)
         write_manifest(found.manifest, folder)
         pq.write_table(found.rejects, folder / "rejects.parquet")
+        pq.write_table(_ignored_table(listing.ignored), folder / "ignored.parquet")
         ClassList(listing.classes).save(folder / "classes.json")
     print(
         f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.rejects):,} rejected; "
@@ -69,12 +71,19 @@ def run(
         print(f"  rejected {line}")
 
 
-def _tell_ignored(ignored: list[Ignored]) -> None:
+def _ignored_table(ignored: list[Ignored]) -> pa.Table:
+    """Sorted by path."""
+    rows = sorted((item.path, item.reason) for item in ignored)
+    return pa.table([[path for path, _ in rows], [reason for _, reason in rows]], schema=IGNORED)
+
+
+def _tell_ignored(ignored: list[Ignored], where: Path) -> None:
     if not ignored:
         return
     examples = ", ".join(f"{item.path} ({item.reason})" for item in ignored[:5])
     more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
-    print(f"ingest: {len(ignored):,} files are not counted as images: {examples}{more}")
+    are = "file is" if len(ignored) == 1 else "files are"
+    print(f"ingest: {len(ignored):,} {are} not counted as images: {examples}{more}; all are named in {where}")
 
 
 def _named(rejects: pa.Table, where: str) -> list[str]:

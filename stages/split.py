@@ -1,10 +1,12 @@
 """Place every image in one of train, validation and test.
 
 Reads: data/ingest/ (manifest, class list), data/validate/groups.parquet, and its own table of the run before.
-Writes: data/split/splits.parquet: id, split, group, fold, source_split.
+Writes: data/split/splits.parquet: id, split, group, fold, source_split, content.
 Costs: a few seconds for a million images.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -90,23 +92,44 @@ def _require_timestamps(manifest: pa.Table, images: Images, wish: Wish) -> None:
     )
 
 
+@contextmanager
+def table_before() -> Iterator[Path | None]:
+    """The table of the run before: in its place, or else from DVC's cache or remote where dvc.lock names it."""
+    table = OUT / "splits.parquet"
+    if table.exists() or not Path("dvc.lock").exists():
+        yield table if table.exists() else None
+        return
+    from darkroom.revisions import open_locked
+
+    with open_locked() as locked:
+        try:
+            found = locked.get(str(table)) if locked.has(str(table)) else None
+        except DarkroomError as error:
+            found = None
+            print(f"split: {error}")
+            print(
+                "  without it every image is placed by the rule alone, and near-copies may not be where they were before"
+            )
+        yield found
+
+
 def main() -> None:
     with stage("split"):
         params = read_params().split
-        previous = OUT / "splits.parquet"
-        run(
-            INGEST,
-            GROUPS,
-            params.validation,
-            params.test,
-            params.seed,
-            OUT,
-            params.folds,
-            params.fold,
-            params.validation_from,
-            params.test_from,
-            previous if previous.exists() else None,
-        )
+        with table_before() as previous:
+            run(
+                INGEST,
+                GROUPS,
+                params.validation,
+                params.test,
+                params.seed,
+                OUT,
+                params.folds,
+                params.fold,
+                params.validation_from,
+                params.test_from,
+                previous,
+            )
 
 
 if __name__ == "__main__":

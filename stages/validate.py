@@ -1,7 +1,7 @@
 """Hold the data against what is expected of it, find copies, and stop the line where it must not go on.
 
-Reads: data/ingest/: manifest, rejects, class list; thumbnails from .darkroom/seen, or else from the shards; some 140 images of
-    the shards for the page; the manifest of the last commit, from DVC's cache or remote.
+Reads: data/ingest/: manifest, rejects, what is ignored, class list; thumbnails from .darkroom/seen, or else from the shards;
+    some 140 images of the shards for the page; the manifest of the last commit, from DVC's cache or remote.
 Writes: data/validate/groups.parquet: id, group; only when no expectation stops the line.
     reports/validate/: index.html, great_expectations.html, validation.json, suite.json; also when one does.
     reports/changes/: index.html, changes.json: what changed since the last commit; no tool tracks it, since clones differ.
@@ -19,11 +19,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
-from darkroom.expectations.change import Change, expectations_of_change, last_committed, measure_change
+from darkroom.expectations.change import Change, expectations_of_change, last_commit, last_committed, measure_change
 from darkroom.expectations.checker import Checker
 from darkroom.expectations.demands import expectations_of
 from darkroom.expectations.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
-from darkroom.expectations.outcomes import Outcome
 from darkroom.expectations.suite import Limits
 from darkroom.expectations.telling import results, stop_if_broken, summary
 from darkroom.images.grouping import group_images, join_copies
@@ -80,7 +79,7 @@ def run(
         change: Change | str = "the manifest is not whole"
         if groups is not None:
             before = last_committed(facts.images)
-            change = before if isinstance(before, str) else measure_change(before, facts.images)
+            change = before if isinstance(before, str) else measure_change(before, facts.images, last_commit())
         checks = expectations_of(facts, limits, stop)
         tables = {"images": facts.images, "classes": facts.classes, "overall": facts.overall}
         if isinstance(change, Change):
@@ -90,18 +89,19 @@ def run(
         validation = checker.receive()
     of_data = [outcome for outcome in validation.outcomes if outcome.check.table != "change"]
     of_change = [outcome for outcome in validation.outcomes if outcome.check.table == "change"]
+    page = dataset_page(facts, of_data, contents, pq.read_table(ingest / "ignored.parquet").to_pandas())
     with whole_folder(reports) as folder:
         write_json(
             folder / "suite.json", {name: suite for name, suite in validation.suites.items() if name != "change"}
         )
         write_json(folder / "validation.json", results(facts, of_data))
         (folder / "great_expectations.html").write_text(validation.page, encoding="utf-8")
-        (folder / "index.html").write_text(dataset_page(facts, of_data, contents), encoding="utf-8")
+        (folder / "index.html").write_text(page, encoding="utf-8")
     with whole_folder(changes) as folder:
         write_json(folder / "changes.json", change_results(change, of_change))
         (folder / "index.html").write_text(changes_page(change, of_change), encoding="utf-8")
     print(summary(facts, validation.outcomes))
-    print(f"  last commit     {_told(change, of_change)}")
+    print(f"  last commit     {_told(change)}")
     print(f"  page: {reports / 'index.html'}")
     stop_if_broken(validation.outcomes, reports / "index.html")
     with whole_folder(out) as folder:
@@ -130,11 +130,15 @@ def _gather(
     )
 
 
-def _told(change: Change | str, outcomes: list[Outcome]) -> str:
+def _told(change: Change | str) -> str:
     """In one line what changed since the last commit."""
     if isinstance(change, str):
         return f"not compared: {change}"
-    return ", ".join(f"{outcome.check.key.replace('_', ' ')} {outcome.found_text}" for outcome in outcomes)
+    told = []
+    for key, shift in change.shifts.items():
+        chance = " (within chance)" if shift.distance and not shift.beyond_chance else ""
+        told.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
+    return ", ".join(told)
 
 
 def main() -> None:

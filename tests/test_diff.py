@@ -13,7 +13,7 @@ from darkroom.classes import ClassList
 from darkroom.diff import State, compare, to_markdown
 from darkroom.diff.copies import find_leaks
 from darkroom.diff.markdown import LIMIT
-from darkroom.diff.shifts import class_shift
+from darkroom.diff.shifts import class_shift, measured_shifts
 from darkroom.diff.strange import Strangeness
 from tests.diffed import rows
 
@@ -126,7 +126,7 @@ def test_copies_are_counted_one_by_one() -> None:
     assert rows(found.relabelled) == [["dog/9.png", "dog", "cat/0.png", "cat"]]
     assert rows(found.removed) == [["cat/2.png", "cat"]] and found.added.empty
     assert found.copies == (2, 1)
-    assert rows(found.conflicts_added) == [[0, "cat/1.png", "cat"], [0, "dog/9.png", "dog"]]
+    assert rows(found.conflicts_added) == [[0, "cat/1.png", "cat", True], [0, "dog/9.png", "dog", True]]
 
 
 def test_a_file_with_other_content_is_a_removal_and_an_addition() -> None:
@@ -248,13 +248,22 @@ def test_a_near_copy_of_a_test_image_in_train_is_a_leak() -> None:
     after = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"))
     found = compare(before, replace(after, images=after.images.assign(group="g")))
     assert found.leaks is not None and rows(found.leaks.images) == [
-        [0, "1.png", "cat", "test", False],
-        [0, "2.png", "cat", "train", True],
+        [0, "1.png", "cat", False, "test", False],
+        [0, "2.png", "cat", False, "train", True],
     ]
     text = to_markdown(found)
     assert "**Leak: 1 group of copies in several splits,** with 2 images, 1 of them new." in text
-    assert "- `1.png` (`test`) = `2.png` (`train`)" in text
+    assert "- `1.png` (`test`) ≈ `2.png` (`train`)" in text
     assert "No leak:" in to_markdown(compare(before, after)), "and without the group there is none"
+
+
+def test_equal_files_and_near_copies_have_signs_of_their_own() -> None:
+    equal = [("p", "1.png", "cat", "train"), ("p", "2.png", "dog", "train")]
+    near = [("q", "3.png", "cat", "train"), ("r", "4.png", "dog", "train")]
+    both = state(*equal, *near)
+    both = replace(both, images=both.images.assign(group=["g", "g", "h", "h"]))
+    text = to_markdown(compare(state(), both))
+    assert "- `1.png` (`cat`) = `2.png` (`dog`)" in text and "- `3.png` (`cat`) ≈ `4.png` (`dog`)" in text
 
 
 def test_groups_joined_by_a_withheld_image_are_no_leak() -> None:
@@ -316,3 +325,14 @@ def test_the_strangest_image_is_the_one_furthest_from_the_old_data() -> None:
     assert scores[2] > scores[1] > scores[0]
     assert strangeness.words(images)[2].startswith("width / height 100.00, ")
     assert strangeness.words(images)[1] == "contrast 0.10, 40.0 deviations below"
+
+
+def test_an_aspect_and_its_inverse_and_a_size_and_its_inverse_are_equally_strange() -> None:
+    old = state(*((f"p{number}", f"{number}.png", "cat", "train") for number in range(50))).images
+    old = old.assign(width=80, height=80)
+    wide, tall, large, small = Strangeness(old).scores(
+        old.head(4).assign(width=[400, 30, 800, 8], height=[30, 400, 800, 8])
+    )
+    assert abs(wide - tall) < 1e-9 and abs(large - small) < 1e-9
+    shift = measured_shifts(old, old.head(2).assign(width=[400, 30], height=[30, 400]), old.head(0))[1]
+    assert np.allclose(shift.edges * shift.edges[::-1], shift.edges[0] * shift.edges[-1])

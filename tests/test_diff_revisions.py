@@ -60,6 +60,8 @@ def test_two_git_revisions_and_the_workspace(inside: Path, tmp_path: Path, capsy
     assert "> `first` has no reports/evaluate/metrics.json" in told
     assert comment.read_text() == told
     assert page.read_text().count("<img ") == 2 + 2 + 1 + 1 + 2 + 1, "conflict, copy, relabelled, moved, added, removed"
+    main(["second", "first", "--html", str(page)])
+    assert "<code>cat/d.png</code> (cat) = <code>dog/d.png</code> (dog)" in page.read_text(), "a conflict resolved"
 
 
 def test_the_page_fits_a_phone_and_asks_for_nothing(inside: Path, tmp_path: Path, browser: Browser) -> None:
@@ -140,6 +142,20 @@ def test_revisions_that_can_not_be_read_say_why(clone: Path, capsys: pytest.Capt
     command(clone, sys.executable, "-m", "dvc", "remote", "remove", "shelf")
     for message in (refused("first"), refused("second")):
         assert "is neither in DVC's cache nor in its remote" in message and "dvc push" in message
+
+
+def test_a_place_that_can_not_be_written_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "missing"
+    for option, file, said in (
+        ("--html", missing / "page.html", f"there is no folder {missing}"),
+        ("--markdown", tmp_path, "is a folder"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(["nowhere", "nowhere either", option, str(file)])
+        told = capsys.readouterr()
+        assert left.value.code == 1 and told.err.startswith(f"error: can't write {file}: ") and said in told.err
 
 
 def test_outside_a_repository_nothing_is_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

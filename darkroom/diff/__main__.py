@@ -7,6 +7,7 @@ from pathlib import Path
 from darkroom.diff.difference import compare
 from darkroom.diff.markdown import to_markdown
 from darkroom.diff.state import read_state
+from darkroom.errors import DarkroomError
 from darkroom.reporting.changes import changes_page
 from darkroom.stage import user_errors
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures there")
     options = parser.parse_args(arguments)
     with user_errors():
+        for file in (options.markdown, options.html):
+            _require_place(file)
         before, after = read_state(options.before), read_state(options.after)
         difference = compare(before, after)
         text = to_markdown(difference)
@@ -27,6 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.markdown.write_text(text, encoding="utf-8")
         if options.html:
             options.html.write_text(changes_page(difference, before, after), encoding="utf-8")
+
+
+def _require_place(file: Path | None) -> None:
+    """Before the work is done whose result would go there."""
+    if file and not file.parent.is_dir():
+        raise DarkroomError(f"can't write {file}: there is no folder {file.parent}; make it, or name another place")
+    if file and file.is_dir():
+        raise DarkroomError(f"can't write {file}: it is a folder; name a file in it")
 
 
 if __name__ == "__main__":

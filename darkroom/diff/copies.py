@@ -46,7 +46,8 @@ def changed_conflicts(
     A conflict is the same on both sides when it shares an image and its labels are the same.
 
     Returns:
-        For each: `set` (counted from 0, in the order of their first paths), `path`, `label`; the index is the row.
+        For each: `set` (counted from 0, in the order of their first paths), `path`, `label`, `exact` (whether all files of the
+        set are equal); the index is the row.
     """
     labels = pd.factorize(pd.concat([before["label"], after["label"]], ignore_index=True))[0]
     old, new = (
@@ -67,14 +68,15 @@ def changed_conflicts(
 
 
 def _members(images: pd.DataFrame, sets: Rows, chosen: Bools) -> pd.DataFrame:
-    """`set`, `path`, `label` of the images of the chosen sets, set by set in the order of their first paths."""
+    """`set`, `path`, `label`, `exact` of the images of the chosen sets, set by set in the order of their first paths."""
     rows = np.flatnonzero(chosen[sets]) if len(sets) else np.empty(0, dtype=np.int64)
     # The rows ascend, so sets get their numbers in the order of their first paths.
     numbers = pd.factorize(sets[rows])[0]
     order = np.argsort(numbers, kind="stable")
-    members: pd.DataFrame = images.iloc[rows[order]][["path", "label"]].copy()
+    members: pd.DataFrame = images.iloc[rows[order]][["path", "label", "sha256"]].copy()
     members.insert(0, "set", numbers[order])
-    return members
+    members["exact"] = members.groupby("set")["sha256"].transform("nunique") == 1
+    return members.drop(columns="sha256")
 
 
 def new_copies(after: pd.DataFrame, sets: Rows, added: Rows) -> pd.DataFrame:
@@ -110,7 +112,8 @@ class Leaks:
     """What was found when groups were held against splits.
 
     Attributes:
-        images: those of groups that lie in several splits: `set`, `path`, `label`, `split`, `new`; the index is the row.
+        images: those of groups that lie in several splits: `set`, `path`, `label`, `exact`, `split`, `new`; the index is the
+            row.
         torn: groups whose older images lie in several splits since before a newer near-copy brought them together; that one
             is withheld, so these are no leaks.
     """

@@ -6,7 +6,7 @@ import pandas as pd
 
 from darkroom.diff.difference import Difference
 from darkroom.diff.markup import bullets, code
-from darkroom.diff.wording import first_sets
+from darkroom.diff.wording import first_sets, signs
 
 LISTED = 5
 
@@ -23,9 +23,11 @@ def conflict_lists(difference: Difference) -> list[str]:
         if members is not None and not members.empty:
             sizes = members["set"].value_counts()
             told = [
-                " = ".join(f"{code(path)} ({code(of)})" for _, path, of in each)
+                f" {sign} ".join(f"{code(path)} ({code(of)})" for _, path, of in each)
                 + (f" and {sizes[number] - LISTED:,} more" if sizes[number] > LISTED else "")
-                for number, each in enumerate(first_sets(members, column, LISTED, LISTED))
+                for number, (each, sign) in enumerate(
+                    zip(first_sets(members, column, LISTED, LISTED), signs(members, LISTED), strict=True)
+                )
             ]
             found.append(bullets(title, len(sizes), told))
     return found

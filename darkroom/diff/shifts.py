@@ -8,6 +8,8 @@ import pandas as pd
 
 from darkroom.shift import Floats, Shift, class_distance, kolmogorov_smirnov
 
+Scale = Callable[[Floats], Floats]
+
 # A shift is worth a look when it is larger than this and beyond chance.
 LARGE = 0.1
 BINS = 24
@@ -42,29 +44,36 @@ class Moved:
 
 @dataclass(frozen=True)
 class Measure:
-    """A property to compare: its name, how to get it, whether it is compared by ratio, digits to show it with."""
+    """A property to compare.
+
+    Attributes:
+        name: of the property.
+        of: how to get it from a table of images.
+        digits: to show it with.
+        scale: to a scale where equal steps mean equal changes; the logarithm of what is compared by ratio.
+        plain: back from `scale`.
+    """
 
     name: str
     of: Callable[[pd.DataFrame], pd.Series]
-    ratio: bool
     digits: int
+    scale: Scale = np.positive
+    plain: Scale = np.positive
 
     def scaled(self, images: pd.DataFrame) -> Floats:
-        """Values on a scale where equal steps mean equal changes: of ratios the logarithm."""
-        values = self.of(images).to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.log1p(values) if self.ratio else values
-
-    def plain(self, scaled: Floats) -> Floats:
-        """Back from `scaled`."""
-        return np.expm1(scaled) if self.ratio else scaled
+        """Values on the scale to compare them on; NaN where nothing was measured."""
+        return self.scale(self.of(images).to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 MEASURES = (
-    Measure("size, √(width × height) in px", lambda images: (images["width"] * images["height"]) ** 0.5, True, 0),
-    Measure("width / height", lambda images: images["width"] / images["height"], True, 2),
-    Measure("brightness", lambda images: images["brightness"], False, 2),
-    Measure("contrast", lambda images: images["contrast"], False, 2),
-    Measure("sharpness", lambda images: images["sharpness"], True, 0),
+    Measure(
+        "size, √(width × height) in px", lambda images: (images["width"] * images["height"]) ** 0.5, 0, np.log, np.exp
+    ),
+    Measure("width / height", lambda images: images["width"] / images["height"], 2, np.log, np.exp),
+    Measure("brightness", lambda images: images["brightness"], 2),
+    Measure("contrast", lambda images: images["contrast"], 2),
+    # A picture of one colour has sharpness 0, which has no ratio to others: of the value and 1, by ratio.
+    Measure("sharpness", lambda images: images["sharpness"], 0, np.log1p, np.expm1),
 )
 
 

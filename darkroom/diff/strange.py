@@ -15,8 +15,8 @@ class Strangeness:
     """How far an image lies from the median of the old data, in robust deviations: the largest over what was measured.
 
     A robust deviation is 1.4826 times the median distance from the median (MAD), the standard deviation where values are
-    normal; a few odd images among the old ones do not stretch it (Hampel 1974). Sizes, aspects and sharpness are compared by
-    ratio.
+    normal; a few odd images among the old ones do not stretch it (Hampel 1974). Sizes and aspects are compared by ratio, and
+    so is sharpness plus 1, as it can be 0.
     """
 
     def __init__(self, old: pd.DataFrame) -> None:

@@ -60,6 +60,17 @@ def first_sets(members: pd.DataFrame, column: str, sets: int, each: int) -> list
     return found
 
 
+def signs(members: pd.DataFrame, sets: int) -> list[str]:
+    """What to write between the members of each of the first sets: `=` where their files are equal, `≈` for near-copies.
+
+    Args:
+        members: `set`, `exact`; set by set, counted from 0.
+        sets: how many sets.
+    """
+    exact = members.loc[members["set"] < sets].drop_duplicates("set")["exact"]
+    return ["=" if each else "≈" for each in exact]
+
+
 def most_changed(classes: pd.DataFrame, number: int) -> pd.DataFrame:
     """The classes with the most changes, at most so many, in the order of the table `Difference.classes`."""
     changes = classes[["added", "removed", "gained", "lost", "moved"]].sum(axis=1)

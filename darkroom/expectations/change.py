@@ -1,5 +1,6 @@
 """What changed since the data version last committed, as far as a whole set changes: class shares, sizes, brightness."""
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from darkroom.errors import DarkroomError
 from darkroom.expectations.suite import Check, Limits, Suite
 from darkroom.shift import Shift, class_distance, kolmogorov_smirnov
 
+# How git says that there is no repository, no commit, or no such file in it.
+NOTHING_COMMITTED = ("not a git repository", "invalid object name", "does not exist in", "exists on disk, but not in")
 COLUMNS = ["id", "label", "width", "height", "brightness"]
 
 Floats = npt.NDArray[np.float64]
@@ -24,12 +27,14 @@ class Change:
     """From the last commit to now.
 
     Attributes:
+        commit: the short hash of that commit.
         classes: `label`, `before`, `after`: images.
         sides: the geometric mean of width and height in pixels, before and after, float64 [N].
         brightness: likewise, in [0, 1]; empty where it was not measured before.
         class_shift, size_shift, brightness_shift: how far each moved.
     """
 
+    commit: str
     classes: pd.DataFrame
     sides: tuple[Floats, Floats]
     brightness: tuple[Floats, Floats]
@@ -38,14 +43,18 @@ class Change:
     brightness_shift: Shift
 
     @property
-    def table(self) -> pd.DataFrame:
-        """One row, to hold expectations against."""
-        shifts = {
+    def shifts(self) -> dict[str, Shift]:
+        """By the keys of `expectations_of_change`, in their order."""
+        return {
             "class_shift": self.class_shift,
             "size_shift": self.size_shift,
             "brightness_shift": self.brightness_shift,
         }
-        return pd.DataFrame({name: shift.beyond_chance for name, shift in shifts.items()}, index=[0])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row, to hold expectations against."""
+        return pd.DataFrame({name: shift.beyond_chance for name, shift in self.shifts.items()}, index=[0])
 
 
 def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
@@ -56,7 +65,10 @@ def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
     Args:
         manifest: the present one, with the column `id`.
     """
-    committed = _ingest_of(_git_show("HEAD:./dvc.lock"))
+    try:
+        committed = _ingest_of(_git("show", "HEAD:./dvc.lock"))
+    except DarkroomError as error:
+        return f"git can't show the last commit: {error}"
     if committed is None:
         return "no data version has been committed yet"
     lock = Path("dvc.lock")
@@ -75,13 +87,27 @@ def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
     return before
 
 
-def _git_show(name: str) -> str:
-    """Content of a file of a revision; empty where there is no git, no repository, no commit or no such file."""
+def last_commit() -> str:
+    """The short hash of the last commit of the repository in the current folder."""
+    return _git("rev-parse", "--short", "HEAD").strip()
+
+
+def _git(*words: str) -> str:
+    """What git answers; empty where there is no git, no repository, no commit or no such file.
+
+    Raises:
+        DarkroomError: with git's own message where it fails otherwise, say over the owner of the folder.
+    """
+    english = os.environ | {"LC_ALL": "C"}
     try:
-        shown = subprocess.run(["git", "show", name], capture_output=True, text=True, encoding="utf-8")
+        done = subprocess.run(["git", *words], capture_output=True, text=True, encoding="utf-8", env=english)
     except FileNotFoundError:
         return ""
-    return shown.stdout if shown.returncode == 0 else ""
+    if done.returncode == 0:
+        return done.stdout
+    if any(message in done.stderr for message in NOTHING_COMMITTED):
+        return ""
+    raise DarkroomError(" ".join(done.stderr.split()).removeprefix("fatal: ") or f"exit status {done.returncode}")
 
 
 def _ingest_of(lock: str) -> Any:
@@ -91,7 +117,7 @@ def _ingest_of(lock: str) -> Any:
     return next((output for output in outputs if output["path"] == "data/ingest"), None)
 
 
-def measure_change(before: pd.DataFrame, after: pd.DataFrame) -> Change:
+def measure_change(before: pd.DataFrame, after: pd.DataFrame, commit: str) -> Change:
     """Compare two manifests.
 
     Class shares by their total variation distance with Pearson's chi-square test of equal shares; sizes and brightness by the
@@ -99,6 +125,7 @@ def measure_change(before: pd.DataFrame, after: pd.DataFrame) -> Change:
 
     Args:
         before, after: with the columns of `COLUMNS`, a row for each image, at least one in each.
+        commit: the short hash of the commit that `before` is of.
     """
     counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
     counts = counts.fillna(0).astype(int).sort_index()
@@ -108,6 +135,7 @@ def measure_change(before: pd.DataFrame, after: pd.DataFrame) -> Change:
     if np.isnan(light[0]).any():
         light = [np.empty(0), np.empty(0)]
     return Change(
+        commit,
         counts.rename_axis("label").reset_index(),
         sides,
         (light[0], light[1]),

@@ -2,10 +2,12 @@
 
 import html
 import json
+from collections.abc import Callable
 from typing import Any
 
 from great_expectations.core import ExpectationSuiteValidationResult
 from great_expectations.core.expectation_validation_result import ExpectationValidationResult
+from great_expectations.render.renderer.content_block import ValidationResultsTableContentBlockRenderer
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 from markupsafe import Markup
@@ -17,13 +19,32 @@ from darkroom.reporting.pages import render_page
 SECTIONS = "{% for section in sections[1:] %}{% set section_loop = loop %}{% include 'section.j2' %}{% endfor %}"
 
 
+class TableWithWarnings(ValidationResultsTableContentBlockRenderer):  # type: ignore[misc]
+    """The package shows what only warns as it shows what failed; here it gets a mark of its own."""
+
+    @classmethod
+    def _get_content_block_fn(cls, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        rows_of = super()._get_content_block_fn(*args, **kwargs)
+
+        def rows(result: ExpectationValidationResult, **others: Any) -> Any:
+            found = rows_of(result=result, **others)
+            icon = found[0][0].string_template["styling"]["params"]["icon"]
+            if "fa-times" in icon["classes"] and result.expectation_config.severity == "warning":
+                icon["classes"] = ["fas", "fa-exclamation-circle", "text-warning"]
+            return found
+
+        return rows
+
+
 def documentation_page(result: ExpectationSuiteValidationResult) -> str:
-    """The page `great_expectations.html`; equal results give equal text."""
+    """The page `great_expectations.html`; equal results give equal text. `result.success`: that nothing stops the line."""
     plain = ExpectationSuiteValidationResult(result.success, [_plain(one) for one in result.results], result.suite_name)
     view = DefaultJinjaPageView()
     # Random ids for what folds: here nothing folds, and every run is to give the same page.
     view.env.filters["generate_html_element_uuid"] = str
-    rendered = ValidationResultsPageRenderer().render(plain).to_json_dict()
+    table = {"module_name": __name__, "class_name": TableWithWarnings.__name__}
+    of_columns = {"class_name": "ValidationResultsColumnSectionRenderer", "table_renderer": table}
+    rendered = ValidationResultsPageRenderer(of_columns).render(plain).to_json_dict()
     sections = view.env.from_string(SECTIONS).render(rendered)
     return render_page("great_expectations.html", success=result.success, sections=Markup(sections))
 

@@ -8,13 +8,12 @@ import pandas as pd
 
 from darkroom.classes import ClassList
 from darkroom.images.duplicates import Copies, find_copies
+from darkroom.images.modes import is_grey
 from darkroom.images.schemas import MANIFEST
 
 # What a source need not tell; every other column of the manifest has a value in every row.
 OPTIONAL = ("source_split", "group", "timestamp")
 MEASURED = ("brightness", "contrast", "sharpness")
-# Modes of files that `darkroom.images.decode` gives one channel; all others come out in colour.
-GREY_MODES = ("1", "L", "LA", "La", "I", "F")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,11 @@ class Facts:
     def extra_copies(self) -> int:
         """Images beyond the first of their set."""
         return sum(len(copies.paths) - 1 for copies in self.copies)
+
+    @property
+    def several_pictures(self) -> list[str]:
+        """Paths of the files that hold several pictures, of which the first counts."""
+        return self.images.loc[self.images["frames"] > 1, "path"].tolist()
 
     @property
     def rarer_mode(self) -> str:
@@ -88,7 +92,7 @@ def gather_facts(
         shorter_side=shorter,
         longer_side=longer,
         aspect_ratio=(longer / shorter).round(3),
-        grey=modes.isin(GREY_MODES) | modes.str.startswith("I;16"),
+        grey=modes.isin([mode for mode in modes.unique() if is_grey(mode)]),
         **{name: manifest[name].to_numpy(np.float64).round(5) for name in MEASURED},
     )
     labels = images["label"].value_counts()

@@ -9,6 +9,8 @@ from darkroom.expectations.outcomes import Outcome
 
 # Conflicts named on the terminal; the reports name all.
 TOLD = 10
+# Files named that hold several pictures.
+NAMED = 3
 # Classes are called uneven from here on, long before the line stops.
 UNEVEN = 3.0
 
@@ -38,7 +40,7 @@ def summary(facts: Facts, outcomes: list[Outcome]) -> str:
     """A few aligned lines for the terminal."""
     verdicts = Counter(outcome.verdict for outcome in outcomes)
     rows = [
-        ("expectations", ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())),
+        ("expectations", ", ".join(_counted(number, verdict) for verdict, number in verdicts.items())),
         ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
     ]
     if not facts.missing_columns:
@@ -51,6 +53,8 @@ def summary(facts: Facts, outcomes: list[Outcome]) -> str:
             ("largest group", f"{facts.largest_group:,} image{'s' * (facts.largest_group > 1)}, kept in one split"),
             ("conflicts", f"{len(facts.conflicts):,} under more than one label" if facts.conflicts else "none"),
         ]
+        if facts.several_pictures:
+            rows.append(("several in one", several(facts)))
     lines = [f"validate: {len(facts.images):,} images, {len(facts.classes):,} classes"]
     lines += [f"  {name:<14}  {text}" for name, text in rows]
     lines += [f"    warning: {copies.named}" for copies in facts.conflicts[:TOLD]]
@@ -64,6 +68,18 @@ def summary(facts: Facts, outcomes: list[Outcome]) -> str:
     if is_uneven(facts):
         lines.append(f"  note: {unevenness(facts)}")
     return "\n".join(lines)
+
+
+def _counted(number: int, verdict: str) -> str:
+    return f"{number} {verdict}{'s' * (verdict == 'warning' and number > 1)}"
+
+
+def several(facts: Facts) -> str:
+    """That files hold more pictures than count, with the first few names."""
+    paths = facts.several_pictures
+    names = ", ".join(paths[:NAMED]) + (f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else "")
+    hold = "file holds" if len(paths) == 1 else "files hold"
+    return f"{len(paths):,} {hold} several pictures (animations, pages); the first counts: {names}"
 
 
 def is_uneven(facts: Facts) -> bool:

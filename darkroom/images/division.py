@@ -98,8 +98,8 @@ def notable(division: Division) -> list[str]:
     lines += _named(
         division,
         placed_apart(parts, division.images),
-        "in another split than a copy: they were placed before they were known to be copies. Remove all but one of each, or "
-        "set another split.seed, which places every image anew",
+        "in another split than others of their group: they were placed before they were known to belong together. Set "
+        "another split.seed, which places every image anew; of copies, all but one can be removed instead",
     )
     if division.wish.folds:
         count = int((claims == VALIDATION).sum())

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from tqdm import tqdm
 
+from darkroom.images.modes import is_grey
 from darkroom.images.pixels import UInt8s, read_pixels
 from darkroom.images.seen_pixels import SeenPixels
 from darkroom.images.shards import read_shards
@@ -29,7 +30,7 @@ def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -
 
 def choose_channels(modes: set[str]) -> int:
     """1 when every image is grey in its file, else 3."""
-    return 1 if modes <= {"1", "L", "LA", "I", "I;16", "I;16B", "F"} else 3
+    return 1 if all(map(is_grey, modes)) else 3
 
 
 def pack(

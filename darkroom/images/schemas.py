@@ -1,4 +1,4 @@
-"""The tables that ingest writes: the manifest, a row for each readable image, and the rejects."""
+"""The tables that ingest writes: the manifest, a row for each readable image, the rejects, and what is ignored."""
 
 from pathlib import Path
 
@@ -52,6 +52,8 @@ REJECTS = pa.schema(
         ("reason", pa.string()),
     ]
 )
+
+IGNORED = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
 
 def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:

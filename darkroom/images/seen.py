@@ -28,7 +28,17 @@ FACTS = pa.schema(
 STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
 SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
 # The code and the packages that decide what is learned of an image, and how it is packed.
-OPENERS = ("decode.py", "examine.py", "fingerprint.py", "orientation.py", "pixels.py")
+OPENERS = (
+    "decode.py",
+    "decoded.py",
+    "examine.py",
+    "fingerprint.py",
+    "jpeg_turbo.py",
+    "opencv_decoder.py",
+    "orientation.py",
+    "pillow_decoder.py",
+    "pixels.py",
+)
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 
 

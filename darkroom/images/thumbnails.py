@@ -14,9 +14,7 @@ from darkroom.images.shards import read_shards
 UInt8s = npt.NDArray[np.uint8]
 
 
-def read_thumbnails(
-    manifest: pa.Table, rows: npt.NDArray[np.int64], ingest: Path, seen: Path, decoder: str = "turbo"
-) -> UInt8s:
+def read_thumbnails(manifest: pa.Table, rows: npt.NDArray[np.int64], ingest: Path, seen: Path, decoder: str) -> UInt8s:
     """Thumbnails of some images: those that ingest kept, the others from the shards; both ways they are the same.
 
     Args:

@@ -18,6 +18,7 @@ from darkroom.diff.wording import (
     most_changed,
     score,
     score_change,
+    signs,
     tested_on,
 )
 from darkroom.reporting.pages import render_page
@@ -82,7 +83,13 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
         missing=[(side.name, found) for side, found in ((before, old), (after, new)) if found.missing],
         conflicts_added=difference.conflicts_added["set"].nunique(),
         conflicts_resolved=difference.conflicts_resolved["set"].nunique(),
-        resolved=first_sets(difference.conflicts_resolved, "label", LISTED, LISTED),
+        resolved=list(
+            zip(
+                first_sets(difference.conflicts_resolved, "label", LISTED, LISTED),
+                signs(difference.conflicts_resolved, LISTED),
+                strict=True,
+            )
+        ),
         rejects_added=difference.rejects_added.head(LISTED).to_dict("records"),
         rejects_resolved=difference.rejects_resolved.head(LISTED).to_dict("records"),
         renamed=difference.renamed.head(LISTED).to_dict("records"),

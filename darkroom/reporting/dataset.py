@@ -11,18 +11,18 @@ import pandas as pd
 from darkroom.expectations.facts import Facts
 from darkroom.expectations.outcomes import Outcome
 from darkroom.expectations.suite import Limits
-from darkroom.expectations.telling import is_uneven, unevenness
+from darkroom.expectations.telling import is_uneven, several, unevenness
 from darkroom.images.duplicates import Copies
 from darkroom.reporting.histograms import Plot, histogram, size_scatter
 from darkroom.reporting.pages import render_page
 from darkroom.reporting.samples import SAMPLES, Sample, pick_samples, read_samples
 from darkroom.reporting.suspects import find_suspects
 
-# Sets of copies that the page shows, conflicts and others, pictures of each, and rejected files that it lists; the tables
-# beside it have them all.
+# Sets of copies that the page shows, conflicts and others, pictures of each, rejected files and ignored ones that it
+# lists; the tables beside it have them all.
 LISTED_COPIES = 10
 SHOWN_OF_A_SET = 3
-LISTED_REJECTS = 100
+LISTED_FILES = 100
 # With more sizes than this they are drawn in bands.
 SIZES = 10
 
@@ -67,6 +67,7 @@ class Contents:
         return {
             "classes": _bars(zip(labels, counts, strict=True)),
             "uneven": unevenness(facts) if is_uneven(facts) else "",
+            "several": several(facts) if facts.several_pictures else "",
             "sizes": _bars(size_counts(images)),
             "kinds": _bars(images.groupby(["format", "mode"]).size().items()),
             "scatter": size_scatter(images["width"], images["height"])
@@ -114,25 +115,29 @@ class Contents:
         return copies, [self._samples[row] for row in _shown(copies)]
 
 
-def dataset_page(facts: Facts, outcomes: list[Outcome], contents: Contents | None) -> str:
+def dataset_page(facts: Facts, outcomes: list[Outcome], contents: Contents | None, ignored: pd.DataFrame) -> str:
     """The page `index.html`.
 
     Args:
         facts: what was counted.
         outcomes: what came of the expectations.
         contents: None where the manifest lacks values.
+        ignored: as ingest wrote it.
     """
     rejects = facts.rejects.sort_values("path")
     return render_page(
         "validate.html",
         outcomes=outcomes,
         stopped=[outcome for outcome in outcomes if outcome.stops_the_line],
+        warnings=[outcome for outcome in outcomes if outcome.verdict == "warning"],
         images=len(facts.images),
         files=len(facts.images) + len(rejects),
         class_count=len(facts.classes),
         reject_count=len(rejects),
         reasons=_bars(rejects["reason"].value_counts().sort_index().items()),
-        rejects=rejects.head(LISTED_REJECTS).to_dict("records"),
+        rejects=rejects.head(LISTED_FILES).to_dict("records"),
+        ignored_count=len(ignored),
+        ignored=ignored.head(LISTED_FILES).to_dict("records"),
         contents=contents.drawn() if contents else None,
     )
 

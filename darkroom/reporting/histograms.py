@@ -116,7 +116,7 @@ def histogram(
         paths,
         [float(across.place(limit)) for limit in limits if limit is not None and low <= limit <= high],
         "; then ".join(
-            f"{significant(part.min())} to {significant(part.max())}, half of them below {significant(float(np.median(part)))}"
+            f"{significant(part.min())} to {significant(part.max())}, median {significant(float(np.median(part)))}"
             for part in series
         ),
     )

@@ -1,9 +1,11 @@
 """Templates to self-contained pages: no file beside them, no network, no script."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -31,12 +33,19 @@ def render_page(template: str, **context: Any) -> str:
     )
     environment.filters |= {
         "percent": percent,
+        "code": code,
         "count": count,
         "decimal": decimal,
         "short": short,
         "sureness": sureness,
+        "odds": odds,
     }
     return environment.get_template(template).render(**context)
+
+
+def code(text: str) -> Markup:
+    """Text, escaped, in which what stands between backticks is set as code."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -56,6 +65,11 @@ def sureness(probability: float) -> str:
     if probability > 0.999:
         return "over 99.9%"
     return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
+
+
+def odds(probability: float) -> str:
+    """The probability of a move as large by chance: `p = 0.793`, or `p < 0.001`."""
+    return f"p = {probability:.3f}" if probability >= 0.001 else "p < 0.001"
 
 
 def count(number: int) -> str:

@@ -19,6 +19,7 @@ def change_results(change: Change | str, outcomes: list[Outcome]) -> dict[str, o
     shifts = {"classes": change.class_shift, "sizes": change.size_shift, "brightness": change.brightness_shift}
     return {
         "compared": True,
+        "commit": change.commit,
         "images": {"before": len(change.sides[0]), "after": len(change.sides[1])},
         "classes": change.classes.to_dict("records"),
         "shifts": {
@@ -35,11 +36,12 @@ def changes_page(change: Change | str, outcomes: list[Outcome]) -> str:
     plots = [histogram("Sizes", "geometric mean of the sides, in pixels", list(change.sides), ratio=True)]
     if len(change.brightness[0]):
         plots.append(histogram("Brightness", "mean grey value, 0 black, 1 white", list(change.brightness)))
-    shifts = [change.class_shift, change.size_shift, change.brightness_shift]
+    shifts = change.shifts
     return render_page(
         "since_commit.html",
         reason="",
-        outcomes=list(zip(outcomes, shifts, strict=True)),
+        commit=change.commit,
+        outcomes=[(outcome, shifts[outcome.check.key]) for outcome in outcomes],
         before=len(change.sides[0]),
         after=len(change.sides[1]),
         classes=_class_shares(change),

@@ -8,10 +8,9 @@ from darkroom.sources.clutter import not_an_image, shown
 from darkroom.sources.folder import require_folder, walk
 from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.source import Ignored, Listing, SourceImage
-from darkroom.sources.synsets import NAME_FILES, TRUTH_FILES, class_names, read_truth
+from darkroom.sources.synsets import NAME_FILES, TRUTH_FILES, WNID, class_names, read_truth
 
-WNID = re.compile(r"n\d{8}")
-FILE_OF_WNID = re.compile(r"(n\d{8})_")
+FILE_OF_WNID = re.compile(rf"({WNID.pattern})_")
 NOT_IMAGES = (".xml", ".txt", ".csv", ".json", ".md", ".mat")
 
 

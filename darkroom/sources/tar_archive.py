@@ -63,7 +63,7 @@ class TarReader:
         """
         data = os.pread(self._opened().fileno(), size, offset)
         if len(data) != size or zlib.crc32(data) != crc:
-            raise OSError(f"{self._path} has changed since it was listed")
+            raise OSError("the archive has changed since it was listed")
         return data
 
     def _opened(self) -> IO[bytes]:

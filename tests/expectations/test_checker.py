@@ -60,3 +60,12 @@ def test_an_error_on_the_way_leaves_no_process_behind(monkeypatch: pytest.Monkey
         process = checker._process
         raise KeyboardInterrupt
     assert process is not None and process.returncode is not None
+
+
+def test_what_only_warns_is_shown_as_a_warning() -> None:
+    warns = Suite(()).at_least("size", "smallest", "images.side", 8, "pixels", "mend it")
+    with Checker() as checker:
+        checker.send([warns], TABLES)
+        page = checker.receive().page
+    assert "fas fa-exclamation-circle" in page and "fas fa-times" not in page
+    assert "<title>Great Expectations: nothing that stops the line" in page

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from darkroom.reporting.pages import TEMPLATES, percent, render_page, short, sureness
+from darkroom.reporting.pages import TEMPLATES, code, odds, percent, render_page, short, sureness
 
 
 def test_pages_name_nothing_outside_themselves() -> None:
@@ -40,3 +40,11 @@ def test_sureness_is_never_certain() -> None:
 def test_long_names_are_cut() -> None:
     assert short("a" * 40) == "a" * 40
     assert short("a" * 41) == "a" * 39 + "…"
+
+
+def test_backticks_become_code_and_all_else_is_escaped() -> None:
+    assert code("set `a: <b>` & go") == "set <code>a: &lt;b&gt;</code> &amp; go"
+
+
+def test_odds_are_never_nought() -> None:
+    assert [odds(p) for p in (0.99999999, 0.793, 0.0)] == ["p = 1.000", "p = 0.793", "p < 0.001"]

@@ -13,7 +13,6 @@ from PIL import Image
 from darkroom.images.pixels import read_pixels
 from darkroom.images.schemas import read_manifest
 from darkroom.images.shards import read_shards
-from stages import ingest
 from tests.conftest import take_in
 from tests.images.pictures import colour, encoded, mutated, png, seeds, turned
 
@@ -96,13 +95,8 @@ def state(root: Path) -> dict[str, tuple[object, ...]]:
 
 
 def test_each_file_is_taken_rejected_or_ignored(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ignored: dict[str, str] = {}
-    told = ingest._tell_ignored
-    monkeypatch.setattr(
-        ingest, "_tell_ignored", lambda items: (ignored.update({item.path: item.reason for item in items}), told(items))
-    )
     before = state(folder)
     out = take_in("folder", folder, tmp_path / "root", 1.0)
     assert state(folder) == before
@@ -121,6 +115,7 @@ def test_each_file_is_taken_rejected_or_ignored(
         assert str(rejects.loc[path, "reason"]).startswith(reason) and len(str(rejects.loc[path, "reason"])) > 5, path
     assert rejects.loc["cat/text.jpg", "bytes"] == 30 and len(str(rejects.loc["cat/text.jpg", "sha256"])) == 64
     assert rejects["sha256"].isna().sum() == 2
+    ignored = pd.read_parquet(out / "ignored.parquet").set_index("path")["reason"].to_dict()
     assert ignored == IGNORED
     every = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_symlink() or path.is_file()}
     assert taken | set(reasons) | set(ignored) == every

@@ -56,7 +56,7 @@ def test_what_is_chosen_for_the_user() -> None:
     assert choose_size(sides, sides) == 64
     assert choose_size(np.array([30, 28], dtype=np.int32), np.array([28, 90], dtype=np.int32)) == 28
     assert choose_size(np.array([3], dtype=np.int32), np.array([3], dtype=np.int32)) == 8
-    assert choose_channels({"L", "1", "I;16"}) == 1
+    assert choose_channels({"L", "1", "La", "I;16", "I;16L"}) == 1
     assert choose_channels({"L", "RGB"}) == 3
 
 

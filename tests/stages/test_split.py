@@ -1,6 +1,7 @@
 """The split stage: a row for each image, the same bytes again, and everything unusual said by name."""
 
 import hashlib
+import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
 from darkroom.images.schemas import MANIFEST
 from stages import split
+from tests.diffed import two_revisions
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,37 @@ def test_a_row_for_each_image_in_one_split_and_the_totals_told(
     assert "furthest from the wish" in told and "wish 20.0%, band" in told
 
 
+def test_a_renamed_image_stays_where_it_was(tmp_path: Path) -> None:
+    rows = rows_of({"cat": 100, "dog": 60})
+    before = run(
+        write_data(tmp_path, [replace(row, group="lead" if row.path < "cat/010" else row.group) for row in rows])
+    )
+    moved = [replace(row, path=f"{row.path[:4]}zz{row.path[4:]}") for row in rows]
+    after = run(write_data(tmp_path, moved))
+    assert after["split"].tolist() == before["split"].tolist()
+
+
+def test_a_table_that_is_gone_comes_from_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = two_revisions(tmp_path)
+    monkeypatch.chdir(folder)
+    table = Path("data/split/splits.parquet")
+    content = table.read_bytes()
+    with split.table_before() as here:
+        assert here == table
+    table.unlink()
+    with split.table_before() as there:
+        assert there is not None and there.read_bytes() == content
+    for kept in (folder / ".dvc/cache", folder.with_name("shelf")):
+        shutil.rmtree(kept)
+    with split.table_before() as nowhere:
+        assert nowhere is None
+    assert (
+        "data/split/splits.parquet of dvc.lock is neither in DVC's cache nor in its remote" in capsys.readouterr().out
+    )
+
+
 def test_growth_gives_the_bytes_of_a_run_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = rows_of({"cat": 100, "dog": 60})
     before = run(write_data(tmp_path, rows[::2]))
@@ -110,7 +143,10 @@ def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_by_name(
     assert (after.groupby("group")["split"].nunique() == 1).all()
     assert "withheld 1 (0.6%)" in told
     assert f"dog/link.png: withheld; beside {test} in test, {train} in train" in told
-    assert "2 images in another split than a copy" in told and f"{test}: test; beside {train} in train" in told
+    assert (
+        "2 images in another split than others of their group" in told
+        and f"{test}: test; beside {train} in train" in told
+    )
 
 
 def test_folds_and_a_source_with_a_validation_split_of_its_own(

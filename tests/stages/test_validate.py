@@ -329,10 +329,25 @@ def test_uneven_classes_are_told_of_their_remedy(
     assert "<code>train.balance: weights</code>" in (tmp_path / "reports" / "index.html").read_text()
 
 
+def test_ignored_files_and_files_of_several_pictures_are_named(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "notes <b>.txt").write_text("no image")
+    first, second = (Image.open(source / "cat" / f"{number}.png") for number in range(2))
+    first.save(source / "cat" / "moving.gif", save_all=True, append_images=[second])
+    ingested(tmp_path)
+    run(tmp_path)
+    told, page = capsys.readouterr().out, (tmp_path / "reports" / "index.html").read_text()
+    holds = "1 file holds several pictures (animations, pages); the first counts: cat/moving.gif"
+    assert holds in told and holds in page
+    assert "all are named in" in told
+    assert "notes &lt;b&gt;.txt" in page and "1 file of the source is not counted" in page
+
+
 def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.DataFrame) -> None:
     """As if git's last commit held this manifest."""
     lock = "stages: {ingest: {outs: [{path: data/ingest, md5: other}]}}"
-    monkeypatch.setattr(change, "_git_show", lambda name: lock)
+    monkeypatch.setattr(change, "_git", lambda *words: lock if words[0] == "show" else "abc1234\n")
     monkeypatch.setattr(revisions, "read_manifest_of", lambda revision, columns: before[columns])
     monkeypatch.chdir(tmp_path)
 
@@ -354,6 +369,8 @@ def test_a_shift_since_the_last_commit_is_told_and_stops_only_where_the_settings
         "class_shift": "passed", "size_shift": "failed", "brightness_shift": "passed"
     }  # fmt: skip
     assert "warning: shift of the sizes since the last commit: found 1, allowed at most 0.1" in capsys.readouterr().out
+    page = (tmp_path / "changes" / "index.html").read_text()
+    assert "<code>abc1234</code>" in page and "p &lt; 0.001" in page and "p = 1.000" in page
     tracked = b"".join(path.read_bytes() for path in (tmp_path / "reports").iterdir())
     assert b"shift of the sizes" not in tracked and b"size_shift" not in tracked, "clones differ in what was committed"
     with pytest.raises(DarkroomError, match="shift of the sizes since the last commit"):
