@@ -19,6 +19,7 @@ from darkroom.images.intake import take_in
 from darkroom.images.schemas import IGNORED, write_manifest
 from darkroom.images.seen import SeenImages
 from darkroom.params import read_params
+from darkroom.sources.clutter import printed
 from darkroom.sources.named import list_source
 from darkroom.sources.source import Ignored
 from darkroom.stage import stage
@@ -80,7 +81,7 @@ def _ignored_table(ignored: list[Ignored]) -> pa.Table:
 def _tell_ignored(ignored: list[Ignored], where: Path) -> None:
     if not ignored:
         return
-    examples = ", ".join(f"{item.path} ({item.reason})" for item in ignored[:5])
+    examples = ", ".join(f"{printed(item.path)} ({item.reason})" for item in ignored[:5])
     more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
     are = "file is" if len(ignored) == 1 else "files are"
     print(f"ingest: {len(ignored):,} {are} not counted as images: {examples}{more}; all are named in {where}")
@@ -89,7 +90,7 @@ def _tell_ignored(ignored: list[Ignored], where: Path) -> None:
 def _named(rejects: pa.Table, where: str) -> list[str]:
     """The first ten rejects with their reasons, and how many more there are."""
     first = rejects.slice(0, 10)
-    lines = [f"{path}: {reason}" for path, reason in zip(first["path"], first["reason"], strict=True)]
+    lines = [printed(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
     return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])
 
 

@@ -126,14 +126,16 @@ def find_leaks(after: pd.DataFrame, added: Rows) -> Leaks:
     """Groups of copies, and of the user's own, with images in several of the splits.
 
     Args:
-        after: `sha256`, `path`, `label`, `group`, `split`.
+        after: `sha256`, `path`, `label`, `group`, `user_group`, `split`.
         added: rows of the added images.
     """
     groups, contents = pd.factorize(after["group"])[0], pd.factorize(after["sha256"])[0]
     splits = pd.factorize(after["split"])[0]
     held = (after["split"] == WITHHELD).to_numpy(dtype=bool)
     straddling = _straddling(groups, splits, held)
-    leaking = straddling & (np.bincount(groups, weights=held, minlength=len(straddling)) == 0)
+    # A group of the user's holds by the user's word, with or without a withheld image that links it.
+    users = np.bincount(groups, weights=after["user_group"].notna(), minlength=len(straddling)) > 0
+    leaking = straddling & (users | (np.bincount(groups, weights=held, minlength=len(straddling)) == 0))
     leaking[groups[_straddling(contents, splits, held)[contents]]] = True
     is_new = np.zeros(len(after), dtype=bool)
     is_new[added] = True

@@ -13,8 +13,9 @@ LISTED = 5
 
 def conflict_lists(difference: Difference) -> list[str]:
     """Sets of copies that are at odds: leaks, and conflicts that came and went."""
+    leaks = None if difference.leaks is None else difference.leaks.images
     kinds = [
-        ("Copies in several splits", None if difference.leaks is None else difference.leaks.images, "split"),
+        ("Copies, or groups of yours, in several splits", leaks, "split"),
         ("New conflicts: one picture, several labels", difference.conflicts_added, "label"),
         ("Conflicts resolved", difference.conflicts_resolved, "label"),
     ]

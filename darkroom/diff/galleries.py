@@ -49,10 +49,9 @@ def galleries(difference: Difference, before: State, after: State) -> list[Galle
     """A gallery for each kind of change that there is, the kinds that most need a look first."""
     old, new = before.images, after.images
     strangeness = Strangeness(old if len(old) else new)
+    leaks = None if difference.leaks is None else difference.leaks.images
     found = [
-        _sets(
-            "Leaks", "Copies in several splits.", None if difference.leaks is None else difference.leaks.images, "split"
-        ),
+        _sets("Leaks", "Copies, or groups of yours, in several splits.", leaks, "split"),
         _sets(
             "New conflicts",
             "One picture under several labels, at most one of which can be right.",

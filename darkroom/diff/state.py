@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.classes import ClassList, load_classes
@@ -56,8 +57,18 @@ def read_state(name: str) -> State:
         name: `workspace`, or anything that git or DVC takes for a revision.
 
     Raises:
-        DarkroomError: when there is no such revision, or it has no data, or its data can't be got.
+        DarkroomError: when there is no such revision, or it has no data, or its data can't be got or read.
     """
+    try:
+        return _read_state(name)
+    except pa.ArrowException as error:
+        raise DarkroomError(
+            f"a table of {name} is damaged ({error}): `dvc checkout --force` brings the workspace's back from DVC's cache; "
+            "where that is damaged too, remove .dvc/cache/files and `dvc fetch` from the remote"
+        ) from None
+
+
+def _read_state(name: str) -> State:
     with open_revision(name) as revision:
         manifest = get_manifest(revision, COLUMNS)
         if manifest is None:

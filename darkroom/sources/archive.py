@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from darkroom.errors import DarkroomError
+from darkroom.sources.image_file import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Listing, SourceImage
-
-# One entry of an archive may not unfold to more than this; no image file is as large.
-MAX_ENTRY_BYTES = 1 << 30
 
 # A backslash separates on Windows, where it climbs as a slash does.
 CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
@@ -43,6 +41,7 @@ class Entries:
         self._limit = max_unpacked_bytes
         self._total = 0
         self._stamps: dict[str, str] = {}
+        self._folders: set[str] = set()
 
     def refuse(self, name: str, fault: str) -> NoReturn:
         """Raise the DarkroomError that an entry makes the whole archive unfit."""
@@ -52,6 +51,11 @@ class Entries:
         """Refuse a name that is absolute, or climbs out of the archive's own folder."""
         if (".." in name and CLIMBS.search(name)) or ABSOLUTE.match(name):
             self.refuse(name, "climbs out of the archive's own folder")
+
+    def add_folder(self, name: str) -> None:
+        """Take in a folder, unless its name is unfit."""
+        self.check_place(name)
+        self._folders.add(name.rstrip("/"))
 
     def check_file(self, name: str, kind: int, size: int) -> None:
         """Refuse what is no plain file, leaves the archive, stands twice or is too large.
@@ -66,8 +70,8 @@ class Entries:
             self.refuse(
                 name, f"is {KINDS[kind]}, and only files and folders are taken: pack the files themselves (tar -h)"
             )
-        if not 0 <= size <= MAX_ENTRY_BYTES:
-            self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_ENTRY_BYTES:,}")
+        if not 0 <= size <= MAX_IMAGE_BYTES:
+            self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
         if name in self._stamps:
             self.refuse(name, "stands in it twice: make the archive again")
 
@@ -94,7 +98,7 @@ class Entries:
         Raises:
             DarkroomError: when it holds fewer than two classes.
         """
-        layout = lay_out(self._stamps, str(self.archive))
+        layout = lay_out(self._stamps, str(self.archive), self._folders)
         images = [
             SourceImage(name, label, split, readers[path], None, self._stamps[path])
             for path, name, label, split in layout.images

@@ -46,21 +46,6 @@ class Faults:
             )
 
 
-def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) -> None:
-    """Stop where a column is missing, or one of ours stands twice.
-
-    Raises:
-        DarkroomError: naming the columns that are there.
-    """
-    if missing := [name for name in needed if name not in found]:
-        raise DarkroomError(
-            f"{table} has no column {' and no column '.join(missing)}; its columns are {', '.join(found)}: a table of images "
-            "needs path and label (or image and label, where it holds the images), divided by commas in a CSV"
-        )
-    if doubled := [name for name in (*needed, *OPTIONAL) if list(found).count(name) > 1]:
-        raise DarkroomError(f"{table} has the column {doubled[0]} twice: take one of them out")
-
-
 def as_text(column: pa.ChunkedArray) -> list[str | None]:
     """The values of a column, numbers too, as text; None where there is nothing, or an empty text."""
     if pa.types.is_dictionary(column.type):

@@ -1,10 +1,12 @@
 """Images in a folder of the user's, which is only ever read."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import shown
+from darkroom.sources.clutter import printed, shown
+from darkroom.sources.image_file import read_image_file
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
@@ -19,14 +21,14 @@ def list_folder(root: Path) -> Listing:
         DarkroomError: when `root` is missing, not a folder, can't be listed, or holds fewer than two classes.
     """
     require_folder(root)
-    paths, others = walk(root)
-    layout = lay_out(paths, str(root))
+    paths, folders, others = walk(root)
+    layout = lay_out(paths, str(root), folders, others)
     start = f"{root}/"
     images = []
     for path, name, label, split in layout.images:
         file = Path(start + path)
-        images.append(SourceImage(name, label, split, file.read_bytes, file))
-    return Listing(layout.classes, images, sorted([*layout.ignored, *others], key=lambda item: item.path))
+        images.append(SourceImage(name, label, split, partial(read_image_file, file), file))
+    return Listing(layout.classes, images, layout.ignored)
 
 
 def files_of_folder(root: Path) -> dict[str, str]:
@@ -51,13 +53,14 @@ def require_folder(root: Path) -> None:
         )
 
 
-def walk(root: Path) -> tuple[list[str], list[Ignored]]:
-    """Every file below a folder, in no order, relative to it with `/`; and what is neither file nor folder.
+def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
+    """Every file and every folder below a folder, in no order, relative to it with `/`; and what is neither.
 
     Raises:
         DarkroomError: when a folder can't be listed.
     """
     files: list[str] = []
+    folders: list[str] = []
     others: list[Ignored] = []
     waiting = [""]
     while waiting:
@@ -68,14 +71,15 @@ def walk(root: Path) -> tuple[list[str], list[Ignored]]:
                     if reason := _no_file(entry):
                         others.append(Ignored(shown(prefix + entry.name), reason))
                     elif entry.is_dir(follow_symlinks=False):
+                        folders.append(prefix + entry.name)
                         waiting.append(f"{prefix}{entry.name}/")
                     else:
                         files.append(prefix + entry.name)
         except OSError as error:
             raise DarkroomError(
-                f"the folder {shown(str(root / prefix))} can't be listed: {error.strerror}; mend its permissions"
+                f"the folder {printed(shown(str(root / prefix)))} can't be listed: {error.strerror}; mend its permissions"
             ) from None
-    return files, others
+    return files, folders, others
 
 
 def _no_file(entry: os.DirEntry[str]) -> str | None:

@@ -7,7 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.columns import OPTIONAL, UNREADABLE, Faults, require_columns, trimmed
+from darkroom.sources.clutter import printed
+from darkroom.sources.columns import OPTIONAL, UNREADABLE, Faults, trimmed
+from darkroom.sources.headers import require_columns
+from darkroom.sources.parquet_columns import read_by_groups
 
 UNLABELLED = "-1"
 
@@ -30,12 +33,15 @@ def read_columns(file: Path) -> tuple[pq.FileMetaData, pa.Table]:
             require_columns(file, opened.schema_arrow.names, ("image", "label"))
             if not holds_images(opened.schema_arrow):
                 raise DarkroomError(
-                    f"{file}: its column image is {opened.schema_arrow.field('image').type}, not a struct with bytes"
+                    f"{printed(str(file))}: its column image is {opened.schema_arrow.field('image').type}, not a struct "
+                    "with bytes"
                 )
             wanted = [name for name in opened.schema_arrow.names if name in ("label", *OPTIONAL)]
-            return opened.metadata, opened.read(columns=wanted)
+            return opened.metadata, read_by_groups(file, opened, wanted)
     except UNREADABLE as error:
-        raise DarkroomError(f"{file} is not a Parquet file, or is damaged ({error}): fetch it again") from None
+        raise DarkroomError(
+            f"{printed(str(file))} is not a Parquet file, or is damaged ({error}): fetch it again"
+        ) from None
 
 
 def class_names_of(file: Path, schema: pa.Schema) -> list[str] | None:
@@ -51,7 +57,9 @@ def class_names_of(file: Path, schema: pa.Schema) -> list[str] | None:
         features = json.loads(written).get("info", {}).get("features", {})
         names = features.get("label", {}).get("names")
     except (ValueError, AttributeError) as error:
-        raise DarkroomError(f"{file}: its Hugging Face metadata make no sense ({error}): fetch it again") from None
+        raise DarkroomError(
+            f"{printed(str(file))}: its Hugging Face metadata make no sense ({error}): fetch it again"
+        ) from None
     return [str(name) for name in names] if isinstance(names, list) else None
 
 

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import not_an_image, shown
+from darkroom.sources.class_names import require_told_apart
+from darkroom.sources.clutter import not_an_image, printed, shown
 from darkroom.sources.columns import Faults, in_label_order, read_optional, require_training
 from darkroom.sources.folder import walk
 from darkroom.sources.held_columns import UNLABELLED, class_names_of, read_columns, read_labels
@@ -25,7 +26,7 @@ def held_files(place: Path) -> tuple[dict[str, Path], list[Ignored]]:
     """
     if place.is_file():
         return {place.name: place}, []
-    paths, ignored = walk(place)
+    paths, _, ignored = walk(place)
     files = {}
     for path in sorted(paths):
         reason = not_an_image(*path.rpartition("/")[::2]) or (
@@ -68,7 +69,7 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
         declared.append(class_names_of(file, content.schema))
         if declared[-1] != declared[0]:
             raise DarkroomError(
-                f"{file} names its classes otherwise than {next(iter(files))}: use files of one data set"
+                f"{printed(str(file))} names its classes otherwise than {printed(next(iter(files)))}: use files of one data set"
             )
         faults = Faults(file)
         labels = read_labels(content, declared[0], faults)
@@ -77,7 +78,9 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
         split_of_file = _split_of(relative)
         stamps = list(image_stamps(file, metadata.num_row_groups))
         if len(stamps) != len(labels):
-            raise DarkroomError(f"{file} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again")
+            raise DarkroomError(
+                f"{printed(str(file))} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again"
+            )
         for at, (place, row, name, stamp) in enumerate(stamps):
             label, split = labels[at], splits[at] or split_of_file
             row_name = f"{relative.removesuffix('.parquet')}/{at:07}"
@@ -95,6 +98,8 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
     named.sort(key=lambda pair: pair[0].path)
     groups.expect([place for _, place in named], max_unpacked_bytes - left)
     images = [image for image, _ in named]
+    places = {image.label: image.path for image in reversed(images)}
+    require_told_apart({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))
     classes = tuple(declared[0] or in_label_order({image.label for image in images}))
     require_training(path, classes, [image.split for image in images])
     ignored.sort(key=lambda item: item.path)
@@ -102,7 +107,7 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
 
 
 def _no_image(file: Path, row: int) -> bytes:
-    raise OSError(f"row {row + 1} of {file.name} holds no image")
+    raise OSError(f"row {row + 1} of {file.name} holds no image (the first row is row 1)")
 
 
 def _split_of(relative: str) -> str | None:

@@ -1,11 +1,14 @@
 """ImageNet's layout: folders and files named by WordNet ids, and lists that say the rest."""
 
 import re
+from functools import partial
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
 from darkroom.sources.clutter import not_an_image, shown
+from darkroom.sources.empty_folders import with_those_above
 from darkroom.sources.folder import require_folder, walk
+from darkroom.sources.image_file import read_image_file
 from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.source import Ignored, Listing, SourceImage
 from darkroom.sources.synsets import NAME_FILES, TRUTH_FILES, WNID, class_names, read_truth
@@ -27,7 +30,7 @@ def list_imagenet(root: Path) -> Listing:
             classes or no images to train on.
     """
     require_folder(root)
-    paths, ignored = walk(root)
+    paths, folders, ignored = walk(root)
     meaning: dict[str, tuple[str | None, str | None]] = {}
     labelled: list[tuple[str, str, str | None]] = []
     flat: list[tuple[str, str]] = []
@@ -50,6 +53,9 @@ def list_imagenet(root: Path) -> Listing:
         else:
             ignored.append(Ignored(path, "without a label: neither a folder nor its own name has a WordNet id"))
 
+    filled = with_those_above(meaning)
+    empty = (folder for folder in folders if folder not in filled and WNID.fullmatch(folder.rpartition("/")[2]))
+    ignored += [Ignored(shown(folder), "an empty folder") for folder in empty]
     inputs = [lists[name] for name in TRUTH_FILES if name in lists][:1]
     truth = read_truth(inputs[0]) if inputs else {}
     for path, name in flat:
@@ -95,7 +101,7 @@ def _images(root: Path, labelled: list[tuple[str, str, str | None]], names: dict
     images = []
     for path, wnid, split in sorted(labelled):
         file = Path(f"{root}/{path}")
-        images.append(SourceImage(path, names[wnid], placed[split], file.read_bytes, file))
+        images.append(SourceImage(path, names[wnid], placed[split], partial(read_image_file, file), file))
     return images
 
 

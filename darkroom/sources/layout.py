@@ -1,11 +1,13 @@
 """What the paths of a folder or an archive say: classes, splits, and files that are not images."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import not_an_image, shown
+from darkroom.sources.class_names import require_classes, require_told_apart
+from darkroom.sources.clutter import not_an_image, printed, shown
+from darkroom.sources.empty_folders import class_folders_without_images
 from darkroom.sources.source import Ignored
 
 SPLIT_FOLDERS = {
@@ -39,22 +41,25 @@ class Layout(NamedTuple):
     ignored: list[Ignored]
 
 
-def lay_out(paths: Iterable[str], where: str) -> Layout:
+def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), others: Sequence[Ignored] = ()) -> Layout:
     """Tell classes and splits from the paths of all files under a root.
 
     A folder that holds all others is stepped into, as archives have one. Then the folders are either splits that hold class
     folders, or class folders themselves; files at any depth below a class folder are its images. Hidden files, those that
-    systems leave behind, names that are not UTF-8, and files outside class folders are ignored, by name.
+    systems leave behind, names that are not UTF-8, and files outside class folders are ignored, by name; so are class folders
+    without images.
 
     Args:
         paths: relative, with `/`, in any order, each once; bytes that are not UTF-8 as Python's surrogate escapes.
         where: the source, for messages.
+        folders: those that the place names, written as the paths; those with files in them need not be among them.
+        others: what was found to be no image before, which counts as ignored.
 
     Raises:
-        DarkroomError: when there are no class folders, or fewer than two, or splits without one to train on, or when most
-            pictures lie outside the class folders.
+        DarkroomError: when there are no class folders, or fewer than two, or two whose names look the same, or splits without
+            one to train on, or when most pictures lie outside the class folders.
     """
-    ignored: list[Ignored] = []
+    ignored = list(others)
     kept: list[tuple[str, str]] = []
     parts_of: dict[str, Folder] = {}
     pictures: Counter[str] = Counter()
@@ -73,7 +78,8 @@ def lay_out(paths: Iterable[str], where: str) -> Layout:
     inner = {folder: parts[depth:] if len(parts) > depth else () for folder, parts in parts_of.items()}
     in_splits = _has_split_folders(set(inner.values()), where)
     meaning = {folder: _meaning(parts, in_splits) for folder, parts in inner.items()}
-    cut = len("".join(f"{part}/" for part in _prefix(parts_of.values(), depth)))
+    start = _prefix(parts_of.values(), depth)
+    cut = len("".join(f"{part}/" for part in start))
 
     images: list[Placed] = []
     for path, folder in kept:
@@ -83,26 +89,17 @@ def lay_out(paths: Iterable[str], where: str) -> Layout:
         else:
             images.append(Placed(path, path[cut:], label, split))
     classes = tuple(sorted({image.label for image in images}))
-    _require_classes(classes, len(images), len(ignored), where)
+    require_told_apart({image.label: image.path for image in reversed(images)}, where)
+    require_classes(classes, [path for path, _ in kept], len(images), len(ignored), where)
     loose = sum(count for folder, count in pictures.items() if _is_for_class_folders(inner[folder], in_splits))
     if loose > len(images):
         raise DarkroomError(
-            f"{where} holds {loose:,} pictures outside the class folders {', '.join(classes[:5])}, and {len(images):,} in "
-            "them: put the images of each class in a folder that has the class's name, and the others elsewhere"
+            f"{where} holds {loose:,} pictures outside the class folders {printed(', '.join(classes[:5]))}, and "
+            f"{len(images):,} in them: put the images of each class in a folder that has the class's name, and the others "
+            "elsewhere"
         )
+    ignored += class_folders_without_images(folders, parts_of, ignored, start, SPLIT_FOLDERS if in_splits else ())
     return Layout(classes, images, sorted(ignored, key=lambda item: item.path))
-
-
-def _require_classes(classes: tuple[str, ...], images: int, others: int, where: str) -> None:
-    if not classes:
-        raise DarkroomError(
-            f"{where} holds no class folders with files in them ({others} files elsewhere): "
-            "put the images of each class in a folder that has the class's name, or name a table of path,label"
-        )
-    if len(classes) == 1:
-        raise DarkroomError(
-            f"{where} holds only one class, {classes[0]!r}, with {images} files: a classifier needs two or more"
-        )
 
 
 def _wrapping_depth(folders: set[Folder]) -> int:
@@ -131,7 +128,7 @@ def _has_split_folders(folders: set[Folder], where: str) -> bool:
     }
     if not tops or not all(top.lower() in SPLIT_FOLDERS for top in tops):
         return "train" in splits and len(splits) > 1
-    names = " and ".join(f"{top}/" for top in sorted(tops))
+    names = printed(" and ".join(f"{top}/" for top in sorted(tops)))
     if not splits:
         raise DarkroomError(
             f"{where} holds {names} with files directly in them: put a folder for each class into each of them"

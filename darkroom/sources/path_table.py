@@ -1,7 +1,9 @@
 """A CSV or Parquet table that names image files: path, label, and perhaps split, group and timestamp."""
 
+import os
 import posixpath
 import re
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.errors import DarkroomError
+from darkroom.sources.class_names import require_told_apart
 from darkroom.sources.columns import (
     OPTIONAL,
     UNREADABLE,
@@ -16,10 +19,13 @@ from darkroom.sources.columns import (
     as_text,
     in_label_order,
     read_optional,
-    require_columns,
     require_training,
     trimmed,
 )
+from darkroom.sources.csv_faults import csv_fault
+from darkroom.sources.headers import require_columns
+from darkroom.sources.image_file import read_image_file
+from darkroom.sources.parquet_columns import read_by_groups
 from darkroom.sources.source import Listing, SourceImage
 
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")
@@ -42,12 +48,14 @@ def list_path_table(table: Path, parquet: bool) -> Listing:
     splits, groups, times = read_optional(content, faults)
     _find_doubles(paths, labels, faults)
     faults.stop()
+    first = dict(zip(reversed(labels), range(len(labels), 0, -1), strict=True))
+    require_told_apart({str(label): f"row {row:,}" for label, row in first.items()}, str(table))
 
     folder = f"{table.parent}/"
     images = []
     for path, label, split, group, time in zip(paths, labels, splits, groups, times, strict=True):
         file = Path(path if path.startswith("/") else folder + path)
-        images.append(SourceImage(path, str(label), split, file.read_bytes, file, None, group, time))
+        images.append(SourceImage(path, str(label), split, partial(read_image_file, file), file, None, group, time))
     classes = in_label_order({image.label for image in images})
     require_training(table, classes, splits)
     return Listing(classes, sorted(images, key=lambda image: image.path), [], [table])
@@ -65,17 +73,18 @@ def _read_csv(table: Path) -> pa.Table:
         convert = pa.csv.ConvertOptions(column_types=types, include_columns=wanted, strings_can_be_null=False)
         content = pa.csv.read_csv(table, parse_options=parse, convert_options=convert)
     except UNREADABLE as error:
-        raise DarkroomError(f"{table} can't be read as a CSV in UTF-8: {error}") from None
+        raise DarkroomError(f"{table} can't be read as a CSV in UTF-8: {csv_fault(table, error)}") from None
     return content.rename_columns([name.strip() for name in content.column_names])
 
 
 def _read_parquet(table: Path) -> pa.Table:
     try:
-        names = pq.read_schema(table).names
-        require_columns(table, names, ("path", "label"))
-        return pq.read_table(table, columns=[name for name in names if name in ("path", "label", *OPTIONAL)])
+        with pq.ParquetFile(table) as opened:
+            names = opened.schema_arrow.names
+            require_columns(table, names, ("path", "label"))
+            return read_by_groups(table, opened, [name for name in names if name in ("path", "label", *OPTIONAL)])
     except UNREADABLE as error:
-        raise DarkroomError(f"{table} can't be read as Parquet, or is damaged: {error}") from None
+        raise DarkroomError(f"{table} can't be read as Parquet, or is damaged ({error}): make it again") from None
 
 
 def _plain_paths(paths: list[str | None], folder: Path, faults: Faults) -> list[str]:
@@ -85,6 +94,10 @@ def _plain_paths(paths: list[str | None], folder: Path, faults: Faults) -> list[
     plain = [path or "" for path in paths]
     for row in [row for row, path in enumerate(plain) if ROUNDABOUT.search(path)]:
         plain[row] = posixpath.normpath(plain[row]).removeprefix(home)
+    windows = [row for row, path in enumerate(plain) if "\\" in path and "/" not in path]
+    windows = [row for row in windows if not os.path.lexists(home + plain[row])]  # such a name is a file's own on Linux
+    if windows:
+        faults.add(windows, f"a path that holds \\ and no / ({plain[windows[0]]!r}; write / between folders and files)")
     climbing = [row for row, path in enumerate(plain) if path == ".." or path.startswith("../")]
     faults.add([row for row, path in enumerate(plain) if "\0" in path], "a path that holds a zero byte")
     faults.add(climbing, "a path that climbs out of the table's folder (write it as an absolute path)")

@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.errors import DarkroomError
+from darkroom.sources.clutter import printed
 from darkroom.sources.columns import UNREADABLE
+from darkroom.sources.parquet_columns import damaged_group
 from darkroom.sources.unfolding import scratch_file
 
 # Row groups kept in memory for the rows read next.
@@ -95,9 +97,11 @@ def image_stamps(file: Path, groups: int) -> Iterator[tuple[Place, int, str | No
             images = _load(place)
             names = _column(place, "path").to_pylist()
         except UNREADABLE as error:
-            raise DarkroomError(f"{file} can't be read: {error}") from None
+            raise DarkroomError(f"{printed(str(file))}: {damaged_group(place[1], groups, error)}") from None
         if len(images) != len(names):
-            raise DarkroomError(f"{file} is damaged: {len(images)} images have {len(names)} names; fetch it again")
+            raise DarkroomError(
+                f"{printed(str(file))} is damaged: {len(images)} images have {len(names)} names; fetch it again"
+            )
         offsets, data = _buffers(images)
         bounds = pairwise(offsets.tolist())
         for row, (name, (start, end), valid) in enumerate(
@@ -127,4 +131,4 @@ def _column(place: Place, field: str) -> pa.ChunkedArray:
                 return pa.chunked_array([pa.nulls(opened.metadata.row_group(group).num_rows, pa.string())])
             return pc.struct_field(opened.read_row_group(group, columns=[f"image.{field}"])["image"], field)
     except UNREADABLE as error:
-        raise OSError(f"{file.name} is damaged: {error}") from None
+        raise OSError(f"row group {group + 1:,} of {file.name}: {' '.join(str(error).split())}") from None

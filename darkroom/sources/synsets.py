@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
+from darkroom.sources.clutter import printed
 
 # The first that is there is used. Kaggle's, tiny-imagenet's, and plain lists.
 TRUTH_FILES = ("LOC_val_solution.csv", "val_annotations.txt", "val.txt", "ground_truth.txt")
@@ -36,7 +37,7 @@ def read_truth(file: Path) -> dict[str, str]:
             )
         if truth.setdefault(name, wnid) != wnid:
             raise DarkroomError(
-                f"{file}, line {number}: {name} is {wnid} here and {truth[name]} before: keep one of them"
+                f"{file}, line {number}: {printed(name)} is {wnid} here and {truth[name]} before: keep one of them"
             )
     return truth
 

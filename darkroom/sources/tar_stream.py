@@ -72,7 +72,7 @@ class TarStream:
             pax, long_name = {}, None
             kind = KINDS[header.type]
             if kind == stat.S_IFDIR or name.endswith("/") or not name:
-                self._entries.check_place(name)
+                self._entries.add_folder(name)
                 self._checksum(size)
                 continue
             self._entries.check_file(name, kind, size)

@@ -41,7 +41,7 @@ def list_zip(path: Path, max_unpacked_bytes: int) -> Listing:
         kind = stat.S_IFMT(info.external_attr >> 16)
         name = _name(info)
         if not name or name.endswith("/") or stat.S_ISDIR(kind):
-            entries.check_place(name)
+            entries.add_folder(name)
             continue
         entries.check_file(name, kind, info.file_size)
         entries.count(info.file_size)

@@ -68,6 +68,23 @@ def test_the_same_from_all(digit_folder: Path, tmp_path: Path, packing: str) -> 
     assert from_zip.inputs == [tmp_path / "digits.zip"]
 
 
+def test_an_empty_class_folder_is_named_alike(digit_folder: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(digit_folder, tree)
+    (tree / "empty/deep").mkdir(parents=True)
+    (tree / "pipes").mkdir()
+    os.mkfifo(tree / "pipes/a.png")
+    found = [(item.path, item.reason) for item in list_folder(tree).ignored]
+    assert found == [
+        ("empty", "an empty folder"),
+        ("pipes", "a folder without images"),
+        ("pipes/a.png", "a pipe, a socket or a device"),
+    ]
+    shutil.rmtree(tree / "pipes")
+    for listing in (list_zip(zipped(tree, tmp_path / "a.zip"), ROOM), list_tar(tarred(tree, tmp_path / "a.tar"), ROOM)):
+        assert [(item.path.removeprefix("wrapped/"), item.reason) for item in listing.ignored] == found[:1]
+
+
 def listed(listing: Callable[[Path], Listing], path: Path) -> object:
     """All that must be the same for one tree, or nothing where it is refused."""
     try:

@@ -85,6 +85,24 @@ def test_rows_without_a_label_or_an_image(tmp_path: Path) -> None:
         listing.images[1].read()
 
 
+def test_a_damaged_row_group_of_images_is_named(tmp_path: Path) -> None:
+    data = [(bytes([number]) * 500, f"{number}", number % 2) for number in range(6)]
+    file = write(tmp_path / "a.parquet", data)
+    content = bytearray(file.read_bytes())
+    chunk = pq.read_metadata(file).row_group(2).column(0)
+    start = chunk.dictionary_page_offset or chunk.data_page_offset
+    content[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
+    file.write_bytes(content)
+    with pytest.raises(DarkroomError, match=r"a\.parquet: row group 3 of 3 is damaged .*; fetch the file again"):
+        list_table(file, ROOM)
+
+
+def test_labels_that_look_the_same_are_refused(tmp_path: Path) -> None:
+    data = [(b"a", "1.png", "caf\xe9"), (b"b", "2.png", "cafe\u0301")]
+    with pytest.raises(DarkroomError, match=r"look the same, 'cafe.u0301' \(2\.png\) and 'caf.xe9' \(1\.png\): rename"):
+        list_table(write(tmp_path / "a.parquet", data), ROOM)
+
+
 def test_group_and_timestamp_columns_count_here_too(tmp_path: Path) -> None:
     file = write(
         tmp_path / "a.parquet", [(b"a", "a", "x"), (b"b", "b", "y")], group=["g", None], split=["train", "val"]

@@ -53,6 +53,16 @@ def test_readable_names_that_stay_unique(tmp_path: Path, name: str, text: str) -
     assert rows(listing)[f"train/{CRANE_BIRD}/{CRANE_BIRD}_1.JPEG"] == (NAMES[1], "train")
 
 
+def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train/n00000001/images").mkdir(parents=True)
+    (tmp_path / "train/other").mkdir()
+    listing = list_imagenet(make(tmp_path, *TRAIN, f"Annotations/{TENCH}/a.xml"))
+    assert [(item.path, item.reason) for item in listing.ignored] == [
+        (f"Annotations/{TENCH}/a.xml", "not an image"),
+        ("train/n00000001", "an empty folder"),
+    ]
+
+
 def test_without_a_list_classes_keep_their_ids_and_may_lie_at_the_top(tmp_path: Path) -> None:
     listing = list_imagenet(make(tmp_path, *(path.removeprefix("train/") for path in TRAIN)))
     assert listing.classes == tuple(WORDS)

@@ -76,6 +76,22 @@ def test_what_is_no_image_is_ignored_by_name() -> None:
     }
 
 
+def test_class_folders_without_images_are_named() -> None:
+    def named(paths: list[str], folders: list[str]) -> dict[str, str]:
+        files = set(paths)
+        return {item.path: item.reason for item in lay_out(paths, "there", folders).ignored if item.path not in files}
+
+    wrapped = ["set/cat/a.png", "set/dog/b.png", "set/owl/deep/Thumbs.db"]
+    folders = ["set", "set/cat", "set/cat/more", "set/ant/deep", "set/.git", "beside"]
+    assert named(wrapped, folders) == {
+        "beside": "an empty folder", "set/ant": "an empty folder", "set/owl": "a folder without images",
+    }  # fmt: skip
+    split = ["train/cat/a.png", "train/dog/b.png", "test/cat/c.png", "test/dog/.x"]
+    assert named(split, ["train/owl", "val/cat", "val/dog", "test/cat/more"]) == {
+        "test/dog": "a folder without images", "train/owl": "an empty folder", "val": "an empty folder",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("paths", "message"),
     [
@@ -85,6 +101,12 @@ def test_what_is_no_image_is_ignored_by_name() -> None:
         (("set/cat/a.png",), "only one class, 'cat'"),
         (("test/cat/a.png", "test/dog/b.png"), "holds test/ and nothing to train on"),
         (("test/cat/a.png", "val/dog/b.png"), "holds test/ and val/ and nothing to train on"),
+        (("cat\\a.png", "dog\\b.png"), r"hold \\, as 'cat.*a\.png', where / should divide.*made on Windows"),
+        (("set/cat\\a.png", "set/dog\\b.png"), r"hold \\, as"),
+        (
+            ("s/caf\xe9/a.png", "s/cafe\u0301/b.png"),
+            r"look the same, 'cafe.u0301' \(s/.*b.png\) and 'caf.xe9' \(s/.*rename",
+        ),
         (("train/a.png", "test/b.png"), "holds test/ and train/ with files directly in them"),
     ],
 )
@@ -102,5 +124,8 @@ def test_no_file_vanishes(paths: set[str]) -> None:
         found = layout(*paths)
     except DarkroomError:
         return
-    assert len(found.images) + len(found.ignored) == len(paths)
-    assert {image.path for image in found.images} | {item.path for item in found.ignored} == paths
+    ignored = [item.path for item in found.ignored if item.reason != "a folder without images"]
+    assert len(found.images) + len(ignored) == len(paths)
+    assert {image.path for image in found.images} | set(ignored) == paths
+    named = [item.path for item in found.ignored if item.reason == "a folder without images"]
+    assert all(any(path.startswith(f"{folder}/") for path in ignored) for folder in named)

@@ -131,7 +131,14 @@ def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
     ("lines", "message"),
     [
         (("file,label", "a,b"), "has no column path; its columns are file, label"),
-        (("a;b", "c;d"), "has no column path and no column label"),
+        (("a;b", "c;d"), "has no column path and no column label.*divided by ;: save it divided by commas"),
+        (("Path, Label", "a,b"), "write path for Path; write label for Label; "),
+        (("path,label", "a,b", "a\tb,c,d"), r"row 2 \(the first below the header is row 1\).*between quotation marks"),
+        (
+            ("path,label", r"im\1.png,cat", r"C:\im\2.png,dog"),
+            r"holds \\ and no / \('im.*write / between .*: rows 1, 2",
+        ),
+        (("path,label", "a,caf\xe9", "b,x", "c,cafe\u0301"), r"look the same, 'cafe.u0301' \(row 3\) and .* \(row 1\)"),
         (("path,label,path", "a,b,c"), "has the column path twice"),
         (("path,label", "a,b,c"), r"can't be read as a CSV in UTF-8: .*Expected 2 columns, got 3"),
         (("path,label", "a,cat", "b,cat"), r"has 2 images and the classes \['cat'\]: it takes two or more"),
@@ -154,11 +161,29 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"there is no .*gone: ingest\.path must name the table"):
         list_table(tmp_path / "gone", ROOM)
     (tmp_path / "latin.csv").write_bytes("path,label\na.png,käse\n".encode("latin-1"))
-    with pytest.raises(DarkroomError, match="can't be read as a CSV in UTF-8"):
+    with pytest.raises(DarkroomError, match=r"CSV in UTF-8: row 1 \(.*\) holds the byte 0xe4; save it as UTF-8"):
         list_table(tmp_path / "latin.csv", ROOM)
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(DarkroomError, match="is not a Parquet file, or is damaged"):
         list_table(tmp_path / "cut.parquet", ROOM)
+
+
+def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    names = [f"{number}.png" for number in range(30)]
+    table = pa.table({"path": names, "label": ["cat", "dog"] * 15})
+    pq.write_table(table, file, row_group_size=10, use_dictionary=False, compression="gzip")
+    content = bytearray(file.read_bytes())
+    at = pq.read_metadata(file).row_group(1).column(0).data_page_offset
+    content[at : at + 40] = bytes(40)
+    file.write_bytes(content)
+    with pytest.raises(DarkroomError, match=r"t\.parquet: row group 2 of 3 is damaged \(.*fetch the file again"):
+        list_table(file, ROOM)
+
+
+def test_a_name_with_a_backslash_that_is_there_is_a_name(tmp_path: Path) -> None:
+    (tmp_path / r"a\b.png").write_bytes(b"b")
+    assert csv(tmp_path, "path,label", r"a\b.png,x", "c.png,y").images[0].read() == b"b"
 
 
 def test_absolute_paths_may_lead_anywhere_and_are_shortened_below_the_table(tmp_path: Path) -> None:

@@ -138,6 +138,33 @@ def test_each_file_is_taken_rejected_or_ignored(
     assert "5 files are not counted as images" in said
 
 
+def test_devices_pipes_and_files_beyond_measure_are_rejected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "files"
+    root.mkdir()
+    for name in "ab":
+        (root / f"{name}.png").write_bytes(encoded(colour(seed=ord(name)), "PNG"))
+    os.mkfifo(root / "pipe.png")
+    with (root / "huge.png").open("wb") as file:
+        file.truncate(8 << 30)
+    odd = "bad\nerror: fake\x1b[31mred.png"
+    (root / odd).write_bytes(b"text")
+    rows = ["a.png,x", "b.png,y", "pipe.png,x", "huge.png,y", "/dev/zero,x", f'"{odd}",y']
+    (root / "table.csv").write_text("\n".join(["path,label", *rows]))
+    out = take_in("table", root / "table.csv", tmp_path / "root", 1.0)
+    rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")["reason"].to_dict()
+    assert rejects == {
+        "/dev/zero": "can't be read: not a regular file",
+        odd: "not an image in a known format",
+        "huge.png": "can't be read: 8,589,934,592 bytes, more than 1,073,741,824",
+        "pipe.png": "can't be read: not a regular file",
+    }
+    said = capsys.readouterr().out
+    assert r"rejected bad\nerror: fake\x1b[31mred.png: not" in said
+    assert "\x1b" not in said
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can read everything")
 def test_a_file_that_may_not_be_read_is_rejected(folder: Path, tmp_path: Path) -> None:
     (folder / "cat/jpeg.jpg").chmod(0)

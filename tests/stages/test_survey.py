@@ -60,7 +60,7 @@ def test_only_what_is_new_or_changed_is_opened(
     assert len(hashed) == 120
     hashed.clear()
     assert run(root) == before and hashed == []
-    assert "120 files, 0 of them new or changed" in capsys.readouterr().out
+    assert "120 files, 0 new or changed" in capsys.readouterr().out
     (root / "images/zero/00.png").write_bytes(b"other")
     (root / "images/one/new.png").write_bytes(b"new")
     (root / "images/two/00.png").unlink()
