@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from darkroom.images.modes import is_grey
 from darkroom.images.pixels import UInt8s, read_pixels
-from darkroom.images.seen_pixels import SeenPixels
+from darkroom.images.seen_pixels import SeenPixels, row_sums
 from darkroom.images.shards import read_shards
 from darkroom.images.threads import in_order
 
@@ -55,18 +55,19 @@ def pack(
     left = images.take(missing)
     data = read_shards(shards, zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
 
-    def convert(few: list[bytes]) -> list[UInt8s]:
-        return [read_pixels(one, size, channels, resize, decoder) for one in few]
+    def convert(few: list[bytes]) -> tuple[UInt8s, list[int]]:
+        pixels = np.stack([read_pixels(one, size, channels, resize, decoder) for one in few])
+        return pixels, row_sums(pixels)
 
     batches = iter(lambda: list(islice(data, BATCH)), [])
     position = 0
     with tqdm(total=len(missing), desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
-        for batch in in_order(convert, batches):
-            rows = missing[position : position + len(batch)]
-            array[rows] = batch
-            seen.keep([hashes[row] for row in rows], np.stack(batch))
-            position += len(batch)
-            bar.update(len(batch))
+        for pixels, sums in in_order(convert, batches):
+            rows = missing[position : position + len(pixels)]
+            array[rows] = pixels
+            seen.keep([hashes[row] for row in rows], pixels, sums)
+            position += len(pixels)
+            bar.update(len(pixels))
     array.flush()
     return len(missing)
 

@@ -12,7 +12,7 @@ from darkroom.images.decode import decode
 UInt8s = npt.NDArray[np.uint8]
 
 # A JPEG may be reduced while it is decoded as long as twice the wanted side is left: on 200 photographs to 64 pixels that is
-# 1.5 times as fast, and moves a value by 1.7 of 255 on average, less than another resampling filter does (bicubic: 1.9).
+# 1.4 times as fast, and moves a value by 2.2 of 255 on average; between bilinear and bicubic filters lie 1.9.
 OVERSAMPLING = 2
 
 

@@ -75,14 +75,14 @@ class SeenPixels:
         self._asked += int(written.sum())
         return written
 
-    def keep(self, hashes: Sequence[str], pixels: UInt8s) -> None:
-        """Append rows, uint8 [N, S, S, C]."""
+    def keep(self, hashes: Sequence[str], pixels: UInt8s, sums: Sequence[int]) -> None:
+        """Append rows, uint8 [N, S, S, C], with their `row_sums`."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
         with self._file.open("r+b" if self._hashes else "wb") as file:
             file.seek(len(self._hashes) * self._length)
             file.write(np.ascontiguousarray(pixels).data)
         self._hashes += hashes
-        self._sums += [zlib.crc32(np.ascontiguousarray(row).data) for row in pixels]
+        self._sums += sums
         self._asked += len(hashes)
 
     def save(self) -> None:
@@ -91,3 +91,8 @@ class SeenPixels:
             self._hashes, self._sums = [], []
             self._file.unlink()
         self._tables.save({"rows": pa.table([self._hashes, self._sums], schema=ROWS)})
+
+
+def row_sums(pixels: UInt8s) -> list[int]:
+    """The CRC-32 of each row of uint8 [N, S, S, C]; apart from `keep`, so that threads can work them out."""
+    return [zlib.crc32(row.data) for row in np.ascontiguousarray(pixels)]

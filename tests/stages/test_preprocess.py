@@ -15,7 +15,7 @@ from darkroom.images.packed import load_packed
 from darkroom.images.packing import COUNTED, choose_channels, choose_size, mean_and_std
 from darkroom.images.pixels import to_pixels
 from darkroom.images.schemas import read_manifest
-from darkroom.images.seen_pixels import SeenPixels
+from darkroom.images.seen_pixels import SeenPixels, row_sums
 from stages import preprocess
 
 
@@ -99,7 +99,8 @@ def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Pat
         hashes = [f"{number:064x}" for number in numbers]
         target = np.zeros((len(hashes), 2, 2, 1), np.uint8)
         missing = np.flatnonzero(~rows.take(hashes, target))
-        rows.keep([hashes[row] for row in missing], np.full((len(missing), 2, 2, 1), 7, np.uint8))
+        pixels = np.full((len(missing), 2, 2, 1), 7, np.uint8)
+        rows.keep([hashes[row] for row in missing], pixels, row_sums(pixels))
         rows.save()
         return len(missing)
 
