@@ -71,6 +71,9 @@ class Ingest(Section):
 
 
 class Validate(Section):
+    stop: list[ValidateCheck] = Field(
+        description="Which of the expectations stop the line when they are broken; the others warn."
+    )
     min_images_per_class: Annotated[int, Field(ge=3)] = Field(
         description="Fewest readable images that a class may have; with fewer than 3 it can't be in all three splits."
     )
@@ -98,9 +101,6 @@ class Validate(Section):
     max_shift: Fraction = Field(
         description="Against the data version last committed: how far class shares (total variation), sizes and brightness "
         "(Kolmogorov-Smirnov) may move, where the move is also beyond chance (p < 0.001)."
-    )
-    stop: list[ValidateCheck] = Field(
-        description="Which of the expectations stop the line when they are broken; the others warn."
     )
 
     @model_validator(mode="after")
