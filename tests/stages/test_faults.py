@@ -147,7 +147,7 @@ def test_devices_pipes_and_files_beyond_measure_are_rejected(
         (root / f"{name}.png").write_bytes(encoded(colour(seed=ord(name)), "PNG"))
     os.mkfifo(root / "pipe.png")
     with (root / "huge.png").open("wb") as file:
-        file.truncate(8 << 30)
+        file.truncate((1 << 30) + 1)
     odd = "bad\nerror: fake\x1b[31mred.png"
     (root / odd).write_bytes(b"text")
     rows = ["a.png,x", "b.png,y", "pipe.png,x", "huge.png,y", "/dev/zero,x", f'"{odd}",y']
@@ -157,7 +157,7 @@ def test_devices_pipes_and_files_beyond_measure_are_rejected(
     assert rejects == {
         "/dev/zero": "can't be read: not a regular file",
         odd: "not an image in a known format",
-        "huge.png": "can't be read: 8,589,934,592 bytes, more than 1,073,741,824",
+        "huge.png": "can't be read: 1,073,741,825 bytes, more than 1,073,741,824",
         "pipe.png": "can't be read: not a regular file",
     }
     said = capsys.readouterr().out
