@@ -34,7 +34,7 @@ schedule: $(INSTALLED)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	@exec "$(BIN)/python" -m flows.schedule
 
 test: lint  ## lint, and all tests
-	@"$(BIN)/python" -m pytest -n 2 --dist loadfile
+	@"$(BIN)/python" -m pytest
 
 lint: $(INSTALLED_DEV)  ## style and types
 	@"$(BIN)/ruff" check .
