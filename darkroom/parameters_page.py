@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from darkroom.params import PARAMS_FILE, Params
+from darkroom.params import PARAMS_FILE
+from darkroom.sections import Params
 
 PAGE = Path("docs/parameters.md")
 
@@ -16,7 +17,7 @@ Every setting of `params.yaml`: its type and limits, what it is at first, and wh
 before anything is read or written. From the command line: `make run SET="train.epochs=3 split.seed=1"`, which changes
 `params.yaml` as well; `git checkout params.yaml` brings the committed settings back.
 
-This page is made from `darkroom/params.py` by `python -m darkroom.parameters_page`; a test holds it current.
+This page is made from `darkroom/sections.py` by `python -m darkroom.parameters_page`; a test holds it current.
 """
 
 

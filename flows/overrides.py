@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.errors import DarkroomError
-from darkroom.params import Params
+from darkroom.sections import Params
 from darkroom.sources.kinds import kind_of
 
 SOURCE_KEYS = ("ingest.source", "ingest.path")

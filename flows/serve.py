@@ -5,7 +5,8 @@ from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
 from darkroom.errors import DarkroomError
-from darkroom.params import Schedule, read_params
+from darkroom.params import read_params
+from darkroom.sections import Schedule
 from darkroom.stage import user_errors
 from flows.retrain import retrain
 

@@ -28,8 +28,9 @@ from darkroom.model import ModelSpec
 from darkroom.network.load import build_model, save_model
 from darkroom.network.names import SIMPLE_CNN
 from darkroom.network.normalized import Normalized
-from darkroom.params import Train, read_params
+from darkroom.params import read_params
 from darkroom.provenance import code_version, data_version
+from darkroom.sections import Train
 from darkroom.stage import stage
 from darkroom.writing import whole_folder
 

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from darkroom.images.schemas import read_manifest
-from darkroom.params import Train
+from darkroom.sections import Train
 from stages import evaluate, export, preprocess, quantize, split, train
 from tests.conftest import take_in
 

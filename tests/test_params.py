@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from darkroom.errors import DarkroomError
 from darkroom.parameters_page import PAGE, render
-from darkroom.params import read_params, section_fields
+from darkroom.params import read_params
+from darkroom.sections import section_fields
 from tests.conftest import ROOT
 
 PARAMS = ROOT / "params.yaml"

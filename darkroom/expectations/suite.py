@@ -11,7 +11,7 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Limits:
-    """The thresholds; their meanings are in `darkroom.params`."""
+    """The thresholds; their meanings are in `darkroom.sections`."""
 
     max_reject_fraction: float
     min_images_per_class: int

@@ -29,11 +29,21 @@ def list_zip(path: Path, max_unpacked_bytes: int) -> Listing:
             a device, stands twice or unfolds to too much; when all do together; when it holds fewer than two classes.
     """
     require_file(path, "zip")
-    try:
-        file = path.open("rb")
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
-        raise DarkroomError(f"{path} is not a zip file, or is cut short or damaged ({error}): make it again") from None
+    with contextlib.ExitStack() as unless_listed:
+        file = unless_listed.enter_context(path.open("rb"))
+        try:
+            archive = zipfile.ZipFile(file)
+        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
+            raise DarkroomError(
+                f"{path} is not a zip file, or is cut short or damaged ({error}): make it again"
+            ) from None
+        listing = _listed(path, max_unpacked_bytes, file, archive)
+        # The listing's images are read from it, for as long as there is one.
+        unless_listed.pop_all()
+        return listing
+
+
+def _listed(path: Path, max_unpacked_bytes: int, file: IO[bytes], archive: zipfile.ZipFile) -> Listing:
     entries = Entries(path, max_unpacked_bytes)
     reader = ZipReader(file, archive)
     readers = {}

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.errors import DarkroomError
-from darkroom.params import Params, read_params
+from darkroom.params import read_params
+from darkroom.sections import Params
 from flows.overrides import read_overrides, to_hydra
 from tests.conftest import ROOT
 from tests.flows.repository import Repository

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from darkroom.errors import DarkroomError
-from darkroom.params import Ingest
+from darkroom.sections import Ingest
 from darkroom.sources.named import list_source, source_files
 from tests.sources.test_folder_and_archive import ROOM, tarred, zipped
 

@@ -21,7 +21,7 @@ from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
 from darkroom.learning.loop import score
 from darkroom.network.load import load_model
-from darkroom.params import Train
+from darkroom.sections import Train
 from stages import train
 from tests.conftest import ROOT
 
