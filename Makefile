@@ -8,7 +8,8 @@ PYTHON ?= python3.11 python3
 # Taken as they were typed, so that `$`, quotes and blanks arrive: they travel through the environment.
 override IMAGES := $(value IMAGES)
 override SET := $(value SET)
-export IMAGES SET
+override APPLY := $(value APPLY)
+export IMAGES SET APPLY
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -17,7 +18,7 @@ export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help run test flow schedule lint lock clean
+.PHONY: help run test flow schedule tune lint lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -32,6 +33,10 @@ flow: $(INSTALLED)  ## the same as a Prefect flow
 schedule: $(INSTALLED)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.schedule
+
+tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 takes the best over
+	$(refuse_settings)
+	@exec "$(BIN)/python" -m flows.tune --apply="$$APPLY"
 
 test: lint  ## lint, and all tests
 	@"$(BIN)/python" -m pytest

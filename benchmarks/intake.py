@@ -39,7 +39,7 @@ from darkroom.classes import load_classes
 from darkroom.expectations.checking import check_all
 from darkroom.expectations.demands import expectations_of
 from darkroom.expectations.facts import gather_facts
-from darkroom.expectations.suite import Limits
+from darkroom.expectations.limits import Limits
 from darkroom.images.grouping import group_images, join_copies
 from darkroom.images.near_copies import near_pairs
 from darkroom.images.schemas import read_manifest

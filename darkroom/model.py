@@ -17,6 +17,8 @@ class ModelSpec:
     Attributes:
         network: its name in the zoo.
         settings: what the network was built with, beside the image's shape and the number of classes.
+        weights: what the training started from, as `train.weights` has it; with other than `none` the network keeps the
+            first layers that its weights were made for, also for small images.
         classes: the class list; output `i` is class `i`.
         preprocessing: from a decoded image to the array that the network takes.
         epoch: the epoch whose weights were kept, counted from 1.
@@ -27,7 +29,8 @@ class ModelSpec:
     """
 
     network: str
-    settings: dict[str, int | float]
+    settings: dict[str, int | float | str]
+    weights: str
     classes: ClassList
     preprocessing: Preprocessing
     epoch: int
@@ -42,6 +45,7 @@ class ModelSpec:
             {
                 "network": self.network,
                 "settings": self.settings,
+                "weights": self.weights,
                 "classes": self.classes.names,
                 "class_hash": self.classes.hash,
                 "preprocessing": self.preprocessing.to_dict(),

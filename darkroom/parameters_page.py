@@ -61,7 +61,13 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(field['items'])}"
     if field.get("format") == "date":
         return "day"
-    names = {"integer": "whole number", "number": "number", "string": "text", "boolean": "`true`, `false`"}
+    names = {
+        "object": "settings",
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "`true`, `false`",
+    }
     limits = [f"{sign} {field[key]}" for key, sign in LIMITS.items() if key in field]
     return " ".join([names[field["type"]], ", ".join(limits)]).strip()
 

@@ -39,7 +39,7 @@ def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Pa
     try:
         params = Params.model_validate(raw)
     except ValidationError as error:
-        mistakes += [_explain(detail) for detail in error.errors()]
+        mistakes += _merged([_explain(detail) for detail in error.errors()])
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise DarkroomError(f"{count} in the settings ({path}):\n" + "\n".join(f"  - {line}" for line in mistakes))
@@ -67,6 +67,15 @@ def _lay_over(raw: dict[str, Any], text: str) -> str | None:
     return None
 
 
+def _merged(lines: list[str]) -> list[str]:
+    """Where a setting may be of several types each of them complains: their complaints in one line."""
+    merged: dict[str, str] = {}
+    for line in lines:
+        found, _, wanted = line.partition(", should be ")
+        merged[found] = f"{merged[found]} or {wanted}" if found in merged else line
+    return list(merged.values())
+
+
 def _explain(detail: ErrorDetails) -> str:
     """One mistake in one line: where, what was found, what is allowed, and the nearest name for an unknown one."""
     known = section_fields()
@@ -74,9 +83,11 @@ def _explain(detail: ErrorDetails) -> str:
     where = ".".join(parts[:2])
     if detail["type"] == "extra_forbidden":
         candidates = list(known) if len(parts) == 1 else list(known[parts[0]])
-        near = difflib.get_close_matches(parts[-1], candidates, n=1)
-        if not near and len(parts) == 2:
-            near = [f"{name}.{key}" for name, keys in known.items() for key in keys if key == parts[1]][:1]
+        # A setting of another section by its full name is meant more likely than a like-named one of this section.
+        near = [f"{name}.{key}" for name, keys in known.items() for key in keys if len(parts) == 2 and key == parts[1]][
+            :1
+        ]
+        near = near or difflib.get_close_matches(parts[-1], candidates, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(candidates)}"
         return f"{where}: there is no such setting; {hint}"
     if detail["type"] == "missing":

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from darkroom.network.names import unknown_network
+from darkroom.network.names import OWN, unknown_network
+from darkroom.tuning.dimension import wrong_dimension
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -41,8 +42,8 @@ class Ingest(Section):
         "mnist", "fashion-mnist", "cifar10", "cifar100", "digits", "folder", "imagenet", "zip", "tar", "table"
     ] = Field(description="Where the images come from: a data set by name, or what lies at `path`.")
     path: Annotated[str, Field(min_length=1)] = Field(
-        description="The folder of class folders (or of train/, val/, test/ holding them), the zip or tar of one, the folder "
-        "in ImageNet's layout, or the CSV or Parquet table. The data sets that have a name do not read it."
+        description="The folder of class folders (or of train/, val/, test/ holding them), the zip or tar of one, the folder in"
+        " ImageNet's layout, or the CSV or Parquet table. The data sets that have a name do not read it."
     )
     root: Annotated[str, Field(min_length=1)] | None = Field(
         description="For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. "
@@ -157,36 +158,121 @@ class Preprocess(Section):
 
 class Train(Section):
     network: Annotated[str, Field(min_length=1)] = Field(
-        description="`simple_cnn`, or any torchvision classification network by name: `resnet18`, `vgg16`, `vit_b_16`, …"
+        description="A network by name: `simple_cnn`, `small_image_net`, `capsule_net`, any torchvision classification network "
+        "(`resnet18`, `vgg16`, `vit_b_16`, …), or `timm/` and the name of one of timm's; docs/networks.md lists "
+        "them."
     )
     filters: Annotated[int, Field(ge=1, le=1024)] = Field(
-        description="simple_cnn: channels of the first block; the others have twice as many. Multiples of 32 run fastest."
+        description="simple_cnn, small_image_net: channels of the first block. Multiples of 32 run fastest."
     )
     depth: Annotated[int, Field(ge=1, le=6)] = Field(
         description="simple_cnn: how many blocks of two convolutions; each halves the picture."
     )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="simple_cnn: dropout before the last layer.")
-    epochs: Annotated[int, Field(ge=1)] = Field(description="Passes over the training images, at most.")
-    batch_size: Annotated[int, Field(ge=2)] = Field(description="Images a step.")
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = Field(description="`sgd` has Nesterov momentum 0.9.")
-    learning_rate: Annotated[float, Field(gt=0)] = Field(description="The highest rate of the schedule.")
-    schedule: Literal["constant", "one-cycle"] = Field(
-        description="`one-cycle` climbs for the first quarter, then falls to nothing; the steps are counted from `epochs`."
+    pooling: Literal["mean", "grid"] = Field(
+        description="timm's networks: what the last layer is given. `mean` is the network's own mean over the picture, `grid` "
+        "the means of 3 x 3 cells of its last two maps, which tell more when the backbone is frozen."
     )
+    weights: Annotated[str, Field(min_length=1)] = Field(
+        description="What the network starts from: `none`, `imagenet` (weights that are on this machine), `download` (the same,"
+        " fetched where they are not), or a safetensors or state-dict file."
+    )
+    freeze: Literal["none", "backbone"] | Annotated[int, Field(ge=1)] = Field(
+        description="What does not learn: `backbone` is everything but the last layer, a number so many of the network's "
+        "stages, counted from the input."
+    )
+    unfreeze: list[Annotated[int, Field(ge=2)]] = Field(
+        description="Epochs at which one more frozen stage begins to learn, the one nearest to the output first."
+    )
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="The learning rate of each stage, as a share of that of the stage behind it; 1: all the same."
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(description="Passes over the training images, at most.")
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
+        description="Images a step. `auto`: 128, fewer where that would make few steps."
+    )
+    loss: Literal["auto", "cross_entropy", "binary", "focal", "margin"] = Field(
+        description="`binary`: binary cross-entropy, for two classes; `focal` turns to what is hard; `margin` is for "
+        "capsule_net. `auto`: margin for capsule_net, cross_entropy for all others."
+    )
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = Field(
+        description="cross_entropy, binary: this share of a label is spread over all classes."
+    )
+    focal_gamma: Annotated[float, Field(ge=0)] = Field(description="focal: how little easy images count; 0: all alike.")
     balance: Literal["none", "weights", "sampler"] = Field(
         description="For classes of unequal size: `weights` counts the loss of rare classes more, `sampler` shows their images "
         "more often; `none` does neither."
     )
-    weight_decay: Annotated[float, Field(ge=0)] = Field(description="L2 penalty, or decoupled decay for adamw.")
+    optimizer: Literal["auto", "adam", "adamw", "muon", "rmsprop", "sgd"] = Field(
+        description="`sgd` has Nesterov momentum 0.9. `auto`: by the network."
+    )
+    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = Field(
+        description="The highest rate of the schedule. `auto`: by optimizer, network and what is frozen."
+    )
+    weight_decay: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        description="L2 penalty, or decoupled decay for adamw and muon. `auto`: by the optimizer."
+    )
+    schedule: Literal["constant", "cosine", "one-cycle", "step"] = Field(
+        description="`one-cycle` climbs for the first quarter, then falls to nothing; `cosine` falls to nothing from the start;"
+        " `step` falls every `step_epochs`. The steps are counted from `epochs`."
+    )
+    warmup: Annotated[float, Field(ge=0)] = Field(
+        description="Epochs in which the rate climbs to its highest, before the schedule; one-cycle: in place of its quarter."
+    )
+    step_epochs: Annotated[int, Field(ge=1)] = Field(description="step: epochs between two falls.")
+    step_factor: Annotated[float, Field(gt=0, le=1)] = Field(description="step: what a fall multiplies the rate by.")
+    ema: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Keep a moving average of the weights, with this share of the average staying at each step, and use it in "
+        "their place; 0: none."
+    )
+    clip_gradient: Annotated[float, Field(ge=0)] = Field(
+        description="Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."
+    )
     flip: bool = Field(description="Mirror half of the training images left to right; wrong for text and digits.")
     shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
         description="Move training images by up to this share of their side, in both directions."
     )
+    rotate: Annotated[float, Field(ge=0, le=180)] = Field(description="Turn training images by up to so many degrees.")
+    zoom: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Enlarge or shrink training images by up to this share."
+    )
+    crop: Annotated[float, Field(gt=0, le=1)] = Field(
+        description="Cut a part of at least this share of the area, with sides as 3:4 to 4:3, and enlarge it to the whole; "
+        "1: no cutting."
+    )
+    brightness: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Add up to this share of the full range to, or take it from, all pixels of a training image."
+    )
+    contrast: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Move the pixels of a training image away from or toward their mean by up to this share."
+    )
+    noise: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        description="Standard deviation of noise added to each value, as a share of the full range."
+    )
+    cutout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Fill a square with this share of the side, at a random place, with the image's mean colour; 0: none."
+    )
+    mixup: Annotated[float, Field(ge=0)] = Field(
+        description="Blend each image and its label with another: alpha of the Beta distribution of the share; 0: none."
+    )
+    cutmix: Annotated[float, Field(ge=0)] = Field(
+        description="Put a rectangle of another image into each, with its share of the label: alpha, as for mixup; with both "
+        "set each batch draws one of them."
+    )
+    albumentations: list[dict[str, Any]] = Field(
+        description="Transforms of Albumentations, each as `{name: GaussianBlur, blur_limit: [3, 5], p: 0.3}`: one image at a "
+        "time, in this order, before all others."
+    )
+    workers: Annotated[int, Field(ge=0, le=64)] = Field(
+        description="Processes that prepare batches ahead; 0: none, which is fastest without Albumentations. Results do not "
+        "depend on it."
+    )
     patience: Annotated[int, Field(ge=1)] = Field(
         description="Stop after this many epochs without a better validation loss; the best epoch's weights are kept."
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        description="`auto`: bfloat16 where the processor multiplies it in hardware (AMX, AVX512-BF16, CUDA), else float32."
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        description="`auto`: bfloat16 where the processor multiplies it in hardware (AMX, AVX512-BF16, CUDA), float16 on older "
+        "GPUs, else float32."
     )
     seed: Seed = Field(description="Of weights, order, augmentation and dropout.")
 
@@ -196,6 +282,24 @@ class Train(Section):
         if problem := unknown_network(name):
             raise ValueError(problem)
         return name
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Train":
+        if self.unfreeze and self.freeze == "none":
+            raise ValueError("unfreeze names epochs, and freeze=none leaves nothing to unfreeze")
+        if sorted(set(self.unfreeze)) != self.unfreeze:
+            raise ValueError(f"unfreeze must name its epochs once each and in order, and is {self.unfreeze}")
+        if self.loss == "binary" and (self.mixup or self.cutmix):
+            raise ValueError("mixup and cutmix need loss=cross_entropy or focal")
+        if (self.loss == "margin") != (self.network == "capsule_net") and self.loss != "auto":
+            raise ValueError(f"network={self.network} does not go with loss={self.loss}; loss=auto chooses")
+        if self.pooling == "grid" and not self.network.startswith("timm/"):
+            raise ValueError(f"pooling=grid is for timm's networks, and network is {self.network}: set pooling=mean")
+        if self.weights in ("imagenet", "download") and self.network in OWN:
+            raise ValueError(f"there are no published weights of {self.network}: set weights=none, or a file")
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup ({self.warmup} epochs) is longer than the training ({self.epochs} epochs)")
+        return self
 
 
 class Evaluate(Section):
@@ -227,9 +331,42 @@ class Export(Section):
         description="Largest difference in any probability between the evaluated model and the float graph that ships."
     )
     max_label_disagreement: Fraction = Field(
-        description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model; "
-        "the lower end of the share's 95% interval counts, since few images say little."
+        description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model; the"
+        " lower end of the share's 95% interval counts, since few images say little."
     )
+
+
+class Tune(Section):
+    trials: Annotated[int, Field(ge=2)] = Field(
+        description="How many settings to try, those tried before included; the settings as they are come first and do not "
+        "count."
+    )
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        description="Epochs of a trial. Empty: `train.epochs`, so that what is best there is best in the line, too."
+    )
+    timeout: Annotated[float, Field(gt=0)] | None = Field(
+        description="Minutes after which no further trial begins. Empty: none."
+    )
+    pruner: Literal["none", "median", "hyperband"] = Field(
+        description="What ends a bad trial early, by its validation losses: `median` where it is behind half of the others at "
+        "the same epoch, `hyperband` in rounds that each let a third go on."
+    )
+    space: dict[str, dict[str, Any]] = Field(
+        description="What to vary: settings of `train`, each `{low: 0.01, high: 0.5, log: true}`, where `log` compares by "
+        "ratio, or `{choices: [adam, sgd]}`."
+    )
+
+    @field_validator("space")
+    @classmethod
+    def _ranges_or_choices(cls, space: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        wrong = [f"{name}: {problem}" for name, entry in space.items() if (problem := wrong_dimension(entry))]
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        if not space:
+            raise ValueError(
+                "is empty: name a setting of train, as in `learning_rate: {low: 0.01, high: 0.5, log: true}`"
+            )
+        return space
 
 
 class Schedule(Section):
@@ -240,7 +377,7 @@ class Schedule(Section):
 
 
 class Params(Section):
-    """All of `params.yaml`; one section a stage, and one for the schedule."""
+    """All of `params.yaml`; one section a stage, one for tuning, and one for the schedule."""
 
     ingest: Ingest
     validate_: Validate = Field(alias="validate")
@@ -250,6 +387,7 @@ class Params(Section):
     evaluate: Evaluate
     quantize: Quantize
     export: Export
+    tune: Tune
     schedule: Schedule
 
 

@@ -28,6 +28,11 @@ def bring_up_to_date(stage: str | None = None, log: Log | None = None) -> None:
     _run_or_explain(["--wait-for-lock", "repro", *target], log)
 
 
+def bring_up_to(stage: str, log: Log | None = None) -> None:
+    """Run what is stale of one stage and of all that it depends on; otherwise as `bring_up_to_date`."""
+    _run_or_explain(["--wait-for-lock", "repro", stage], log)
+
+
 def run_experiment(overrides: Sequence[str], log: Log | None = None) -> None:
     """Change settings in `params.yaml` and run what is stale, recorded as a DVC experiment.
 
@@ -64,8 +69,8 @@ def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 
 
-def _environment() -> dict[str, str]:
-    """Ours, in which `python` is this interpreter, nothing phones home, lines come unbuffered, and git knows a name.
+def git_identity() -> dict[str, str]:
+    """For the environment of a child that commits: a name where git knows none, else nothing.
 
     DVC records an experiment as a commit, and first stashes what is not committed; where git has no identity that fails
     with "Git user name and email must be configured". The name stands in this child's environment only.
@@ -76,8 +81,13 @@ def _environment() -> dict[str, str]:
         known = subprocess.run(["git", "config", f"user.{key}"], capture_output=True, check=False).stdout.strip()
         if not known:
             unknown |= {f"GIT_AUTHOR_{key.upper()}": value, f"GIT_COMMITTER_{key.upper()}": value}
+    return unknown
+
+
+def environment() -> dict[str, str]:
+    """Ours, in which `python` is this interpreter, nothing phones home, lines come unbuffered, and git knows a name."""
     return {
-        **unknown,
+        **git_identity(),
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
@@ -89,14 +99,14 @@ def _environment() -> dict[str, str]:
 
 
 def _run_or_explain(arguments: Sequence[str], log: Log | None) -> None:
-    status, printed = processes.run(_command(arguments), _environment(), log)
+    status, printed = processes.run(_command(arguments), environment(), log)
     if status != 0:
         raise DarkroomError(_explain(arguments, status, printed))
 
 
 def _ask(*arguments: str) -> str:
     """What a DVC command that changes nothing prints."""
-    answer = subprocess.run(_command(arguments), env=_environment(), capture_output=True, text=True, check=False)
+    answer = subprocess.run(_command(arguments), env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode != 0:
         raise DarkroomError(_explain(arguments, answer.returncode, answer.stdout + answer.stderr))
     return answer.stdout

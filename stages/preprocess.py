@@ -1,7 +1,8 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
-Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the training split alone.
+Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the
+    training split alone, or from the weights that the training starts from.
     .darkroom/seen/pixels: the same rows, for the next run.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
@@ -20,16 +21,27 @@ from darkroom.images.schemas import read_manifest
 from darkroom.images.seen import opening_identity
 from darkroom.images.seen_pixels import SeenPixels
 from darkroom.images.splitting import SPLITS
+from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.params import read_params
 from darkroom.stage import stage
+from darkroom.without_pandas import hide_pandas_from_pyarrow
 from darkroom.writing import whole_folder, write_json
 
 INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 SEEN = Path(".darkroom/seen")
+COLUMNS = ["id", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
 
 
 def run(
-    ingest: Path, splits: Path, size: int | str, channels: int | str, resize: str, decoder: str, seen: Path, out: Path
+    ingest: Path,
+    splits: Path,
+    size: int | str,
+    channels: int | str,
+    resize: str,
+    decoder: str,
+    seen: Path,
+    out: Path,
+    weights: PretrainedInput | None = None,
 ) -> None:
     """Pack each split.
 
@@ -42,13 +54,14 @@ def run(
         decoder: `turbo`, `opencv` or `pillow`.
         seen: where pixels are kept from run to run; safe to delete.
         out: the folder to write.
+        weights: what the weights that the training starts from were made for; None where it starts from none.
     """
     classes = load_classes(ingest / "classes.json")
-    manifest = read_manifest(ingest)
+    manifest = read_manifest(ingest, COLUMNS)
     table = pq.read_table(splits)
     if not manifest["id"].equals(table["id"]):
         raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it anew")
-    pixels, planes = _shape(manifest, size, channels)
+    pixels, planes = _shape(manifest, size, channels, weights)
     known = SeenPixels(seen / "pixels", f"{resize} {opening_identity(decoder)}", (pixels, pixels, planes))
     decoded = 0
     with whole_folder(out) as folder:
@@ -60,7 +73,10 @@ def run(
                 rows, ingest / "shards", pixels, planes, resize, decoder, known, folder / split / "images.npy"
             )
         known.save()
-        mean, std = mean_and_std(np.load(folder / "train" / "images.npy", mmap_mode="r"))
+        if weights:
+            mean, std = weights.for_channels(planes)
+        else:
+            mean, std = mean_and_std(np.load(folder / "train" / "images.npy", mmap_mode="r"))
         write_json(
             folder / "stats.json",
             {
@@ -70,6 +86,7 @@ def run(
                 "decoder": decoder,
                 "mean": mean,
                 "std": std,
+                "statistics_of": weights.source if weights else "the training images",
                 "class_hash": classes.hash,
                 "images": {split: len(np.load(folder / split / "labels.npy")) for split in SPLITS},
             },
@@ -77,8 +94,12 @@ def run(
     print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were known")
 
 
-def _shape(manifest: pa.Table, size: int | str, channels: int | str) -> tuple[int, int]:
+def _shape(
+    manifest: pa.Table, size: int | str, channels: int | str, weights: PretrainedInput | None
+) -> tuple[int, int]:
     """Side and channels of what the network will see, announced where they were chosen for the user."""
+    if weights:
+        return _shape_of_weights(size, channels, weights)
     if size == "auto":
         size = choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
         print(f"preprocess: size {size}, from the median shorter side (set preprocess.size to change it)")
@@ -86,6 +107,18 @@ def _shape(manifest: pa.Table, size: int | str, channels: int | str) -> tuple[in
         channels = choose_channels(set(manifest["mode"].to_pylist()))
         found = "every image is grey" if channels == 1 else "there are colour images"
         print(f"preprocess: channels {channels}, since {found} (set preprocess.channels to change it)")
+    return int(size), int(channels)
+
+
+def _shape_of_weights(size: int | str, channels: int | str, weights: PretrainedInput) -> tuple[int, int]:
+    if size == "auto":
+        size = weights.size
+        print(f"preprocess: size {size}, which {weights.source} were made for (set preprocess.size to change it)")
+    if channels == "auto":
+        channels = len(weights.mean)
+        print(f"preprocess: channels {channels}, which {weights.source} take (set preprocess.channels to change it)")
+    weights.for_channels(int(channels))
+    print(f"preprocess: pixels are normalised as {weights.source} have it, not by the training images")
     return int(size), int(channels)
 
 
@@ -97,10 +130,12 @@ def _describe(rows: pa.Table, classes: ClassList, folder: Path) -> None:
 
 
 def main() -> None:
+    hide_pandas_from_pyarrow()
     with stage("preprocess"):
         params = read_params()
         shape = params.preprocess
-        run(INGEST, SPLITS_TABLE, shape.size, shape.channels, shape.resize, params.ingest.decoder, SEEN, OUT)
+        weights = pretrained_input(params.train.network, params.train.weights)
+        run(INGEST, SPLITS_TABLE, shape.size, shape.channels, shape.resize, params.ingest.decoder, SEEN, OUT, weights)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from darkroom.images.split_table import place_table, recall
 from darkroom.images.splitting import UNCLAIMED, Images, Wish, apply_rule
 from darkroom.params import read_params
 from darkroom.stage import stage
+from darkroom.without_pandas import hide_pandas_from_pyarrow
 from darkroom.writing import whole_folder
 
 INGEST, GROUPS, OUT = Path("data/ingest"), Path("data/validate/groups.parquet"), Path("data/split")
@@ -114,6 +115,7 @@ def table_before() -> Iterator[Path | None]:
 
 
 def main() -> None:
+    hide_pandas_from_pyarrow()
     with stage("split"):
         params = read_params().split
         with table_before() as previous:

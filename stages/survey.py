@@ -14,6 +14,7 @@ from darkroom.params import read_params
 from darkroom.sources.named import source_files
 from darkroom.sources.survey import survey
 from darkroom.stage import stage
+from darkroom.without_pandas import hide_pandas_from_pyarrow
 from darkroom.writing import whole_folder
 
 SEEN, OUT = Path(".darkroom/seen"), Path("data/survey")
@@ -37,6 +38,7 @@ def run(source: str, path: Path, root: Path | None, seen: Path, out: Path) -> No
 
 
 def main() -> None:
+    hide_pandas_from_pyarrow()
     with stage("survey"):
         params = read_params().ingest
         run(params.source, Path(params.path), Path(params.root) if params.root else None, SEEN, OUT)

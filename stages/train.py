@@ -2,34 +2,50 @@
 
 Reads: data/preprocess/ (train, validation, stats.json), data/ingest/classes.json, and for the data version the manifest and
 the split table.
-Writes: models/train/: weights.safetensors, model.json; reports/train/: DVCLive's curves and metrics.
-Costs: most of the line's time. Killed and started again, it goes on after the last finished epoch.
+Writes: models/train/: weights.safetensors, model.json; reports/train/: index.html, DVCLive's curves and metrics.
+Costs: most of the line's time. Killed and started again, it goes on where it was, within an epoch too.
+    `torchrun --nproc-per-node 2 -m stages.train` trains in two processes.
 """
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from darkroom.classes import load_classes
+from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
-from darkroom.images.packed import load_packed
-from darkroom.images.pixels import Preprocessing, UInt8s
+from darkroom.images.packed import Packed, load_packed
+from darkroom.images.pixels import Preprocessing
+from darkroom.learning.augmentation.recipe import Augmentation
 from darkroom.learning.balance import class_weights, tell_balance
 from darkroom.learning.batches import TrainingBatches
 from darkroom.learning.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
+from darkroom.learning.choices import SET, Choices, make_choices
 from darkroom.learning.curves import write_curves
-from darkroom.learning.loop import Epoch, Training, fit
-from darkroom.learning.optimizers import make_optimizer, make_schedule
-from darkroom.learning.precision import choose_device, choose_precision, starved_convolution
+from darkroom.learning.depthwise import spare_depthwise
+from darkroom.learning.ema import Average
+from darkroom.learning.examples import augmented_examples
+from darkroom.learning.learner import Learner, head_on_features, whiten_first_layer, whole_network
+from darkroom.learning.loop import Plan, fit
+from darkroom.learning.losses import make_loss
+from darkroom.learning.memory import enough_memory
+from darkroom.learning.optimizers import make_optimizer
+from darkroom.learning.precision import deterministic, settle_precision
+from darkroom.learning.processes import Processes, joined_processes
+from darkroom.learning.schedules import make_schedule
+from darkroom.learning.training import Epoch, Training
 from darkroom.model import ModelSpec
 from darkroom.network.load import build_model, save_model
-from darkroom.network.names import SIMPLE_CNN
+from darkroom.network.names import own_settings
 from darkroom.network.normalized import Normalized
+from darkroom.network.pretrained import load_pretrained
+from darkroom.network.pretrained_input import origin
 from darkroom.params import read_params
 from darkroom.provenance import code_version, data_version
+from darkroom.reporting.training import training_page
 from darkroom.sections import Train
 from darkroom.stage import stage
 from darkroom.writing import whole_folder
@@ -42,97 +58,216 @@ FEW_STEPS = 10
 
 
 def run(
-    settings: Train, ingest: Path, splits: Path, preprocess: Path, out: Path, reports: Path, checkpoints: Path = FOLDER
+    settings: Train,
+    ingest: Path,
+    splits: Path,
+    preprocess: Path,
+    out: Path,
+    reports: Path,
+    checkpoints: Path = FOLDER,
+    after_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
     """Train one network.
 
     Args:
-        settings: the section `train` of the parameters; it goes no further than this function.
+        settings: the section `train` of the parameters; it goes no further than this module.
         ingest, splits, preprocess: what the stages before wrote.
         out: the folder for the weights.
-        reports: the folder for the curves.
+        reports: the folder for the page and the curves.
         checkpoints: the folder for the checkpoint of an unfinished training.
+        after_epoch: called with each finished epoch; what it raises ends the training.
 
     Raises:
         DarkroomError: when the arrays were made with another class list, when there is no such network, when it does not
-            take images of this size, when there are too few images, or when the loss or a weight is no longer a number.
+            take images of this size, when there are too few images, when the memory is not enough, or when the loss or a
+            weight is no longer a number.
     """
-    spec = _describe(settings, ingest, splits, preprocess)
-    device = choose_device()
-    precision, reason = choose_precision(settings.precision, device)
-    torch.manual_seed(settings.seed)
-    torch.use_deterministic_algorithms(True)
-    # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
-    model = build_model(spec).to(device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    train, validation = load_packed(preprocess / "train"), load_packed(preprocess / "validation")
-    precision, reason = _avoid_starved_gradients(settings.precision, precision, reason, model, train.images[:1])
-    if len(train.labels) < 2:
-        raise DarkroomError(f"{preprocess / 'train'} holds {len(train.labels)} images: training needs 2 or more")
+    with joined_processes() as processes:
+        spec = _describe(settings, ingest, splits, preprocess)
+        train, validation = (_open(preprocess / part, spec.classes) for part in ("train", "validation"))
+        torch.manual_seed(settings.seed)
+        deterministic()
+        # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
+        model = build_model(spec)
+        loaded = load_pretrained(model.network, settings.network, settings.weights)
+        whiten_first_layer(model, train.images, settings.seed)
+        model.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        image = torch.from_numpy(np.array(train.images[:1])).to(processes.device)
+        precision, reason = settle_precision(settings.precision, processes.device, model, image)
+        choices = _choose(settings, len(train.labels))
+        if processes.first:
+            print(f"train: {_size(model, spec, train, processes)}, {_name(precision)} since {reason}")
+            lines = [loaded, tell_balance(train.labels, spec.classes.names, settings.balance), *choices.told()]
+            print("\n".join(f"train: {line}" for line in lines if line))
+        files = [
+            preprocess / part / name
+            for part in ("train", "validation")
+            for name in ("images.npy", "labels.npy", "ids.npy")
+        ]
+        what = (
+            settings.model_dump_json(),
+            spec.code_version,
+            str(precision),
+            str(processes.world),
+            processes.device.type,
+        )
+        checkpoint = checkpoint_path(checkpoints, *what, files=files)
+        with enough_memory(choices.batch_size.value, spec.preprocessing.size):
+            learner = _learner(settings, model, train, validation, precision)
+            training = _fit(
+                settings, spec, choices, learner, train, validation, precision, processes, checkpoint, after_epoch
+            )
+        if processes.first:
+            best = training.best()
+            with whole_folder(out) as folder, whole_folder(reports) as page:
+                save_model(model, replace(spec, epoch=best.number, precision=_name(precision)), folder)
+                write_curves(training.history, best, page)
+                recipe = _recipe(settings)
+                shown = augmented_examples(
+                    train.images, train.labels, train.keys(), spec.classes.names, recipe, settings.seed
+                )
+                html = training_page(training.history, best, _facts(settings, choices), shown)
+                (page / "index.html").write_text(html, encoding="utf-8")
+            checkpoint.unlink(missing_ok=True)
+            print(f"train: kept epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
+
+
+def _open(folder: Path, classes: ClassList) -> Packed:
+    """The images of a split, if there are enough of them and their labels are in the class list."""
+    packed = load_packed(folder)
+    if folder.name == "train" and len(packed.labels) < 2:
+        raise DarkroomError(f"{folder} holds {len(packed.labels)} images: training needs 2 or more")
+    beyond = np.flatnonzero((packed.labels < 0) | (packed.labels >= len(classes)))
+    if len(beyond):
+        raise DarkroomError(
+            f"{folder}/labels.npy: {len(beyond)} labels are outside the class list of {len(classes)} classes, the first "
+            f"is {packed.labels[beyond[0]]} in row {beyond[0]}: run `dvc repro` to make the arrays anew"
+        )
+    return packed
+
+
+def _choose(settings: Train, images: int) -> Choices:
+    return make_choices(
+        network=settings.network,
+        images=images,
+        pretrained=settings.weights != "none",
+        head_alone=settings.freeze == "backbone" and not settings.unfreeze,
+        batch_size=settings.batch_size,
+        loss=settings.loss,
+        optimizer=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+    )
+
+
+def _facts(settings: Train, choices: Choices) -> list[tuple[str, str, str]]:
+    """Every setting as it was used: name, value, and the reason where it was chosen for the user."""
+    chosen = vars(choices)
+    plain = [(name, str(value), "") for name, value in settings.model_dump().items() if name not in chosen]
+    made = [(name, str(choice.value), "" if choice.reason == SET else choice.reason) for name, choice in chosen.items()]
+    return made + plain
+
+
+def _size(model: Normalized, spec: ModelSpec, train: Packed, processes: Processes) -> str:
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    where = processes.device.type if processes.world == 1 else f"{processes.world} processes, {processes.device.type}"
+    return f"{spec.network}, {parameters:,} parameters, {len(train.labels):,} images, {where}"
+
+
+def _name(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")
+
+
+def _recipe(settings: Train) -> Augmentation:
+    return Augmentation(**{field.name: getattr(settings, field.name) for field in fields(Augmentation)})
+
+
+def _learner(settings: Train, model: Normalized, train: Packed, validation: Packed, precision: torch.dtype) -> Learner:
+    """The whole network; or its last layer, where nothing else will ever change."""
+    if settings.freeze == "backbone" and not settings.unfreeze and _recipe(settings).nothing:
+        return head_on_features(model, train.images, validation.images, precision)
+    if precision == torch.bfloat16 and model.mean.device.type == "cpu":
+        spare_depthwise(model)
+    frozen = settings.freeze, settings.unfreeze, settings.layer_decay
+    return whole_network(model, train.images, validation.images, *frozen)
+
+
+def _fit(
+    settings: Train,
+    spec: ModelSpec,
+    choices: Choices,
+    learner: Learner,
+    train: Packed,
+    validation: Packed,
+    precision: torch.dtype,
+    processes: Processes,
+    checkpoint: Path,
+    after_epoch: Callable[[Epoch], None] | None,
+) -> Training:
+    """Train what learns, from the checkpoint on where there is one."""
+    device = processes.device
+    # Resident where the steps run, unless other processes prepare the batches.
+    near = torch.device("cpu") if settings.workers else device
     batches = TrainingBatches(
-        torch.from_numpy(np.array(train.images)),
-        torch.from_numpy(train.labels),
+        learner.train.to(near),
+        torch.from_numpy(train.labels).to(near),
         train.keys(),
-        settings.batch_size,
-        settings.flip,
-        settings.shift,
+        choices.batch_size.value,
+        _recipe(settings),
         settings.seed,
         evenly=settings.balance == "sampler",
+        workers=settings.workers,
+        rank=processes.rank,
+        world=processes.world,
     )
-    weights = class_weights(train.labels, len(spec.classes)) if settings.balance == "weights" else None
-    optimizer = make_optimizer(settings.optimizer, model, settings.learning_rate, settings.weight_decay)
-    schedule = make_schedule(settings.schedule, optimizer, settings.epochs * len(batches))
-    training = Training(model, optimizer, schedule, history=[], best_weights={})
-
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    print(
-        f"train: {spec.network}, {parameters:,} parameters, {len(train.labels):,} images, {device.type}, "
-        f"{str(precision).removeprefix('torch.')} since {reason}"
+    weights = class_weights(train.labels, len(spec.classes)).to(device) if settings.balance == "weights" else None
+    optimizer = make_optimizer(
+        choices.optimizer.value,
+        learner.model,
+        choices.learning_rate.value,
+        choices.weight_decay.value,
+        learner.rate_scale,
+        learner.head,
     )
-    if line := tell_balance(train.labels, spec.classes.names, settings.balance):
-        print(f"train: {line}")
-    if len(batches) < FEW_STEPS:
-        print(
-            f"train: only {len(batches)} steps an epoch, since {len(train.labels):,} images make few batches of "
-            f"{settings.batch_size}; a smaller train.batch_size or more train.epochs learns more"
-        )
-    files = [
-        preprocess / part / name for part in ("train", "validation") for name in ("images.npy", "labels.npy", "ids.npy")
-    ]
-    path = checkpoint_path(checkpoints, settings.model_dump_json(), spec.code_version, str(precision), files=files)
-    if state := load_checkpoint(path):
+    an_epoch = len(batches)
+    schedule = make_schedule(
+        settings.schedule,
+        optimizer,
+        settings.epochs * an_epoch,
+        round(settings.warmup * an_epoch),
+        settings.step_epochs * an_epoch,
+        settings.step_factor,
+    )
+    average = Average(learner.model, settings.ema) if settings.ema else None
+    scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
+    training = Training(learner.model, optimizer, schedule, average, scaler)
+    if processes.first:
+        if learner.told:
+            print(f"train: {learner.told}")
+        if an_epoch < FEW_STEPS:
+            print(
+                f"train: only {an_epoch} steps an epoch, since {len(train.labels):,} images make few batches of "
+                f"{choices.batch_size.value}; a smaller train.batch_size or more train.epochs learns more"
+            )
+    if state := load_checkpoint(checkpoint):
         training.restore(state)
-        print(f"train: going on after epoch {len(training.history)}, from {path}")
+        if processes.first:
+            done = f"epoch {len(training.history)}" + (
+                f" and {training.progress.step} steps" if training.progress.step else ""
+            )
+            print(f"train: going on after {done}, from {checkpoint}")
 
-    def keep(epoch: Epoch) -> None:
-        save_checkpoint(path, training.state())
+    def keep() -> None:
+        if processes.first:
+            save_checkpoint(checkpoint, training.state())
 
-    held_out = torch.from_numpy(np.array(validation.images)), torch.from_numpy(validation.labels)
-    fit(training, batches, held_out, settings.epochs, settings.patience, precision, settings.seed, keep, weights)
-
-    best = training.best()
-    with whole_folder(out) as folder, whole_folder(reports) as curves:
-        save_model(model, replace(spec, epoch=best.number, precision=str(precision).removeprefix("torch.")), folder)
-        write_curves(training.history, best, curves)
-    path.unlink(missing_ok=True)
-    print(f"train: kept epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
-
-
-def _avoid_starved_gradients(
-    wish: str, precision: torch.dtype, reason: str, model: Normalized, image: UInt8s
-) -> tuple[torch.dtype, str]:
-    """float32 instead of bfloat16 where torch's bfloat16 gradients can't be trusted; an error where bfloat16 was set."""
-    if precision != torch.bfloat16 or model.mean.device.type != "cpu":
-        return precision, reason
-    starved = starved_convolution(model, torch.from_numpy(np.array(image)))
-    if starved is None:
-        return precision, reason
-    if wish == "bfloat16":
-        raise DarkroomError(
-            f"the network has {starved}, whose bfloat16 gradients are wrong in torch {torch.__version__}: set "
-            "train.precision=auto, or a larger preprocess.size"
-        )
-    return torch.float32, f"bfloat16 gradients are wrong for {starved}"
+    loss = make_loss(choices.loss.value, settings.label_smoothing, settings.focal_gamma, weights)
+    plan = Plan(
+        settings.epochs, settings.patience, loss, precision, settings.clip_gradient, settings.seed, learner.learning
+    )
+    held_out = learner.validation.to(device), torch.from_numpy(validation.labels).to(device)
+    fit(training, batches, held_out, plan, processes, keep, after_epoch)
+    return training
 
 
 def _describe(settings: Train, ingest: Path, splits: Path, preprocess: Path) -> ModelSpec:
@@ -141,10 +276,14 @@ def _describe(settings: Train, ingest: Path, splits: Path, preprocess: Path) -> 
     stats = json.loads((preprocess / "stats.json").read_text(encoding="utf-8"))
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(f"{preprocess} was made with another class list than {ingest}: run `dvc repro`")
-    own = {"filters": settings.filters, "depth": settings.depth, "dropout": settings.dropout}
+    if settings.loss == "binary" and len(classes) != 2:
+        raise DarkroomError(
+            f"train.loss=binary is for 2 classes, and there are {len(classes)}: set train.loss=cross_entropy"
+        )
     return ModelSpec(
         network=settings.network,
-        settings=own if settings.network == SIMPLE_CNN else {},
+        settings={name: getattr(settings, name) for name in own_settings(settings.network)},
+        weights=origin(settings.weights),
         classes=classes,
         preprocessing=Preprocessing(
             stats["size"],

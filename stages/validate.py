@@ -8,36 +8,15 @@ Writes: data/validate/groups.parquet: id, group; only when no expectation stops 
 Costs: some 4 s for 60,000 images; the import of Great Expectations, 2 s, goes on beside the rest.
 """
 
-import shutil
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-from darkroom.classes import ClassList, load_classes
-from darkroom.errors import DarkroomError
-from darkroom.expectations.change import Change, expectations_of_change, last_commit, last_committed, measure_change
 from darkroom.expectations.checker import Checker
-from darkroom.expectations.demands import expectations_of
-from darkroom.expectations.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
-from darkroom.expectations.suite import Limits
-from darkroom.expectations.telling import results, stop_if_broken, summary
-from darkroom.images.grouping import group_images, join_copies
-from darkroom.images.near_copies import near_pairs
-from darkroom.images.schemas import read_manifest
-from darkroom.images.thumbnails import read_thumbnails
+from darkroom.expectations.limits import Limits
 from darkroom.params import read_params
-from darkroom.reporting.dataset import Contents, dataset_page
-from darkroom.reporting.since_commit import change_results, changes_page
 from darkroom.stage import stage
-from darkroom.writing import whole_folder, write_json
 
 INGEST, SEEN = Path("data/ingest"), Path(".darkroom/seen")
 OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
-GROUPS = pa.schema([("id", pa.string()), ("group", pa.string())])
 
 
 def run(
@@ -51,94 +30,12 @@ def run(
     reports: Path,
     changes: Path,
 ) -> None:
-    """Validate what ingest took in.
-
-    Args:
-        ingest: the folder that the ingest stage wrote.
-        limits: what is allowed.
-        near_copies: whether to look for other copies than equal files.
-        stop: keys of the expectations that stop the line when they are broken; the others warn.
-        decoder: that ingest used.
-        seen: what ingest keeps for reuse.
-        out: the folder for `groups.parquet`; absent afterwards when an expectation stops the line.
-        reports: the folder for pages and results; written whole in either case.
-        changes: the folder for what changed since the last commit of the repository in the current folder.
-
-    Raises:
-        DarkroomError: naming every expectation that stops the line, with what was found and what is allowed.
-    """
-    # Groups of an earlier, better data set must not be taken for those of this one.
-    if out.exists():
-        shutil.rmtree(out)
+    """Validate what ingest took in; all is as in `darkroom.expectations.validation.validate`."""
     with Checker() as checker:
-        classes = load_classes(ingest / "classes.json")
-        manifest = read_manifest(ingest)
-        if not len(manifest):
-            raise DarkroomError(f"{ingest} has no image: run `dvc repro ingest` with images to take in")
-        facts, groups = _gather(manifest, classes, ingest, near_copies, decoder, seen)
-        change: Change | str = "the manifest is not whole"
-        if groups is not None:
-            before = last_committed(facts.images)
-            change = before if isinstance(before, str) else measure_change(before, facts.images, last_commit())
-        checks = expectations_of(facts, limits, stop)
-        tables = {"images": facts.images, "classes": facts.classes, "overall": facts.overall}
-        if isinstance(change, Change):
-            checks, tables = checks + expectations_of_change(limits, stop), tables | {"change": change.table}
-        checker.send(checks, tables)
-        contents = Contents(facts, limits, ingest / "shards", decoder) if groups is not None else None
-        validation = checker.receive()
-    of_data = [outcome for outcome in validation.outcomes if outcome.check.table != "change"]
-    of_change = [outcome for outcome in validation.outcomes if outcome.check.table == "change"]
-    page = dataset_page(facts, of_data, contents, pq.read_table(ingest / "ignored.parquet").to_pandas())
-    with whole_folder(reports) as folder:
-        write_json(
-            folder / "suite.json", {name: suite for name, suite in validation.suites.items() if name != "change"}
-        )
-        write_json(folder / "validation.json", results(facts, of_data))
-        (folder / "great_expectations.html").write_text(validation.page, encoding="utf-8")
-        (folder / "index.html").write_text(page, encoding="utf-8")
-    with whole_folder(changes) as folder:
-        write_json(folder / "changes.json", change_results(change, of_change))
-        (folder / "index.html").write_text(changes_page(change, of_change), encoding="utf-8")
-    print(summary(facts, validation.outcomes))
-    print(f"  last commit     {_told(change)}")
-    print(f"  page: {reports / 'index.html'}")
-    stop_if_broken(validation.outcomes, reports / "index.html")
-    with whole_folder(out) as folder:
-        pq.write_table(groups, folder / "groups.parquet")
+        # Only now, since it loads pandas, SciPy and faiss, 0.5 s in which Great Expectations is loading already.
+        from darkroom.expectations.validation import validate
 
-
-def _gather(
-    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool, decoder: str, seen: Path
-) -> tuple[Facts, pa.Table | None]:
-    """The facts, and the table of groups; None where the manifest lacks values."""
-    frame = manifest.to_pandas()
-    rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
-    if missing_columns(frame):
-        return gather_incomplete_facts(frame, rejects, classes), None
-    pairs: npt.NDArray[np.int64] = np.empty((0, 2), np.int64)
-    if near_copies:
-        thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, seen, decoder)
-        width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
-        # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
-        with threadpool_limits(1, "blas"):
-            pairs = near_pairs(thumbnails, width, height, contrast)
-    copies = join_copies(frame["sha256"], pairs)
-    groups = group_images(frame, copies)
-    return gather_facts(frame, rejects, classes, copies, groups["group"]), pa.Table.from_pandas(
-        groups, GROUPS, preserve_index=False
-    )
-
-
-def _told(change: Change | str) -> str:
-    """In one line what changed since the last commit."""
-    if isinstance(change, str):
-        return f"not compared: {change}"
-    told = []
-    for key, shift in change.shifts.items():
-        chance = " (within chance)" if shift.distance and not shift.beyond_chance else ""
-        told.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
-    return ", ".join(told)
+        validate(ingest, limits, near_copies, stop, decoder, seen, out, reports, changes, checker)
 
 
 def main() -> None:

@@ -10,14 +10,14 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from darkroom.images.schemas import read_manifest
+from darkroom.params import read_params
 from darkroom.sections import Train
 from stages import evaluate, export, preprocess, quantize, split, train
-from tests.conftest import take_in
+from tests.conftest import ROOT, take_in
 
-SETTINGS: dict[str, Any] = {
-    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "batch_size": 16,
-    "optimizer": "sgd", "learning_rate": 0.1, "schedule": "one-cycle", "balance": "none", "weight_decay": 0.0005,
-    "flip": False, "shift": 0.0, "patience": 6, "precision": "float32", "seed": 0,
+SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
+    "filters": 8, "depth": 2, "epochs": 6, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "flip": False, "shift": 0.0, "patience": 6, "precision": "float32",
 }  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 
 from darkroom.expectations.facts import Facts
-from darkroom.expectations.suite import Check, Limits, Suite
+from darkroom.expectations.limits import Limits
+from darkroom.expectations.suite import Check, Suite
 from darkroom.images.schemas import MANIFEST
 
 

@@ -1,4 +1,4 @@
-"""Expectations as plain data, without Great Expectations: limits, checks, and how checks are made."""
+"""Expectations as plain data, without Great Expectations: checks, and how they are made."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,25 +7,6 @@ import pandas as pd
 
 # How many offenders an expectation names; the page shows more of them.
 NAMED = 5
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The thresholds; their meanings are in `darkroom.sections`."""
-
-    max_reject_fraction: float
-    min_images_per_class: int
-    max_imbalance_ratio: float
-    min_side: int
-    max_side: int
-    max_aspect_ratio: float
-    min_brightness: float
-    max_brightness: float
-    min_contrast: float
-    min_sharpness: float
-    max_mode_mix: float
-    max_copies: float
-    max_shift: float
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,15 @@ FREQUENCIES = 6
 # Descriptors are whole numbers below 2,048: exact in float16, and sums of their products are exact in float32 in any order, so
 # that every machine finds the same neighbours.
 SCALE = 1024
+# Pixels of 32 that a corner crop loses on each axis: the middle of what a copy may have lost.
+CUT = 1.5
 BATCH = 1024
 
 
-def _operators() -> tuple[Floats, Floats]:
-    """Linear maps from a standardised thumbnail, both with 1,024 rows: to its descriptor, and to the four directions in which
-    the descriptor moves when the picture is shifted or stretched, across and down (4 x 27 columns)."""
+def _operators() -> tuple[Floats, Floats, Floats]:
+    """Linear maps from a standardised thumbnail, all with 1,024 rows: to its descriptor; to the four directions in which the
+    descriptor moves when the picture is shifted or stretched, across and down; and to those of its crops at the four corners
+    (4 x 27 columns each)."""
     place = np.arange(SIDE)
     waves = np.cos(np.pi * (place + 0.5) * np.arange(FREQUENCIES + 1)[:, None] / SIDE) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
@@ -33,11 +36,19 @@ def _operators() -> tuple[Floats, Floats]:
         slope.T @ basis,
         slope.T @ (basis * centred[:, None]),
     ]
-    as_columns = [part.reshape(-1, SIDE * SIDE).T.astype(np.float32) for part in (basis, np.concatenate(moved))]
-    return as_columns[0], as_columns[1]
+    low, high = (
+        np.stack([np.interp((place + 0.5) * (1 - CUT / SIDE) - 0.5 + start, place, pixel) for pixel in np.eye(SIDE)], 1)
+        for start in (0, CUT)
+    )
+    cropped = [rows.T @ basis @ columns for rows in (low, high) for columns in (low, high)]
+    maps = [
+        part.reshape(-1, SIDE * SIDE).T.astype(np.float32)
+        for part in (basis, np.concatenate(moved), np.concatenate(cropped))
+    ]
+    return maps[0], maps[1], maps[2]
 
 
-DESCRIBE, MOVE = _operators()
+DESCRIBE, MOVE, CROP = _operators()
 LENGTH = DESCRIBE.shape[1]
 
 
@@ -54,6 +65,18 @@ def describe(thumbnails: npt.NDArray[np.uint8]) -> Floats:
     for start in range(0, len(thumbnails), BATCH):
         found[start : start + BATCH] = _standardised(thumbnails[start : start + BATCH]) @ DESCRIBE
     return np.round(found * SCALE)
+
+
+def describe_corners(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+    """Descriptors of what each picture becomes when `CUT` pixels of 32 are cut off on each axis, at each of the four corners.
+
+    Args:
+        thumbnails: uint8 [n, 32, 32].
+
+    Returns:
+        float32 [n, 4, 27] of whole numbers.
+    """
+    return np.round(_standardised(thumbnails) @ CROP * SCALE).reshape(-1, 4, LENGTH)
 
 
 def tangents(thumbnails: npt.NDArray[np.uint8]) -> Floats:

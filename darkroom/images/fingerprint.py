@@ -1,5 +1,6 @@
 """What is measured of a picture when it is opened: brightness, contrast, sharpness, and a thumbnail to compare it by."""
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -57,5 +58,9 @@ def _laplacian_variance(grey: UInt8s) -> float:
     """Of the 4-neighbour Laplacian where all neighbours exist; 0 for pictures less than 3 pixels wide or high."""
     if min(grey.shape[:2]) < 3:
         return 0.0
-    _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1])
-    return float(deviation[0, 0]) ** 2
+    edges = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
+    # Both sums are exact, and together take 3 µs at 100 pixels where `meanStdDev` takes 8 on 16 bits; its arithmetic is kept,
+    # root included: of 37,263 pictures none got another float32, without the root one did.
+    share = 1 / edges.size
+    mean = cv2.sumElems(edges)[0] * share
+    return math.sqrt(max(cv2.norm(edges, cv2.NORM_L2SQR) * share - mean * mean, 0.0)) ** 2

@@ -65,8 +65,18 @@ def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:
         ingest: the folder that the ingest stage wrote.
         columns: the wanted ones, in the order given; all of `MANIFEST` without.
     """
+    return read_parts([path for path in (ingest / "manifest").iterdir() if path.suffix == ".parquet"], columns)
+
+
+def read_parts(files: list[Path], columns: list[str] | None = None) -> pa.Table:
+    """The manifest from its parts, in any order; else as `read_manifest`."""
     wanted = columns or MANIFEST.names
-    table = pq.read_table(ingest / "manifest", schema=MANIFEST, columns=list(dict.fromkeys(["path", *wanted])))
+    schema = pa.schema([MANIFEST.field(name) for name in dict.fromkeys(["path", *wanted])])
+    # One by one: a dataset of them takes a third longer, and loads pandas.
+    parts = [pq.ParquetFile(file).read(schema.names, use_threads=False) for file in files]
+    parts = [part.cast(pa.schema([schema.field(name) for name in part.column_names])) for part in parts]
+    # A column that a part lacks is null there.
+    table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
     return table.sort_by("path").combine_chunks().select(wanted)
 
 

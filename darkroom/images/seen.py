@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -59,10 +60,23 @@ class SeenImages:
             decoder: what was learned with another one is left aside.
         """
         self._tables = KeptTables(folder / "images", f"{opening_identity(decoder)} {', '.join(FACTS.names)}")
-        kept = self._tables.load()
-        self.facts = kept.get("facts", FACTS.empty_table()).combine_chunks()
-        self.stamps = dict(zip(*kept.get("stamps", STAMPS.empty_table()).to_pydict().values(), strict=True))
-        self.shard_sums = dict(zip(*kept.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
+        self._kept = self._tables.load()
+        self.facts = self._kept.get("facts", FACTS.empty_table()).combine_chunks()
+
+    @cached_property
+    def stamps(self) -> dict[str, str]:
+        return dict(zip(*self._kept.get("stamps", STAMPS.empty_table()).to_pydict().values(), strict=True))
+
+    @cached_property
+    def shard_sums(self) -> dict[str, int]:
+        return dict(zip(*self._kept.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
+
+    def thumbnails(self) -> npt.NDArray[np.uint8]:
+        """The thumbnail of each row of `facts`, uint8 [N, 32, 32], not copied; of a row that has none, anything."""
+        column = self.facts["thumbnail"].combine_chunks()
+        content = np.frombuffer(column.buffers()[1] or b"", np.uint8)
+        side = THUMBNAIL_SIDE
+        return content.reshape(-1, side, side)[column.offset : column.offset + len(column)]
 
     def rows(self, hashes: Sequence[str | None]) -> npt.NDArray[np.int64]:
         """The row of each content in `facts`, -1 where it is not known; int64 [N]."""

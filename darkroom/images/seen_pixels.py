@@ -59,21 +59,29 @@ class SeenPixels:
             # As plain arrays: each row of a memmap is a memmap, which takes longer to make than to copy.
             kept = np.asarray(np.memmap(self._file, np.uint8, "r", shape=(len(self._hashes), *self._shape)))
             target = np.asarray(target)
-            damaged = 0
-            for position in np.flatnonzero(found >= 0):
-                row = kept[found[position]]
-                if zlib.crc32(row.data) == self._sums[found[position]]:
-                    target[position] = row
-                else:
-                    # Nothing has this name, so that the row which is appended in its place is found the next time.
-                    self._hashes[found[position]] = ""
-                    found[position] = -1
-                    damaged += 1
-            if damaged:
-                print(f"{damaged:,} rows of what was kept in {self._file} are damaged: they are packed again")
+            self._leave_damaged(found, kept)
+            whole = np.flatnonzero(found >= 0)
+            # Most rows lie as they lay before, with new ones between; copies of single rows take four times as long.
+            breaks = np.flatnonzero((np.diff(whole) != 1) | (np.diff(found[whole]) != 1)) + 1
+            for run in np.split(whole, breaks) if len(whole) else ():
+                target[run[0] : run[-1] + 1] = kept[found[run[0]] : found[run[-1]] + 1]
         written: npt.NDArray[np.bool_] = found >= 0
         self._asked += int(written.sum())
         return written
+
+    def _leave_damaged(self, found: npt.NDArray[np.int64], kept: UInt8s) -> None:
+        """Put -1 in the place of each row found that is not as it was written."""
+        content = kept.data.cast("B")
+        damaged = 0
+        for position in np.flatnonzero(found >= 0).tolist():
+            row = int(found[position])
+            if zlib.crc32(content[row * self._length : (row + 1) * self._length]) != self._sums[row]:
+                # Nothing has this name, so that the row which is appended in its place is found the next time.
+                self._hashes[row] = ""
+                found[position] = -1
+                damaged += 1
+        if damaged:
+            print(f"{damaged:,} rows of what was kept in {self._file} are damaged: they are packed again")
 
     def keep(self, hashes: Sequence[str], pixels: UInt8s, sums: Sequence[int]) -> None:
         """Append rows, uint8 [N, S, S, C], with their `row_sums`."""

@@ -31,9 +31,7 @@ def read_thumbnails(manifest: pa.Table, rows: npt.NDArray[np.int64], ingest: Pat
     kept = SeenImages(seen, decoder)
     found = kept.rows(wanted["sha256"].to_pylist())
     thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-    column = kept.facts["thumbnail"].combine_chunks().take(found[found >= 0])
-    stored = np.frombuffer(b"".join(column.to_pylist()), np.uint8)
-    thumbnails[found >= 0] = stored.reshape(-1, THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    thumbnails[found >= 0] = kept.thumbnails()[found[found >= 0]]
     missing = np.flatnonzero(found < 0)
     left = wanted.take(missing)
     places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from darkroom.learning.loop import Epoch
+from darkroom.learning.training import Epoch
 
 
 def write_curves(history: list[Epoch], best: Epoch, folder: Path) -> None:

@@ -1,53 +1,57 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Optimizers by name."""
 
-import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+
+from darkroom.learning.muon import Muon
+
+MOMENTUM = 0.9
+
+# Muon steps in units of a layer's own size; what it leaves to Adam learns at this share of its rate (measured on CIFAR-10,
+# docs/decisions/2026-11-23-training.md).
+ADAM_SHARE_OF_MUON = 0.2
 
 
-def make_optimizer(name: str, network: nn.Module, learning_rate: float, weight_decay: float) -> torch.optim.Optimizer:
-    """`adam`, `adamw`, `rmsprop`, or `sgd` with Nesterov momentum 0.9.
+def make_optimizer(
+    name: str,
+    network: nn.Module,
+    learning_rate: float,
+    weight_decay: float,
+    rate_scale: Mapping[str, float],
+    head: frozenset[str],
+) -> torch.optim.Optimizer:
+    """`adam`, `adamw`, `muon`, `rmsprop`, or `sgd` with Nesterov momentum 0.9.
 
     Weights of two and more dimensions decay; biases and the scales of normalisations do not (He et al. 2019, "Bag of
     Tricks for Image Classification", section 3.1).
+
+    Args:
+        network: all its parameters get a place; those without a gradient are passed over at each step.
+        learning_rate: the highest of the schedule.
+        weight_decay: L2 penalty for adam, rmsprop and sgd, decoupled for adamw and muon.
+        rate_scale: parameter name → what its rate is multiplied by; 1 where a name is missing.
+        head: names of the last layer's parameters, which muon leaves to Adam, like everything of one dimension.
     """
-    decaying = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decaying, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
+    groups: dict[tuple[bool, bool, float], dict[str, Any]] = {}
+    for key, parameter in network.named_parameters():
+        decays, scale = parameter.ndim > 1, rate_scale.get(key, 1.0)
+        orthogonal = name == "muon" and decays and key not in head
+        rate = learning_rate * scale * (ADAM_SHARE_OF_MUON if name == "muon" and not orthogonal else 1.0)
+        group = {"params": [], "lr": rate, "weight_decay": weight_decay if decays else 0.0}
+        if name == "muon":
+            group["orthogonal"] = orthogonal
+        groups.setdefault((decays, orthogonal, scale), group)["params"].append(parameter)
+    found = list(groups.values())
+    if name == "muon":
+        return Muon(found, learning_rate, MOMENTUM)
     if name == "sgd":
-        return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
+        return torch.optim.SGD(found, lr=learning_rate, momentum=MOMENTUM, nesterov=True)
     classes: dict[str, type[torch.optim.Adam | torch.optim.RMSprop]] = {
         "adam": torch.optim.Adam,
         "adamw": torch.optim.AdamW,
         "rmsprop": torch.optim.RMSprop,
     }
-    return classes[name](groups, lr=learning_rate)
-
-
-def make_schedule(name: str, optimizer: torch.optim.Optimizer, steps: int) -> LRScheduler:
-    """The learning rate of each step.
-
-    Args:
-        name: `constant`, or `one-cycle` (Smith and Topin 2018, "Super-Convergence"): a cosine up to the optimizer's rate in
-            the first quarter of the steps, a cosine down to nothing in the rest. torch's own OneCycleLR divides by zero
-            for trainings of four steps, and moves the momentum of optimizers that have one.
-        steps: of the whole training.
-    """
-    if name == "constant":
-        return LambdaLR(optimizer, lambda step: 1.0)
-
-    def cycle(step: int) -> float:
-        position = (step + 0.5) / steps
-        if position < 0.25:
-            return 0.04 + 0.96 * _cosine(position / 0.25)
-        return _cosine((1 - position) / 0.75)
-
-    return LambdaLR(optimizer, cycle)
-
-
-def _cosine(share: float) -> float:
-    """Half a cosine wave from 0 at 0 to 1 at 1; past either end it stays there."""
-    return 0.5 - 0.5 * math.cos(math.pi * min(max(share, 0.0), 1.0))
+    return classes[name](found, lr=learning_rate)

@@ -1,10 +1,13 @@
 """Which numbers a training step computes with: a fixed rule on what the processor has, so that two runs choose alike."""
 
+import os
 import platform
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+
+from darkroom.errors import DarkroomError
 
 
 def choose_device() -> torch.device:
@@ -12,15 +15,53 @@ def choose_device() -> torch.device:
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
+def settle_precision(wish: str, device: torch.device, model: nn.Module, image: Tensor) -> tuple[torch.dtype, str]:
+    """The type of a step's multiplications for this network, and the reason in words.
+
+    Args:
+        wish: `auto`, `float32`, `bfloat16` or `float16`.
+        device: where the training runs.
+        model: takes uint8 [N, S, S, C].
+        image: one, uint8 [1, S, S, C]; its values do not matter.
+
+    Returns:
+        What `choose_precision` says; but float32 for `auto` where torch's bfloat16 gradients can't be trusted.
+
+    Raises:
+        DarkroomError: where a type was set that this device or network can't train in.
+    """
+    precision, reason = choose_precision(wish, device)
+    if precision == torch.float16 and device.type != "cuda":
+        raise DarkroomError("train.precision=float16 is for GPUs, and there is none here: set train.precision=auto")
+    if precision != torch.bfloat16 or device.type != "cpu":
+        return precision, reason
+    starved = starved_convolution(model, image)
+    if starved is None:
+        return precision, reason
+    if wish == "bfloat16":
+        raise DarkroomError(
+            f"the network has {starved}, whose bfloat16 gradients are wrong in torch {torch.__version__}: set "
+            "train.precision=auto, or a larger preprocess.size"
+        )
+    return torch.float32, f"bfloat16 gradients are wrong for {starved}"
+
+
+def deterministic() -> None:
+    """Let torch choose nothing but operations that give the same bits each time."""
+    # cuBLAS asks for this before its first product.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+
+
 def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]:
     """The type of a step's multiplications, and the reason in words.
 
     Args:
-        wish: `auto`, `float32` or `bfloat16`.
+        wish: `auto`, or the type itself.
         device: where the training runs.
 
     Returns:
-        `torch.bfloat16` or `torch.float32`. For `auto`: bfloat16 where AMX, AVX512-BF16 or a CUDA device multiplies it in
+        For `auto`: bfloat16 where AMX, AVX512-BF16 or a CUDA device multiplies it in
         hardware. Measured on two Zen 5 cores with AVX512-BF16: 3,270 images/s instead of 1,780 for the default network.
     """
     if wish != "auto":
@@ -28,7 +69,7 @@ def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return torch.bfloat16, "this GPU multiplies it in hardware"
-        return torch.float32, "this GPU has no bfloat16"
+        return torch.float16, "this GPU has no bfloat16"
     found = [name for name in ("amx_bf16", "avx512_bf16") if name in cpu_flags()]
     if found:
         return torch.bfloat16, f"this processor has {found[0]}"

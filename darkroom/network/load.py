@@ -13,7 +13,14 @@ from darkroom.network.zoo import build_network
 def build_model(spec: ModelSpec) -> Normalized:
     """The network that a `model.json` describes, freshly initialised, with its normalisation."""
     preprocessing = spec.preprocessing
-    network = build_network(spec.network, spec.settings, len(spec.classes), preprocessing.channels, preprocessing.size)
+    network = build_network(
+        spec.network,
+        spec.settings,
+        len(spec.classes),
+        preprocessing.channels,
+        preprocessing.size,
+        pretrained=spec.weights != "none",
+    )
     return Normalized(network, preprocessing.mean, preprocessing.std)
 
 

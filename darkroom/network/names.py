@@ -2,7 +2,11 @@
 
 import difflib
 
+from darkroom.network.timm_names import TIMM
+
 SIMPLE_CNN = "simple_cnn"
+SMALL_IMAGE_NET = "small_image_net"
+CAPSULE_NET = "capsule_net"
 
 # torchvision 0.28's classification networks; a test holds this list equal to torchvision's own.
 _TORCHVISION = """
@@ -20,13 +24,30 @@ _TORCHVISION = """
 
 TORCHVISION = tuple(_TORCHVISION.split())
 
-NETWORKS = (SIMPLE_CNN, *TORCHVISION)
+# Darkroom's own.
+OWN = (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET)
+
+NETWORKS = (*OWN, *TORCHVISION, *TIMM)
 
 
 def unknown_network(name: str) -> str | None:
     """What is wrong with a network's name, with the nearest known ones, or None when it is known."""
     if name in NETWORKS:
         return None
+    if f"timm/{name}" in TIMM:
+        return f"there is no network {name!r}; did you mean timm/{name}?"
     near = difflib.get_close_matches(name, NETWORKS, n=3, cutoff=0.5)
-    hint = f"did you mean {', '.join(near)}?" if near else f"known are {SIMPLE_CNN} and torchvision's networks"
+    own = f"{SIMPLE_CNN}, {SMALL_IMAGE_NET}, {CAPSULE_NET}"
+    hint = (
+        f"did you mean {', '.join(near)}?"
+        if near
+        else f"known are {own}, torchvision's networks, and timm's as timm/NAME"
+    )
     return f"there is no network {name!r}; {hint}"
+
+
+def own_settings(name: str) -> tuple[str, ...]:
+    """The names of the settings that a network is built with, beside the image's shape and the number of classes."""
+    if name.startswith("timm/"):
+        return ("pooling",)
+    return {SIMPLE_CNN: ("filters", "depth", "dropout"), SMALL_IMAGE_NET: ("filters",)}.get(name, ())

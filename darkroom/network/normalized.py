@@ -25,8 +25,11 @@ class Normalized(nn.Module):
         self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32), persistent=False)
 
+    def normalised(self, images: Tensor) -> Tensor:
+        """Float32 [N, C, H, W] of images uint8 [N, H, W, C]. The permuted batch is channels_last in memory without a copy."""
+        return ((images.to(torch.float32) - self.mean) / self.std).permute(0, 3, 1, 2)
+
     def forward(self, images: Tensor) -> Tensor:
-        """Logits [N, K] of images uint8 [N, H, W, C]. The permuted batch is channels_last in memory without a copy."""
-        normalised = (images.to(torch.float32) - self.mean) / self.std
-        logits: Tensor = self.network(normalised.permute(0, 3, 1, 2))
+        """Logits [N, K] of images uint8 [N, H, W, C]."""
+        logits: Tensor = self.network(self.normalised(images))
         return logits

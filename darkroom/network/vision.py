@@ -1,4 +1,6 @@
-"""The one place that imports torchvision."""
+"""The one place that imports torchvision, and timm, which imports it too."""
+
+from types import ModuleType
 
 import torch
 
@@ -15,4 +17,11 @@ except RuntimeError as error:
     _declared.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
     import torchvision
 
-__all__ = ["torchvision"]
+__all__ = ["load_timm", "torchvision"]
+
+
+def load_timm() -> ModuleType:
+    """timm, a third of a second later, for those who need it."""
+    import timm
+
+    return timm

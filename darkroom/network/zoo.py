@@ -7,22 +7,50 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.errors import DarkroomError
-from darkroom.network.names import SIMPLE_CNN, unknown_network
+from darkroom.network.capsule_net import CapsuleNet
+from darkroom.network.grid_pooled import GridPooled
+from darkroom.network.names import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET, unknown_network
 from darkroom.network.simple_cnn import SimpleCNN
+from darkroom.network.small_image_net import SmallImageNet
+from darkroom.network.stems import (
+    LARGEST_SMALL_SIDE,
+    fit_patches,
+    fit_strides,
+    fit_vgg,
+    patch_side,
+    surplus_halvings,
+)
+
+# What one setting of a network may be.
+Setting = int | float | str
 
 # Sides to look at when a network does not take the one that was asked for; 299 is what inception_v3 was made for.
 USUAL_SIDES = (32, 64, 96, 128, 224, 256, 299)
 
+# timm's families of transformers that take a side for their patches; in the second kind the patches are halved further.
+_PATCHES = ("beit", "cait", "convit", "deit", "eva", "vision_transformer", "vision_transformer_relpos")
+_HALVED_PATCHES = ("swin_transformer", "swin_transformer_v2", "swin_transformer_v2_cr")
 
-def build_network(name: str, settings: Mapping[str, int | float], classes: int, channels: int, size: int) -> nn.Module:
+
+def build_network(
+    name: str,
+    settings: Mapping[str, Setting],
+    classes: int,
+    channels: int,
+    size: int,
+    pretrained: bool = False,
+) -> nn.Module:
     """A freshly initialised network in float32.
 
     Args:
-        name: `simple_cnn` or a torchvision classification network.
-        settings: `filters`, `depth` and `dropout` for `simple_cnn`; nothing for the others.
+        name: see `darkroom.network.names.NETWORKS`.
+        settings: what `darkroom.network.names.own_settings` names: `filters`, `depth` and `dropout` for `simple_cnn`, `filters`
+            for `small_image_net`, `pooling` (`mean` or `grid`) for timm's, nothing for the others.
         classes: how many logits come out.
         channels: 1 or 3, of the images.
         size: side of the images, in pixels.
+        pretrained: whether published weights will be loaded. The network then has the layers that the weights were made
+            with; else torchvision's and timm's get first layers that fit images of up to 64 pixels (`darkroom.network.stems`).
 
     Returns:
         A module from float32 [N, channels, size, size] to logits float32 [N, classes].
@@ -32,32 +60,81 @@ def build_network(name: str, settings: Mapping[str, int | float], classes: int, 
     """
     if problem := unknown_network(name):
         raise DarkroomError(f"train.network: {problem}")
-    failure = _refusal(name, settings, classes, channels, size)
+    failure = _refusal(name, settings, classes, channels, size, pretrained)
     if failure is not None:
         others = [side for side in USUAL_SIDES if side != size]
-        taken = next((side for side in others if _refusal(name, settings, classes, channels, side) is None), None)
-        remedy = f"preprocess.size={taken} works" if taken else "no usual size works: take another network"
+        taken = (side for side in others if _refusal(name, settings, classes, channels, side, pretrained) is None)
+        side = next(taken, None)
+        remedy = f"preprocess.size={side} works" if side else "no usual size works: take another network"
         raise DarkroomError(f"{name} does not take images of {size} x {size} pixels ({failure}); {remedy}")
-    return _construct(name, settings, classes, channels, size)
+    return _construct(name, settings, classes, channels, size, pretrained)
 
 
-def _construct(name: str, settings: Mapping[str, int | float], classes: int, channels: int, size: int) -> nn.Module:
+def _construct(
+    name: str, settings: Mapping[str, Setting], classes: int, channels: int, size: int, pretrained: bool
+) -> nn.Module:
     if name == SIMPLE_CNN:
         return SimpleCNN(
             classes, channels, int(settings["filters"]), int(settings["depth"]), float(settings["dropout"])
         )
+    if name == SMALL_IMAGE_NET:
+        return SmallImageNet(classes, channels, int(settings["filters"]))
+    if name == CAPSULE_NET:
+        return CapsuleNet(classes, channels, size)
+    small = size <= LARGEST_SMALL_SIDE and not pretrained
+    network = _colour_network(name, settings, classes, size, small)
+    return network if channels == 3 else GreyInput(network)
+
+
+def _colour_network(name: str, settings: Mapping[str, Setting], classes: int, size: int, small: bool) -> nn.Module:
+    if not name.startswith("timm/"):
+        return _from_torchvision(name, classes, size, small)
+    if settings.get("pooling") == "grid":
+        return GridPooled(name.removeprefix("timm/"), classes)
+    return _from_timm(name.removeprefix("timm/"), classes, size, small)
+
+
+def _from_torchvision(name: str, classes: int, size: int, small: bool) -> nn.Module:
     from darkroom.network.vision import torchvision
 
     arguments: dict[str, Any] = {"weights": None, "num_classes": classes}
     if name.startswith("vit_"):
-        arguments["image_size"] = size
+        published = int(name.rpartition("_")[2])
+        arguments["image_size"] = size // patch_side(size) * published if small else size
     elif name == "maxvit_t":
         arguments["input_size"] = (size, size)
     elif name in ("googlenet", "inception_v3"):
         # Their auxiliary heads answer in training alone and need pictures of 224 pixels and more.
         arguments |= {"aux_logits": False, "init_weights": True}
     network: nn.Module = torchvision.models.get_model(name, **arguments)
-    return network if channels == 3 else GreyInput(network)
+    if small and name.startswith("vit_"):
+        fit_patches(network, size)
+    elif small and name.startswith("vgg"):
+        fit_vgg(network, classes)
+    elif small and name not in ("inception_v3", "maxvit_t"):
+        # Swin merges patches in a layer without a stride, which can't be seen.
+        fit_strides(network, size, reduction=32 if name.startswith("swin") else None)
+    return network
+
+
+def _from_timm(name: str, classes: int, size: int, small: bool) -> nn.Module:
+    from darkroom.network.vision import load_timm
+
+    timm = load_timm()
+    family = timm.models.model_entrypoint(name).__module__.rpartition(".")[2]
+    published = timm.models.get_pretrained_cfg(name)
+    fixed = published is not None and published.fixed_input_size
+    arguments: dict[str, Any] = {"num_classes": classes}
+    if fixed:
+        arguments["img_size"] = size
+    if small and family in _PATCHES:
+        arguments["patch_size"] = patch_side(size)
+    elif small and family in _HALVED_PATCHES:
+        arguments["patch_size"] = max(1, 4 // 2 ** surplus_halvings(size, 32))
+    network: nn.Module = timm.create_model(name, **arguments)
+    if small and not fixed:
+        fit_strides(network, size)
+    return network
 
 
 class GreyInput(nn.Module):
@@ -73,7 +150,9 @@ class GreyInput(nn.Module):
         return logits
 
 
-def _refusal(name: str, settings: Mapping[str, int | float], classes: int, channels: int, size: int) -> str | None:
+def _refusal(
+    name: str, settings: Mapping[str, Setting], classes: int, channels: int, size: int, pretrained: bool
+) -> str | None:
     """Why a network can't be built for, or run on, images of this size; None when it can.
 
     Tried on the meta device, which computes shapes alone: milliseconds, also for networks of hundreds of megabytes.
@@ -82,7 +161,7 @@ def _refusal(name: str, settings: Mapping[str, int | float], classes: int, chann
     built_on = "cpu" if name.startswith("regnet") else "meta"
     try:
         with torch.device(built_on):
-            network = _construct(name, settings, classes, channels, size).eval()
+            network = _construct(name, settings, classes, channels, size, pretrained).eval()
         with torch.no_grad():
             network.to("meta")(torch.empty(2, channels, size, size, device="meta"))
     except (RuntimeError, ValueError, AssertionError) as error:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from darkroom.expectations.facts import Facts
+from darkroom.expectations.limits import Limits
 from darkroom.expectations.outcomes import Outcome
-from darkroom.expectations.suite import Limits
 from darkroom.expectations.telling import is_uneven, several, unevenness
 from darkroom.images.duplicates import Copies
 from darkroom.reporting.histograms import Plot, histogram, size_scatter

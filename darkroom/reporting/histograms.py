@@ -8,6 +8,7 @@ import pandas as pd
 
 from darkroom.expectations.outcomes import significant
 from darkroom.reporting.linechart import ticks
+from darkroom.reporting.scale import Scale
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,8 +18,6 @@ LEFT, RIGHT, TOP, BOTTOM = 50, 404, 12, 168
 BINS = 32
 # Sizes drawn, the most frequent first: more would only be drawn over each other, and weigh on the page.
 SIZES = 400
-# Logarithmic scales are lettered with these, times powers of ten.
-ROUND = (1, 2, 5)
 
 
 @dataclass(frozen=True)
@@ -49,33 +48,6 @@ class Plot:
     bottom: int = BOTTOM
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """From values to places in the drawing, in equal steps or in equal ratios."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    ratio: bool
-
-    def place(self, value: float | Floats) -> Floats:
-        low, high, found = (np.log(part) if self.ratio else part for part in (self.low, self.high, value))
-        return np.round(self.start + (found - low) / (high - low) * (self.end - self.start), 1)
-
-    def ticks(self, at_most: int) -> list[tuple[float, str]]:
-        if self.ratio:
-            powers = range(int(np.floor(np.log10(self.low))), int(np.ceil(np.log10(self.high))) + 1)
-            wanted = [step * 10.0**power for power in powers for step in ROUND]
-            within = [value for value in wanted if self.low <= value <= self.high]
-            # Where the decades are many, each is lettered once; where there is not one, in equal steps after all.
-            within = within if len(within) <= at_most else [value for value in within if f"{value:.0e}".startswith("1")]
-            wanted = within if len(within) > 1 else ticks(self.low, self.high, at_most)
-        else:
-            wanted = ticks(self.low, self.high, at_most)
-        return [(float(self.place(value)), f"{value:,.6g}") for value in wanted if self.low <= value <= self.high]
-
-
 def histogram(
     title: str,
     x_title: str,
@@ -102,7 +74,7 @@ def histogram(
     edges = np.geomspace(low, high, BINS + 1) if ratio else np.linspace(low, high, BINS + 1)
     shares = [np.histogram(np.clip(part, edges[0], edges[-1]), edges)[0] / len(part) for part in series]
     y_ticks = ticks(0, max(share.max() for share in shares), 4)
-    across, up = _Scale(low, high, LEFT, RIGHT, ratio), _Scale(0, y_ticks[-1], BOTTOM, TOP, False)
+    across, up = Scale(low, high, LEFT, RIGHT, ratio), Scale(0, y_ticks[-1], BOTTOM, TOP, False)
     places = across.place(edges)
     paths = []
     for share in shares:
@@ -126,9 +98,7 @@ def size_scatter(width: pd.Series, height: pd.Series) -> Plot:
     """Where images lie by width and height, in pixels; the area of a dot grows with their number."""
     counted = pd.DataFrame({"width": width, "height": height}).value_counts().head(SIZES)
     wide, high = (counted.index.get_level_values(name).to_numpy(np.float64) for name in ("width", "height"))
-    across, up = (
-        _Scale(*_ends(values), *room, True) for values, room in ((wide, (LEFT, RIGHT)), (high, (BOTTOM, TOP)))
-    )
+    across, up = (Scale(*_ends(values), *room, True) for values, room in ((wide, (LEFT, RIGHT)), (high, (BOTTOM, TOP))))
     radii = np.round(2 + 8 * np.sqrt(counted.to_numpy() / counted.max()), 1)
     dots = zip(across.place(wide).tolist(), up.place(high).tolist(), radii.tolist(), strict=True)
     return Plot(

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from darkroom.expectations.facts import Facts
+from darkroom.expectations.limits import Limits
 from darkroom.expectations.outcomes import significant
-from darkroom.expectations.suite import Limits
 
 # Of each kind: enough to judge a limit by.
 SHOWN = 6

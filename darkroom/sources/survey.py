@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-from tqdm import tqdm
 
-from darkroom.images.threads import in_order
 from darkroom.kept import KeptTables
 
 SURVEYED = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
@@ -52,10 +50,8 @@ def survey(files: list[tuple[str, str]], seen: Path) -> tuple[pa.Table, int]:
     now = time.time_ns()
     found = list(_look(files))
     new = [one for one in found if (one.place, one.mark) not in known]
-    with tqdm(total=sum(one.bytes for one in new), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
-        for one, sha256 in zip(new, in_order(_hash, (one.place for one in new)), strict=True):
-            known[one.place, one.mark] = sha256
-            bar.update(one.bytes)
+    for one, sha256 in zip(new, _hash_all(new), strict=True):
+        known[one.place, one.mark] = sha256
     hashes = [known[one.place, one.mark] for one in found]
     settled = [
         (one.place, one.mark, sha256)
@@ -78,6 +74,21 @@ def _look(files: list[tuple[str, str]]) -> Iterator[_Found]:
         if stat.S_ISREG(status.st_mode):
             mark = f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
             yield _Found(name, place, status.st_size, mark, status.st_ctime_ns)
+
+
+def _hash_all(files: list[_Found]) -> Iterator[str | None]:
+    """The hash of each file, with a progress bar."""
+    if not files:
+        return
+    # Loaded only here: a survey that finds nothing new is over in less time than these take to load.
+    from tqdm import tqdm
+
+    from darkroom.images.threads import in_order
+
+    with tqdm(total=sum(one.bytes for one in files), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
+        for one, sha256 in zip(files, in_order(_hash, (one.place for one in files)), strict=True):
+            bar.update(one.bytes)
+            yield sha256
 
 
 def _hash(place: str) -> str | None:

@@ -21,14 +21,14 @@ from darkroom.model import ModelSpec
 from darkroom.network.load import build_model
 from tests.conftest import ROOT
 
-SETTINGS: dict[str, int | float] = {"filters": 8, "depth": 2, "dropout": 0.1}
+SETTINGS: dict[str, int | float | str] = {"filters": 8, "depth": 2, "dropout": 0.1}
 
 
 def describe(network: str, size: int, channels: int) -> ModelSpec:
     preprocessing = Preprocessing(size, channels, "crop", "turbo", (0.4,) * channels, (0.2,) * channels)
     settings = SETTINGS if network == "simple_cnn" else {}
     classes = ClassList(("cat", "dog", "naïve"))
-    return ModelSpec(network, settings, classes, preprocessing, 1, "float32", 0, "d" * 12, "c" * 12)
+    return ModelSpec(network, settings, "none", classes, preprocessing, 1, "float32", 0, "d" * 12, "c" * 12)
 
 
 def some_images(count: int, size: int, channels: int) -> UInt8s:

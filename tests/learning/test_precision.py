@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
 
+from darkroom.errors import DarkroomError
 from darkroom.learning import precision
-from darkroom.learning.precision import choose_precision, starved_convolution
+from darkroom.learning.precision import choose_precision, settle_precision, starved_convolution
 from darkroom.network.normalized import Normalized
-from darkroom.network.zoo import build_network
 
 CPU = torch.device("cpu")
 
@@ -29,11 +30,21 @@ def test_auto_takes_what_the_processor_has(
     assert choose_precision("bfloat16", CPU)[0] is torch.bfloat16
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "starved"), [("resnet18", 8, True), ("resnet18", 28, False), ("simple_cnn", 8, False)]
-)
-def test_convolutions_whose_bfloat16_gradients_are_wrong_are_found(name: str, size: int, starved: bool) -> None:
-    network = build_network(name, {"filters": 8, "depth": 3, "dropout": 0.0}, 3, 1, size)
-    found = starved_convolution(Normalized(network, [0.5], [0.5]), torch.zeros(1, size, size, 1, dtype=torch.uint8))
+@pytest.mark.parametrize(("side", "starved"), [(8, True), (28, False)])
+def test_convolutions_whose_bfloat16_gradients_are_wrong_are_found(side: int, starved: bool) -> None:
+    # The strides of a network that was made for pictures of 224 pixels.
+    layers = [nn.Conv2d(1, 4, 7, 2, 3), *(nn.Conv2d(4, 4, 3, 2, 1) for _ in range(3)), nn.Flatten()]
+    model, image = Normalized(nn.Sequential(*layers), [0.5], [0.5]), torch.zeros(1, side, side, 1, dtype=torch.uint8)
+    found = starved_convolution(model, image)
     assert (found is not None) == starved
-    assert not starved or found == "a 3 x 3 convolution with stride 2 over pictures 1 wide"
+    if starved:
+        assert found == "a 3 x 3 convolution with stride 2 over pictures 1 wide"
+        assert settle_precision("auto", CPU, model, image)[0] is torch.float32
+        with pytest.raises(DarkroomError, match="whose bfloat16 gradients are wrong"):
+            settle_precision("bfloat16", CPU, model, image)
+
+
+def test_half_precision_is_for_gpus() -> None:
+    model, image = Normalized(nn.Flatten(), [0.5], [0.5]), torch.zeros(1, 8, 8, 1, dtype=torch.uint8)
+    with pytest.raises(DarkroomError, match="float16 is for GPUs"):
+        settle_precision("float16", CPU, model, image)

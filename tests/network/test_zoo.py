@@ -1,4 +1,4 @@
-"""Networks by name: those that torchvision has, with clear words where one does not fit."""
+"""Networks by name: our own, torchvision's and timm's, with clear words where one does not fit."""
 
 import pytest
 import torch
@@ -6,47 +6,58 @@ import torch
 from darkroom.errors import DarkroomError
 from darkroom.network.names import TORCHVISION, unknown_network
 from darkroom.network.normalized import Normalized
-from darkroom.network.vision import torchvision
+from darkroom.network.timm_names import TIMM
+from darkroom.network.vision import load_timm, torchvision
 from darkroom.network.zoo import build_network
 
 SETTINGS = {"filters": 8, "depth": 2, "dropout": 0.1}
 
 
-def test_the_list_of_names_is_torchvisions() -> None:
+def test_the_lists_of_names_are_torchvisions_and_timms() -> None:
     assert list(TORCHVISION) == torchvision.models.list_models(module=torchvision.models)
+    assert [name.removeprefix("timm/") for name in TIMM] == load_timm().list_models()
 
 
 @pytest.mark.parametrize(
     ("name", "channels", "size"),
     [
         ("simple_cnn", 1, 8),
+        ("small_image_net", 3, 28),
+        ("capsule_net", 1, 8),
         ("resnet18", 1, 8),
         ("mobilenet_v3_small", 3, 28),
-        ("efficientnet_b0", 3, 32),
-        ("vit_b_32", 1, 32),
+        ("vgg16", 3, 28),
+        ("vit_b_32", 1, 28),
+        ("swin_t", 3, 32),
+        ("convnext_tiny", 3, 64),
         ("regnet_y_400mf", 3, 32),
         ("googlenet", 3, 32),
         ("squeezenet1_1", 1, 32),
+        ("timm/tf_efficientnet_lite0", 3, 32),
+        ("timm/vit_tiny_patch16_224", 1, 32),
+        ("timm/test_vit", 3, 96),
     ],
 )
 def test_logits_for_every_image(name: str, channels: int, size: int) -> None:
-    network = build_network(name, SETTINGS, 7, channels, size).eval()
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):
+        network = build_network(name, SETTINGS, 7, channels, size)
     with torch.no_grad():
-        assert network(torch.zeros(2, channels, size, size)).shape == (2, 7)
+        assert network.eval().to("meta")(torch.empty(2, channels, size, size, device="meta")).shape == (2, 7)
 
 
 def test_a_size_that_a_network_does_not_take_names_one_that_it_does() -> None:
     with pytest.raises(
-        DarkroomError, match=r"vgg16 does not take images of 28 x 28 pixels .*preprocess\.size=32 works"
+        DarkroomError, match=r"inception_v3 does not take images of 28 x 28 pixels .*preprocess\.size=96 works"
     ):
-        build_network("vgg16", SETTINGS, 10, 1, 28)
+        build_network("inception_v3", SETTINGS, 10, 1, 28)
     with pytest.raises(DarkroomError, match=r"vit_b_16 .*preprocess\.size=32 works"):
-        build_network("vit_b_16", SETTINGS, 10, 3, 28)
+        build_network("vit_b_16", SETTINGS, 10, 3, 100)
 
 
 def test_names_near_and_far() -> None:
     assert unknown_network("resnet18") is None
     assert "did you mean resnet18" in str(unknown_network("resnet_18"))
+    assert "did you mean timm/levit_128?" in str(unknown_network("levit_128"))
     assert "known are" in str(unknown_network("zzz"))
 
 

@@ -75,6 +75,7 @@ def make_page(
     spec = ModelSpec(
         network="simple_cnn",
         settings={"filters": 32, "depth": 2},
+        weights="none",
         classes=ClassList(names),
         preprocessing=Preprocessing(size, channels, "crop", "turbo", (0.5,) * channels, (0.25,) * channels),
         epoch=max(1, epochs - 1),

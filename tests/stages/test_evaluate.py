@@ -30,6 +30,7 @@ def line(tmp_path: Path, prepared: Path) -> Path:
     spec = ModelSpec(
         network="simple_cnn",
         settings={"filters": 8, "depth": 1, "dropout": 0.0},
+        weights="none",
         classes=load_classes(tmp_path / "data/ingest/classes.json"),
         preprocessing=Preprocessing(
             stats["size"],

@@ -16,6 +16,7 @@ from darkroom.images.packing import COUNTED, choose_channels, choose_size, mean_
 from darkroom.images.pixels import to_pixels
 from darkroom.images.schemas import read_manifest
 from darkroom.images.seen_pixels import SeenPixels, row_sums
+from darkroom.network.pretrained_input import PretrainedInput
 from stages import preprocess
 
 
@@ -49,6 +50,24 @@ def test_another_shape(prepared: Path, tmp_path: Path) -> None:
     small, large = load_packed(prepared / "data/preprocess/test"), load_packed(tmp_path / "out/test")
     assert large.images.shape == (len(small.images), 12, 12, 3)
     assert (large.images[0] == to_pixels(np.array(small.images[0]), 12, 3, "stretch")).all()
+
+
+def test_the_weights_preprocessing_comes_with_them(prepared: Path, tmp_path: Path) -> None:
+    weights = PretrainedInput(20, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "the weights of a network")
+    splits = prepared / "data/split/splits.parquet"
+
+    def stats_of(size: int | str, channels: int | str) -> dict[str, object]:
+        seen, out = tmp_path / "seen", tmp_path / "out"
+        preprocess.run(prepared / "data/ingest", splits, size, channels, "crop", "turbo", seen, out, weights)
+        stats: dict[str, object] = json.loads((out / "stats.json").read_text(encoding="utf-8"))
+        return stats
+
+    stats = stats_of("auto", "auto")
+    assert (stats["size"], stats["channels"], stats["mean"], stats["std"]) == (20, 3, [0.1, 0.2, 0.3], [0.4, 0.5, 0.6])
+    assert stats["statistics_of"] == "the weights of a network"
+    assert load_packed(tmp_path / "out/test").images.shape[1:] == (20, 20, 3)
+    stats = stats_of(12, 1)
+    assert (stats["size"], stats["channels"]) == (12, 1) and stats["mean"] == pytest.approx([0.2])
 
 
 def test_what_is_chosen_for_the_user() -> None:

@@ -24,7 +24,7 @@ from darkroom import revisions
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
 from darkroom.expectations import change
-from darkroom.expectations.suite import Limits
+from darkroom.expectations.limits import Limits
 from darkroom.images.schemas import read_manifest
 from stages import validate
 from tests.conftest import take_in

@@ -1,0 +1,144 @@
+"""The search space: what `tune.space` asks for, held against what `train` allows before anything is tried."""
+
+import difflib
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from darkroom.errors import DarkroomError
+from darkroom.network.names import SIMPLE_CNN, SMALL_IMAGE_NET
+from darkroom.sections import Train
+
+Value = bool | int | float | str
+
+NOT_TUNED = {
+    "epochs": "trials of different lengths can't be compared epoch by epoch; set tune.epochs",
+    "seed": "it would choose by luck",
+    "workers": "it does not change the result",
+}
+# Settings that only these networks read.
+READERS = {
+    "filters": (SIMPLE_CNN, SMALL_IMAGE_NET),
+    "depth": (SIMPLE_CNN,),
+    "dropout": (SIMPLE_CNN,),
+}
+# Digits that a drawn number keeps: so many go into params.yaml, and so many are trained with.
+DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval, its ends included; `log` compares by ratio, `whole` draws whole numbers."""
+
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    def ends(self) -> tuple[Value, ...]:
+        return self.low, self.high
+
+
+@dataclass(frozen=True)
+class Choices:
+    """A list of values, without order."""
+
+    values: tuple[Value, ...]
+
+    def ends(self) -> tuple[Value, ...]:
+        return self.values
+
+
+Space = dict[str, Range | Choices]
+
+
+def read_space(entries: Mapping[str, Mapping[str, Any]], train: Train) -> tuple[Space, list[str]]:
+    """The space that can be searched around some settings.
+
+    Args:
+        entries: `tune.space`, each entry of a form that `wrong_dimension` has nothing against.
+        train: the settings that stay as they are, with the epochs of a trial.
+
+    Returns:
+        The space in the order of its entries, and those left out since `train.network` does not read them.
+
+    Raises:
+        DarkroomError: with every setting that is unknown, can't be tuned, or has a value that `train` does not allow, alone or
+            beside another of the space.
+    """
+    networks = _networks(entries, train)
+    unread = [name for name in entries if name in READERS and not set(READERS[name]) & networks]
+    mistakes = [mistake for name in entries if (mistake := _unfit(name))]
+    space: Space = {}
+    for name, entry in entries.items():
+        if name not in unread and not _unfit(name):
+            space[name] = _dimension(name, entry)
+    alone = {name: [value for value in space[name].ends() if not _why_not(train, {name: value})] for name in space}
+    for name, dimension in space.items():
+        mistakes += [
+            f"{name}: {value!r} is not possible: {_why_not(train, {name: value})}"
+            for value in dimension.ends()
+            if value not in alone[name]
+        ]
+    # The rules of `train` are about one setting or about two: pairs find all that could meet.
+    for one, other in itertools.combinations(space, 2):
+        mistakes += _impossible_pairs(train, (one, alone[one]), (other, alone[other]))
+    if not space and not mistakes:
+        mistakes = [f"train.network={train.network} reads none of {', '.join(unread)}"]
+    if mistakes:
+        raise DarkroomError("nothing is tried; in tune.space:\n" + "\n".join(f"  - {line}" for line in mistakes))
+    return space, unread
+
+
+def _networks(entries: Mapping[str, Mapping[str, Any]], train: Train) -> set[str]:
+    return set(entries.get("network", {}).get("choices", [train.network]))
+
+
+def _unfit(name: str) -> str | None:
+    if name in NOT_TUNED:
+        return f"{name}: can't be tuned: {NOT_TUNED[name]}"
+    if name in Train.model_fields:
+        return None
+    near = difflib.get_close_matches(name, Train.model_fields, n=1)
+    return f"{name}: train has no such setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _dimension(name: str, entry: Mapping[str, Any]) -> Range | Choices:
+    if "choices" in entry:
+        return Choices(tuple(entry["choices"]))
+    schema = Train.model_json_schema()["properties"][name]
+    kinds = {member.get("type") for member in schema.get("anyOf", [schema])}
+    return Range(entry["low"], entry["high"], entry.get("log", False), "integer" in kinds and "number" not in kinds)
+
+
+def _why_not(train: Train, values: Mapping[str, Value]) -> str | None:
+    """Why `train` does not take these values, or None when it does."""
+    try:
+        Train.model_validate({**train.model_dump(), **values})
+    except ValidationError as error:
+        return "; ".join(
+            str(detail["ctx"]["error"]) if detail["type"] == "value_error" else detail["msg"].removeprefix("Input ")
+            for detail in error.errors()
+        )
+    return None
+
+
+def _impossible_pairs(train: Train, one: tuple[str, list[Value]], other: tuple[str, list[Value]]) -> list[str]:
+    for first, second in itertools.product(one[1], other[1]):
+        if reason := _why_not(train, {one[0]: first, other[0]: second}):
+            return [f"{one[0]}={first} can meet {other[0]}={second}: {reason}"]
+    return []
+
+
+def settle(space: Space, drawn: Mapping[str, Any]) -> dict[str, Value]:
+    """Drawn values as they are trained with and written: numbers with three digits, inside their interval."""
+    settled: dict[str, Value] = {}
+    for name, dimension in space.items():
+        value = drawn[name]
+        if isinstance(dimension, Range) and not dimension.whole:
+            value = min(max(float(f"{value:.{DIGITS}g}"), dimension.low), dimension.high)
+        settled[name] = value
+    return settled

@@ -1,0 +1,195 @@
+"""Tuning from the keyboard's side: trials run, stop, fail and are listed by DVC; the best is taken over; nothing is lost."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.errors import DarkroomError
+from darkroom.learning.training import Epoch
+from darkroom.params import PARAMS_FILE, read_params
+from darkroom.sections import Train
+from darkroom.tuning.outcome import Outcome, read_outcome
+from darkroom.tuning.plan import DATABASE, Plan
+from darkroom.tuning.study import open_study, outcomes
+from flows import dvc, experiments, trial, trials, tune
+from stages import train as training
+from tests.conftest import ROOT
+from tests.flows.repository import Repository
+
+SPACE = {"learning_rate": {"low": 0.01, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.5}}
+# In the file's own form: one line is replaced by another.
+TINY = {
+    "network": "simple_cnn", "filters": 8, "depth": 2, "epochs": 1, "batch_size": 16, "flip": False, "precision": "float32",
+}  # fmt: skip
+
+
+def plan(**settings: Any) -> Plan:
+    params = read_params(ROOT / PARAMS_FILE)
+    train = Train.model_validate(params.train.model_dump() | {"epochs": 4} | settings)
+    return Plan(study="0a1b2c3d", train=train, space=SPACE, pruner="median")
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, train: Callable[[Train, int], float]) -> list[Train]:
+    """In place of the training: `train` gives the validation loss of an epoch. Returns the settings it is called with."""
+    called: list[Train] = []
+
+    def run(
+        settings: Train, ingest: Path, splits: Path, preprocess: Path, out: Path, reports: Path, checkpoints: Path,
+        after_epoch: Callable[[Epoch], None],
+    ) -> None:  # fmt: skip
+        called.append(settings)
+        losses = []
+        for number in range(1, settings.epochs + 1):
+            losses.append(train(settings, number))
+            after_epoch(Epoch(number, 0.0, 0.0, losses[-1], 0.5, 0.1))
+        reports.mkdir(parents=True, exist_ok=True)
+        kept = {"step": losses.index(min(losses)) + 1, "validation": {"loss": min(losses), "accuracy": 0.5}}
+        (reports / "metrics.json").write_text(json.dumps(kept))
+
+    monkeypatch.setattr(training, "run", run)
+    return called
+
+
+def test_trials_finish_are_pruned_fail_and_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    interrupted = [3]
+
+    def loss(settings: Train, number: int) -> float:
+        at = len(called) - 1
+        if at in interrupted and number == 3:
+            interrupted.remove(at)
+            raise KeyboardInterrupt
+        if at == 6:
+            raise DarkroomError("the training loss is nan at step 1 of epoch 1")
+        return 50.0 if at == 7 else 1 / number - at / 1000
+
+    called = pretend(monkeypatch, loss)
+    made = plan()
+    made.folder.mkdir(parents=True)
+    for _ in range(3):
+        trial.run_trial(made)
+    with pytest.raises(KeyboardInterrupt):
+        trial.run_trial(made)
+    for _ in range(4):
+        trial.run_trial(made)
+    found = outcomes(open_study(DATABASE, made.study, "median", 4))
+    assert [outcome.state for outcome in found] == [*["finished"] * 5, "failed", "pruned"]
+    # The one that was cut off was taken up with its own settings, and knows all its epochs once.
+    assert called[3] == called[4]
+    assert [number for number, _, _ in found[3].epochs] == [1, 2, 3, 4]
+    assert found[5].reason.startswith("the training loss is nan") and len(found[6].epochs) < 4
+    assert all(settings.epochs == 4 and settings.network == made.train.network for settings in called)
+
+
+def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def loss(settings: Train, number: int) -> float:
+        if number == 2 and len(called) == 1:
+            raise DarkroomError("a label is outside the list")
+        return 1 / number
+
+    called = pretend(monkeypatch, loss)
+    made = plan()
+    made.folder.mkdir(parents=True)
+    with pytest.raises(DarkroomError, match="label is outside"):
+        trial.run_as_it_is(made)
+    trial.run_as_it_is(made)
+    assert read_outcome(made.as_it_is) == Outcome(
+        None, "finished", {name: getattr(made.train, name) for name in SPACE}, [(n, 1 / n, 0.5) for n in (1, 2, 3, 4)]
+    )
+
+
+@pytest.fixture
+def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The short line as the current folder, with its environment."""
+    monkeypatch.chdir(repository.root)
+    for name in set(os.environ) - set(repository.environment):
+        monkeypatch.delenv(name)
+    for name, value in repository.environment.items():
+        monkeypatch.setenv(name, value)
+    return repository
+
+
+def test_dvc_lists_a_trial_with_its_settings_and_nothing_of_another_training(here: Repository) -> None:
+    (here.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  train:\n    cmd: b\n")
+    staged = here.root / "notes.txt"
+    staged.write_text("mine")
+    here.git("add", "notes.txt")
+    before = here.git("status", "--porcelain")
+    Path(".darkroom/tune").mkdir(parents=True)
+    metrics = {"validation": {"loss": 0.25, "accuracy": 0.9}, "step": 3}
+    text = Path("params.yaml").read_text().replace("dropout: 0.1", "dropout: 0.4")
+    experiments.record("tune-0a1b2c3d-007", text, metrics, ["ingest"])
+    assert experiments.recorded() == {"tune-0a1b2c3d-007"}
+    assert here.git("status", "--porcelain") == before and here.git("stash", "list") == ""
+    (base,) = json.loads(dvc._ask("exp", "show", "--json", "--no-fetch"))[1:]
+    (listed,) = base["experiments"]
+    assert listed["name"] == "tune-0a1b2c3d-007"
+    shown = listed["revs"][0]["data"]
+    assert shown["params"]["params.yaml"]["data"]["train"]["dropout"] == 0.4
+    lock = here.git("show", "tune:dvc.lock".replace("tune", listed["revs"][0]["rev"]))
+    assert "ingest" in lock and "train" not in lock
+    assert json.loads(here.git("show", f"{listed['revs'][0]['rev']}:reports/train/metrics.json")) == metrics
+
+
+def test_a_tuning_ends_with_the_best_in_params_yaml(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings as they are are trained for once; the trials only pretend, and DVC is not there."""
+    for name in ("darkroom", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "data").symlink_to(prepared / "data")
+    shutil.copy(ROOT / PARAMS_FILE, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    params = read_params(overrides=tuple(f"train.{name}={str(value).lower()}" for name, value in TINY.items()))
+    bad = params.train.model_copy(update={"learning_rate": 1e-6, "optimizer": "sgd"})
+    space = {"learning_rate": {"low": 0.02, "high": 0.2, "log": True}}
+    tuned = params.tune.model_copy(update={"trials": 2, "epochs": None, "timeout": None, "space": space})
+    monkeypatch.setattr(tune, "read_params", lambda: params.model_copy(update={"train": bad, "tune": tuned}))
+    monkeypatch.setattr(dvc, "bring_up_to", lambda stage: None)
+    monkeypatch.setattr(dvc, "stages_in_order", lambda: ["preprocess", "train"])
+    recorded: set[str] = set()
+    monkeypatch.setattr(experiments, "recorded", lambda: recorded)
+    monkeypatch.setattr(experiments, "record", lambda name, *_: recorded.add(name))
+
+    def start(path: Path, *arguments: str) -> int:
+        made = Plan.model_validate_json(path.read_text())
+        if arguments:
+            trial.run_as_it_is(made)
+            pretend(monkeypatch, lambda settings, number: float(settings.learning_rate) / 1000)
+        else:
+            trial.run_trial(made)
+        return 0
+
+    monkeypatch.setattr(trials, "_start", start)
+    before = (tmp_path / PARAMS_FILE).read_text()
+    said = tune.run(apply=False)
+    assert "take it over: make tune APPLY=1" in said and "before the settings as they are" in said
+    assert (tmp_path / PARAMS_FILE).read_text() == before
+    page = (tmp_path / "reports/tune/index.html").read_text()
+    assert "is the best of 2" in page
+    study = next(iter(recorded)).split("-")[1]
+    assert recorded == {f"tune-{study}-{end}" for end in ("as-it-is", "000", "001")}
+    # Nothing is left to try: the second call only takes the best over.
+    monkeypatch.setattr(trials, "_start", lambda *arguments: pytest.fail("it tried again"))
+    assert "params.yaml holds the best now" in tune.run(apply=True)
+    assert (tmp_path / PARAMS_FILE).read_text() == (tmp_path / "reports/tune/params.yaml").read_text() != before
+
+
+def test_two_tunings_at_once_are_refused(tmp_path: Path) -> None:
+    from darkroom.tuning.lock import alone
+
+    with (
+        alone(tmp_path / "deep/lock", "taken"),
+        pytest.raises(DarkroomError, match="taken"),
+        alone(tmp_path / "deep/lock", "taken"),
+    ):
+        pass

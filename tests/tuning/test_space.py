@@ -1,0 +1,109 @@
+"""The search space: every mistake before anything is tried, and drawn values that `train` takes."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.errors import DarkroomError
+from darkroom.params import PARAMS_FILE, read_params
+from darkroom.sections import Train
+from darkroom.tuning.dimension import wrong_dimension
+from darkroom.tuning.rate import usual_rate_outside
+from darkroom.tuning.space import Choices, Range, read_space, settle
+from tests.conftest import ROOT
+
+PARAMS = read_params(ROOT / PARAMS_FILE)
+
+
+def changed(**settings: Any) -> Train:
+    return Train.model_validate(PARAMS.train.model_dump() | settings)
+
+
+def test_our_own_space_can_be_searched() -> None:
+    space, unread = read_space(PARAMS.tune.space, PARAMS.train)
+    assert list(space) == list(PARAMS.tune.space) and not unread
+    assert {"learning_rate", "batch_size", "filters", "dropout", "weight_decay"} <= set(space)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"low": 0.1, "hihg": 1}, "should be"),
+        ({"low": 1, "high": 1}, "below high"),
+        ({"low": 0, "high": 1, "log": True}, "above 0"),
+        ({"low": "a", "high": 1}, "numbers"),
+        ({"low": True, "high": 2}, "numbers"),
+        ({"choices": [1]}, "two or more"),
+        ({"choices": [1, None]}, "None"),
+        ({"choices": ["a", "a"]}, "twice"),
+        ({"choices": [1, 2], "low": 1}, "should be"),
+    ],
+)
+def test_an_entry_of_another_form_is_refused(entry: dict[str, Any], said: str) -> None:
+    assert said in str(wrong_dimension(entry))
+
+
+def test_true_and_one_are_two_choices() -> None:
+    assert wrong_dimension({"choices": [True, 1]}) is None
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    entries: dict[str, dict[str, Any]] = {
+        "learning_rat": {"low": 0.1, "high": 1.0},
+        "epochs": {"low": 1, "high": 9},
+        "seed": {"choices": [0, 1]},
+        "dropout": {"low": 0.0, "high": 1.5},
+        "optimizer": {"choices": ["sgd", "adamm"]},
+        "mixup": {"low": 0.0, "high": 0.4},
+        "loss": {"choices": ["cross_entropy", "binary"]},
+    }
+    with pytest.raises(DarkroomError) as caught:
+        read_space(entries, PARAMS.train)
+    said = str(caught.value)
+    assert "learning_rat: train has no such setting; did you mean learning_rate?" in said
+    assert "epochs: can't be tuned" in said and "seed: can't be tuned" in said
+    assert "dropout: 1.5 is not possible: should be less than 1" in said
+    assert "optimizer: 'adamm' is not possible" in said
+    assert "mixup=0.4 can meet loss=binary: mixup and cutmix need" in said
+    assert said.count("\n  - ") == 6
+
+
+def test_what_the_network_does_not_read_is_left_out_and_said() -> None:
+    entries = {name: PARAMS.tune.space[name] for name in ("filters", "dropout", "learning_rate")}
+    space, unread = read_space(entries, changed(network="resnet18"))
+    assert (list(space), unread) == (["learning_rate"], ["filters", "dropout"])
+    with pytest.raises(DarkroomError, match="resnet18 reads none of dropout"):
+        read_space({"dropout": {"low": 0.0, "high": 0.5}}, changed(network="resnet18"))
+    # Where the network itself is searched, one of the choices may read it.
+    both = entries | {"network": {"choices": ["simple_cnn", "resnet18"]}}
+    assert not read_space(both, changed(network="resnet18"))[1]
+
+
+def test_an_interval_that_leaves_the_usual_rate_out_is_told() -> None:
+    space, _ = read_space({"learning_rate": {"low": 0.01, "high": 0.5, "log": True}}, PARAMS.train)
+    assert usual_rate_outside(space, PARAMS.train) is None
+    said = usual_rate_outside(space, changed(network="resnet18", weights="imagenet"))
+    assert said and "from 0.01 to 0.5, and the usual rate is 0.0003 (adamw" in said
+    both, _ = read_space(
+        {"optimizer": {"choices": ["sgd", "adam"]}, "learning_rate": {"low": 1.0, "high": 2.0}}, PARAMS.train
+    )
+    assert usual_rate_outside(both, PARAMS.train) is None
+
+
+def test_whole_numbers_are_drawn_where_the_setting_takes_no_others() -> None:
+    space, _ = read_space({"filters": {"low": 8, "high": 64}, "rotate": {"low": 0, "high": 15}}, PARAMS.train)
+    assert space == {"filters": Range(8, 64, False, True), "rotate": Range(0, 15, False, False)}
+
+
+@given(low=st.floats(1e-6, 10), width=st.floats(1e-6, 10), share=st.floats(0, 1))
+def test_a_settled_number_is_short_and_inside_its_interval(low: float, width: float, share: float) -> None:
+    dimension = Range(low, low + width, False, False)
+    value = settle({"rate": dimension}, {"rate": min(low + share * width, low + width)})["rate"]
+    assert dimension.low <= float(value) <= dimension.high
+    assert value in (dimension.low, dimension.high) or value == float(f"{value:.3g}")
+
+
+def test_choices_stay_as_they_are() -> None:
+    assert settle({"flip": Choices((True, False))}, {"flip": False}) == {"flip": False}
