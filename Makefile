@@ -23,8 +23,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder, archive or table; SET="train.epochs=3 …"
-	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET"
+run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
+	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
 
 flow: $(INSTALLED)  ## the same as a Prefect flow
 	$(refuse_settings)
@@ -54,7 +54,7 @@ clean:  ## caches of the tools; data, models, reports and the environment stay
 	find darkroom stages flows tests -name __pycache__ -prune -exec rm -rf {} +
 
 define refuse_settings
-@test -z "$$IMAGES$$SET" || { echo "error: IMAGES and SET are for 'make run'; this takes params.yaml as it is" >&2; exit 1; }
+@test -z "$$IMAGES$$SET$$PRESET" || { echo "error: IMAGES, PRESET and SET are for 'make run'; this takes params.yaml as it is" >&2; exit 1; }
 endef
 
 $(BIN)/python:

@@ -122,7 +122,7 @@ def measure(source: Path, python: str, rounds: int) -> None:
         if any(file.read_bytes()[:3] != b"\xff\xd8\xff" for file in files):
             raise SystemExit(f"error: {source} holds other files than JPEG, of which the ceiling knows nothing")
         ours = Ours(folder, scratch)
-        with Peers(python, folder) as peers:
+        with Peers(python, "benchmarks.intake_peers", str(folder)) as peers:
             contestants: dict[str, Contestant] = {OURS: ours, CEILING: timed(functools.partial(decode_all, files))}
             contestants |= {name: peers.contestant(name) for name in (THREE_PASSES, CLEANVISION, CLEANVISION_ONE)}
             print(f"{source.name}: {len(files):,} images; {peers.versions}; {joblib.cpu_count()} cores\n")

@@ -1,8 +1,7 @@
-"""The process in which `benchmarks.intake_peers` runs the peers of `benchmarks.intake`."""
+"""The process in which a benchmark's peers run, with the Python of an environment that has them."""
 
 import functools
 import subprocess
-from pathlib import Path
 
 from benchmarks.repository import ROOT
 from benchmarks.rounds import Contestant
@@ -11,13 +10,18 @@ from benchmarks.rounds import Contestant
 class Peers:
     """A context: the process starts with it and ends after it.
 
+    Args:
+        python: the interpreter of the environment.
+        module: what it runs, such as `benchmarks.intake_peers`; it answers each line with a number of seconds.
+        arguments: on its command line.
+
     Attributes:
         versions: of the peers, in words.
     """
 
-    def __init__(self, python: str, folder: Path) -> None:
+    def __init__(self, python: str, module: str, *arguments: str) -> None:
         self._process = subprocess.Popen(
-            [python, "-m", "benchmarks.intake_peers", str(folder)],
+            [python, "-m", module, *arguments],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -33,7 +37,7 @@ class Peers:
         self._process.communicate()
 
     def contestant(self, name: str) -> Contestant:
-        """One of the names in `benchmarks.intake_peers`."""
+        """One of the names that the module knows."""
         return functools.partial(self._ask, name)
 
     def _ask(self, name: str) -> float:

@@ -228,7 +228,7 @@ class Train(Section):
     clip_gradient: Annotated[float, Field(ge=0)] = Field(
         description="Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."
     )
-    flip: bool = Field(description="Mirror half of the training images left to right; wrong for text and digits.")
+    flip: bool = Field(description="Mirror training images left to right in every second epoch; wrong for text and digits.")
     shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
         description="Move training images by up to this share of their side, in both directions."
     )

@@ -7,22 +7,27 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ruamel.yaml import YAML
+
 from darkroom.errors import DarkroomError
 from darkroom.sections import Params
 from darkroom.sources.kinds import kind_of
 
+PRESETS = Path("presets")
 SOURCE_KEYS = ("ingest.source", "ingest.path")
 
 
-def read_overrides(images: str, settings: str) -> tuple[str, ...]:
-    """The settings that `make run IMAGES=… SET=…` asks for; either may be empty.
+def read_overrides(images: str, settings: str, preset: str = "") -> tuple[str, ...]:
+    """The settings that `make run IMAGES=… PRESET=… SET=…` asks for; each may be empty.
 
     Args:
         images: a folder, an archive or a table.
         settings: `section.key=value` separated by blanks; a value with blanks in it stands in quotes, as in a shell.
+        preset: the name of a file in `presets/`; what `settings` says comes after it, and so holds.
 
     Raises:
-        DarkroomError: for a path that is none of these, for quotes that do not close, or when both name the source.
+        DarkroomError: for a path that is none of these, for quotes that do not close, for a preset that is not there, or when
+            both `images` and `settings` name the source.
     """
     try:
         overrides = tuple(shlex.split(settings))
@@ -30,6 +35,7 @@ def read_overrides(images: str, settings: str) -> tuple[str, ...]:
         raise DarkroomError(
             f"SET={settings}: {error}; write a value with blanks or quotes as SET=\"a.b='…'\""
         ) from None
+    overrides = (*_preset_settings(preset), *overrides) if preset else overrides
     if not images:
         return overrides
     if twice := [text for text in overrides if text.partition("=")[0] in SOURCE_KEYS]:
@@ -37,6 +43,20 @@ def read_overrides(images: str, settings: str) -> tuple[str, ...]:
             f"IMAGES says where the images are, and so does SET={' '.join(twice)}: leave one of them out"
         )
     return _source_settings(Path(images).expanduser().resolve()) + overrides
+
+
+def _preset_settings(name: str) -> tuple[str, ...]:
+    """Each setting of a preset as `section.key=value`, the value as JSON, which is YAML too."""
+    path = PRESETS / f"{name}.yaml"
+    known = sorted(file.stem for file in PRESETS.glob("*.yaml"))
+    if name not in known:
+        raise DarkroomError(f"PRESET={name}: there is no {path}; there are {', '.join(known)}")
+    content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    return tuple(
+        f"{section}.{key}={json.dumps(value)}"
+        for section, settings in content.items()
+        for key, value in settings.items()
+    )
 
 
 def _source_settings(path: Path) -> tuple[str, ...]:
@@ -67,6 +87,8 @@ def to_hydra(overrides: Sequence[str], params: Params) -> list[str]:
 def _hydra_value(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(_hydra_value(member) for member in value)}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{key}:{_hydra_value(member)}' for key, member in value.items())}}}"
     if isinstance(value, datetime.date):
         value = value.isoformat()  # Hydra has no dates; the settings take this text for one
     if not isinstance(value, str):

@@ -1,8 +1,8 @@
 """`make run`: check everything the user typed, bring the line up to date, and print what came of it.
 
-    python -m flows.run --images photos.zip --set "train.epochs=3 train.network=resnet18"
+    python -m flows.run --images photos.zip --preset photographs --set "train.epochs=30"
 
-Without either it is `dvc repro`; with them, `dvc exp run -S`.
+Without any of them it is `dvc repro`; with them, `dvc exp run -S`.
 """
 
 import argparse
@@ -18,12 +18,13 @@ from flows.processes import end_children_on_signals
 from flows.summary import summary, timing_marks
 
 
-def run(images: str, settings: str) -> str:
+def run(images: str, settings: str, preset: str = "") -> str:
     """Bring the line up to date with these settings.
 
     Args:
         images: a folder, an archive or a table of images, or nothing.
         settings: `section.key=value` separated by blanks, or nothing.
+        preset: the name of a file in `presets/`, or nothing.
 
     Returns:
         What to print at the end.
@@ -31,7 +32,7 @@ def run(images: str, settings: str) -> str:
     Raises:
         DarkroomError: before any work, for a path or a setting that is wrong; later, when a stage stops.
     """
-    overrides = read_overrides(images, settings)
+    overrides = read_overrides(images, settings, preset)
     params = read_params(overrides=overrides)
     stages = dvc.stages_in_order()
     marks = timing_marks(stages)
@@ -64,10 +65,11 @@ def main() -> None:
         help="a folder, an archive (zip, tar) or a table (CSV, Parquet) of images",
     )
     parser.add_argument("--set", default="", metavar="SETTINGS", help='"section.key=value …"')
+    parser.add_argument("--preset", default="", metavar="NAME", help="a file of presets/, without its suffix")
     arguments = parser.parse_args()
     end_children_on_signals()
     with user_errors():
-        print(run(arguments.images, arguments.set))
+        print(run(arguments.images, arguments.set, arguments.preset))
 
 
 if __name__ == "__main__":

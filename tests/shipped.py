@@ -16,7 +16,7 @@ from stages import evaluate, export, preprocess, quantize, split, train
 from tests.conftest import ROOT, take_in
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
-    "filters": 8, "depth": 2, "epochs": 6, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "network": "simple_cnn", "filters": 8, "depth": 2, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
     "flip": False, "shift": 0.0, "patience": 6, "precision": "float32",
 }  # fmt: skip
 

@@ -25,7 +25,7 @@ def write(tmp_path: Path, **sections: object) -> Path:
 
 def test_what_ships_is_valid_and_complete() -> None:
     params = read_params(PARAMS)
-    assert params.train.network == "simple_cnn"
+    assert params.train.network == "small_image_net"
     content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     assert {name: list(keys) for name, keys in content.items()} == {
         name: list(fields) for name, fields in section_fields().items()

@@ -10,7 +10,7 @@ FEW_STEPS = 20
 LARGEST_BATCH, SMALLEST_BATCH = 128, 16
 
 # The highest rate of a one-cycle schedule for a batch of 128.
-RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.02}
+RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.05}
 TRANSFORMER_RATES = RATES | {"sgd": 0.02, "adam": 3e-4, "adamw": 5e-4, "rmsprop": 3e-4}
 FINE_TUNING_RATES = {"sgd": 0.01, "adam": 3e-4, "adamw": 3e-4, "rmsprop": 1e-4, "muon": 0.005}
 HEAD_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3, "rmsprop": 1e-3, "muon": 0.02}

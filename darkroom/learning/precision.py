@@ -51,6 +51,8 @@ def deterministic() -> None:
     # cuBLAS asks for this before its first product.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
+    # Else torch writes NaN into all memory that it takes, for code that reads what it never wrote.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]:

@@ -1,4 +1,4 @@
-"""A fast convolutional network for pictures of 24 to 64 pixels."""
+"""A fast convolutional network for pictures of up to 64 pixels."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ class SmallImageNet(nn.Module):
     A frozen layer whitens the pixels of each 2 x 2 patch. Three blocks follow, each a 3 x 3 convolution, a maximum over
     2 x 2, batch normalisation, GELU, and a second convolution with the same but the maximum. A maximum over what is left of
     the picture and one linear layer end it. No residual connections: the convolutions begin as the identity on their first
-    channels.
+    channels. Pictures of fewer than 16 pixels meet fewer maxima.
 
     Args:
         classes: how many logits come out.
@@ -76,7 +76,9 @@ class _Block(nn.Module):
         nn.init.dirac_(self.second.weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        pictures = functional.max_pool2d(self.first(pictures), 2)
+        pictures = self.first(pictures)
+        if pictures.shape[-1] > 1:
+            pictures = functional.max_pool2d(pictures, 2)
         pictures = functional.gelu(self.norms[0](pictures))
         pictures = functional.gelu(self.norms[1](self.second(pictures)))
         return pictures

@@ -83,6 +83,10 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
             printed[command] = shell(command, clone, user_environment | DIGITS)
             shell("git add dvc.lock params.yaml && git commit -qm 'The first version'", clone, user_environment)
             first = outputs(clone)
+        elif command == "make tune":
+            committed = shell("git show HEAD:params.yaml", clone, activated)
+            (clone / "params.yaml").write_text(committed.replace("trials: 20", "trials: 2"), encoding="utf-8")
+            printed[command] = shell(command, clone, user_environment)
         else:
             printed[command] = shell(command, clone, activated)
 
@@ -94,7 +98,8 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
     difference = printed["python -m darkroom.diff HEAD~1 HEAD --html diff.html"]
     assert "120" in difference and "1,797" in difference, difference
     assert ran_by(printed["dvc repro"]) == ["survey"]
-    assert len(COMMANDS) > 14
+    assert (clone / "reports/tune/index.html").exists() and (clone / "reports/train/index.html").exists()
+    assert len(COMMANDS) > 17
 
     other = make_clone()
     text = (other / "params.yaml").read_text(encoding="utf-8")

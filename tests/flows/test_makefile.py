@@ -45,7 +45,7 @@ def make(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "SET", "VENV", "PYTHON", "PYTHONPATH")
+        if name not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "PRESET", "SET", "VENV", "PYTHON", "PYTHONPATH")
     }
     done = subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -67,12 +67,12 @@ def test_images_and_settings_arrive_as_they_were_typed(project: Path, through_en
     else:
         status, printed = make(project, "run", f"IMAGES={AWKWARD}", f"SET={settings}")
     assert status == 0
-    assert printed.endswith(f"-m\nflows.run\n--images={AWKWARD}\n--set={settings}\n")
+    assert printed.endswith(f"-m\nflows.run\n--images={AWKWARD}\n--set={settings}\n--preset=\n")
 
 
 def test_packages_are_installed_once_and_again_when_the_list_changes(project: Path) -> None:
     assert make(project, "run")[0] == 0
-    assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n")
+    assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
     assert (project / "pip.log").read_text() == "pip\n"
     os.utime(project / "requirements.txt", (2**31, 2**31))
     assert "installing requirements.txt into .venv" in make(project, "run")[1]
@@ -86,7 +86,7 @@ def test_a_failed_installation_stops_here_and_is_tried_again(project: Path) -> N
 
 def test_settings_that_would_be_ignored_are_refused(project: Path) -> None:
     status, printed = make(project, "flow", "SET=train.epochs=3")
-    assert status == 2 and "error: IMAGES and SET are for 'make run'" in printed
+    assert status == 2 and "error: IMAGES, PRESET and SET are for 'make run'" in printed
     assert make(project, "flow") == (0, "-m\nflows.pipeline\n")
 
 
@@ -96,7 +96,7 @@ def test_an_environment_is_made_where_there_is_none(project: Path) -> None:
     status, printed = make(project, "run", f"PYTHON=no-such-python {new}")
     assert status == 0
     assert printed.startswith(f"making .venv with {new}\ninstalling requirements.txt into .venv")
-    assert printed.endswith("-m\nflows.run\n--images=\n--set=\n")
+    assert printed.endswith("-m\nflows.run\n--images=\n--set=\n--preset=\n")
 
 
 def test_a_missing_or_old_python_is_named(project: Path) -> None:

@@ -112,3 +112,23 @@ def test_an_awkward_path_goes_through_dvc_into_params_yaml(repository: Repositor
     written = read_params(repository.root / "params.yaml")
     assert written.ingest.path == AWKWARD
     assert written.train.weight_decay == 1e-5
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "presets").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_preset_is_valid_and_what_is_set_beside_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    overrides = read_overrides("", "train.epochs=77", path.stem)
+    assert params(*overrides).train.epochs == 77
+    assert len(to_hydra(overrides, params(*overrides))) == len({text.partition("=")[0] for text in overrides})
+
+
+def test_a_preset_that_is_not_there_is_named_with_those_that_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(DarkroomError, match=r"PRESET=fotos: there is no presets/fotos\.yaml; there are .*photographs"):
+        read_overrides("", "", "fotos")
+
+
+def test_transforms_pass_hydra() -> None:
+    override = "train.albumentations=[{name: GaussianBlur, blur_limit: [3, 5], p: 0.3}]"
+    (written,) = to_hydra([override], params(override))
+    assert parsed(written) == [{"name": "GaussianBlur", "blur_limit": [3, 5], "p": 0.3}]

@@ -61,6 +61,13 @@ def test_flip_mirrors_half_and_shift_moves_with_the_edge_repeated() -> None:
     assert {tuple(row) for row in changed(ramp, shift=0.2)[:, 0, :, 0].tolist()} == {tuple(row) for row in expected}
 
 
+def test_two_epochs_show_both_sides_of_every_image() -> None:
+    first, second, third = (
+        augment(IMAGES, ALL, Chance(CHANCE.keys, CHANCE.seed, epoch), Augmentation(flip=True)) for epoch in (1, 2, 3)
+    )
+    assert torch.equal(first, second.flip(2)) and torch.equal(first, third)
+
+
 @pytest.mark.parametrize("images", [IMAGES, IMAGES[:, :11, :11, :1].contiguous()])
 def test_resampling_moves_and_mirrors_as_copying_does(images: Tensor) -> None:
     barely_turned = changed(images, flip=True, shift=0.2, rotate=1e-6)

@@ -16,9 +16,11 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
+from darkroom.learning import loop
 from darkroom.learning.loop import score
 from darkroom.learning.processes import Processes
 from darkroom.network.load import load_model
@@ -28,7 +30,7 @@ from stages import train
 from tests.conftest import ROOT
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
-    "filters": 8, "depth": 2, "epochs": 6, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "network": "simple_cnn", "filters": 8, "depth": 2, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
     "flip": False, "shift": 0.1, "patience": 6, "precision": "float32",
 }  # fmt: skip
 
@@ -180,3 +182,108 @@ def test_arrays_of_another_class_list_are_refused(prepared: Path, tmp_path: Path
             tmp_path / "m",
             tmp_path / "r",
         )
+
+
+def test_a_training_that_ends_within_an_epoch_goes_on_there(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings: dict[str, Any] = {"epochs": 3, "dropout": 0.3, "ema": 0.9, "optimizer": "muon", "mixup": 0.2}
+    whole = weights(run(prepared, tmp_path / "whole", **settings))
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0)
+    saved, kept = train.save_checkpoint, []
+
+    def save_and_end(path: Path, state: dict[str, Any]) -> None:
+        saved(path, state)
+        kept.append(state["progress"]["step"])
+        if len(kept) % 4 == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "save_checkpoint", save_and_end)
+    for _ in range(20):
+        try:
+            model = run(prepared, tmp_path / "ended", **settings)
+        except KeyboardInterrupt:
+            continue
+        break
+    assert "going on after epoch 1 and" in capsys.readouterr().out and max(kept) > 1
+    assert weights(model) == whole
+
+
+def test_two_processes_learn_as_one_does(prepared: Path, tmp_path: Path) -> None:
+    root = tmp_path / "two"
+    root.mkdir()
+    for name in ("darkroom", "stages"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "data").symlink_to(prepared / "data")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["train"] = SETTINGS | {"epochs": 8, "patience": 8}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "stages.train",
+    ]
+    done = subprocess.run(torchrun, cwd=root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("train: kept epoch") == 1 and "2 processes" in done.stdout
+    one = load_metrics(tmp_path / "one", run(prepared, tmp_path / "one", epochs=8, patience=8))
+    two = json.loads((root / "reports/train/metrics.json").read_text(encoding="utf-8"))
+    # Batch normalisation sees half a batch in each: the same within a few images of validation.
+    assert two["validation"]["accuracy"] == pytest.approx(one["validation"]["accuracy"], abs=0.12)
+    assert two["train"]["loss"] == pytest.approx(one["train"]["loss"], abs=0.2)
+
+
+def load_metrics(root: Path, model: Path) -> dict[str, Any]:
+    assert (model / "weights.safetensors").exists()
+    content: dict[str, Any] = json.loads((root / "reports/metrics.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_a_frozen_backbone_stays_and_its_features_are_worked_out_once(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / "darkroom").symlink_to(ROOT / "darkroom")
+    monkeypatch.chdir(tmp_path)
+    first = run(prepared, tmp_path / "first", epochs=4)
+    begun = str(first / "weights.safetensors")
+    frozen = run(prepared, tmp_path / "frozen", weights=begun, freeze="backbone", shift=0.0)
+    assert "the features of" in capsys.readouterr().out
+    before, after = (load_file(folder / "weights.safetensors") for folder in (first, frozen))
+    changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
+    assert changed == {"head.3.weight", "head.3.bias"}
+    augmented = run(prepared, tmp_path / "augmented", weights=begun, freeze="backbone", shift=0.1, epochs=1)
+    after = load_file(augmented / "weights.safetensors")
+    assert {name for name, tensor in after.items() if not torch.equal(tensor, before[name])} == changed
+
+
+def test_labels_outside_the_class_list_are_refused(lopsided: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(lopsided / "data", data)
+    labels = np.load(data / "preprocess/train/labels.npy")
+    labels[3] = 17
+    np.save(data / "preprocess/train/labels.npy", labels)
+    with pytest.raises(
+        DarkroomError, match=r"1 labels are outside the class list of \d+ classes, the first is 17 in row 3"
+    ):
+        run(tmp_path, tmp_path / "x")
+
+
+def test_a_lack_of_memory_says_what_needs_less(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        torch.empty(2**60)
+
+    monkeypatch.setattr(train, "fit", full)
+    with pytest.raises(DarkroomError, match=r"memory is not enough for steps of 16 images .* set train\.batch_size=8"):
+        run(prepared, tmp_path)
+
+
+def test_the_page_shows_what_was_chosen_and_why(prepared: Path, tmp_path: Path) -> None:
+    run(prepared, tmp_path, optimizer="auto", epochs=1)
+    page = (tmp_path / "reports/index.html").read_text(encoding="utf-8")
+    assert "the usual one for convolutions" in page and "data:image/" in page

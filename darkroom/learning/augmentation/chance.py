@@ -12,7 +12,7 @@ from darkroom.seeding import UInt64s, uniform_per_image
 
 @dataclass(frozen=True)
 class Chance:
-    """Draws for the images of a batch; each depends on the seed, the epoch, the image's key and the purpose alone.
+    """Draws for the images of a batch; each depends on the seed, the epoch (but for `once`), the image's key and the purpose.
 
     Attributes:
         keys: uint64 [B], one for each image.
@@ -30,6 +30,10 @@ class Chance:
     def draw(self, purpose: str) -> npt.NDArray[np.float64]:
         """A number in [0, 1) for each image, float64 [B]."""
         return uniform_per_image(self.keys, purpose, self.seed, self.epoch)
+
+    def once(self, purpose: str) -> npt.NDArray[np.float64]:
+        """A number in [0, 1) for each image that is the same in all epochs, float64 [B]."""
+        return uniform_per_image(self.keys, purpose, self.seed)
 
     def spread(self, purpose: str, reach: float) -> npt.NDArray[np.float64]:
         """A number in [-reach, reach) for each image, float64 [B]."""

@@ -46,9 +46,15 @@ def _moved(images: Tensor, index: Tensor, chance: Chance, recipe: Augmentation) 
 
 
 def _draws(chance: Chance, recipe: Augmentation, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Whether each image is mirrored, bool [B], and by how many pixels it moves down and right, int64 [B]."""
+    """Whether each image is mirrored, bool [B], and by how many pixels it moves down and right, int64 [B].
+
+    An image is mirrored in every second epoch, which by chance alone it would be in every second on average: two epochs
+    show both sides of all images (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", section 3.6).
+    """
     reach = round(recipe.shift * side)
-    mirrored = chance.draw("flip") < 0.5 if recipe.flip else np.zeros(len(chance.keys), dtype=bool)
+    mirrored = np.zeros(len(chance.keys), dtype=bool)
+    if recipe.flip:
+        mirrored = (chance.once("flip") < 0.5) ^ (chance.epoch % 2 == 1)
     return mirrored, chance.whole("rows", reach), chance.whole("columns", reach)
 
 
