@@ -42,9 +42,16 @@ class OwnTraining:
 
 
 def default_settings(network: str) -> Train:
-    """The section `train` of params.yaml, with another network and batches of 128."""
+    """The section `train` of params.yaml, with another network, and of its augmentation flip and shift alone."""
     settings = read_params(ROOT / "params.yaml").train
-    return settings.model_copy(update={"network": network, "batch_size": BATCH})
+    plain = {field.name: field.default for field in fields(Augmentation) if field.name not in ("flip", "shift")}
+    return settings.model_copy(update={"network": network, **plain})
+
+
+def network_settings(network: str) -> dict[str, int | float | str]:
+    """What a network is built with."""
+    settings = default_settings(network)
+    return {name: getattr(settings, name) for name in own_settings(network)}
 
 
 def assemble(
@@ -53,7 +60,8 @@ def assemble(
     """A fresh training of a network on the first images of a packed split, on the processor.
 
     Args:
-        network: its name; all other settings are those of params.yaml.
+        network: its name; it learns by SGD with momentum on batches of 128, flipped and shifted, and all other settings are
+            those of params.yaml.
         split: what preprocess wrote for it, as data/preprocess/train.
         images: how many; all where it is None.
         kind: makes the batches.
@@ -64,8 +72,8 @@ def assemble(
     torch.manual_seed(settings.seed)
     deterministic()
     keep_freed_memory()
-    own = {name: getattr(settings, name) for name in own_settings(network)}
-    model = Normalized(build_network(network, own, classes, channels, size), [0.5] * channels, [0.25] * channels)
+    built = build_network(network, network_settings(network), classes, channels, size)
+    model = Normalized(built, [0.5] * channels, [0.25] * channels)
     whiten_first_layer(model, packed.images, settings.seed)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = torch.from_numpy(packed.images[:1].copy())

@@ -9,11 +9,12 @@ fused SGD, no progress bar). Each turn takes one step that does not count, so th
 The ceiling is what the best bfloat16 convolution of `benchmarks.convolutions` would do, if a step's convolutions and products
 all ran at its rate and there was nothing else. Validation is in no figure.
 
-    python -m benchmarks.training simple_cnn data/preprocess/train --peer-python PYTHON_WITH_PEERS
+    python -m benchmarks.training small_image_net data/preprocess/train --peer-python PYTHON_WITH_PEERS
     python -m benchmarks.training resnet18 CIFAR10/data/preprocess/train --steps 1 --rounds 3 --peer-python PYTHON_WITH_PEERS
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -30,7 +31,7 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.convolutions import CEILING, passes, seconds
-from benchmarks.own_training import BATCH, OwnTraining, assemble, default_settings
+from benchmarks.own_training import BATCH, OwnTraining, assemble, default_settings, network_settings
 from benchmarks.peers import Peers
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, rates
 from benchmarks.training_peers import CONTESTANTS
@@ -124,7 +125,8 @@ def main() -> None:
         packed, precision = ours.own.packed, ours.own.plan.precision
         lay_out(packed, Path(name))
         reach, flops = round(settings.shift * packed.images.shape[1]), step_flops(ours.own)
-        arguments = name, chosen.network, str(reach), str(chosen.steps)
+        built_with = json.dumps(network_settings(chosen.network))
+        arguments = name, chosen.network, built_with, str(reach), str(chosen.steps)
         with Peers(chosen.peer_python, "benchmarks.training_peers", *arguments) as peers:
             contestants: dict[str, Contestant] = {OURS: ours, CEILING_NAME: ceiling(flops, precision)}
             contestants |= {name: peers.contestant(name) for name in CONTESTANTS}

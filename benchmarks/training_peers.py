@@ -5,6 +5,7 @@ first step on. Of Darkroom it imports the network alone, which is the same for a
 """
 
 import importlib
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +30,6 @@ FASTAI_BEST = "fastai, at its best"
 CONTESTANTS = (LOADER, RESIDENT, FASTAI, FASTAI_BEST)
 
 BATCH, RATE, MOMENTUM, MEAN, STD = 128, 0.02, 0.9, 0.5, 0.25
-SETTINGS = {"filters": 32, "depth": 3, "dropout": 0.1}
 
 
 class Resident:
@@ -152,12 +152,13 @@ def fastai_steps(learner: Any, steps: int) -> float:
 
 
 def main() -> None:
-    folder, name, reach, steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    folder, name, settings = Path(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+    reach, steps = int(sys.argv[4]), int(sys.argv[5])
     _, side, _, channels = np.load(folder / "images.npy", mmap_mode="r").shape
     classes = len(list((folder / "files").iterdir()))
 
     def make() -> nn.Module:
-        return build_network(name, SETTINGS, classes, channels, side)
+        return build_network(name, settings, classes, channels, side)
 
     with redirect_stdout(sys.stderr):
         network, another = make(), make()

@@ -168,7 +168,9 @@ class Train(Section):
     depth: Annotated[int, Field(ge=1, le=6)] = Field(
         description="simple_cnn: how many blocks of two convolutions; each halves the picture."
     )
-    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(description="simple_cnn: dropout before the last layer.")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="simple_cnn, small_image_net: dropout before the last layer."
+    )
     pooling: Literal["mean", "grid"] = Field(
         description="timm's networks: what the last layer is given. `mean` is the network's own mean over the picture, `grid` "
         "the means of 3 x 3 cells of its last two maps, which tell more when the backbone is frozen."
@@ -189,7 +191,7 @@ class Train(Section):
     )
     epochs: Annotated[int, Field(ge=1)] = Field(description="Passes over the training images, at most.")
     batch_size: Literal["auto"] | Annotated[int, Field(ge=2)] = Field(
-        description="Images a step. `auto`: 128, fewer where that would make few steps."
+        description="Images a step. `auto`: 256, fewer where that would make few steps."
     )
     loss: Literal["auto", "cross_entropy", "binary", "focal", "margin"] = Field(
         description="`binary`: binary cross-entropy, for two classes; `focal` turns to what is hard; `margin` is for "
@@ -228,7 +230,9 @@ class Train(Section):
     clip_gradient: Annotated[float, Field(ge=0)] = Field(
         description="Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."
     )
-    flip: bool = Field(description="Mirror training images left to right in every second epoch; wrong for text and digits.")
+    flip: bool = Field(
+        description="Mirror training images left to right in every second epoch; wrong for text and digits."
+    )
     shift: Annotated[float, Field(ge=0, le=0.5)] = Field(
         description="Move training images by up to this share of their side, in both directions."
     )

@@ -7,9 +7,10 @@ from darkroom.network.names import CAPSULE_NET, SMALL_IMAGE_NET
 
 # Fewer steps an epoch leave too few for the running statistics of batch normalisation to settle.
 FEW_STEPS = 20
-LARGEST_BATCH, SMALLEST_BATCH = 128, 16
+LARGEST_BATCH, SMALLEST_BATCH = 256, 16
 
-# The highest rate of a one-cycle schedule for a batch of 128.
+# The highest rate of a one-cycle schedule, for steps of so many images.
+IMAGES_OF_RATES = 128
 RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.05}
 TRANSFORMER_RATES = RATES | {"sgd": 0.02, "adam": 3e-4, "adamw": 5e-4, "rmsprop": 3e-4}
 FINE_TUNING_RATES = {"sgd": 0.01, "adam": 3e-4, "adamw": 3e-4, "rmsprop": 1e-4, "muon": 0.005}
@@ -33,7 +34,7 @@ class Choice:
 
 
 def choose_batch_size(wish: int | str, images: int) -> Choice:
-    """Images a step: 128, halved until an epoch has at least 20 steps, but not below 16."""
+    """Images a step: 256, halved until an epoch has at least 20 steps, but not below 16."""
     if isinstance(wish, int):
         return Choice("batch_size", wish, SET)
     size = LARGEST_BATCH
@@ -87,7 +88,7 @@ def choose_rate(
     else:
         rates, learner = RATES, network
     power = 1.0 if optimizer == "sgd" else 0.5
-    rate = float(f"{rates[optimizer] * (batch_size / LARGEST_BATCH) ** power:.2g}")
+    rate = float(f"{rates[optimizer] * (batch_size / IMAGES_OF_RATES) ** power:.2g}")
     return Choice("learning_rate", rate, f"{optimizer}, {learner}, steps of {batch_size}")
 
 

@@ -50,4 +50,4 @@ def own_settings(name: str) -> tuple[str, ...]:
     """The names of the settings that a network is built with, beside the image's shape and the number of classes."""
     if name.startswith("timm/"):
         return ("pooling",)
-    return {SIMPLE_CNN: ("filters", "depth", "dropout"), SMALL_IMAGE_NET: ("filters",)}.get(name, ())
+    return {SIMPLE_CNN: ("filters", "depth", "dropout"), SMALL_IMAGE_NET: ("filters", "dropout")}.get(name, ())

@@ -18,13 +18,14 @@ class SmallImageNet(nn.Module):
         classes: how many logits come out.
         channels: of the input image, 1 or 3.
         filters: channels of the first block; the second and third have four times as many.
+        dropout: probability of dropping a feature before the last layer.
     """
 
     # The whitening gives 8 channels for grey and 24 for colour. They are filled up to 32 with zeros, since the gradient of
     # a convolution over 24 channels falls off the processor's bfloat16 path (docs/decisions/2026-11-23-training.md).
     WHITENED = 32
 
-    def __init__(self, classes: int, channels: int, filters: int) -> None:
+    def __init__(self, classes: int, channels: int, filters: int, dropout: float) -> None:
         super().__init__()
         self.whitening = nn.Conv2d(channels, self.WHITENED, 2)
         self.whitening.weight.requires_grad_(False)
@@ -34,6 +35,7 @@ class SmallImageNet(nn.Module):
         for block, passed in zip(blocks, [8 * channels, *widths], strict=False):
             block.begin_as_identity(passed)
         self.blocks = nn.Sequential(*blocks)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
     @torch.no_grad()
@@ -58,7 +60,7 @@ class SmallImageNet(nn.Module):
         """Logits [N, classes] of normalised images [N, channels, H, W]."""
         features = self.blocks(functional.gelu(self.whitening(images))).amax((2, 3))
         # Nine times the width of a feature would make the first logits too sure.
-        logits: Tensor = self.head(features) / 9
+        logits: Tensor = self.head(self.dropout(features)) / 9
         return logits
 
 

@@ -45,7 +45,7 @@ def build_network(
     Args:
         name: see `darkroom.network.names.NETWORKS`.
         settings: what `darkroom.network.names.own_settings` names: `filters`, `depth` and `dropout` for `simple_cnn`, `filters`
-            for `small_image_net`, `pooling` (`mean` or `grid`) for timm's, nothing for the others.
+            and `dropout` for `small_image_net`, `pooling` (`mean` or `grid`) for timm's, nothing for the others.
         classes: how many logits come out.
         channels: 1 or 3, of the images.
         size: side of the images, in pixels.
@@ -78,7 +78,7 @@ def _construct(
             classes, channels, int(settings["filters"]), int(settings["depth"]), float(settings["dropout"])
         )
     if name == SMALL_IMAGE_NET:
-        return SmallImageNet(classes, channels, int(settings["filters"]))
+        return SmallImageNet(classes, channels, int(settings["filters"]), float(settings["dropout"]))
     if name == CAPSULE_NET:
         return CapsuleNet(classes, channels, size)
     small = size <= LARGEST_SMALL_SIDE and not pretrained

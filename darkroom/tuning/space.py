@@ -23,7 +23,7 @@ NOT_TUNED = {
 READERS = {
     "filters": (SIMPLE_CNN, SMALL_IMAGE_NET),
     "depth": (SIMPLE_CNN,),
-    "dropout": (SIMPLE_CNN,),
+    "dropout": (SIMPLE_CNN, SMALL_IMAGE_NET),
 }
 # Digits that a drawn number keeps: so many go into params.yaml, and so many are trained with.
 DIGITS = 3

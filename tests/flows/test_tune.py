@@ -126,7 +126,7 @@ def test_dvc_lists_a_trial_with_its_settings_and_nothing_of_another_training(her
     before = here.git("status", "--porcelain")
     Path(".darkroom/tune").mkdir(parents=True)
     metrics = {"validation": {"loss": 0.25, "accuracy": 0.9}, "step": 3}
-    text = Path("params.yaml").read_text().replace("dropout: 0.1", "dropout: 0.4")
+    text = Path("params.yaml").read_text().replace("dropout: 0.0", "dropout: 0.4")
     experiments.record("tune-0a1b2c3d-007", text, metrics, ["ingest"])
     assert experiments.recorded() == {"tune-0a1b2c3d-007"}
     assert here.git("status", "--porcelain") == before and here.git("stash", "list") == ""

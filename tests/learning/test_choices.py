@@ -37,7 +37,7 @@ def test_the_network_decides(changed: dict[str, Any], optimizer: str, loss: str)
     assert len(choices.told()) == 5 and all(choice.reason for choice in vars(choices).values())
 
 
-@pytest.mark.parametrize(("images", "batch"), [(50_000, 128), (2_560, 128), (2_559, 64), (600, 16), (40, 16)])
+@pytest.mark.parametrize(("images", "batch"), [(50_000, 256), (5_120, 256), (5_119, 128), (600, 16), (40, 16)])
 def test_few_images_make_small_batches(images: int, batch: int) -> None:
     assert make_choices(**AUTO | {"images": images}).batch_size.value == batch
 

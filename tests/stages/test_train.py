@@ -30,8 +30,8 @@ from stages import train
 from tests.conftest import ROOT
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
-    "network": "simple_cnn", "filters": 8, "depth": 2, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
-    "flip": False, "shift": 0.1, "patience": 6, "precision": "float32",
+    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "flip": False, "shift": 0.1, "cutout": 0.0, "patience": 6, "precision": "float32",
 }  # fmt: skip
 
 

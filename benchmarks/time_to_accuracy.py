@@ -1,0 +1,219 @@
+"""Time to an accuracy on test images: a training of ours beside the loop of PyTorch's MNIST example.
+
+Measures seconds from the start of training to the end of the first epoch after which the test split is named right to the
+wanted share. Ours is the train stage with a preset (or params.yaml as it is): reading the arrays, whitening, training on the
+training split, validation and checkpoints count. The example, for grey images of 28 pixels, is the published one
+(github.com/pytorch/examples, mnist/main.py: two convolutions, dropout, two linear layers; Adadelta with rate 1, falling to
+0.7 of itself after each epoch; batches of 64; 14 epochs; each image through Pillow and torchvision), over the training and
+validation splits together, which are what it would train on. Imports, and the test split after each epoch, are outside of
+the clock. The test split chooses nothing: the whole course is told, of the epoch that training keeps too.
+
+    python -m benchmarks.time_to_accuracy DATA --wanted 0.93 --seeds 0 1 2 --example
+    python -m benchmarks.time_to_accuracy CIFAR10_DATA --preset presets/small-images.yaml --wanted 0.93 0.94 --seeds 0 1 2
+
+DATA is the folder data/ of a line that has run as far as `preprocess`.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from ruamel.yaml import YAML
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader, Dataset
+
+from benchmarks.repository import ROOT
+from benchmarks.rounds import print_table
+from darkroom.images.packed import load_packed
+from darkroom.learning.checkpoint import load_checkpoint
+from darkroom.learning.loop import score
+from darkroom.learning.processes import Processes
+from darkroom.learning.training import Epoch
+from darkroom.network.load import load_model
+from darkroom.network.normalized import Normalized
+from darkroom.network.vision import torchvision
+from darkroom.network.zoo import build_network
+from darkroom.params import read_params
+from darkroom.sections import Train
+from stages import train
+
+EXAMPLE_EPOCHS, EXAMPLE_BATCH = 14, 64
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went: seconds at the end of each epoch and the test accuracy then; that of what was kept in the end."""
+
+    seconds: list[float]
+    accuracies: list[float]
+    kept: float
+
+    def until(self, wanted: float) -> float | None:
+        """Seconds to the end of the first epoch with the wanted accuracy; None where there was none."""
+        return next((at for at, found in zip(self.seconds, self.accuracies, strict=True) if found >= wanted), None)
+
+
+class Clock:
+    """Seconds since it was made, but for those outside."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+
+    def now(self) -> float:
+        return time.perf_counter() - self._start
+
+    def leave_out(self, since: float) -> None:
+        """What was done since then does not count."""
+        self._start += self.now() - since
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """In float32."""
+    return score(model, images, labels, torch.float32, Processes(0, 1, torch.device("cpu")))[1]
+
+
+def ours(settings: Train, data: Path) -> Course:
+    """The train stage, watched through its checkpoint."""
+    packed = load_packed(data / "preprocess/test")
+    images, labels = torch.from_numpy(np.array(packed.images)), torch.from_numpy(packed.labels)
+    size, channels = packed.images.shape[1], packed.images.shape[3]
+    seconds: list[float] = []
+    accuracies: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+
+        def after_epoch(epoch: Epoch) -> None:
+            seconds.append(clock.now())
+            state = load_checkpoint(next((folder / "checkpoints").glob("*.pt")))
+            assert state is not None
+            average = state["average"]
+            model.load_state_dict(state["model"] if average is None else average["weights"])
+            accuracies.append(accuracy(model, images, labels))
+            clock.leave_out(seconds[-1])
+
+        stats = YAML(typ="safe").load((data / "preprocess/stats.json").read_text(encoding="utf-8"))
+        own = settings.model_dump()
+        network = build_network(settings.network, own, int(labels.max()) + 1, channels, size)
+        model = Normalized(network, stats["mean"], stats["std"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        clock = Clock()
+        inputs = data / "ingest", data / "split/splits.parquet", data / "preprocess"
+        with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+            train.run(settings, *inputs, folder / "model", folder / "reports", folder / "checkpoints", after_epoch)
+        kept, _ = load_model(folder / "model")
+        return Course(seconds, accuracies, accuracy(kept, images, labels))
+
+
+class Pictures(Dataset[tuple[Tensor, int]]):
+    """As torchvision's MNIST: an array in memory, from which each image goes through Pillow and the transforms."""
+
+    def __init__(self, images: Any, labels: Any, transform: Any) -> None:
+        self._images, self._labels, self._transform = images, labels, transform
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self._transform(Image.fromarray(self._images[index])), int(self._labels[index])
+
+
+def example_network() -> nn.Module:
+    """The example's network, from [N, 1, 28, 28] to log-probabilities [N, 10]."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25)),
+        *(nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10), nn.LogSoftmax(1)),
+    )
+
+
+def example(seed: int, data: Path, epochs: int) -> Course:
+    """The loop of PyTorch's MNIST example."""
+    torch.use_deterministic_algorithms(False)
+    torch.manual_seed(seed)
+    parts = [load_packed(data / "preprocess" / part) for part in ("train", "validation")]
+    test = load_packed(data / "preprocess/test")
+    transforms = torchvision.transforms
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize([0.2860], [0.3530])])
+    images = np.concatenate([part.images[..., 0] for part in parts])
+    pictures = Pictures(images, np.concatenate([part.labels for part in parts]), transform)
+    batches = DataLoader(pictures, EXAMPLE_BATCH, shuffle=True)
+    held_out = DataLoader(Pictures(np.array(test.images[..., 0]), test.labels, transform), 1000)
+    model = example_network()
+    optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
+    seconds: list[float] = []
+    accuracies: list[float] = []
+    clock = Clock()
+    for _ in range(epochs):
+        model.train()
+        for batch, labels in batches:
+            optimizer.zero_grad()
+            functional.nll_loss(model(batch), labels).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+        schedule.step()
+        seconds.append(clock.now())
+        model.eval()
+        with torch.no_grad():
+            right = sum(int((model(batch).argmax(1) == labels).sum()) for batch, labels in held_out)
+        accuracies.append(right / len(test.labels))
+        clock.leave_out(seconds[-1])
+    return Course(seconds, accuracies, accuracies[-1])
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """Mean and standard deviation."""
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{statistics.mean(values):{form}} ± {deviation:{form}}"
+
+
+def tell(name: str, courses: list[Course], wanted: list[float]) -> None:
+    """The course of each seed, and the means."""
+    rows = []
+    for seed, course in enumerate(courses):
+        reached = [f"{at:,.1f} s" if (at := course.until(share)) is not None else "never" for share in wanted]
+        rows.append(
+            (str(seed), *reached, f"{max(course.accuracies):.2%}", f"{course.kept:.2%}", f"{course.seconds[-1]:,.1f} s")
+        )
+    print(f"{name}\n")
+    print_table(("seed, in order", *(f"to {share:.1%}" for share in wanted), "best", "kept", "all epochs"), rows)
+    print(f"\nkept: {spread([course.kept for course in courses], '.2%')}")
+    for share in wanted:
+        found = [at for course in courses if (at := course.until(share)) is not None]
+        if found:
+            print(f"to {share:.1%}: {spread(found, '.1f')} s, {len(found)} of {len(courses)} seeds")
+    for course in courses:
+        print(
+            "course: " + ", ".join(f"{s:.0f} s {a:.2%}" for s, a in zip(course.seconds, course.accuracies, strict=True))
+        )
+    print(flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("--preset", type=Path, help="a file of presets/ (params.yaml as it is)")
+    parser.add_argument("--wanted", type=float, nargs="+", default=[0.93])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--example", action="store_true", help="PyTorch's MNIST example too")
+    parser.add_argument("--example-epochs", type=int, default=EXAMPLE_EPOCHS)
+    chosen = parser.parse_args()
+    preset = YAML(typ="safe").load(chosen.preset.read_text(encoding="utf-8"))["train"] if chosen.preset else {}
+    settings = {**read_params(ROOT / "params.yaml").train.model_dump(), **preset}
+    courses = [ours(Train(**settings).model_copy(update={"seed": seed}), chosen.data) for seed in chosen.seeds]
+    tell("ours", courses, chosen.wanted)
+    if chosen.example:
+        others = [example(seed, chosen.data, chosen.example_epochs) for seed in chosen.seeds]
+        tell("PyTorch's MNIST example", others, chosen.wanted)
+
+
+if __name__ == "__main__":
+    main()
