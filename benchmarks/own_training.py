@@ -24,7 +24,7 @@ from darkroom.network.names import own_settings
 from darkroom.network.normalized import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.params import read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 
 BATCH = 128
 # More epochs than any benchmark runs.

@@ -45,7 +45,7 @@ from darkroom.network.normalized import Normalized
 from darkroom.network.vision import torchvision
 from darkroom.network.zoo import build_network
 from darkroom.params import read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 from stages import train
 
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 14, 64

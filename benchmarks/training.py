@@ -93,7 +93,7 @@ def step_flops(own: OwnTraining) -> float:
     with FlopCounterMode(display=False) as counter:
         own.training.model(images).sum().backward()
     own.training.optimizer.zero_grad()
-    return counter.get_total_flops() / len(images)
+    return float(counter.get_total_flops()) / len(images)
 
 
 def ceiling(flops: float, precision: torch.dtype) -> Contestant:

@@ -47,7 +47,7 @@ class Resident:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         side = self._images.shape[2]
-        for which in torch.randperm(len(self._labels)).split(BATCH)[: len(self)]:
+        for which in torch.split(torch.randperm(len(self._labels)), BATCH)[: len(self)]:
             rows, columns = torch.randint(0, 2 * self._reach + 1, (2, BATCH, 1)) + torch.arange(side)
             columns = torch.where(torch.rand(BATCH, 1) < 0.5, columns.flip(1), columns)
             images = self._padded[which[:, None, None], rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
@@ -101,10 +101,10 @@ def fastai_learners(
 
         def before_batch(self) -> None:
             self.autocast = torch.autocast("cpu", torch.bfloat16)
-            self.autocast.__enter__()
+            self.autocast.__enter__()  # type: ignore[no-untyped-call]
 
         def after_pred(self) -> None:
-            self.autocast.__exit__(None, None, None)
+            self.autocast.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self.learn.pred = self.learn.pred.float()
 
     files = vision.ImageDataLoaders.from_folder(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from darkroom.errors import DarkroomError
 from darkroom.learning.training import Epoch
-from darkroom.sections import Train
 from darkroom.stage import user_errors
+from darkroom.train_section import Train
 from darkroom.tuning.lock import alone
 from darkroom.tuning.outcome import Outcome, read_outcome, write_outcome
 from darkroom.tuning.plan import DATABASE, FOLDER, Plan

@@ -7,7 +7,6 @@ Costs: most of the line's time. Killed and started again, it goes on where it wa
     `torchrun --nproc-per-node 2 -m stages.train` trains in two processes.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,10 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
-from darkroom.images.packed import Packed, load_packed
-from darkroom.images.pixels import Preprocessing
+from darkroom.images.packed import Packed
 from darkroom.learning.augmentation.recipe import Augmentation
 from darkroom.learning.balance import class_weights, tell_balance
 from darkroom.learning.batches import TrainingBatches
@@ -26,28 +23,25 @@ from darkroom.learning.checkpoint import FOLDER, checkpoint_path, load_checkpoin
 from darkroom.learning.choices import SET, Choices, make_choices
 from darkroom.learning.curves import write_curves
 from darkroom.learning.depthwise import spare_depthwise
-from darkroom.learning.ema import Average
+from darkroom.learning.description import describe, open_split
 from darkroom.learning.examples import augmented_examples
 from darkroom.learning.learner import Learner, head_on_features, whiten_first_layer, whole_network
 from darkroom.learning.loop import Plan, fit
 from darkroom.learning.losses import make_loss
 from darkroom.learning.memory import enough_memory
-from darkroom.learning.optimizers import make_optimizer
 from darkroom.learning.precision import deterministic, settle_precision
 from darkroom.learning.processes import Processes, joined_processes
-from darkroom.learning.schedules import make_schedule
+from darkroom.learning.start import new_training
 from darkroom.learning.training import Epoch, Training
 from darkroom.model import ModelSpec
 from darkroom.network.load import build_model, save_model
 from darkroom.network.names import own_settings
 from darkroom.network.normalized import Normalized
 from darkroom.network.pretrained import load_pretrained
-from darkroom.network.pretrained_input import origin
 from darkroom.params import read_params
-from darkroom.provenance import code_version, data_version
 from darkroom.reporting.training import training_page
-from darkroom.sections import Train
 from darkroom.stage import stage
+from darkroom.train_section import Train
 from darkroom.writing import whole_folder
 
 INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
@@ -83,8 +77,15 @@ def run(
             weight is no longer a number.
     """
     with joined_processes() as processes:
-        spec = _describe(settings, ingest, splits, preprocess)
-        train, validation = (_open(preprocess / part, spec.classes) for part in ("train", "validation"))
+        own = {name: getattr(settings, name) for name in own_settings(settings.network)}
+        wish = settings.weights, settings.precision, settings.seed
+        spec = describe(settings.network, own, *wish, ingest, splits, preprocess)
+        if settings.loss == "binary" and len(spec.classes) != 2:
+            raise DarkroomError(
+                f"train.loss=binary is for 2 classes, and there are {len(spec.classes)}: set train.loss=cross_entropy"
+            )
+        train = open_split(preprocess / "train", spec.classes, least=2)
+        validation = open_split(preprocess / "validation", spec.classes, least=1)
         torch.manual_seed(settings.seed)
         deterministic()
         # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
@@ -130,20 +131,6 @@ def run(
                 (page / "index.html").write_text(html, encoding="utf-8")
             checkpoint.unlink(missing_ok=True)
             print(f"train: kept epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
-
-
-def _open(folder: Path, classes: ClassList) -> Packed:
-    """The images of a split, if there are enough of them and their labels are in the class list."""
-    packed = load_packed(folder)
-    if folder.name == "train" and len(packed.labels) < 2:
-        raise DarkroomError(f"{folder} holds {len(packed.labels)} images: training needs 2 or more")
-    beyond = np.flatnonzero((packed.labels < 0) | (packed.labels >= len(classes)))
-    if len(beyond):
-        raise DarkroomError(
-            f"{folder}/labels.npy: {len(beyond)} labels are outside the class list of {len(classes)} classes, the first "
-            f"is {packed.labels[beyond[0]]} in row {beyond[0]}: run `dvc repro` to make the arrays anew"
-        )
-    return packed
 
 
 def _choose(settings: Train, images: int) -> Choices:
@@ -221,26 +208,16 @@ def _fit(
         world=processes.world,
     )
     weights = class_weights(train.labels, len(spec.classes)).to(device) if settings.balance == "weights" else None
-    optimizer = make_optimizer(
-        choices.optimizer.value,
-        learner.model,
-        choices.learning_rate.value,
-        choices.weight_decay.value,
-        learner.rate_scale,
-        learner.head,
-    )
     an_epoch = len(batches)
-    schedule = make_schedule(
-        settings.schedule,
-        optimizer,
-        settings.epochs * an_epoch,
-        round(settings.warmup * an_epoch),
-        settings.step_epochs * an_epoch,
-        settings.step_factor,
+    steps = [round(epochs * an_epoch) for epochs in (settings.epochs, settings.warmup, settings.step_epochs)]
+    training = new_training(
+        learner,
+        (choices.optimizer.value, choices.learning_rate.value, choices.weight_decay.value),
+        (settings.schedule, steps[0], steps[1], steps[2], settings.step_factor),
+        settings.ema,
+        precision,
+        device,
     )
-    average = Average(learner.model, settings.ema) if settings.ema else None
-    scaler = torch.amp.GradScaler(device.type, enabled=precision == torch.float16)
-    training = Training(learner.model, optimizer, schedule, average, scaler)
     if processes.first:
         if learner.told:
             print(f"train: {learner.told}")
@@ -268,37 +245,6 @@ def _fit(
     held_out = learner.validation.to(device), torch.from_numpy(validation.labels).to(device)
     fit(training, batches, held_out, plan, processes, keep, after_epoch)
     return training
-
-
-def _describe(settings: Train, ingest: Path, splits: Path, preprocess: Path) -> ModelSpec:
-    """What will stand beside the weights, before there are any."""
-    classes = load_classes(ingest / "classes.json")
-    stats = json.loads((preprocess / "stats.json").read_text(encoding="utf-8"))
-    if stats["class_hash"] != classes.hash:
-        raise DarkroomError(f"{preprocess} was made with another class list than {ingest}: run `dvc repro`")
-    if settings.loss == "binary" and len(classes) != 2:
-        raise DarkroomError(
-            f"train.loss=binary is for 2 classes, and there are {len(classes)}: set train.loss=cross_entropy"
-        )
-    return ModelSpec(
-        network=settings.network,
-        settings={name: getattr(settings, name) for name in own_settings(settings.network)},
-        weights=origin(settings.weights),
-        classes=classes,
-        preprocessing=Preprocessing(
-            stats["size"],
-            stats["channels"],
-            stats["resize"],
-            stats["decoder"],
-            tuple(stats["mean"]),
-            tuple(stats["std"]),
-        ),
-        epoch=0,
-        precision=settings.precision,
-        seed=settings.seed,
-        data_version=data_version(ingest, splits),
-        code_version=code_version("train"),
-    )
 
 
 def main() -> None:

@@ -11,12 +11,13 @@ from sklearn.datasets import load_digits
 
 from darkroom.images.schemas import read_manifest
 from darkroom.params import read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 from stages import evaluate, export, preprocess, quantize, split, train
 from tests.conftest import ROOT, take_in
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
-    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0,
+    "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
     "flip": False, "shift": 0.0, "cutout": 0.0, "patience": 6, "precision": "float32",
 }  # fmt: skip
 

@@ -49,7 +49,7 @@ def whole_network(
     Args:
         model: freshly made or loaded.
         train, validation: uint8 [N, S, S, C].
-        freeze, unfreeze, layer_decay: as in `darkroom.sections.Train`.
+        freeze, unfreeze, layer_decay: as in `darkroom.train_section.Train`.
     """
     network = model.network
     # What a network fixes for good, such as a whitening, belongs to no part that learns.

@@ -52,7 +52,7 @@ def deterministic() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Else torch writes NaN into all memory that it takes, for code that reads what it never wrote.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]:

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from darkroom.errors import DarkroomError
-from darkroom.sections import Train, Tune
+from darkroom.sections import Tune
+from darkroom.train_section import Train
 
 # Beside checkpoints: outside every output, and safe to delete.
 FOLDER = Path(".darkroom/tune")

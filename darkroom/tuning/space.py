@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from darkroom.errors import DarkroomError
 from darkroom.network.names import SIMPLE_CNN, SMALL_IMAGE_NET
-from darkroom.sections import Train
+from darkroom.train_section import Train
 
 Value = bool | int | float | str
 

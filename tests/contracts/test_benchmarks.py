@@ -8,11 +8,12 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
-# `intake_peers` is started by `intake`, in the environment of the peers.
+# Started by `intake` and by `training`, in the environment of the peers.
+STARTED = ("intake_peers", "training_peers")
 COMMANDS = [
     name
     for name in MODULES
-    if "main()" in (ROOT / f"benchmarks/{name}.py").read_text(encoding="utf-8") and name != "intake_peers"
+    if "main()" in (ROOT / f"benchmarks/{name}.py").read_text(encoding="utf-8") and name not in STARTED
 ]
 
 
@@ -29,7 +30,8 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 
 
 def test_every_benchmark_is_found() -> None:
-    assert {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop"} == set(COMMANDS)
+    found = {"convolutions", "decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "networks", "noop"}
+    assert found | {"step_parts", "time_to_accuracy", "training"} == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:

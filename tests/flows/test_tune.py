@@ -12,7 +12,7 @@ import pytest
 from darkroom.errors import DarkroomError
 from darkroom.learning.training import Epoch
 from darkroom.params import PARAMS_FILE, read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan
 from darkroom.tuning.study import open_study, outcomes

@@ -15,7 +15,7 @@ from darkroom.learning.augmentation.chance import Chance
 from darkroom.learning.augmentation.geometry import gather
 from darkroom.learning.augmentation.mixing import choose_mixing, mix, partners
 from darkroom.learning.augmentation.recipe import Augmentation
-from darkroom.sections import Train
+from darkroom.train_section import Train
 
 RNG = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RNG.integers(0, 255, (200, 12, 12, 3), dtype=np.uint8))

@@ -20,17 +20,18 @@ from safetensors.torch import load_file
 
 from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
-from darkroom.learning import loop
+from darkroom.learning import checkpoint, loop
 from darkroom.learning.loop import score
 from darkroom.learning.processes import Processes
 from darkroom.network.load import load_model
 from darkroom.params import read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 from stages import train
 from tests.conftest import ROOT
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
-    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0, "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
+    "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0,
+    "batch_size": 16, "optimizer": "sgd", "learning_rate": 0.1, "weight_decay": 0.0005,
     "flip": False, "shift": 0.1, "cutout": 0.0, "patience": 6, "precision": "float32",
 }  # fmt: skip
 
@@ -190,7 +191,7 @@ def test_a_training_that_ends_within_an_epoch_goes_on_there(
     settings: dict[str, Any] = {"epochs": 3, "dropout": 0.3, "ema": 0.9, "optimizer": "muon", "mixup": 0.2}
     whole = weights(run(prepared, tmp_path / "whole", **settings))
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    saved, kept = train.save_checkpoint, []
+    saved, kept = checkpoint.save_checkpoint, list[int]()
 
     def save_and_end(path: Path, state: dict[str, Any]) -> None:
         saved(path, state)

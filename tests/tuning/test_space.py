@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from darkroom.errors import DarkroomError
 from darkroom.params import PARAMS_FILE, read_params
-from darkroom.sections import Train
+from darkroom.train_section import Train
 from darkroom.tuning.dimension import wrong_dimension
 from darkroom.tuning.rate import usual_rate_outside
 from darkroom.tuning.space import Choices, Range, read_space, settle

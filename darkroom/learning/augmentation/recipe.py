@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Augmentation:
-    """The settings of augmentation, under the names of `darkroom.sections.Train`, which says what each means.
+    """The settings of augmentation, under the names of `darkroom.train_section.Train`, which says what each means.
 
     The values that stand here leave images as they are.
     """
