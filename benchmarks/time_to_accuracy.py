@@ -175,22 +175,22 @@ def spread(values: Sequence[float], form: str) -> str:
     return f"{statistics.mean(values):{form}} ± {deviation:{form}}"
 
 
-def tell(name: str, courses: list[Course], wanted: list[float]) -> None:
+def tell(name: str, courses: dict[int, Course], wanted: list[float]) -> None:
     """The course of each seed, and the means."""
     rows = []
-    for seed, course in enumerate(courses):
+    for seed, course in courses.items():
         reached = [f"{at:,.1f} s" if (at := course.until(share)) is not None else "never" for share in wanted]
         rows.append(
             (str(seed), *reached, f"{max(course.accuracies):.2%}", f"{course.kept:.2%}", f"{course.seconds[-1]:,.1f} s")
         )
     print(f"{name}\n")
-    print_table(("seed, in order", *(f"to {share:.1%}" for share in wanted), "best", "kept", "all epochs"), rows)
-    print(f"\nkept: {spread([course.kept for course in courses], '.2%')}")
+    print_table(("seed", *(f"to {share:.1%}" for share in wanted), "best", "kept", "all epochs"), rows)
+    print(f"\nkept: {spread([course.kept for course in courses.values()], '.2%')}")
     for share in wanted:
-        found = [at for course in courses if (at := course.until(share)) is not None]
+        found = [at for course in courses.values() if (at := course.until(share)) is not None]
         if found:
             print(f"to {share:.1%}: {spread(found, '.1f')} s, {len(found)} of {len(courses)} seeds")
-    for course in courses:
+    for course in courses.values():
         print(
             "course: " + ", ".join(f"{s:.0f} s {a:.2%}" for s, a in zip(course.seconds, course.accuracies, strict=True))
         )
@@ -208,10 +208,10 @@ def main() -> None:
     chosen = parser.parse_args()
     preset = YAML(typ="safe").load(chosen.preset.read_text(encoding="utf-8"))["train"] if chosen.preset else {}
     settings = {**read_params(ROOT / "params.yaml").train.model_dump(), **preset}
-    courses = [ours(Train(**settings).model_copy(update={"seed": seed}), chosen.data) for seed in chosen.seeds]
+    courses = {seed: ours(Train(**{**settings, "seed": seed}), chosen.data) for seed in chosen.seeds}
     tell("ours", courses, chosen.wanted)
     if chosen.example:
-        others = [example(seed, chosen.data, chosen.example_epochs) for seed in chosen.seeds]
+        others = {seed: example(seed, chosen.data, chosen.example_epochs) for seed in chosen.seeds}
         tell("PyTorch's MNIST example", others, chosen.wanted)
 
 

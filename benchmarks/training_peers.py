@@ -104,7 +104,7 @@ def fastai_learners(
             self.autocast.__enter__()  # type: ignore[no-untyped-call]
 
         def after_pred(self) -> None:
-            self.autocast.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+            self.autocast.__exit__(None, None, None)
             self.learn.pred = self.learn.pred.float()
 
     files = vision.ImageDataLoaders.from_folder(

@@ -16,6 +16,7 @@ import torch
 
 from darkroom.errors import DarkroomError
 from darkroom.images.packed import Packed
+from darkroom.learning.allocator import keep_freed_memory
 from darkroom.learning.augmentation.recipe import Augmentation
 from darkroom.learning.balance import class_weights, tell_balance
 from darkroom.learning.batches import TrainingBatches
@@ -88,6 +89,7 @@ def run(
         validation = open_split(preprocess / "validation", spec.classes, least=1)
         torch.manual_seed(settings.seed)
         deterministic()
+        keep_freed_memory()
         # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
         model = build_model(spec)
         loaded = load_pretrained(model.network, settings.network, settings.weights)

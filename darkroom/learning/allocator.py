@@ -11,8 +11,7 @@ def keep_freed_memory() -> None:
     """Keep freed memory for the next step, from here to the end of the process; glibc alone, nothing elsewhere.
 
     A step frees its tensors and asks for the same again. By default glibc gives the large ones back to the kernel, which fills
-    every page with zeros before it hands it out anew: 8% of a step of ResNet-18 and of the default network
-    (docs/decisions/2026-11-23-training.md).
+    every page with zeros before it hands it out anew: about a tenth of a step (docs/decisions/2026-11-23-training.md).
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

@@ -21,8 +21,9 @@ class SmallImageNet(nn.Module):
         dropout: probability of dropping a feature before the last layer.
     """
 
-    # The whitening gives 8 channels for grey and 24 for colour. They are filled up to 32 with zeros, since the gradient of
-    # a convolution over 24 channels falls off the processor's bfloat16 path (docs/decisions/2026-11-23-training.md).
+    # The whitening gives 8 channels for grey and 24 for colour, filled up to 32 with zeros: on some processors the gradient of
+    # a convolution over 24 channels leaves the bfloat16 path; here 32 cost a tenth of one layer
+    # (docs/decisions/2026-11-23-training.md).
     WHITENED = 32
 
     def __init__(self, classes: int, channels: int, filters: int, dropout: float) -> None:
