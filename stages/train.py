@@ -93,7 +93,8 @@ def run(
         # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
         model = build_model(spec)
         loaded = load_pretrained(model.network, settings.network, settings.weights)
-        whiten_first_layer(model, train.images, settings.seed)
+        if settings.weights == "none":
+            whiten_first_layer(model, train.images, settings.seed)
         model.to(processes.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         image = torch.from_numpy(np.array(train.images[:1])).to(processes.device)
         precision, reason = settle_precision(settings.precision, processes.device, model, image)

@@ -47,7 +47,7 @@ def set_frozen(network: nn.Module, learning: Sequence[Part]) -> None:
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in parameters)
     for name, module in network.named_modules():
-        if name not in modules and next(module.parameters(recurse=False), None) is not None:
+        if name and name not in modules and not any(learner.startswith(f"{name}.") for learner in modules):
             module.eval()
 
 

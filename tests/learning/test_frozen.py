@@ -61,3 +61,14 @@ def test_frozen_parts_stay_as_they_are() -> None:
     set_frozen(network, found)
     assert all(p.requires_grad for p in network.parameters())
     assert all(module.training for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+def test_nothing_is_dropped_in_frozen_parts() -> None:
+    network = build_network("efficientnet_b0", {}, 3, 3, 32)
+    found = parts(network)
+    network.train()
+    set_frozen(network, found[-2:])
+    training = {name for name, module in network.named_modules() if module.training}
+    learning = {name for part in found[-2:] for name in part.modules}
+    assert learning <= training
+    assert all(any(learner.startswith(f"{name}.") for learner in learning) or not name for name in training - learning)

@@ -263,6 +263,14 @@ def test_a_frozen_backbone_stays_and_its_features_are_worked_out_once(
     assert {name for name, tensor in after.items() if not torch.equal(tensor, before[name])} == changed
 
 
+def test_a_whitening_that_comes_with_weights_stays(prepared: Path, tmp_path: Path) -> None:
+    first = run(prepared, tmp_path / "first", network="small_image_net", epochs=1, seed=1)
+    begun = str(first / "weights.safetensors")
+    again = run(prepared, tmp_path / "again", network="small_image_net", epochs=1, seed=2, weights=begun)
+    before, after = (load_file(folder / "weights.safetensors")["whitening.weight"] for folder in (first, again))
+    assert torch.equal(before, after) and before.abs().sum() > 0
+
+
 def test_labels_outside_the_class_list_are_refused(lopsided: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     shutil.copytree(lopsided / "data", data)
