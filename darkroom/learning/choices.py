@@ -13,12 +13,17 @@ LARGEST_BATCH, SMALLEST_BATCH = 256, 16
 IMAGES_OF_RATES = 128
 RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.05}
 TRANSFORMER_RATES = RATES | {"sgd": 0.02, "adam": 3e-4, "adamw": 5e-4, "rmsprop": 3e-4}
+# Networks without normalisation do not start to learn at the rates of those that have it.
+PLAIN_RATES = RATES | {"sgd": 0.01, "adam": 2e-4, "adamw": 2e-4, "rmsprop": 1e-4}
 FINE_TUNING_RATES = {"sgd": 0.01, "adam": 3e-4, "adamw": 3e-4, "rmsprop": 1e-4, "muon": 0.005}
 HEAD_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3, "rmsprop": 1e-3, "muon": 0.02}
 DECAYS = {"sgd": 5e-4, "adam": 0.0, "adamw": 0.05, "rmsprop": 0.0, "muon": 0.05}
 
 # Networks that learn as transformers do, by what their names begin with; ConvNeXts were made to.
 TRANSFORMERS = ("beit", "cait", "convnext", "deit", "eva", "levit", "maxvit", "mixer", "swin", "vit", "xcit")
+
+# Networks without normalisation, by what their names begin with; those that end in _bn have it.
+PLAIN = ("alexnet", "squeezenet", "vgg")
 
 # The reason of a setting that the user set.
 SET = "set"
@@ -85,6 +90,8 @@ def choose_rate(
         rates, learner = FINE_TUNING_RATES, "weights that are good already"
     elif is_transformer(network):
         rates, learner = TRANSFORMER_RATES, "a transformer"
+    elif network.removeprefix("timm/").startswith(PLAIN) and not network.endswith("_bn"):
+        rates, learner = PLAIN_RATES, f"{network}, which has no normalisation"
     else:
         rates, learner = RATES, network
     power = 1.0 if optimizer == "sgd" else 0.5

@@ -45,3 +45,10 @@ def test_few_images_make_small_batches(images: int, batch: int) -> None:
 def test_a_larger_batch_learns_at_a_higher_rate() -> None:
     rates = [make_choices(**AUTO | {"batch_size": size}).learning_rate.value for size in (32, 128, 512)]
     assert rates == pytest.approx([0.025, 0.1, 0.4])
+
+
+def test_networks_without_normalisation_start_at_a_tenth_of_the_rate() -> None:
+    plain, normalised = (
+        make_choices(**AUTO | {"network": network}).learning_rate.value for network in ("vgg16", "vgg16_bn")
+    )
+    assert plain == pytest.approx(normalised / 10)
