@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from darkroom.errors import DarkroomError
-from darkroom.network.names import SIMPLE_CNN, SMALL_IMAGE_NET
+from darkroom.network.names import own_settings
 from darkroom.train_section import Train
 
 Value = bool | int | float | str
@@ -19,12 +19,8 @@ NOT_TUNED = {
     "seed": "it would choose by luck",
     "workers": "it does not change the result",
 }
-# Settings that only these networks read.
-READERS = {
-    "filters": (SIMPLE_CNN, SMALL_IMAGE_NET),
-    "depth": (SIMPLE_CNN,),
-    "dropout": (SIMPLE_CNN, SMALL_IMAGE_NET),
-}
+# Settings that shape a network, and that not every network reads.
+SHAPING = ("filters", "depth", "dropout", "pooling")
 # Digits that a drawn number keeps: so many go into params.yaml, and so many are trained with.
 DIGITS = 3
 
@@ -69,8 +65,8 @@ def read_space(entries: Mapping[str, Mapping[str, Any]], train: Train) -> tuple[
         DarkroomError: with every setting that is unknown, can't be tuned, or has a value that `train` does not allow, alone or
             beside another of the space.
     """
-    networks = _networks(entries, train)
-    unread = [name for name in entries if name in READERS and not set(READERS[name]) & networks]
+    read = {name for network in _networks(entries, train) for name in own_settings(network)}
+    unread = [name for name in entries if name in SHAPING and name not in read]
     mistakes = [mistake for name in entries if (mistake := _unfit(name))]
     space: Space = {}
     for name, entry in entries.items():

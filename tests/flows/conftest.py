@@ -38,6 +38,17 @@ def repository(tmp_path: Path, digit_folder: Path) -> Iterator[Repository]:
     found.close()
 
 
+@pytest.fixture
+def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The repository as the current folder, with its environment."""
+    monkeypatch.chdir(repository.root)
+    for name in set(os.environ) - set(repository.environment):
+        monkeypatch.delenv(name)
+    for name, value in repository.environment.items():
+        monkeypatch.setenv(name, value)
+    return repository
+
+
 SERVER = """
 import time
 from flows import processes, server

@@ -1,6 +1,5 @@
 """DVC is asked in the right order, and its failures become one message that says which stage, and why."""
 
-import os
 import signal
 from pathlib import Path
 
@@ -10,17 +9,6 @@ from darkroom.errors import DarkroomError
 from flows import dvc
 from tests.conftest import ROOT
 from tests.flows.repository import DIES, FAILS, HANGS, Repository, ended, wait_for
-
-
-@pytest.fixture
-def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """The repository as the current folder, with its environment."""
-    monkeypatch.chdir(repository.root)
-    for name in set(os.environ) - set(repository.environment):
-        monkeypatch.delenv(name)
-    for name, value in repository.environment.items():
-        monkeypatch.setenv(name, value)
-    return repository
 
 
 def test_stages_come_after_those_they_need(here: Repository) -> None:

@@ -1,7 +1,6 @@
 """Tuning from the keyboard's side: trials run, stop, fail and are listed by DVC; the best is taken over; nothing is lost."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -105,17 +104,6 @@ def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
     assert read_outcome(made.as_it_is) == Outcome(
         None, "finished", {name: getattr(made.train, name) for name in SPACE}, [(n, 1 / n, 0.5) for n in (1, 2, 3, 4)]
     )
-
-
-@pytest.fixture
-def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """The short line as the current folder, with its environment."""
-    monkeypatch.chdir(repository.root)
-    for name in set(os.environ) - set(repository.environment):
-        monkeypatch.delenv(name)
-    for name, value in repository.environment.items():
-        monkeypatch.setenv(name, value)
-    return repository
 
 
 def test_dvc_lists_a_trial_with_its_settings_and_nothing_of_another_training(here: Repository) -> None:

@@ -1,10 +1,9 @@
 """A linear layer over a grid of maps: it sees where something is, and is frozen and filled as other networks are."""
 
-import pytest
 import torch
 
 from darkroom.network.grid_pooled import GridPooled
-from darkroom.network.packaged import LITE0, in_package
+from darkroom.network.packaged import LITE0
 from darkroom.network.parts import head, parts
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.zoo import build_network
@@ -20,7 +19,6 @@ def test_parts_end_with_the_linear_layer() -> None:
     assert answers.shape == (2, 4) and not torch.allclose(answers[0], answers[1], atol=1e-4)
 
 
-@pytest.mark.skipif(not in_package(LITE0), reason="the package with the weights is not installed")
 def test_published_weights_fill_the_body() -> None:
     network, whole = GridPooled("tf_efficientnet_lite0", 4), build_network(LITE0, {}, 4, 3, 96, pretrained=True)
     told = [load_pretrained(one, LITE0, "imagenet") for one in (network, whole)]

@@ -17,7 +17,7 @@ from darkroom.images.pixels import Preprocessing, read_pixels
 from darkroom.model import ModelSpec
 from darkroom.network.load import build_model, save_model
 from darkroom.network.normalized import Normalized
-from darkroom.network.packaged import LITE0, in_package
+from darkroom.network.packaged import LITE0
 from darkroom.network.parts import head
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import PretrainedInput, origin, pretrained_input
@@ -58,7 +58,6 @@ def own_model(folder: Path, weights: str = "none") -> tuple[Normalized, Path]:
     return model, folder / "weights.safetensors"
 
 
-@pytest.mark.skipif(not in_package(LITE0), reason="the package with the weights is not installed")
 @pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="the photographs are not on this machine")
 def test_the_packages_weights_know_photographs() -> None:
     made_for = pretrained_input(LITE0, "imagenet")
@@ -81,7 +80,6 @@ def test_the_packages_weights_know_photographs() -> None:
     assert sum(right) >= 0.85 * 200 == 0.85 * len(files)
 
 
-@pytest.mark.skipif(not in_package(LITE0), reason="the package with the weights is not installed")
 def test_grey_images_and_other_classes() -> None:
     told, grey, colour = "", network(LITE0, channels=1), network(LITE0, seed=1)
     for one in (grey, colour):

@@ -46,6 +46,18 @@ def run(prepared: Path, root: Path, **changes: object) -> Path:
     return root / "model"
 
 
+def repository(prepared: Path, root: Path, epochs: int) -> Path:
+    """A folder in which `python -m stages.train` runs."""
+    root.mkdir()
+    for name in ("darkroom", "stages"):
+        (root / name).symlink_to(ROOT / name)
+    (root / "data").symlink_to(prepared / "data")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["train"] = SETTINGS | {"epochs": epochs, "patience": epochs}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    return root
+
+
 def weights(model: Path) -> bytes:
     return (model / "weights.safetensors").read_bytes()
 
@@ -80,14 +92,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(prepared: Pa
 
 def test_a_killed_training_goes_on_to_the_same_weights(prepared: Path, tmp_path: Path) -> None:
     whole = weights(run(prepared, tmp_path / "whole", epochs=12, patience=12))
-    root = tmp_path / "killed"
-    root.mkdir()
-    for name in ("darkroom", "stages"):
-        (root / name).symlink_to(ROOT / name)
-    (root / "data").symlink_to(prepared / "data")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["train"] = SETTINGS | {"epochs": 12, "patience": 12}
-    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    root = repository(prepared, tmp_path / "killed", epochs=12)
     command = [sys.executable, "-m", "stages.train"]
     kills, chance = 0, random.Random(0)
     while not (root / "models/train").exists():
@@ -211,14 +216,7 @@ def test_a_training_that_ends_within_an_epoch_goes_on_there(
 
 
 def test_two_processes_learn_as_one_does(prepared: Path, tmp_path: Path) -> None:
-    root = tmp_path / "two"
-    root.mkdir()
-    for name in ("darkroom", "stages"):
-        (root / name).symlink_to(ROOT / name)
-    (root / "data").symlink_to(prepared / "data")
-    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["train"] = SETTINGS | {"epochs": 8, "patience": 8}
-    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    root = repository(prepared, tmp_path / "two", epochs=8)
     torchrun = [
         sys.executable,
         "-m",
