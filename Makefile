@@ -2,6 +2,9 @@
 
 # Where the packages are: a folder to make, or an environment that is there already.
 VENV ?= .venv
+# The converter to TFLite asks for other versions, and has an environment of its own.
+VENV_TFLITE ?= .venv-tflite
+export VENV_TFLITE
 # Tried in this order; 3.11 or newer.
 PYTHON ?= python3.11 python3
 
@@ -17,20 +20,25 @@ export PATH := $(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$(PATH)
 
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_TFLITE := $(VENV_TFLITE)/.installed
 
-.PHONY: help run test flow schedule tune lint lock clean
+# Whether this run wants TFLite: as SET says, or else params.yaml.
+TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
+CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
+
+.PHONY: help run test flow schedule tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
+run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
 
-flow: $(INSTALLED)  ## the same as a Prefect flow
+flow: $(INSTALLED) $(CONVERTER)  ## the same as a Prefect flow
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.pipeline
 
-schedule: $(INSTALLED)  ## retrain on the schedule of params.yaml, until Ctrl-C
+schedule: $(INSTALLED) $(CONVERTER)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.schedule
 
@@ -46,6 +54,8 @@ lint: $(INSTALLED_DEV)  ## style and types
 	@"$(BIN)/ruff" format --check .
 	@"$(BIN)/mypy"
 
+converter: $(INSTALLED_TFLITE)  ## what export.tflite needs, in .venv-tflite; run, flow and schedule make it, too
+
 lock: $(INSTALLED)  ## requirements*.txt from requirements*.in
 	@"$(BIN)/python" .ci/lock.py
 
@@ -57,34 +67,46 @@ define refuse_settings
 @test -z "$$IMAGES$$SET$$PRESET" || { echo "error: IMAGES, PRESET and SET are for 'make run'; this takes params.yaml as it is" >&2; exit 1; }
 endef
 
-$(BIN)/python:
-	@for candidate in $(PYTHON); do \
-	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
-	done; \
-	if [ -z "$$python" ]; then \
-	  echo "error: Darkroom needs Python 3.11 or newer, and there is none as: $(PYTHON)." >&2; \
-	  echo "Install it (on Debian or Ubuntu: apt-get install python3 python3-venv), or name it: make run PYTHON=/path/to/python" >&2; \
-	  exit 1; \
-	fi; \
-	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "error: $$python can't make environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; \
-	  exit 1; \
-	fi; \
-	echo "making $(VENV) with $$python"; \
-	"$$python" -m venv "$(VENV)"
+# The body of a rule that makes an environment in a folder.
+define make_environment
+@for candidate in $(PYTHON); do \
+  if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$candidate; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo "error: Darkroom needs Python 3.11 or newer, and there is none as: $(PYTHON)." >&2; \
+  echo "Install it (on Debian or Ubuntu: apt-get install python3 python3-venv), or name it: make run PYTHON=/path/to/python" >&2; \
+  exit 1; \
+fi; \
+if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "error: $$python can't make environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; \
+  exit 1; \
+fi; \
+echo "making $(1) with $$python"; \
+"$$python" -m venv "$(1)"
+endef
 
-# pip's own configuration decides where packages come from. It says nothing for minutes, so dots show that it works.
+# And one that installs a list of packages into it. pip's own configuration decides where packages come from. It says nothing
+# for minutes, so dots show that it works.
 define install
-@echo "installing $(1) into $(VENV) (some minutes the first time)"
-@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
+@echo "installing $(1) into $(2) (some minutes the first time)"
+@"$(2)/bin/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
 trap 'kill $$pip' INT TERM; \
 while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
 wait $$pip
 @touch "$@"
 endef
 
+$(BIN)/python:
+	$(call make_environment,$(VENV))
+
 $(INSTALLED): requirements.txt | $(BIN)/python
-	$(call install,$<)
+	$(call install,$<,$(VENV))
 
 $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
-	$(call install,$<)
+	$(call install,$<,$(VENV))
+
+$(VENV_TFLITE)/bin/python:
+	$(call make_environment,$(VENV_TFLITE))
+
+$(INSTALLED_TFLITE): requirements-tflite.txt | $(VENV_TFLITE)/bin/python
+	$(call install,$<,$(VENV_TFLITE))

@@ -1,4 +1,4 @@
-"""Make requirements.txt and requirements-dev.txt from their .in files: exact versions, no addresses. Run by `make lock`."""
+"""Make requirements*.txt from their .in files: exact versions, no addresses. Run by `make lock`."""
 
 import json
 import re
@@ -29,6 +29,7 @@ def main() -> None:
     write("requirements.txt", line, "requirements.in")
     tests = {name: version for name, version in everything.items() if name not in line}
     write("requirements-dev.txt", tests, "requirements-dev.in")
+    write("requirements-tflite.txt", resolve("requirements-tflite.in"), "requirements-tflite.in")
 
 
 if __name__ == "__main__":

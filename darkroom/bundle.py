@@ -9,29 +9,33 @@ from typing import Any
 import onnxruntime
 
 from darkroom.classes import ClassList, load_classes
+from darkroom.compression.graph_metadata import require_same_model
 from darkroom.compression.session import Float32s, open_session, probabilities
 from darkroom.errors import DarkroomError
-from darkroom.images.pixels import Preprocessing, UInt8s
+from darkroom.images.pixels import Preprocessing, UInt8s, read_pixels
 from darkroom.model import load_spec
+from darkroom.scoring.calibration import Calibration, load_calibration
 from darkroom.writing import write_json
 
-FORMAT = 1
+FORMAT = 2
 INDEX = "bundle.json"
-FLOAT_GRAPH, INT8_GRAPH = "model.onnx", "model.int8.onnx"
-SPEC, CLASSES = "model.json", "classes.json"
+FLOAT_GRAPH = "model.onnx"
+SPEC, CLASSES, CALIBRATION = "model.json", "classes.json", "calibration.json"
+REFERENCE, SOFTWARE = "reference.json", "software.json"
 
 REMEDY = "take an unchanged copy, or make it again with `dvc repro export`"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: everything between a decoded picture and an answer.
+    """An opened bundle: everything between the bytes of a file and an answer.
 
     Attributes:
         folder: where it was read from.
         graph: file name of the graph that answers.
         classes: output `i` is class `i`.
         preprocessing: from a decoded picture to the array that `predict` takes.
+        calibration: below its threshold of confidence the model abstains.
         data_version: of the data that the model was trained on.
         session: of the graph.
     """
@@ -40,11 +44,21 @@ class Bundle:
     graph: str
     classes: ClassList
     preprocessing: Preprocessing
+    calibration: Calibration
     data_version: str
     session: onnxruntime.InferenceSession
 
+    def pixels(self, data: bytes) -> UInt8s:
+        """The array uint8 [S, S, C] that `predict` takes, from the bytes of an image file.
+
+        Raises:
+            UnreadableImage: with the reason.
+        """
+        shape = self.preprocessing
+        return read_pixels(data, shape.size, shape.channels, shape.resize, shape.decoder)
+
     def predict(self, images: UInt8s) -> Float32s:
-        """Probabilities float32 [N, K] of images uint8 [N, S, S, C].
+        """Calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C].
 
         Raises:
             DarkroomError: when the images have another shape or type.
@@ -58,16 +72,15 @@ class Bundle:
         return probabilities(self.session, images)
 
 
-def seal(folder: Path, serve: str, packages: dict[str, str]) -> None:
+def seal(folder: Path, serve: str) -> None:
     """Write `bundle.json` over everything else that lies in a folder.
 
     Args:
-        folder: with the graphs, `model.json`, `classes.json` and what else ships.
+        folder: with the graphs and what else ships.
         serve: file name of the graph that answers.
-        packages: versions of what made the bundle.
     """
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INDEX}
-    write_json(folder / INDEX, {"format": FORMAT, "serve": serve, "files": files, "packages": packages})
+    write_json(folder / INDEX, {"format": FORMAT, "serve": serve, "files": files})
 
 
 def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
@@ -87,19 +100,18 @@ def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
     if graph not in index["files"] or not graph.endswith(".onnx"):
         graphs = ", ".join(name for name in index["files"] if name.endswith(".onnx"))
         raise DarkroomError(f"{folder} holds no graph {graph}: it has {graphs}")
-    session = open_session(folder / graph)
-    classes = load_classes(folder / CLASSES)
-    spec = load_spec(folder / SPEC)
+    classes, spec = load_classes(folder / CLASSES), load_spec(folder / SPEC)
     classes.require_same(spec.classes.names, str(folder / SPEC))
+    calibration = load_calibration(folder / CALIBRATION)
+    session = open_session(folder / graph)
     metadata = session.get_modelmeta().custom_metadata_map
-    if metadata["class_hash"] != classes.hash:
-        classes.require_same(json.loads(metadata["classes"]), str(folder / graph))
-    if json.loads(metadata["preprocessing"]) != json.loads(json.dumps(spec.preprocessing.to_dict())):
+    require_same_model(metadata, spec, calibration, folder / graph)
+    if metadata.get("threshold") != json.dumps(calibration.threshold):
         raise DarkroomError(
-            f"{folder / graph} was exported with the preprocessing {metadata['preprocessing']}, and {folder / SPEC} says "
-            f"{json.dumps(spec.preprocessing.to_dict())}: {REMEDY}"
+            f"{folder / graph} was exported with the threshold {metadata.get('threshold')}, and {folder / CALIBRATION} says "
+            f"{json.dumps(calibration.threshold)}: {REMEDY}"
         )
-    return Bundle(folder, graph, classes, spec.preprocessing, spec.data_version, session)
+    return Bundle(folder, graph, classes, spec.preprocessing, calibration, spec.data_version, session)
 
 
 def _read_index(folder: Path) -> dict[str, Any]:
@@ -116,9 +128,10 @@ def _read_index(folder: Path) -> dict[str, Any]:
         found = index.get("format") if isinstance(index, dict) else index
         raise DarkroomError(f"{path} is of format {found!r}, and this version reads format {FORMAT}: {REMEDY}")
     files = index.get("files")
-    needed = {SPEC, CLASSES, FLOAT_GRAPH, index.get("serve")}
+    needed = {SPEC, CLASSES, CALIBRATION, REFERENCE, SOFTWARE, FLOAT_GRAPH, str(index.get("serve"))}
     if not isinstance(files, dict) or not needed <= files.keys():
-        raise DarkroomError(f"{path} does not name all files of a bundle: {REMEDY}")
+        lacking = sorted(needed - files.keys()) if isinstance(files, dict) else sorted(needed)
+        raise DarkroomError(f"{path} does not name all files of a bundle, but lacks {', '.join(lacking)}: {REMEDY}")
     return index
 
 

@@ -152,7 +152,14 @@ class Preprocess(Section):
 class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="Of every interval.")
     gallery: Annotated[int, Field(ge=0, le=200)] = Field(
-        description="How many of the surest mistakes the report shows."
+        description="How many pictures each gallery of the report shows: surest mistakes, least sure correct answers, label suspects."
+    )
+    target_precision: Annotated[float, Field(gt=0, lt=1)] = Field(
+        description="Share of the accepted answers that must be right: the model abstains below the confidence that reaches it "
+        "on validation."
+    )
+    robustness_images: Annotated[int, Field(ge=0)] = Field(
+        description="Test images that are blurred, darkened, made noisy and compressed to see what that costs; 0 leaves it out."
     )
 
 
@@ -161,11 +168,18 @@ class Quantize(Section):
         description="Training images that set the INT8 ranges; all of them where there are fewer."
     )
     max_accuracy_loss: Fraction = Field(
-        description="Validation accuracy that INT8 may lose, 0.005 being half a point; the "
+        description="Validation accuracy that a smaller graph may lose, 0.005 being half a point; the "
         "upper end of the loss's 95% interval counts."
     )
     min_speedup: Annotated[float, Field(ge=1)] = Field(
-        description="INT8 ships only when it is at least this many times as fast as float, one image at a time."
+        description="A smaller graph ships only when it is at least this many times as fast as float, one image at a time."
+    )
+    pruning: Annotated[float, Field(ge=0, lt=1)] = Field(
+        description="Share of the channels that structured pruning removes before a short fine-tuning; 0 leaves it out."
+    )
+    fine_tune_epochs: Annotated[int, Field(ge=1)] = Field(
+        description="Epochs of fine-tuning after pruning, and of the quantization-aware one that follows where static INT8 loses "
+        "more than `max_accuracy_loss`."
     )
 
 
@@ -180,6 +194,9 @@ class Export(Section):
     max_label_disagreement: Fraction = Field(
         description="Share of images on which the INT8 graph, if it ships, may name another class than the evaluated model; the"
         " lower end of the share's 95% interval counts, since few images say little."
+    )
+    tflite: bool = Field(
+        description="Also write `model.tflite` and `model.int8.tflite`; the converter has an environment of its own."
     )
 
 

@@ -1,38 +1,53 @@
 """Write the bundle that ships, and prove that it answers as what was evaluated.
 
-Reads: models/train/model.json, models/quantize/, manifest, shards and class list of data/ingest/, data/preprocess/test/,
-predictions.parquet and metrics.json of reports/evaluate/.
-Writes: models/export/: model.onnx, model.int8.onnx if it won, model.json, classes.json, MODEL_CARD.md, bundle.json;
+Reads: models/train/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of data/ingest/,
+data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
+Writes: models/export/: model.onnx, the smaller graph if one won, model.tflite and model.int8.tflite unless export.tflite is
+off, model.json, classes.json, calibration.json, reference.json, software.json, MODEL_CARD.md, bundle.json;
 reports/export/parity.json.
-Costs: one decoding and one forward pass for each test image, up to export.parity_images.
+Costs: one decoding for each test image, up to export.parity_images, and one forward pass through each model; a conversion to
+TFLite of half a minute.
 """
 
 import json
-import shutil
+import os
 from pathlib import Path
 from typing import Any
 
-from darkroom.bundle import CLASSES, FLOAT_GRAPH, INT8_GRAPH, SPEC, load_bundle, seal
+import numpy as np
+
+from darkroom.bundle import CALIBRATION, CLASSES, FLOAT_GRAPH, REFERENCE, SOFTWARE, SPEC, load_bundle, seal
 from darkroom.classes import load_classes
-from darkroom.compression.certificate import certificate, parity_table, require_parity
+from darkroom.compression.certificate import Limits, certificate, require_parity
+from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import compare
+from darkroom.compression.parity_table import parity_table
 from darkroom.compression.replay import load_evaluated, replay
-from darkroom.model import load_spec
+from darkroom.compression.shipping import ship_graph
+from darkroom.compression.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
+from darkroom.compression.tflite_session import TFLiteSession
+from darkroom.images.packed import load_packed
+from darkroom.network.load import load_model
 from darkroom.params import read_params
-from darkroom.provenance import package_versions
 from darkroom.reporting.card import model_card
+from darkroom.scoring.calibration import load_calibration
+from darkroom.scoring.reference import write_reference
+from darkroom.software import write_software
 from darkroom.stage import stage
 from darkroom.writing import whole_folder, write_json
 
 MODEL, QUANTIZED = Path("models/train"), Path("models/quantize")
-INGEST, ARRAYS, EVALUATED = Path("data/ingest"), Path("data/preprocess/test"), Path("reports/evaluate")
+CALIBRATED = Path("models/evaluate/calibration.json")
+INGEST, ARRAYS, EVALUATED = Path("data/ingest"), Path("data/preprocess"), Path("reports/evaluate")
 OUT, REPORTS = Path("models/export"), Path("reports/export")
 
-MAKERS = ("numpy", "onnx", "onnxruntime", "onnxscript", "pillow", "torch")
+# Where the Makefile puts the converter's environment; the same variable, so that both look at one place.
+CONVERTER = Path(os.environ.get("VENV_TFLITE") or ".venv-tflite")
 
 
 def run(
     model: Path,
+    calibrated: Path,
     quantized: Path,
     ingest: Path,
     arrays: Path,
@@ -40,55 +55,71 @@ def run(
     out: Path,
     reports: Path,
     parity_images: int,
-    max_probability_difference: float,
-    max_label_disagreement: float,
+    limits: Limits,
+    calibration_images: int,
+    converter: Path | None,
 ) -> None:
     """Write the bundle, open it as a user would, and hold its answers against those of the evaluated model.
 
     Args:
-        model: the folder with `model.json`.
+        model: the folder with the weights and `model.json`.
+        calibrated: the `calibration.json` that evaluate wrote.
         quantized: the folder with the graphs and the verdict.
         ingest: the folder with manifest, shards and class list.
-        arrays: the folder with the test arrays.
+        arrays: the folder with the arrays of each split.
         evaluated: the folder with predictions and metrics.
         out: the folder for the bundle.
         reports: the folder for the certificate.
         parity_images: test images to answer, at most.
-        max_probability_difference: largest difference that any probability of the float graph may have.
-        max_label_disagreement: share of images on which the INT8 graph, if it ships, may name another class.
+        limits: how far an answer may lie from that of the evaluated model.
+        calibration_images: training images that set the ranges of the INT8 TFLite file, at most.
+        converter: the environment that converts to TFLite; None makes no TFLite files.
 
     Raises:
-        DarkroomError: when the bundle does not answer as the evaluated model did, with the numbers; nothing is written
-            then.
+        DarkroomError: when the bundle does not answer as the evaluated model did, with the numbers, or when the network can't
+            be converted; nothing is written then.
     """
-    spec, classes = load_spec(model / "model.json"), load_classes(ingest / "classes.json")
+    versions = converter_versions(converter) if converter else {}
+    network, spec = load_model(model)
+    classes, calibration = load_classes(ingest / "classes.json"), load_calibration(calibrated)
     classes.require_same(spec.classes.names, str(model))
     verdict, metrics = (_read(path) for path in (quantized / "verdict.json", evaluated / "metrics.json"))
-    limits = {"probability_difference": max_probability_difference, "label_disagreement": max_label_disagreement}
-    graphs = [FLOAT_GRAPH, INT8_GRAPH] if verdict["choice"] == "int8" else [FLOAT_GRAPH]
-    predictions = evaluated / "predictions.parquet"
-    tested = load_evaluated(ingest, arrays, predictions, classes, parity_images)
+    tested = load_evaluated(ingest, arrays / "test", evaluated / "predictions.parquet", classes, parity_images)
+    graphs = list(dict.fromkeys((FLOAT_GRAPH, verdict["graph"])))
     with whole_folder(out) as folder, whole_folder(reports) as report:
         for name in graphs:
-            shutil.copyfile(quantized / name, folder / name)
+            ship_graph(quantized / name, folder / name, spec, calibration, model / "weights.safetensors")
+        if converter:
+            train = load_packed(arrays / "train")
+            images = np.asarray(train.images[calibration_rows(train.keys(), calibration_images)])
+            write_tflite(network, spec, calibration.temperature, images, converter, folder)
         spec.save(folder / SPEC)
         classes.save(folder / CLASSES)
-        packages = package_versions(MAKERS)
-        seal(folder, graphs[-1], packages)
-        bundles = [load_bundle(folder, graph=name) for name in graphs]
-        answers = replay(bundles, tested, ingest / "shards")
+        calibration.save(folder / CALIBRATION)
+        write_software(folder / SOFTWARE, spec)
+        write_reference(folder / REFERENCE, folder / graphs[-1], classes, calibration, ingest, arrays / "validation")
+        seal(folder, graphs[-1])
+        bundles = {name: load_bundle(folder, graph=name) for name in graphs}
+        models = {name: bundle.predict for name, bundle in bundles.items()}
+        models |= {name: TFLiteSession(folder / name).predict for name in (TFLITE, TFLITE_INT8) if converter}
+        answers = replay(bundles[FLOAT_GRAPH], list(models.values()), tested, ingest / "shards")
         found = {
             name: compare(tested.probabilities, given, tested.labels)
-            for name, given in zip(graphs, answers, strict=True)
+            for name, given in zip(models, answers, strict=True)
         }
-        require_parity(found, tested, max_probability_difference, max_label_disagreement)
-        write_json(report / "parity.json", certificate(found, tested, limits))
+        left_out = require_parity(found, tested, limits)
+        write_json(report / "parity.json", certificate(found, tested, limits, left_out, folder, versions))
+        for name in left_out:
+            (folder / name).unlink()
         # The card tells what came out, so it joins the bundle after the check.
-        card = model_card(spec, metrics, verdict["reason"], found, graphs[-1])
+        shipped = {name: parity for name, parity in found.items() if name not in left_out}
+        card = model_card(spec, metrics, calibration, verdict["reason"], shipped, graphs[-1], left_out)
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-        seal(folder, graphs[-1], packages)
-    print(parity_table(found, tested, graphs[-1]))
+        seal(folder, graphs[-1])
+    print(parity_table(found, tested, graphs[-1], left_out))
     print(f"  bundle: {out}, answers with {graphs[-1]}")
+    for name, reason in left_out.items():
+        print(f"  {name} is left out: {reason}")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -98,18 +129,22 @@ def _read(path: Path) -> dict[str, Any]:
 
 def main() -> None:
     with stage("export"):
-        params = read_params().export
+        params = read_params()
+        wanted = params.export
         run(
             MODEL,
+            CALIBRATED,
             QUANTIZED,
             INGEST,
             ARRAYS,
             EVALUATED,
             OUT,
             REPORTS,
-            params.parity_images,
-            params.max_probability_difference,
-            params.max_label_disagreement,
+            wanted.parity_images,
+            Limits(wanted.max_probability_difference, wanted.max_label_disagreement),
+            # The same images as in quantize.
+            params.quantize.calibration_images,
+            CONVERTER if wanted.tflite else None,
         )
 
 

@@ -1,8 +1,8 @@
 """Open every image exactly once.
 
 Reads: the source that `ingest.source` and `ingest.path` name, which is never written to; data/survey/, the hashes of its files;
-    .darkroom/seen, what earlier runs learned of its images.
-Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, ignored.parquet,
+    data/label_fixes.csv, what reviewers decided; .darkroom/seen, what earlier runs learned of its images.
+Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, ignored.parquet, fixes.parquet,
     classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
@@ -11,21 +11,25 @@ import gc
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
+from darkroom.images.fixing import Fixing
 from darkroom.images.intake import take_in
 from darkroom.images.schemas import IGNORED, write_manifest
 from darkroom.images.seen import SeenImages
 from darkroom.params import read_params
 from darkroom.sources.clutter import printed
+from darkroom.sources.label_fixes import read_label_fixes
 from darkroom.sources.named import list_source
 from darkroom.sources.source import Ignored
 from darkroom.stage import stage
 from darkroom.writing import whole_folder
 
 SURVEY, SEEN, OUT = Path("data/survey"), Path(".darkroom/seen"), Path("data/ingest")
+FIXES = Path("data/label_fixes.csv")
 
 
 def run(
@@ -38,6 +42,7 @@ def run(
     survey: Path,
     seen: Path,
     out: Path,
+    fixes: Path | None = None,
 ) -> None:
     """Take in a whole source.
 
@@ -48,27 +53,35 @@ def run(
         survey: the folder that the survey stage wrote.
         seen: where what is learned is kept from run to run; safe to delete.
         out: the folder to write.
+        fixes: what reviewers decided about labels, as `darkroom.sources.label_fixes` reads it; None where nobody did.
 
     Raises:
-        DarkroomError: when the source can't be listed, or more files than allowed can't be read as images.
+        DarkroomError: when the source can't be listed, a fix is wrong or of no image, or more files than allowed can't be
+            read as images.
     """
     surveyed = pq.read_table(survey / "files.parquet")
     hashes = dict(zip(surveyed["path"].to_pylist(), surveyed["sha256"].to_pylist(), strict=True))
     listing = list_source(source, path, root, max_unpacked_bytes)
+    paths = [image.path for image in listing.images]
+    fixing = Fixing(fixes or FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
     _tell_ignored(listing.ignored, out / "ignored.parquet")
     with whole_folder(out) as folder:
         known = SeenImages(seen, decoder)
-        found = take_in(listing.images, hashes, decoder, known, out / "shards", folder / "shards")
-        _require_enough(len(found.manifest), found.rejects, max_reject_fraction)
+        found = take_in(listing.images, hashes, decoder, fixing, known, out / "shards", folder / "shards")
+        unreadable = found.rejects.filter(pc.is_null(found.rejects["reviewer"]))
+        _require_enough(len(found.manifest), unreadable, max_reject_fraction)
         write_manifest(found.manifest, folder)
         pq.write_table(found.rejects, folder / "rejects.parquet")
+        pq.write_table(found.fixes, folder / "fixes.parquet")
         pq.write_table(_ignored_table(listing.ignored), folder / "ignored.parquet")
         ClassList(listing.classes).save(folder / "classes.json")
     print(
-        f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.rejects):,} rejected; "
+        f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(unreadable):,} rejected; "
         f"{found.read:,} of them were read, the others were known"
     )
-    for line in _named(found.rejects, f"in {out / 'rejects.parquet'}"):
+    if len(found.fixes):
+        print(f"ingest: {_told(found.fixes)}, as {fixes} says")
+    for line in _named(unreadable, f"in {out / 'rejects.parquet'}"):
         print(f"  rejected {line}")
 
 
@@ -85,6 +98,13 @@ def _tell_ignored(ignored: list[Ignored], where: Path) -> None:
     more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
     are = "file is" if len(ignored) == 1 else "files are"
     print(f"ingest: {len(ignored):,} {are} not counted as images: {examples}{more}; all are named in {where}")
+
+
+def _told(fixes: pa.Table) -> str:
+    """How many images were relabelled, removed and kept."""
+    done = {"relabel": "relabelled", "remove": "removed", "keep": "kept as they are"}
+    actions = fixes["action"].to_pylist()
+    return ", ".join(f"{actions.count(action):,} {word}" for action, word in done.items() if action in actions)
 
 
 def _named(rejects: pa.Table, where: str) -> list[str]:
@@ -120,6 +140,7 @@ def main() -> None:
             SURVEY,
             SEEN,
             OUT,
+            FIXES,
         )
 
 

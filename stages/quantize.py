@@ -1,31 +1,34 @@
 """Make the model smaller and faster, as a measured decision.
 
-Reads: models/train/; training images of data/preprocess/ to calibrate on, validation images to measure accuracy on.
-Writes: models/quantize/: model.onnx, model.int8.onnx, verdict.json; reports/quantize/metrics.json; and
-reports/timings/quantize_latency.json, which is not tracked.
-Costs: an export of some seconds, calibration, the validation images through both graphs, and up to half a minute of measuring.
+Reads: models/train/, models/evaluate/calibration.json; training images of data/preprocess/ to calibrate and fine-tune on,
+validation images to measure accuracy on.
+Writes: models/quantize/: model.onnx, a model.*.onnx for each candidate, verdict.json; reports/quantize/: metrics.json, and the
+page index.html with the measured times, which is not tracked; reports/timings/quantize_latency.json likewise.
+Costs: for each candidate an export of some seconds, the validation images, and up to ten seconds of measuring; fine-tuning
+only with quantize.pruning, or where INT8 loses more than quantize.max_accuracy_loss.
 """
 
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import numpy as np
-
-from darkroom.compression.comparison import accuracy_numbers, side_by_side, times
-from darkroom.compression.graph import export_graph
-from darkroom.compression.int8 import calibration_rows, quantize_graph
-from darkroom.compression.latency import Race, race
-from darkroom.compression.parity import compare
-from darkroom.compression.session import open_session, probabilities
-from darkroom.compression.verdict import decide
+from darkroom.compression.candidates import Candidates
+from darkroom.compression.comparison import least_loss_high, side_by_side
+from darkroom.compression.latency import LARGE_BATCH, race
+from darkroom.compression.memory import peak_memory
+from darkroom.compression.session import open_session
+from darkroom.compression.validated import Validated
+from darkroom.compression.verdict import Limits, decide
 from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
 from darkroom.network.load import load_model
 from darkroom.params import read_params
+from darkroom.reporting.compression import compression_page
+from darkroom.scoring.calibration import load_calibration
 from darkroom.stage import stage, write_timing
 from darkroom.writing import whole_folder, write_json
 
-MODEL, ARRAYS = Path("models/train"), Path("data/preprocess")
+MODEL, ARRAYS, CALIBRATION = Path("models/train"), Path("data/preprocess"), Path("models/evaluate/calibration.json")
 OUT, REPORTS = Path("models/quantize"), Path("reports/quantize")
 
 # What a request costs a busy server; and with one thread, others on the machine disturb the measurement least.
@@ -34,67 +37,96 @@ THREADS = 1
 
 def run(
     model: Path,
+    calibration: Path,
     arrays: Path,
     out: Path,
     reports: Path,
     calibration_images: int,
     max_accuracy_loss: float,
     min_speedup: float,
-) -> Race:
-    """Export the model, quantize it, measure both, decide.
+    pruning: float,
+    fine_tune_epochs: int,
+) -> dict[str, dict[str, float]]:
+    """Make the candidates, measure them, decide.
 
     Args:
         model: the folder with the weights and `model.json`.
+        calibration: the file with the temperature.
         arrays: the folder with the arrays of each split.
         out: the folder for the graphs and the verdict.
-        reports: the folder for the metrics.
+        reports: the folder for the metrics and the page.
         calibration_images: training images that set the INT8 ranges, at most.
-        max_accuracy_loss: validation accuracy that INT8 may lose.
-        min_speedup: how many times as fast as float INT8 must be, one image at a time.
+        max_accuracy_loss: validation accuracy that a candidate may lose.
+        min_speedup: how many times as fast as float a candidate must be, one image at a time.
+        pruning: the share of the channels that a pruned candidate does without; 0 makes none.
+        fine_tune_epochs: after pruning, and for quantization-aware fine-tuning.
 
     Returns:
-        The measured speeds of float and INT8.
+        By candidate, the measured times and the peak memory.
 
     Raises:
-        DarkroomError: when there is no validation image to measure on, or the model does not fit into an ONNX file.
+        DarkroomError: when there is no validation image to measure on, the model does not fit into an ONNX file, or it can't
+            be pruned as asked.
     """
+    temperature = load_calibration(calibration).temperature
     network, spec = load_model(model)
     train, validation = load_packed(arrays / "train"), load_packed(arrays / "validation")
     if not len(validation.labels):
         raise DarkroomError(f"{arrays / 'validation'} holds no image: raise split.validation in params.yaml")
-    with whole_folder(out) as folder, whole_folder(reports) as report:
-        paths = (folder / "model.onnx", folder / "model.int8.onnx")
-        export_graph(network, spec, paths[0])
-        rows = calibration_rows(train.keys(), calibration_images)
-        quantize_graph(paths[0], np.asarray(train.images[rows]), paths[1])
-        before, after = (probabilities(open_session(path), validation.images, "validate") for path in paths)
-        parity = compare(before, after, validation.labels)
-        baseline, candidate = (open_session(path, THREADS) for path in paths)
-        speeds = race(baseline, candidate, validation.images, min_speedup)
-        numbers = accuracy_numbers(parity)
-        verdict = decide(
-            parity.accuracy_loss,
-            numbers["accuracy_loss_high"],
-            max_accuracy_loss,
-            speeds.low > min_speedup,
+    images = len(validation.labels)
+    limits = Limits(max_accuracy_loss, min_speedup, least_loss_high(images), images)
+    with TemporaryDirectory() as scratch, whole_folder(out) as folder, whole_folder(reports) as report:
+        makes = Candidates(network, spec, temperature, train, calibration_images, folder, Path(scratch))
+        measured = Validated(makes.as_trained(), folder, validation)
+        measured.add(makes.int8())
+        measured.add(makes.int8_dynamic())
+        if pruning:
+            for candidate in makes.pruned(pruning, fine_tune_epochs):
+                measured.add(candidate)
+        # Better INT8 is worth its time where INT8 loses too much and there are images enough to show that another does not.
+        if not measured.any_within(limits) and limits.can_be_met:
+            measured.add(makes.int8_mixed())
+            if not measured.any_within(limits):
+                measured.add(makes.int8_trained(fine_tune_epochs))
+        graphs = {candidate.name: folder / candidate.file for candidate in measured.candidates}
+        speeds = race(
+            {name: open_session(path, THREADS) for name, path in graphs.items()},
+            validation.images,
             min_speedup,
         )
-        sizes = tuple(path.stat().st_size for path in paths)
-        write_json(folder / "verdict.json", asdict(verdict) | {"validation": numbers})
-        write_json(report / "metrics.json", {"validation": numbers, "bytes": {"float": sizes[0], "int8": sizes[1]}})
-    print(f"quantize: {spec.network}, {len(rows):,} images to calibrate, {parity.images:,} to validate")
-    print(side_by_side(numbers, sizes, speeds))
+        memory = {name: peak_memory(path, LARGE_BATCH) for name, path in graphs.items()}
+        verdict = decide(measured.contenders(speeds), limits)
+        facts = measured.facts(verdict.refused)
+        chosen = graphs[verdict.choice].name
+        calibrators = {name: asdict(trial) for name, trial in makes.calibrators.items()}
+        told = {"choice": verdict.choice, "graph": chosen, "reason": verdict.reason}
+        write_json(folder / "verdict.json", told | {"candidates": facts, "calibrators": calibrators})
+        write_json(report / "metrics.json", measured.metrics())
+        page = compression_page(spec, verdict, measured, makes.calibrators, speeds, memory, limits, THREADS)
+        (report / "index.html").write_text(page, encoding="utf-8")
+    print(f"quantize: {spec.network}, {makes.calibration_images:,} images to calibrate, {limits.images:,} to validate")
+    print(side_by_side(measured.candidates, measured.numbers, measured.sizes, speeds))
     print(f"  verdict: {verdict.choice}. {verdict.reason}.")
-    return speeds
+    print(f"  report: {reports / 'index.html'}")
+    return {name: asdict(speed) | {"peak_memory": memory[name]} for name, speed in speeds.items()}
 
 
 def main() -> None:
     with stage("quantize"):
         params = read_params().quantize
-        speeds = run(
-            MODEL, ARRAYS, OUT, REPORTS, params.calibration_images, params.max_accuracy_loss, params.min_speedup
+        times = run(
+            MODEL,
+            CALIBRATION,
+            ARRAYS,
+            OUT,
+            REPORTS,
+            params.calibration_images,
+            params.max_accuracy_loss,
+            params.min_speedup,
+            params.pruning,
+            params.fine_tune_epochs,
         )
-        write_timing("quantize_latency", times(speeds, THREADS))
+        write_timing("quantize_latency", {"threads": THREADS, "candidates": times})
 
 
 if __name__ == "__main__":

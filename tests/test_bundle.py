@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import pyarrow.parquet as pq
 import pytest
 
@@ -20,7 +22,15 @@ from darkroom.errors import DarkroomError
 from darkroom.model import load_spec
 from tests.conftest import ROOT
 
-FILES = ["MODEL_CARD.md", "classes.json", "model.json", "model.onnx"]
+FILES = [
+    "MODEL_CARD.md",
+    "calibration.json",
+    "classes.json",
+    "model.json",
+    "model.onnx",
+    "reference.json",
+    "software.json",
+]
 
 
 @pytest.fixture
@@ -44,7 +54,6 @@ def test_the_index_names_every_file_with_its_hash(shipped: Path) -> None:
     assert index["files"] == {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
     assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "bundle.json"])
     assert index["serve"] == "model.onnx"
-    assert "onnxruntime" in index["packages"]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -80,9 +89,9 @@ def test_an_extra_file_is_named(bundle: Path) -> None:
     [
         ("{", "damaged"),
         ("[]", "format"),
-        ('{"format": 2}', "format 2.*reads format 1"),
-        ('{"format": 1}', "does not name all files"),
-        ('{"format": 1, "serve": "x.onnx", "files": {"model.json": ""}}', "does not name all files"),
+        ('{"format": 1}', "format 1.*reads format 2"),
+        ('{"format": 2}', "does not name all files"),
+        ('{"format": 2, "serve": "x.onnx", "files": {"model.json": ""}}', r"lacks calibration\.json, classes\.json"),
     ],
 )
 def test_a_damaged_index_is_one_clear_message(bundle: Path, content: str, says: str) -> None:
@@ -114,19 +123,41 @@ def change_the_mean(bundle: Path) -> None:
     (bundle / "model.json").write_text(json.dumps(spec))
 
 
+def change_the_calibration(bundle: Path, **changed: float) -> None:
+    path = bundle / "calibration.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changed))
+
+
+def change_the_temperature(bundle: Path) -> None:
+    change_the_calibration(bundle, temperature=2.5)
+
+
+def change_the_threshold(bundle: Path) -> None:
+    change_the_calibration(bundle, threshold=0.123)
+
+
+def put_in_a_foreign_graph(bundle: Path) -> None:
+    graph = onnx.load(bundle / "model.onnx")
+    graph.ClearField("metadata_props")
+    onnx.save(graph, bundle / "model.onnx")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         (reverse_classes, r"model\.json was made with another class list.*in another order: été, one"),
         (rename_classes_everywhere_but_in_the_graph, r"model\.onnx was made with another class list"),
         (change_the_mean, r"model\.onnx was exported with the preprocessing"),
+        (change_the_temperature, r"model\.onnx was exported with the temperature .*, and the calibration says 2\.5"),
+        (change_the_threshold, r"model\.onnx was exported with the threshold .*calibration\.json says 0\.123"),
+        (put_in_a_foreign_graph, r"model\.onnx is no graph of this line: its metadata lack classes, class_hash"),
     ],
 )
 def test_parts_that_do_not_belong_together_are_refused_though_every_hash_is_right(
     bundle: Path, change: Callable[[Path], None], says: str
 ) -> None:
     change(bundle)
-    seal(bundle, "model.onnx", {})
+    seal(bundle, "model.onnx")
     with pytest.raises(DarkroomError, match=says):
         load_bundle(bundle)
 
@@ -146,11 +177,39 @@ def test_images_of_another_shape_or_type_are_refused(shipped: Path, images: np.n
         load_bundle(shipped / "models/export").predict(images)
 
 
+def test_the_graph_alone_tells_a_stranger_how_to_use_it(shipped: Path) -> None:
+    path = shipped / "models/export/model.onnx"
+    onnx.checker.check_model(path, full_check=True)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (taken,), (given,) = session.get_inputs(), session.get_outputs()
+    assert (taken.name, taken.type, taken.shape) == ("images", "tensor(uint8)", ["N", 8, 8, 3])
+    assert (given.name, given.type, given.shape) == ("probabilities", "tensor(float)", ["N", 3])
+    told = session.get_modelmeta().custom_metadata_map
+    spec = load_spec(shipped / "models/train/model.json")
+    calibration = json.loads((shipped / "models/evaluate/calibration.json").read_text())
+    assert json.loads(told["classes"]) == ["one", "zero", "été"]
+    assert told["input"] == "images: uint8 [N, 8, 8, 3], RGB; resize rule: crop"
+    assert json.loads(told["temperature"]) == calibration["temperature"]
+    assert json.loads(told["threshold"]) == calibration["threshold"]
+    assert (told["data_version"], told["code_version"]) == (spec.data_version, spec.code_version)
+    assert (
+        told["weights_sha256"]
+        == hashlib.sha256((shipped / "models/train/weights.safetensors").read_bytes()).hexdigest()
+    )
+
+
+def test_it_takes_the_bytes_of_a_file(shipped: Path) -> None:
+    opened = load_bundle(shipped / "models/export")
+    row = pq.read_table(shipped / "reports/evaluate/predictions.parquet").slice(0, 1).to_pylist()[0]
+    pixels = opened.pixels((shipped / "images" / row["path"]).read_bytes())
+    np.testing.assert_array_equal(pixels, np.load(shipped / "data/preprocess/test/images.npy")[0])
+
+
 def test_no_torch_no_tables_and_no_pickle_are_needed(shipped: Path, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from darkroom.bundle import load_bundle\n"
         "load_bundle(Path(sys.argv[1]))\n"
-        "print(sorted({'torch', 'pandas', 'pyarrow', 'onnx', 'dvc', 'prefect'} & set(sys.modules)))"
+        "print(sorted({'torch', 'pandas', 'pyarrow', 'onnx', 'scipy', 'sklearn', 'dvc', 'prefect'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, str(shipped / "models/export")],

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from darkroom.classes import ClassList
 from darkroom.diff import State, compare, to_markdown
 from darkroom.diff.copies import find_leaks
+from darkroom.diff.galleries import galleries
 from darkroom.diff.markdown import LIMIT
 from darkroom.diff.shifts import class_shift, measured_shifts
 from darkroom.diff.strange import Strangeness
+from darkroom.sources.label_fixes import APPLIED
 from tests.diffed import rows
 
 CLASSES = ("cat", "dog", "owl")
@@ -200,6 +202,45 @@ def test_the_longest_names_fit_a_comment() -> None:
     text = to_markdown(compare(replace(before, remarks=("y" * LIMIT,)), after))
     assert len(text) <= 65_536 and "**100 → 100 images**" in text
     assert "1 more parts are too long for a comment." in text
+
+
+# Label fixes
+
+
+def decided(*fixes: tuple[str, str, str, str, str]) -> pd.DataFrame:
+    """Fixes of one reviewer given as (path, action, label, new label, reason)."""
+    rows = [(*fix[:4], "Ann", fix[4]) for fix in fixes]
+    return pd.DataFrame(rows, columns=APPLIED.names, dtype=str)
+
+
+def test_what_reviewers_decided_is_told_with_their_names_and_reasons() -> None:
+    one, two = ("p", "1.png", "cat", "train"), ("q", "2.png", "cat", "train")
+    same, altered = ("1.png", "keep", "cat", "", "a cat"), ("2.png", "keep", "cat", "", "not sure")
+    before = replace(state(one, two), fixes=decided(same, altered, ("9.png", "remove", "cat", "", "blurred")))
+    fixes = decided(same, ("2.png", "relabel", "cat", "dog", "it barks"), ("3.png", "remove", "owl", "", "two owls"))
+    after = replace(state(one, ("q", "2.png", "dog", "train")), fixes=fixes)
+    found = compare(before, after)
+    assert list(found.fixes_added["path"]) == ["2.png", "3.png"] and list(found.fixes_withdrawn["path"]) == ["9.png"]
+    text = to_markdown(found)
+    assert "**Label fixes** (2)" in text
+    assert "- `2.png`: `relabelled from cat to dog` by `Ann`, `it barks`" in text
+    assert "- `3.png`: `removed` by `Ann`, `two owls`" in text
+    assert "**Label fixes withdrawn** (1)" in text and "- `9.png`: `removed` by `Ann`, `blurred`" in text
+    assert "Label fixes" not in to_markdown(compare(after, after))
+
+
+def test_beside_a_picture_stands_who_relabelled_or_removed_it() -> None:
+    images = [("p", "1.png", "cat", "train"), ("q", "2.png", "cat", "train"), ("r", "3.png", "cat", "train")]
+    before = state(*images)
+    fixes = decided(
+        ("1.png", "relabel", "cat", "dog", "it barks"),
+        ("2.png", "remove", "cat", "", "two cats"),
+        ("3.png", "keep", "cat", "", "a cat"),
+    )
+    after = replace(state(("p", "1.png", "dog", "train"), images[2]), fixes=fixes)
+    shown = {gallery.title: gallery.frames for gallery in galleries(compare(before, after), before, after)}
+    assert [(one.path, one.note) for one in shown["Relabelled"][0]] == [("1.png", "Ann: it barks")]
+    assert [(one.path, one.note) for one in shown["Removed"][0]] == [("2.png", "Ann: two cats")]
 
 
 # Copies

@@ -4,15 +4,19 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser
 
 from darkroom.diff import Difference, compare, read_state
 from darkroom.diff.__main__ import main
 from darkroom.errors import DarkroomError
+from darkroom.images.schemas import REJECTS
 from darkroom.provenance import data_version
 from darkroom.reporting.changes import changes_page
 from darkroom.revisions import Committed, read_manifest_of
+from darkroom.sources.label_fixes import APPLIED
 from tests.diffed import FIRST, SECOND, command, rows, two_revisions, write_version
 
 
@@ -62,6 +66,31 @@ def test_two_git_revisions_and_the_workspace(inside: Path, tmp_path: Path, capsy
     assert page.read_text().count("<img ") == 2 + 2 + 1 + 1 + 2 + 1, "conflict, copy, relabelled, moved, added, removed"
     main(["second", "first", "--html", str(page)])
     assert "<code>cat/d.png</code> (cat) = <code>dog/d.png</code> (dog)" in page.read_text(), "a conflict resolved"
+
+
+def test_label_fixes_of_a_revision_are_read_and_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Path
+) -> None:
+    before = read_state("second")
+    assert before.fixes.empty, "and it was made before there were any"
+    write_version(tmp_path, SECOND, ("cat", "dog"), {"dog/broken.png": "the file is empty"}, None)
+    ingest = tmp_path / "data/ingest"
+    row = {"path": "cat/d.png", "label": "cat", "reviewer": "Ann", "reason": "a <dog>"}
+    fixes = [row | {"action": "keep"}, row | {"path": "dog/z.png", "action": "remove"}]
+    pq.write_table(pa.Table.from_pylist(fixes, APPLIED), ingest / "fixes.parquet")
+    rejects = pq.read_table(ingest / "rejects.parquet").to_pylist()
+    rejects.append({"path": "dog/z.png", "reason": "removed by Ann: a dog", "reviewer": "Ann"})
+    pq.write_table(pa.Table.from_pylist(rejects, REJECTS), ingest / "rejects.parquet")
+    monkeypatch.chdir(tmp_path)
+    after = read_state("workspace")
+    assert list(after.rejects["path"]) == ["dog/broken.png"], "what was removed could be read"
+    found = compare(before, after)
+    assert rows(found.fixes_added) == [
+        ["cat/d.png", "keep", "cat", "", "Ann", "a <dog>"],
+        ["dog/z.png", "remove", "cat", "", "Ann", "a <dog>"],
+    ]
+    page = changes_page(found, replace(before, name="workspace"), after)
+    assert '<h2 id="label-fixes">' in page and "kept as cat</td>" in page and "a &lt;dog&gt;" in page
 
 
 def test_the_page_fits_a_phone_and_asks_for_nothing(inside: Path, tmp_path: Path, browser: Browser) -> None:

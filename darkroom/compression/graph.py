@@ -23,27 +23,29 @@ LARGEST_BYTES = 2_000_000_000
 
 
 class Probabilities(nn.Module):
-    """A classifier with its softmax, so that the graph's answers need no further arithmetic."""
+    """A classifier with its temperature and softmax, so that the graph's answers need no further arithmetic."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, temperature: float) -> None:
         super().__init__()
         self.model = model
+        self.temperature = temperature
 
     def forward(self, images: Tensor) -> Tensor:
-        """Probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
-        return torch.softmax(self.model(images), dim=1)
+        """Calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
+        return torch.softmax(self.model(images) / self.temperature, dim=1)
 
 
-def export_graph(model: nn.Module, spec: ModelSpec, path: Path) -> None:
+def export_graph(model: nn.Module, spec: ModelSpec, path: Path, temperature: float) -> None:
     """Write a model as one ONNX file; the same weights give the same bytes.
 
     The file has the input `images` (uint8 [N, S, S, C]), the output `probabilities` (float32 [N, K]), any number of images
-    N, and in its metadata `classes`, `class_hash`, `preprocessing` and `data_version`.
+    N, and in its metadata `classes`, `class_hash`, `preprocessing`, `data_version` and `temperature`.
 
     Args:
         model: in eval mode, on the CPU, from uint8 [N, S, S, C] to logits float32 [N, K], normalisation inside.
         spec: what stands beside its weights.
         path: the file to write.
+        temperature: the logits are divided by it before the softmax (Guo et al. 2017); 1 leaves them as they are.
 
     Raises:
         DarkroomError: when the weights are more than one ONNX file holds.
@@ -59,7 +61,7 @@ def export_graph(model: nn.Module, spec: ModelSpec, path: Path) -> None:
     example = torch.zeros(2, shape.size, shape.size, shape.channels, dtype=torch.uint8)
     with quiet():
         program = torch.onnx.export(
-            Probabilities(model).eval(),
+            Probabilities(model, temperature).eval(),
             (example,),
             dynamo=True,
             verbose=False,
@@ -74,6 +76,7 @@ def export_graph(model: nn.Module, spec: ModelSpec, path: Path) -> None:
         "class_hash": spec.classes.hash,
         "preprocessing": json.dumps(shape.to_dict()),
         "data_version": spec.data_version,
+        "temperature": repr(temperature),
     }
     write_graph(program.model_proto, metadata, path)
 

@@ -1,5 +1,6 @@
 """Static INT8: weights and the values between layers in 8 bits, with ranges learnt from images."""
 
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -7,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from tqdm import tqdm
 
 from darkroom.compression.graph import quiet, write_graph
-from darkroom.compression.session import INPUT
+from darkroom.compression.ranges import CALIBRATORS, write_ranges
 from darkroom.images.pixels import UInt8s
 from darkroom.seeding import uniform_per_image
 
@@ -23,70 +23,88 @@ PRODUCTS = ("Conv", "Gemm", "MatMul")
 # largest error of ViT-B/32 (two Zen 5 cores, ONNX Runtime 1.32).
 IN_8_BITS = [*PRODUCTS, "Relu", "Clip", "MaxPool"]
 
-# Images at a time: all values between layers are in memory together, since calibration runs the graph unoptimised.
-BATCH = 16
 
-
-def calibration_rows(keys: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.int64]:
+def calibration_rows(keys: npt.NDArray[np.uint64], count: int, purpose: str = "calibration") -> npt.NDArray[np.int64]:
     """Which images to calibrate on: `count` of them by a draw over their ids, or all where there are fewer.
 
     Args:
         keys: uint64 [N], the ids as numbers.
         count: how many to draw.
+        purpose: what tells this draw from others.
 
     Returns:
         int64, rising. Most of the draw stays as the data grows.
     """
-    drawn = np.argsort(uniform_per_image(keys, "calibration"), kind="stable")[:count]
+    drawn = np.argsort(uniform_per_image(keys, purpose), kind="stable")[:count]
     return np.sort(drawn).astype(np.int64)
 
 
-def quantize_graph(graph: Path, images: UInt8s, target: Path) -> None:
-    """Write the INT8 form of a float graph; the same graph and images give the same bytes.
+class Int8:
+    """The INT8 forms of one float graph. What they share, the prepared graph and the ranges, is made once.
 
     Weights are int8 with a scale for each channel, the values between layers uint8, stored as QuantizeLinear and
-    DequantizeLinear pairs. Ranges are the smallest and largest value seen (calibration by entropy is known to ruin some
-    networks: EfficientNet-Lite0 falls from 75% to 31%). The input, its normalisation, the last product and the softmax
-    stay in float, so that probabilities do not come in steps.
-
-    Args:
-        graph: an ONNX file that `darkroom.compression.graph.export_graph` wrote.
-        images: uint8 [N, S, S, C], to calibrate on; never test images.
-        target: the file to write.
+    DequantizeLinear pairs. The input, its normalisation, the last product and the softmax stay in float, so that
+    probabilities do not come in steps.
     """
-    with TemporaryDirectory() as folder, quiet():
-        prepared, quantized = Path(folder) / "prepared.onnx", Path(folder) / "quantized.onnx"
-        quant_pre_process(graph, prepared, skip_symbolic_shape=True)
-        products = [node.name for node in onnx.load(prepared).graph.node if node.op_type in PRODUCTS]
-        quantize_static(
-            prepared,
-            quantized,
-            Calibration(images),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=IN_8_BITS,
-            nodes_to_exclude=products[-1:],
-            per_channel=True,
-            reduce_range=saturates(),
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            calibrate_method=CalibrationMethod.MinMax,
-        )
-        result = onnx.load(quantized)
-    metadata = {entry.key: entry.value for entry in onnx.load(graph, load_external_data=False).metadata_props}
-    write_graph(result, metadata, target)
+
+    def __init__(self, graph: Path, images: UInt8s, folder: Path) -> None:
+        """Prepare a graph.
+
+        Args:
+            graph: an ONNX file that `darkroom.compression.graph.export_graph` wrote.
+            images: uint8 [N, S, S, C], to calibrate on; never test images.
+            folder: for what is made on the way; it must outlive this object.
+        """
+        self._graph, self._images, self._folder = graph, images, folder
+        self._prepared = folder / "prepared.onnx"
+        with quiet():
+            quant_pre_process(graph, self._prepared, skip_symbolic_shape=True)
+        nodes = onnx.load(self._prepared, load_external_data=False).graph.node
+        *self._layers, self._last = (node.name for node in nodes if node.op_type in PRODUCTS)
+
+    @property
+    def layers(self) -> list[str]:
+        """The nodes with products that are in 8 bits, in the order of the graph."""
+        return list(self._layers)
+
+    def write(self, target: Path, calibrator: str, in_float: Collection[str] = ()) -> None:
+        """Write one INT8 form; the same graph and images give the same bytes.
+
+        Args:
+            target: the file to write.
+            calibrator: `minmax`, `percentile` or `entropy`.
+            in_float: those of `layers` that stay in float.
+        """
+        ranges, quantized = self._folder / f"{calibrator}.json", self._folder / "quantized.onnx"
+        with quiet():
+            if not ranges.exists():
+                write_ranges(self._prepared, IN_8_BITS, self._images, calibrator, ranges)
+            quantize_static(
+                self._prepared,
+                quantized,
+                None,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=IN_8_BITS,
+                nodes_to_exclude=[*in_float, self._last],
+                per_channel=True,
+                reduce_range=saturates(),
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                calibrate_method=CALIBRATORS[calibrator],
+                calibration_cache_path=ranges,
+            )
+            write_graph(onnx.load(quantized), metadata_of(self._graph), target)
 
 
-class Calibration(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
-    """Batches of images, in the form that ONNX Runtime asks for."""
+def quantize_graph(graph: Path, images: UInt8s, target: Path, calibrator: str = "minmax") -> None:
+    """Write the INT8 form of a float graph, as `Int8` does."""
+    with TemporaryDirectory() as folder:
+        Int8(graph, images, Path(folder)).write(target, calibrator)
 
-    def __init__(self, images: UInt8s) -> None:
-        self._images = images
-        self._starts = iter(tqdm(range(0, len(images), BATCH), desc="calibrate", unit="batch", disable=None))
 
-    def get_next(self) -> dict[str, UInt8s] | None:
-        """The next batch, or None after the last."""
-        start = next(self._starts, None)
-        return None if start is None else {INPUT: np.ascontiguousarray(self._images[start : start + BATCH])}
+def metadata_of(graph: Path) -> dict[str, str]:
+    """What an ONNX file says about itself."""
+    return {entry.key: entry.value for entry in onnx.load(graph, load_external_data=False).metadata_props}
 
 
 def saturates() -> bool:

@@ -1,7 +1,8 @@
-"""How fast two graphs are beside each other: measured in turns, so that what slows the machine slows both."""
+"""How fast graphs are beside each other: measured in turns, so that what slows the machine slows all of them."""
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -13,10 +14,10 @@ from darkroom.compression.session import INPUT, OUTPUT
 from darkroom.images.pixels import UInt8s
 
 CALLS = 4  # of one graph, one after the other, so that its weights are in the cache as they are in service
-BLOCK = 25  # rounds between two looks at the interval
+BLOCK = 25  # rounds between two looks at the intervals
 LEAST_SECONDS = 1.0  # so that a short disturbance is never all that is seen of a graph that takes microseconds
 MOST_SECONDS = 10.0
-CONFIDENCE = 0.999  # strict, since the interval is looked at many times
+CONFIDENCE = 0.999  # strict, since the intervals are looked at many times
 LARGE_BATCH = 32
 LARGE_ROUNDS = 7
 
@@ -29,95 +30,86 @@ class Speed:
         p50_ms: milliseconds for one image, the median.
         p95_ms: likewise, the 95th percentile.
         images_per_second: in batches of 32, from the median.
+        ratio: how many times as fast as the first graph it is with one image, the median over rounds.
+        low, high: the interval of that median.
+        rounds: how many there were.
     """
 
     p50_ms: float
     p95_ms: float
     images_per_second: float
-
-
-@dataclass(frozen=True)
-class Race:
-    """Two graphs beside each other.
-
-    Attributes:
-        baseline, candidate: their speeds.
-        ratio: how many times as fast the candidate is with one image, the median over rounds.
-        low, high: the interval of that median.
-        rounds: how many there were.
-    """
-
-    baseline: Speed
-    candidate: Speed
     ratio: float
     low: float
     high: float
     rounds: int
 
 
-def race(
-    baseline: onnxruntime.InferenceSession, candidate: onnxruntime.InferenceSession, images: UInt8s, threshold: float
-) -> Race:
-    """Measure two graphs in turns, until it is settled whether the candidate is `threshold` times as fast.
+def race(sessions: Mapping[str, onnxruntime.InferenceSession], images: UInt8s, threshold: float) -> dict[str, Speed]:
+    """Measure graphs in turns, until it is settled which of them are `threshold` times as fast as the first.
 
-    Each round times both, in alternating order, and yields one ratio. Rounds go on for a second, and then until the
-    interval of the median ratio leaves the threshold out, or for ten seconds; a candidate that is still not settled has
-    not shown that it is faster.
+    Each round times all, in alternating order, and yields one ratio for each. Rounds go on for a second, and then until the
+    intervals of all median ratios leave the threshold out, or for ten seconds; a graph that is still not settled has not
+    shown that it is faster.
 
     Args:
-        baseline, candidate: sessions with the same number of threads.
+        sessions: by name, the one to hold the others against first; all with the same number of threads.
         images: uint8 [N, S, S, C], at least one; what is on them does not matter to the time.
         threshold: the ratio that is asked for.
     """
     one, many = images[:1], np.resize(images, (LARGE_BATCH, *images.shape[1:]))
-    sessions = (baseline, candidate)
-    for session in sessions:
+    baseline, *others = sessions
+    for session in sessions.values():
         _time(session, one)
-    times: list[list[float]] = [[], []]
-    ratios: list[float] = []
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    ratios: dict[str, list[float]] = {name: [] for name in sessions}
+    intervals: dict[str, tuple[float, float]] = {}
     started, seconds, settled = time.perf_counter(), 0.0, False
     with tqdm(desc="measure one image", unit="round", disable=None) as bar:
         while seconds < LEAST_SECONDS or (not settled and seconds < MOST_SECONDS):
             for _ in range(BLOCK):
-                medians = _round(sessions, one, times, reverse=len(ratios) % 2 == 1)
-                ratios.append(medians[0] / medians[1])
+                medians = _round(sessions, one, times, reverse=len(ratios[baseline]) % 2 == 1)
+                for name, median in medians.items():
+                    ratios[name].append(medians[baseline] / median)
                 bar.update()
-            low, high = median_interval(ratios, CONFIDENCE)
-            settled = not low <= threshold <= high
+            intervals = {name: median_interval(values, CONFIDENCE) for name, values in ratios.items()}
+            settled = not any(intervals[name][0] <= threshold <= intervals[name][1] for name in others)
             seconds = time.perf_counter() - started
     batches = _measure_batches(sessions, many)
-    speeds = [
-        Speed(
-            p50_ms=float(np.quantile(times[k], 0.5)) * 1e3,
-            p95_ms=float(np.quantile(times[k], 0.95)) * 1e3,
-            images_per_second=LARGE_BATCH / batches[k],
+    return {
+        name: Speed(
+            p50_ms=float(np.quantile(times[name], 0.5)) * 1e3,
+            p95_ms=float(np.quantile(times[name], 0.95)) * 1e3,
+            images_per_second=LARGE_BATCH / batches[name],
+            ratio=float(np.median(ratios[name])),
+            low=intervals[name][0],
+            high=intervals[name][1],
+            rounds=len(ratios[name]),
         )
-        for k in (0, 1)
-    ]
-    return Race(speeds[0], speeds[1], float(np.median(ratios)), low, high, len(ratios))
+        for name in sessions
+    }
 
 
 def _round(
-    sessions: tuple[onnxruntime.InferenceSession, ...], image: UInt8s, times: list[list[float]], reverse: bool
-) -> list[float]:
+    sessions: Mapping[str, onnxruntime.InferenceSession], image: UInt8s, times: dict[str, list[float]], reverse: bool
+) -> dict[str, float]:
     """Time each graph `CALLS` times; add the times, in seconds, to `times` and return their medians."""
-    medians = [0.0, 0.0]
-    for k in (1, 0) if reverse else (0, 1):
-        calls = [_time(sessions[k], image) for _ in range(CALLS)]
-        times[k] += calls
-        medians[k] = float(np.median(calls))
+    medians = {}
+    for name in reversed(list(sessions)) if reverse else sessions:
+        calls = [_time(sessions[name], image) for _ in range(CALLS)]
+        times[name] += calls
+        medians[name] = float(np.median(calls))
     return medians
 
 
-def _measure_batches(sessions: tuple[onnxruntime.InferenceSession, ...], images: UInt8s) -> list[float]:
+def _measure_batches(sessions: Mapping[str, onnxruntime.InferenceSession], images: UInt8s) -> dict[str, float]:
     """The median seconds of each graph for a large batch."""
-    times: list[list[float]] = [[], []]
-    for session in sessions:
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for session in sessions.values():
         _time(session, images)
     for _ in tqdm(range(LARGE_ROUNDS), desc=f"measure {LARGE_BATCH} images", unit="round", disable=None):
-        for k in (0, 1):
-            times[k].append(_time(sessions[k], images))
-    return [float(np.median(values)) for values in times]
+        for name, session in sessions.items():
+            times[name].append(_time(session, images))
+    return {name: float(np.median(values)) for name, values in times.items()}
 
 
 def _time(session: onnxruntime.InferenceSession, images: UInt8s) -> float:

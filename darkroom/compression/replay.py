@@ -1,6 +1,6 @@
 """Test images from the bytes of their files through a finished bundle, as a user's images will go."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,11 @@ from darkroom.images.packed import load_packed
 from darkroom.images.pixels import UInt8s
 from darkroom.images.schemas import read_manifest
 from darkroom.images.shards import read_shards
-from darkroom.predict import pixels_of
 
 BATCH = 64
+
+# From images uint8 [N, S, S, C] to probabilities float32 [N, K].
+Answer = Callable[[UInt8s], Float32s]
 
 
 @dataclass(frozen=True)
@@ -101,31 +103,32 @@ def _require_classes(rows: pa.Table, probabilities: Float32s, classes: ClassList
         )
 
 
-def replay(bundles: Sequence[Bundle], evaluated: Evaluated, shards: Path) -> list[Float32s]:
+def replay(bundle: Bundle, models: Sequence[Answer], evaluated: Evaluated, shards: Path) -> list[Float32s]:
     """Answer from file bytes, and make sure on the way that the pixels are those that were packed.
 
     Args:
-        bundles: one opened bundle for each of its graphs.
+        bundle: whose preprocessing comes before every model.
+        models: of the bundle.
         evaluated: the images.
         shards: the folder with the original bytes.
 
     Returns:
-        For each bundle, probabilities float32 [N, K].
+        For each model, probabilities float32 [N, K].
 
     Raises:
         DarkroomError: when pixels differ, with how many images and the first.
         UnreadableImage: never for images that ingest has read.
     """
-    parts: list[list[Float32s]] = [[] for _ in bundles]
+    parts: list[list[Float32s]] = [[] for _ in models]
     differing: list[int] = []
     data = read_shards(shards, evaluated.places)
     with tqdm(total=len(evaluated.paths), desc="parity", unit="img", disable=None) as bar:
         for start in range(0, len(evaluated.paths), BATCH):
             rows = range(start, min(start + BATCH, len(evaluated.paths)))
-            pixels = np.stack([pixels_of(bundles[0], next(data)) for _ in rows])
+            pixels = np.stack([bundle.pixels(next(data)) for _ in rows])
             differing += [row for row in rows if not np.array_equal(pixels[row - start], evaluated.pixels[row])]
-            for bundle, answers in zip(bundles, parts, strict=True):
-                answers.append(bundle.predict(pixels))
+            for answer, answers in zip(models, parts, strict=True):
+                answers.append(answer(pixels))
             bar.update(len(rows))
     if differing:
         raise DarkroomError(

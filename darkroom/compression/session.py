@@ -45,11 +45,18 @@ def probabilities(session: onnxruntime.InferenceSession, images: UInt8s, progres
     Returns:
         float32 [N, K].
     """
+    return values(session, [OUTPUT], images, progress)[0]
+
+
+def values(
+    session: onnxruntime.InferenceSession, names: list[str], images: UInt8s, progress: str | None = None
+) -> list[Float32s]:
+    """As `probabilities`, for any outputs: for each name float32 [N, …]."""
     batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
     parts = []
     with tqdm(total=len(images), desc=progress, unit="img", disable=None if progress else True) as bar:
         for start in range(0, len(images), batch):
             few = np.ascontiguousarray(images[start : start + batch])
-            parts.append(session.run([OUTPUT], {INPUT: few})[0])
+            parts.append(session.run(names, {INPUT: few}))
             bar.update(len(few))
-    return np.concatenate(parts)
+    return [np.concatenate(found) for found in zip(*parts, strict=True)]

@@ -1,42 +1,127 @@
-"""Whether INT8 ships."""
+"""Which graph ships, and why the others do not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+
+# A candidate gives way to another that loses more only where that one is so many times as fast, with the intervals of both
+# apart: else the choice between two of one kind would turn with each measurement.
+SURELY_FASTER = 1.05
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What is known of a candidate that is not float.
+
+    Attributes:
+        title: its name for people.
+        loss: validation accuracy that it loses, 0.005 being half a point; negative for a gain.
+        loss_high: the upper end of the loss's interval.
+        ratio_low, ratio_high: the interval of how many times as fast as float it is.
+    """
+
+    title: str
+    loss: float
+    loss_high: float
+    ratio_low: float
+    ratio_high: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked of a candidate.
+
+    Attributes:
+        max_accuracy_loss: validation accuracy that it may lose.
+        min_speedup: how many times as fast as float it must be.
+        least_loss_high: the upper end of the loss's interval for one that changes no answer: what so many validation images
+            can show at best.
+        images: validation images.
+    """
+
+    max_accuracy_loss: float
+    min_speedup: float
+    least_loss_high: float
+    images: int
+
+    @property
+    def can_be_met(self) -> bool:
+        """Whether there are images enough to show a loss inside the limit."""
+        return self.least_loss_high <= self.max_accuracy_loss
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Which graph ships, and why: in words that hold no measured time, so that two runs say the same."""
+    """What ships, and why: in words that hold no measured time, so that two runs say the same.
 
-    choice: Literal["int8", "float"]
-    reason: str
-
-
-def decide(
-    accuracy_loss: float, loss_high: float, max_accuracy_loss: float, fast_enough: bool, min_speedup: float
-) -> Verdict:
-    """Take INT8 when it is settled that it is both accurate and fast enough, else float.
-
-    Args:
-        accuracy_loss: on validation, 0.005 being half a point; negative for a gain.
-        loss_high: the upper end of its interval, which is what is held against the limit: a dozen validation images on which
-            INT8 loses nothing say little of how much it loses.
-        max_accuracy_loss: the most that is allowed.
-        fast_enough: whether it is settled that INT8 is `min_speedup` times as fast as float.
-        min_speedup: what was asked for.
+    Attributes:
+        choice: the name of the candidate.
+        reason: of the choice.
+        refused: by name, why each of the others does not ship; float among them where another is chosen.
     """
-    verb = "gains" if accuracy_loss < 0 else "loses"
-    change = (
-        f"{verb} {_points(abs(accuracy_loss))} of validation accuracy, at the most {_number(100 * loss_high)} lost "
-        f"({_number(100 * max_accuracy_loss)} allowed)"
+
+    choice: str
+    reason: str
+    refused: dict[str, str]
+
+
+def decide(contenders: Mapping[str, Contender], limits: Limits) -> Verdict:
+    """Take the fastest of the candidates that are settled to be accurate and fast enough, else float.
+
+    A loss is held against the limit by the upper end of its interval: a dozen validation images on which INT8 loses nothing
+    say little of how much it loses. Of two that are about as fast, the one that loses less is taken.
+    """
+    faults = {name: _faults(contender, limits) for name, contender in contenders.items()}
+    fit = [name for name in contenders if not faults[name]]
+    if not fit:
+        reasons = [f"{contenders[name].title} {' and '.join(found)}" for name, found in faults.items()]
+        return Verdict("float", "; ".join(reasons), {name: " and ".join(found) for name, found in faults.items()})
+    faster = {name: _fastest_ahead(name, fit, contenders) for name in fit}
+    choice = min((name for name in fit if faster[name] is None), key=lambda name: contenders[name].loss_high)
+    taken = contenders[choice]
+    refused = {"float": f"{taken.title} is faster and inside the limits"}
+    for name in contenders:
+        if name in fit and name != choice:
+            ahead = faster[name]
+            refused[name] = "is inside the limits, but " + (
+                f"{taken.title} is about as fast and loses no more" if ahead is None else f"{ahead.title} is faster"
+            )
+        elif name != choice:
+            refused[name] = " and ".join(faults[name])
+    return Verdict(choice, f"{taken.title} is {_speed(limits)} and {_change(taken, limits)}", refused)
+
+
+def _fastest_ahead(name: str, fit: list[str], contenders: Mapping[str, Contender]) -> Contender | None:
+    """The fastest of those that are surely faster than a candidate; None where none is."""
+    bar = SURELY_FASTER * contenders[name].ratio_high
+    ahead = [contenders[other] for other in fit if contenders[other].ratio_low > bar]
+    return max(ahead, key=lambda other: other.ratio_low, default=None)
+
+
+def _faults(contender: Contender, limits: Limits) -> list[str]:
+    faults = []
+    if not contender.loss_high <= limits.max_accuracy_loss:
+        faults.append(_change(contender, limits) + _too_few(limits))
+    if not contender.ratio_low > limits.min_speedup:
+        faults.append(f"is not {_speed(limits)}")
+    return faults
+
+
+def _change(contender: Contender, limits: Limits) -> str:
+    verb = "gains" if contender.loss < 0 else "loses"
+    return (
+        f"{verb} {_points(abs(contender.loss))} of validation accuracy, at the most {_number(100 * contender.loss_high)} "
+        f"lost ({_number(100 * limits.max_accuracy_loss)} allowed)"
     )
-    speed = f"at least {min_speedup:g} times as fast as float here"
-    accurate = loss_high <= max_accuracy_loss
-    if accurate and fast_enough:
-        return Verdict("int8", f"INT8 is {speed} and {change}")
-    faults = [] if accurate else [change]
-    faults += [] if fast_enough else [f"is not {speed}"]
-    return Verdict("float", f"INT8 {' and '.join(faults)}")
+
+
+def _too_few(limits: Limits) -> str:
+    if limits.can_be_met:
+        return ""
+    return f", where {limits.images:,} validation images can show no less than {_number(100 * limits.least_loss_high)}"
+
+
+def _speed(limits: Limits) -> str:
+    return f"at least {limits.min_speedup:g} times as fast as float here"
 
 
 def _points(share: float) -> str:

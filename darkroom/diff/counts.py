@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from darkroom.diff.state import State
@@ -70,6 +71,13 @@ def changed_rejects(before: State, after: State) -> tuple[pd.DataFrame, pd.DataF
         pd.DataFrame(sorted(each for each in still if each not in known), columns=["path", "reason"]),
         pd.DataFrame([(*each, now(each[0])) for each in resolved], columns=["path", "reason", "now"]),
     )
+
+
+def changed_fixes(before: pd.DataFrame, after: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`Difference.fixes_added` and `Difference.fixes_withdrawn`, from the fixes of both sides."""
+    old = set(before.itertuples(index=False, name=None))
+    added = [row not in old for row in after.itertuples(index=False, name=None)]
+    return after[np.array(added, dtype=bool)], before[~before["path"].isin(after["path"])]
 
 
 def paired_scores(

@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 
 from darkroom.diff.copies import Leaks, changed_conflicts, copy_sets, extra_copies, find_leaks, new_copies
-from darkroom.diff.counts import Score, by_class, by_split, changed_rejects, paired_scores, same_test_images
+from darkroom.diff.counts import (
+    Score,
+    by_class,
+    by_split,
+    changed_fixes,
+    changed_rejects,
+    paired_scores,
+    same_test_images,
+)
 from darkroom.diff.pairing import pair
 from darkroom.diff.shifts import Moved, class_shift, measured_shifts
 from darkroom.diff.state import State
@@ -34,6 +42,8 @@ class Difference:
             not known on both sides.
         classes_added, classes_removed: names. Their order is the list's.
         classes_reordered: whether the classes on both sides stand in another order, which changes their labels.
+        fixes_added: what reviewers decided about labels since, as in `State.fixes`; an altered decision counts, too.
+        fixes_withdrawn: likewise, of images about which nothing is decided any more.
         rejects: files that could not be read, before and after.
         rejects_added: `path`, `reason`, of those that were not rejected for this reason before.
         rejects_resolved: `path`, `reason`, of those that are not any more, and `now`: `taken in`, `gone` or `rejected for
@@ -64,6 +74,8 @@ class Difference:
     classes_added: tuple[str, ...]
     classes_removed: tuple[str, ...]
     classes_reordered: bool
+    fixes_added: pd.DataFrame
+    fixes_withdrawn: pd.DataFrame
     rejects: tuple[int, int]
     rejects_added: pd.DataFrame
     rejects_resolved: pd.DataFrame
@@ -114,6 +126,7 @@ def compare(before: State, after: State) -> Difference:
         copies = (extra_copies(sets[0]), extra_copies(sets[1]))
         conflicts = changed_conflicts(before.images, after.images, sets[0], sets[1], pairing)
     rejects_added, rejects_resolved = changed_rejects(before, after)
+    fixes_added, fixes_withdrawn = changed_fixes(before.fixes, after.fixes)
     old, new = before.classes.names, after.classes.names
     common = set(old) & set(new)
     return Difference(
@@ -129,6 +142,8 @@ def compare(before: State, after: State) -> Difference:
         classes_added=tuple(name for name in new if name not in common),
         classes_removed=tuple(name for name in old if name not in common),
         classes_reordered=[name for name in old if name in common] != [name for name in new if name in common],
+        fixes_added=fixes_added,
+        fixes_withdrawn=fixes_withdrawn,
         rejects=(len(before.rejects), len(after.rejects)),
         rejects_added=rejects_added,
         rejects_resolved=rejects_resolved,

@@ -6,7 +6,7 @@ import pandas as pd
 
 from darkroom.diff.difference import Difference
 from darkroom.diff.markup import bullets, code
-from darkroom.diff.wording import first_sets, signs
+from darkroom.diff.wording import decision, first_sets, signs
 
 LISTED = 5
 
@@ -47,8 +47,13 @@ def change_lists(difference: Difference) -> list[str]:
     def copied(path: str, label: str, of: str, of_label: str, older: bool) -> str:
         return f"{plain(path, label)} copies {'' if older else 'the new '}{plain(of, of_label)}"
 
+    def fixed(path: str, action: str, label: str, new_label: str, reviewer: str, reason: str) -> str:
+        return f"{code(path)}: {code(decision(action, label, new_label))} by {code(reviewer)}, {code(reason)}"
+
     found = difference
     kinds: list[tuple[str, pd.DataFrame | None, Callable[..., str]]] = [
+        ("Label fixes", found.fixes_added, fixed),
+        ("Label fixes withdrawn", found.fixes_withdrawn, fixed),
         ("Relabelled", found.relabelled, relabelled),
         (
             "Moved between splits",

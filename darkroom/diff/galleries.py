@@ -50,6 +50,8 @@ def galleries(difference: Difference, before: State, after: State) -> list[Galle
     old, new = before.images, after.images
     strangeness = Strangeness(old if len(old) else new)
     leaks = None if difference.leaks is None else difference.leaks.images
+    fixes = after.fixes[after.fixes["action"] != "keep"]
+    said = dict(zip(fixes["path"], fixes["reviewer"] + ": " + fixes["reason"], strict=True))
     found = [
         _sets("Leaks", "Copies, or groups of yours, in several splits.", leaks, "split"),
         _sets(
@@ -59,10 +61,10 @@ def galleries(difference: Difference, before: State, after: State) -> list[Galle
             "label",
         ),
         _copies(difference, new),
-        _relabelled(difference, new, strangeness),
+        _relabelled(difference, new, strangeness, said),
         _moved(difference, new, strangeness),
-        _plain("Added", difference.added, new, strangeness, is_old=False),
-        _plain("Removed", difference.removed, old, strangeness, is_old=True),
+        _plain("Added", difference.added, new, strangeness, {}, is_old=False),
+        _plain("Removed", difference.removed, old, strangeness, said, is_old=True),
     ]
     return [gallery for gallery in found if gallery is not None]
 
@@ -98,7 +100,9 @@ def _copies(difference: Difference, images: pd.DataFrame) -> Gallery | None:
     return Gallery("Copies newly brought in", about, len(copies), frames)
 
 
-def _relabelled(difference: Difference, images: pd.DataFrame, strangeness: Strangeness) -> Gallery | None:
+def _relabelled(
+    difference: Difference, images: pd.DataFrame, strangeness: Strangeness, said: dict[str, str]
+) -> Gallery | None:
     table = difference.relabelled
     if table.empty:
         return None
@@ -106,7 +110,8 @@ def _relabelled(difference: Difference, images: pd.DataFrame, strangeness: Stran
     kind = table.groupby(["label_before", "label"])["path"].transform("size").to_numpy()
     order = np.lexsort((-strangeness.scores(images.iloc[table.index]), kind, ~conflicting))[:SHOWN]
     frames = [
-        [Shown(False, row, path, f"{was} → {label}")] for row, path, label, _, was in table.iloc[order].itertuples()
+        [Shown(False, row, path, f"{was} → {label}", said.get(path, ""))]
+        for row, path, label, _, was in table.iloc[order].itertuples()
     ]
     about = "Those in a new conflict come first, then those whose change of label is rare, then the strangest."
     return Gallery("Relabelled", about, len(table), frames)
@@ -127,7 +132,7 @@ def _moved(difference: Difference, images: pd.DataFrame, strangeness: Strangenes
 
 
 def _plain(
-    title: str, table: pd.DataFrame, images: pd.DataFrame, strangeness: Strangeness, is_old: bool
+    title: str, table: pd.DataFrame, images: pd.DataFrame, strangeness: Strangeness, said: dict[str, str], is_old: bool
 ) -> Gallery | None:
     if table.empty:
         return None
@@ -135,7 +140,7 @@ def _plain(
     chosen = table.iloc[np.argsort(-strangeness.scores(images.iloc[rows]), kind="stable")[:SHOWN]]
     words = strangeness.words(images.iloc[chosen.index])
     frames = [
-        [Shown(is_old, row, path, label, why)]
+        [Shown(is_old, row, path, label, said.get(path, why))]
         for (row, path, label), why in zip(chosen.itertuples(), words, strict=True)
     ]
     return Gallery(title, "The strangest come first.", len(table), frames)

@@ -1,7 +1,7 @@
 """The data and the scores of one revision, read into memory: all that a difference tells, and no picture."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import pyarrow as pa
@@ -11,8 +11,10 @@ from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
 from darkroom.provenance import data_version
 from darkroom.revisions import INGEST, MANIFEST, WORKSPACE, Committed, Revision, get_manifest, open_revision
+from darkroom.sources.label_fixes import APPLIED
 
 REJECTS = f"{INGEST}/rejects.parquet"
+FIXES = f"{INGEST}/fixes.parquet"
 CLASSES = f"{INGEST}/classes.json"
 GROUPS = "data/validate/groups.parquet"
 SPLITS = "data/split/splits.parquet"
@@ -25,6 +27,10 @@ COLUMNS = [
 ]
 
 
+def _no_fixes() -> pd.DataFrame:
+    return pd.DataFrame(columns=APPLIED.names, dtype=str)
+
+
 @dataclass(frozen=True)
 class State:
     """One side of a difference.
@@ -34,10 +40,12 @@ class State:
         images: a row for each readable image, sorted by path, which is unique: `sha256`, `path`, `label`, `user_group`,
             `width`, `height`, `brightness`, `contrast`, `sharpness`, `shard`, `offset`, `bytes`, as in the manifest (null where
             the revision did not measure it yet), and, where known, `split` and `group`.
-        rejects: `path`, `reason`.
+        rejects: `path`, `reason`, of the files that could not be read.
         classes: the class list.
         metrics: the numbers about the test split, by name; None where nothing was evaluated.
         remarks: what is missing or outdated, in sentences.
+        fixes: what reviewers decided about labels, with the columns of `darkroom.sources.label_fixes.APPLIED`; `new_label` is
+            empty where there is none.
     """
 
     name: str
@@ -46,6 +54,7 @@ class State:
     classes: ClassList
     metrics: dict[str, float] | None
     remarks: tuple[str, ...] = ()
+    fixes: pd.DataFrame = field(default_factory=_no_fixes)
 
 
 def read_state(name: str) -> State:
@@ -89,11 +98,19 @@ def _read_state(name: str) -> State:
         return State(
             name,
             images,
-            pq.read_table(revision.get(REJECTS), columns=["path", "reason"]).to_pandas(),
+            _rejects(revision),
             load_classes(revision.get(CLASSES)),
             _metrics(revision, remarks),
             tuple(remarks),
+            pq.read_table(revision.get(FIXES)).to_pandas().fillna("") if revision.has(FIXES) else _no_fixes(),
         )
+
+
+def _rejects(revision: Revision) -> pd.DataFrame:
+    """Without the images that a reviewer removed; in older revisions nobody did."""
+    table: pd.DataFrame = pq.read_table(revision.get(REJECTS)).to_pandas()
+    unreadable = table[table["reviewer"].isna()] if "reviewer" in table else table
+    return unreadable[["path", "reason"]].reset_index(drop=True)
 
 
 def _without_data(revision: Revision) -> DarkroomError:

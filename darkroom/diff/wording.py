@@ -44,6 +44,12 @@ def leak_sentences(difference: Difference) -> tuple[str, str]:
     )
 
 
+def decision(action: str, label: str, new_label: str) -> str:
+    """What a reviewer decided about an image, as `relabelled from cat to dog`; `label` is the source's."""
+    done = {"relabel": f"relabelled from {label} to {new_label}", "remove": "removed", "keep": f"kept as {label}"}
+    return done[action]
+
+
 def first_sets(members: pd.DataFrame, column: str, sets: int, each: int) -> list[list[tuple[int, str, str]]]:
     """Of the first sets the first members: row, path, and what stands in `column`.
 

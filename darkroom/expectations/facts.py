@@ -11,8 +11,8 @@ from darkroom.images.duplicates import Copies, find_copies
 from darkroom.images.modes import is_grey
 from darkroom.images.schemas import MANIFEST
 
-# What a source need not tell; every other column of the manifest has a value in every row.
-OPTIONAL = ("source_split", "group", "timestamp")
+# What a source or a reviewer need not tell; every other column of the manifest has a value in every row.
+OPTIONAL = ("source_label", "source_split", "group", "timestamp")
 MEASURED = ("brightness", "contrast", "sharpness")
 
 
@@ -24,7 +24,7 @@ class Facts:
         images: the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`.
         classes: `label`, `images`: a row for each class of the list and its count, which may be 0.
         overall: one row, a column for each number about the whole set; shares are of one.
-        rejects: as ingest wrote it.
+        rejects: the files that can't be read, as ingest wrote it.
         missing_columns: of the manifest: those that are not there, or have gaps.
         copies: the sets of images that show one picture.
         largest_group: images of the largest group, the user's groups included.

@@ -105,6 +105,8 @@ def _gather(
     """The facts, and the table of groups; None where the manifest lacks values."""
     frame = manifest.to_pandas()
     rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
+    # What a reviewer removed could be read.
+    rejects = rejects[rejects["reviewer"].isna()]
     if missing_columns(frame):
         return gather_incomplete_facts(frame, rejects, classes), None
     pairs: npt.NDArray[np.int64] = np.empty((0, 2), np.int64)

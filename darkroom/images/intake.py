@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from darkroom.errors import DarkroomError
 from darkroom.images.examine import Examined, examine_all
+from darkroom.images.fixing import Fixing, with_fixes
 from darkroom.images.schemas import MANIFEST, MEASURED, REJECTS
 from darkroom.images.seen import FACTS, SeenImages
 from darkroom.images.shards import Known, ShardsBefore, ShardWriter
@@ -22,16 +23,24 @@ class TakenIn:
     """Attributes:
     manifest: the columns of `MANIFEST`, sorted by path.
     rejects: the columns of `REJECTS`, sorted by path.
+    fixes: the columns of `darkroom.sources.label_fixes.APPLIED`, sorted by path.
     read: how many images were read; the others were known.
     """
 
     manifest: pa.Table
     rejects: pa.Table
+    fixes: pa.Table
     read: int
 
 
 def take_in(
-    images: list[SourceImage], hashes: Mapping[str, str], decoder: str, seen: SeenImages, before: Path, shards: Path
+    images: list[SourceImage],
+    hashes: Mapping[str, str],
+    decoder: str,
+    fixing: Fixing,
+    seen: SeenImages,
+    before: Path,
+    shards: Path,
 ) -> TakenIn:
     """Make rows and shards of all images, on all cores, with a progress bar.
 
@@ -39,16 +48,17 @@ def take_in(
         images: sorted by path.
         hashes: path → SHA-256 of the images that are files of their own, as the survey found them.
         decoder: as in `darkroom.images.decode.decode`.
+        fixing: what reviewers decided; a removed image becomes a reject, and its bytes go to no shard.
         seen: what earlier runs learned; what it keeps is replaced by what is known now.
         before: the shards of the run before, if they are there.
         shards: the folder to make.
 
     Raises:
-        DarkroomError: when a file is not what the survey found.
+        DarkroomError: when a file is not what the survey found, or a fix is of no image.
     """
     known = [hashes.get(image.path) or seen.stamps.get(_stamp(image)) for image in images]
     rows = seen.rows(known).tolist()
-    intake = _Intake(seen, before, shards)
+    intake = _Intake(fixing, seen, before, shards)
     fresh = [image for image, row in zip(images, rows, strict=True) if row < 0]
     examined = examine_all(fresh, decoder, intake.row_of)
     for image, sha256, row in zip(images, known, rows, strict=True):
@@ -62,8 +72,9 @@ def take_in(
 class _Intake:
     """Columns that grow by an image at a time, in the order of the images."""
 
-    def __init__(self, seen: SeenImages, before: Path, shards: Path) -> None:
+    def __init__(self, fixing: Fixing, seen: SeenImages, before: Path, shards: Path) -> None:
         facts = seen.facts
+        self._fixing = fixing
         self._seen = seen
         self._hashes: list[str | None] = facts["sha256"].to_pylist()
         self._rejected = [reason is not None for reason in facts["reason"].to_pylist()]
@@ -96,16 +107,20 @@ class _Intake:
         self._add(image, row, Known(self._places[row], partial(_read_again, image, str(self._hashes[row]))))
 
     def _add(self, image: SourceImage, row: int, content: bytes | Known) -> None:
+        image_id = None
         if not self._rejected[row]:
             # An image is its bytes at its place: the same bytes at another path are another image.
-            self._ids.append(hashlib.sha256(f"{image.path}\0{self._hashes[row]}".encode()).hexdigest()[:16])
+            image_id = hashlib.sha256(f"{image.path}\0{self._hashes[row]}".encode()).hexdigest()[:16]
+        if not self._fixing.removes(image, image_id) and image_id:
+            self._ids.append(image_id)
             self._taken.append(len(self._rows))
-            self._writer.add(self._ids[-1], content)
+            self._writer.add(image_id, content)
         self._rows.append(row)
 
     def finish(self, images: list[SourceImage], read: int) -> TakenIn:
         """Write the last shard, make the tables, and keep what is known."""
         self._writer.close()
+        fixes = self._fixing.applied()
         learned = pa.Table.from_pylist(self._learned, FACTS)
         facts = pa.concat_tables([self._seen.facts, learned]).combine_chunks()
         rows = np.array(self._rows, dtype=np.int64)
@@ -121,13 +136,14 @@ class _Intake:
         )
         told = facts.select(["sha256", *MEASURED.names, "reason"]).take(rows)
         everything = pa.table([*listed.columns, *told.columns], names=[*listed.column_names, *told.column_names])
+        everything = with_fixes(everything, fixes)
         taken = everything.take(pa.array(self._taken, pa.int64()))
         places = {"id": pa.array(self._ids, pa.string()), "shard": self._writer.names, "offset": self._writer.offsets}
         for name, column in places.items():
             taken = taken.append_column(name, pa.array(column, MANIFEST.field(name).type))
         left = np.setdiff1d(np.arange(len(images)), np.array(self._taken, dtype=np.int64))
         rejects = everything.take(left).select(REJECTS.names).cast(REJECTS)
-        return TakenIn(taken.select(MANIFEST.names).cast(MANIFEST), rejects, read)
+        return TakenIn(taken.select(MANIFEST.names).cast(MANIFEST), rejects, fixes, read)
 
     def _save(
         self, images: list[SourceImage], facts: pa.Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]

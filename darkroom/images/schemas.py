@@ -25,14 +25,16 @@ MEASURED = pa.schema(
     ]
 )
 
-REPEATING = ["label", "source_split", "group", "mode", "format", "shard"]
+REPEATING = ["label", "source_label", "source_split", "group", "mode", "format", "shard"]
 
+# `label` is the source's, or what a fix made of it: then `source_label` is the source's, and null otherwise.
 MANIFEST = pa.schema(
     [
         ("id", pa.string()),
         ("sha256", pa.string()),
         ("path", pa.string()),
         ("label", pa.string()),
+        ("source_label", pa.string()),
         ("source_split", pa.string()),
         ("group", pa.string()),
         ("timestamp", pa.timestamp("us", tz="UTC")),
@@ -42,6 +44,7 @@ MANIFEST = pa.schema(
     ]
 )
 
+# `reviewer` is who removed an image through a fix; null where the file can't be read.
 REJECTS = pa.schema(
     [
         ("path", pa.string()),
@@ -50,6 +53,7 @@ REJECTS = pa.schema(
         ("bytes", pa.int64()),
         ("sha256", pa.string()),
         ("reason", pa.string()),
+        ("reviewer", pa.string()),
     ]
 )
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from darkroom.model import ModelSpec, load_spec
 from darkroom.network.normalized import Normalized
@@ -31,7 +30,7 @@ def save_model(model: Normalized, spec: ModelSpec, folder: Path) -> None:
     spec.save(folder / "model.json")
 
 
-def load_model(folder: Path) -> tuple[nn.Module, ModelSpec]:
+def load_model(folder: Path) -> tuple[Normalized, ModelSpec]:
     """Read what `save_model` wrote.
 
     Returns:

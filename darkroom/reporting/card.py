@@ -3,94 +3,73 @@
 import io
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from darkroom.compression.parity import Parity
 from darkroom.model import ModelSpec
+from darkroom.reporting.pages import TEMPLATES, count, decimal, percent
+from darkroom.scoring.calibration import Calibration
 
 # Name in `metrics.json`, type for Hugging Face, name for people.
 METRICS = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))
 
 
-def model_card(spec: ModelSpec, metrics: dict[str, Any], verdict: str, parity: dict[str, Parity], served: str) -> str:
+def model_card(
+    spec: ModelSpec,
+    metrics: dict[str, Any],
+    calibration: Calibration,
+    verdict: str,
+    parity: dict[str, Parity],
+    served: str,
+    left_out: dict[str, str],
+) -> str:
     """What the model is, how well it does, where it ends, and how to use it; equal arguments give equal text.
 
     Args:
         spec: of the model.
         metrics: the content of `reports/evaluate/metrics.json`.
-        verdict: why INT8 ships, or does not.
-        parity: of each graph in the bundle, by its file name.
+        calibration: of the model.
+        verdict: why the graph that answers was chosen.
+        parity: of each model file in the bundle, by its name.
         served: file name of the graph that answers.
+        left_out: why other model files did not get into the bundle, by their names.
     """
-    shape, test = spec.preprocessing, metrics["test"]
-    name = f"{spec.network}, {len(spec.classes)} classes"
-    scores = [
-        f"| {title} | {test[key]:.2%} | {test[f'{key}_low']:.2%} to {test[f'{key}_high']:.2%} |"
-        for key, _, title in METRICS
+    title = f"{spec.network}, {len(spec.classes)} classes"
+    # Nothing is escaped: it is text, and Hugging Face cleans what it renders.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "count": count, "decimal": decimal}
+    return environment.get_template("MODEL_CARD.md").render(
+        front_matter=_front_matter(title, spec, metrics["test"]),
+        title=title,
+        spec=spec,
+        shape=spec.preprocessing,
+        test=metrics["test"],
+        interval=f"{100 * metrics['confidence']:g}%",
+        scores=_scores(metrics),
+        calibration=calibration,
+        answered=metrics["abstention"]["test"],
+        parity=parity,
+        served=served,
+        verdict=verdict,
+        left_out=left_out,
+        weak_slices=metrics["weak_slices"],
+    )
+
+
+def _scores(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the table of scores."""
+    test, sure = metrics["test"], metrics["calibration"]["after"]
+    told = [(test, key, title) for key, _, title in METRICS] + [(sure, "ece", "Expected calibration error")]
+    return [
+        {"name": title, "value": of[key], "low": of[f"{key}_low"], "high": of[f"{key}_high"]} for of, key, title in told
     ]
-    graphs = [
-        f"| `{graph}` | {found.accuracy_after:.2%} | {1 - found.label_disagreement:.2%} |"
-        for graph, found in parity.items()
-    ]
-    lines = "\n".join
-    return f"""---
-{_front_matter(name, spec, test)}---
-
-# {name}
-
-An image classifier made with Darkroom. It takes one picture and gives a probability for each of its classes.
-
-- Network: `{spec.network}`, the weights of epoch {spec.epoch}
-- Input: {shape.size} x {shape.size} pixels, {"grey" if shape.channels == 1 else "RGB"}; resize rule: {shape.resize}
-- Data version: `{spec.data_version}`
-- Code version: `{spec.code_version}`
-
-## Classes
-
-{lines(f"{index}. {label}" for index, label in enumerate(spec.classes.names))}
-
-## How well it does
-
-On {test["images"]:,} test images, which took no part in training, in the choice of the epoch, or in quantization:
-
-| | value | {100 * metrics["confidence"]:g}% interval |
-|---|---|---|
-{lines(scores)}
-
-The graphs in this bundle were held against the evaluated model on {parity[served].images:,} test images, from the bytes of
-their files:
-
-| graph | accuracy | same class named |
-|---|---|---|
-{lines(graphs)}
-
-`{served}` is the one that answers. {verdict}.
-
-## Limits
-
-- It knows no class but those above, and names one of them for any picture whatever.
-- The test images come from the same source as the training images. Pictures from elsewhere may do worse, and the
-  intervals do not speak of them.
-- The probabilities are those of the softmax; they have not been calibrated.
-- An INT8 graph may answer slightly differently on processors of another kind.
-
-## How to use it
-
-With Darkroom: `python -m darkroom.predict FOLDER image.png`.
-
-Without, after decoding and resizing by the rule above:
-
-```python
-import numpy as np
-import onnxruntime
-
-session = onnxruntime.InferenceSession("{served}")
-images = np.zeros((1, {shape.size}, {shape.size}, {shape.channels}), dtype=np.uint8)
-(probabilities,) = session.run(["probabilities"], {{"images": images}})
-```
-
-Normalisation and softmax are inside the graph. `bundle.json` has the SHA-256 of every other file.
-"""
 
 
 def _front_matter(name: str, spec: ModelSpec, test: dict[str, Any]) -> str:

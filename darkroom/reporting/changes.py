@@ -12,6 +12,7 @@ from darkroom.diff.shifts import LARGE, Moved
 from darkroom.diff.state import State
 from darkroom.diff.wording import (
     changes,
+    decision,
     first_sets,
     leak_found,
     leak_sentences,
@@ -24,7 +25,7 @@ from darkroom.diff.wording import (
 from darkroom.reporting.pages import render_page
 from darkroom.shift import Floats
 
-# Of classes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
+# Of classes, of label fixes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
 CLASSES, LISTED = 30, 50
 
 # The drawing of a histogram, in units that the page scales.
@@ -90,6 +91,12 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
                 strict=True,
             )
         ),
+        fixes=[
+            (title, len(table), table.head(LISTED).to_dict("records"))
+            for title, table in (("Decided", difference.fixes_added), ("Withdrawn", difference.fixes_withdrawn))
+            if len(table)
+        ],
+        decision=decision,
         rejects_added=difference.rejects_added.head(LISTED).to_dict("records"),
         rejects_resolved=difference.rejects_resolved.head(LISTED).to_dict("records"),
         renamed=difference.renamed.head(LISTED).to_dict("records"),

@@ -13,15 +13,16 @@ EXACT_SIDE = 64
 LONGEST_SIDE = 256
 
 
-def image_data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+def image_data_uri(pixels: npt.NDArray[np.uint8], longest: int = LONGEST_SIDE) -> str:
     """A picture as the `src` of an `<img>`.
 
     Args:
         pixels: uint8 [H, W, C], C being 1 (grey) or 3 (RGB).
+        longest: side of a photograph, in pixels; larger ones are reduced to it.
 
     Returns:
         A `data:` URI; equal pixels give equal text. PNG, exact, when both sides are at most 64 pixels (the page shows these
-        crisp: class `crisp`); above that JPEG, reduced to at most 256 pixels a side.
+        crisp: class `crisp`); above that JPEG, reduced to at most `longest` pixels a side.
     """
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     buffer = io.BytesIO()
@@ -30,7 +31,7 @@ def image_data_uri(pixels: npt.NDArray[np.uint8]) -> str:
         picture.save(buffer, "PNG", optimize=True)
     else:
         kind = "jpeg"
-        picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+        picture.thumbnail((longest, longest), Image.Resampling.LANCZOS)
         picture.save(buffer, "JPEG", quality=85)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
 

@@ -39,6 +39,7 @@ def render_page(template: str, **context: Any) -> str:
         "short": short,
         "sureness": sureness,
         "odds": odds,
+        "setting": setting,
     }
     return environment.get_template(template).render(**context)
 
@@ -80,6 +81,15 @@ def count(number: int) -> str:
 def decimal(number: float, digits: int = 3) -> str:
     """A number with a fixed count of digits after the point."""
     return f"{number:.{digits}f}"
+
+
+def setting(value: Any) -> str:
+    """The value of a setting as people type it: `true`, `empty`, `0.1, 0.2`."""
+    if isinstance(value, list):
+        return ", ".join(setting(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "empty" if value is None else str(value)
 
 
 def short(name: str, longest: int = 40) -> str:

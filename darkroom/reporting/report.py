@@ -1,124 +1,133 @@
 """The report of an evaluation: what was found, drawn; and how it was found."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from darkroom.first_settings import Changed
+from darkroom.images.packed import Packed
 from darkroom.model import ModelSpec
+from darkroom.reporting.confusion import confusion
 from darkroom.reporting.curves import Curves
-from darkroom.reporting.figures import image_data_uri, is_small
+from darkroom.reporting.figures import is_small
+from darkroom.reporting.frames import GALLERY_SIDE, Frames
+from darkroom.reporting.heatmaps import legend
 from darkroom.reporting.linechart import linechart
 from darkroom.reporting.pages import render_page
+from darkroom.reporting.pictured import damaged, mean_heat, slice_mistakes, suspect_frames
+from darkroom.reporting.score_graphs import (
+    coverage_graph,
+    precision_recall_graph,
+    reliability_graph,
+    robustness_graph,
+    roc_graph,
+)
+from darkroom.scoring.evaluation import Evaluation
+from darkroom.scoring.insights import Insights
 from darkroom.scoring.intervals import RESAMPLES
-from darkroom.scoring.metrics import Int64s
-from darkroom.scoring.scorecard import ClassRow, Scorecard, class_rows
+from darkroom.scoring.ranking import Curve
+from darkroom.scoring.scorecard import ClassRow, class_rows
 from darkroom.scoring.vault import HeldOut
-
-# A larger confusion matrix is a wall of zeros; its largest mistakes say more.
-MATRIX_CLASSES = 30
-PAIRS = 12
-PAIRS_WITHOUT_MATRIX = 25
 
 
 @dataclass(frozen=True)
-class Mistake:
-    """A test image that was named wrongly; the probabilities are those of the class named and of the right one."""
+class Run:
+    """Where the numbers come from.
 
-    uri: str
-    crisp: bool
-    path: str
-    actual: str
-    predicted: str
-    confidence: float
-    confidence_in_actual: float
-
-
-def report_page(
-    card: Scorecard,
-    spec: ModelSpec,
-    curves: Curves,
-    held_out: HeldOut,
-    probabilities: npt.NDArray[np.float32],
-    gallery: int,
-    provenance: dict[str, str],
-) -> str:
-    """The page `report.html`.
-
-    Args:
-        card: the scores.
+    Attributes:
         spec: of the model that was scored.
         curves: of its training.
         held_out: the test images.
-        probabilities: float32 [N, K], what the model said of them.
-        gallery: how many mistakes to show.
+        packed: the arrays that it was trained and chosen on, `train` and `validation`.
+        settings: those that differ from the shipped ones.
         provenance: versions by name, as in `metrics.json`.
     """
+
+    spec: ModelSpec
+    curves: Curves
+    held_out: HeldOut
+    packed: Mapping[str, Packed]
+    settings: Sequence[Changed]
+    provenance: Mapping[str, str]
+
+
+def report_page(found: Evaluation, insights: Insights, run: Run, gallery: int) -> str:
+    """The page `report.html`.
+
+    Args:
+        found: the scores.
+        insights: what was found beside them.
+        run: where they come from.
+        gallery: how many suspects to show.
+    """
+    card, spec, held_out, choice = found.card, run.spec, run.held_out, insights.choice
     names = spec.classes.names
     rows = class_rows(card, names)
-    mistakes = int(card.counts.sum() - np.trace(card.counts))
-    has_matrix = len(names) <= MATRIX_CLASSES
+    heat = dict(zip(choice.rows(), insights.explanation.maps, strict=True))
+    frames = Frames(held_out, found.probabilities, names, heat)
+    # The damage is shown on the first image that is named correctly, or on the first of all.
+    example = int(found.right.argmax())
     return render_page(
         "report.html",
+        found=found,
         card=card,
         headline=card.headline,
+        answered=found.answered,
+        threshold=found.calibration.threshold,
+        target=f"{100 * found.calibration.target_precision:g}%",
         level=f"{100 * card.confidence:g}%",
         spec=spec,
         preprocessing=spec.preprocessing,
-        provenance=provenance,
+        provenance=run.provenance,
+        settings=run.settings,
         split_sizes=held_out.split_sizes,
-        mistakes=mistakes,
+        mistakes=int((~found.right).sum()),
         resamples=RESAMPLES,
         weakest=min((row for row in rows if row.images), key=lambda row: row.recall),
-        epochs=len(curves.train["loss"]),
-        charts=[
-            linechart("Loss", curves.train["loss"], curves.validation["loss"], spec.epoch, percent=False),
-            linechart("Accuracy", curves.train["accuracy"], curves.validation["accuracy"], spec.epoch, percent=True),
-        ],
-        curves=curves,
+        curves=run.curves,
+        epochs=len(run.curves.train["loss"]),
+        charts=_charts(run),
         names=names,
-        matrix=card.counts.tolist() if has_matrix else None,
         short_names=max(len(name) for name in names) <= 3,
-        pairs=confused_pairs(card.counts, names, PAIRS if has_matrix else PAIRS_WITHOUT_MATRIX),
+        confusion=confusion(found, held_out, names, frames),
         rows=sorted(rows, key=lambda row: (row.f1, row.name)),
         axis=_axis(rows),
-        shown=surest_mistakes(held_out, probabilities, names, gallery),
+        ranking_graphs=[roc_graph(found.roc), precision_recall_graph(found.precision_recall)] if found.roc else [],
+        areas=_areas(found.roc, found.precision_recall),
+        reliability=reliability_graph(found),
+        coverage=coverage_graph(found),
+        legend=legend(),
+        explanation=insights.explanation,
+        surest=frames.of(choice.mistakes, GALLERY_SIDE, heat=True),
+        unsure=frames.of(choice.unsure, GALLERY_SIDE, heat=True),
+        attention=mean_heat(held_out, choice.typical, heat, names),
+        facts=insights.facts,
+        slices=slice_mistakes(insights.slices, found, held_out, frames),
+        suspects=suspect_frames(insights.suspects, run.packed, gallery),
+        suspect_count=len(insights.suspects),
+        robustness=insights.robustness,
+        robustness_graph=robustness_graph(insights.robustness) if insights.robustness else None,
+        damaged=damaged(held_out.images[example], held_out.ids[example], insights.robustness)
+        if insights.robustness
+        else [],
+        damaged_images=insights.damaged_images,
+        damaged_precision=insights.damaged_precision,
+        damaged_crisp=is_small(held_out.images[example]),
     )
 
 
-def confused_pairs(counts: Int64s, names: tuple[str, ...], at_most: int) -> list[dict[str, Any]]:
-    """The mistakes made most often: actual, predicted, how many, which share of the class; class-list order among equals."""
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    cells = np.flatnonzero(wrong)
-    order = cells[np.argsort(-wrong.ravel()[cells], kind="stable")][:at_most]
+def _charts(run: Run) -> list[object]:
+    train, validation, epoch = run.curves.train, run.curves.validation, run.spec.epoch
     return [
-        {"actual": names[i], "predicted": names[j], "images": int(wrong[i, j]), "share": wrong[i, j] / counts[i].sum()}
-        for i, j in (divmod(int(cell), len(names)) for cell in order)
+        linechart("Loss", train["loss"], validation["loss"], epoch, percent=False),
+        linechart("Accuracy", train["accuracy"], validation["accuracy"], epoch, percent=True),
     ]
 
 
-def surest_mistakes(
-    held_out: HeldOut, probabilities: npt.NDArray[np.float32], names: tuple[str, ...], at_most: int
-) -> list[Mistake]:
-    """The test images that were named wrongly with the highest confidence, surest first, id order among equals."""
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    wrong = np.flatnonzero(predicted != held_out.labels)
-    order = sorted(wrong.tolist(), key=lambda k: (-confidence[k], held_out.ids[k]))[:at_most]
-    return [
-        Mistake(
-            uri=image_data_uri(held_out.images[k]),
-            crisp=is_small(held_out.images[k]),
-            path=held_out.paths[k],
-            actual=names[held_out.labels[k]],
-            predicted=names[predicted[k]],
-            confidence=float(confidence[k]),
-            confidence_in_actual=float(probabilities[k, held_out.labels[k]]),
-        )
-        for k in order
-    ]
+def _areas(roc: Sequence[Curve], precision_recall: Sequence[Curve]) -> list[tuple[str, Curve, Curve]]:
+    """Name, ROC and precision-recall: the two averages, then the classes, the smallest area under ROC first."""
+    rows = [(one.name, one, other) for one, other in zip(roc, precision_recall, strict=True)]
+    return rows[:2] + sorted(rows[2:], key=lambda row: (row[1].area, row[0]))
 
 
 def _axis(rows: list[ClassRow]) -> float:

@@ -1,5 +1,6 @@
 """Intervals: how far a number may lie from what another test set of the same size and kind would say."""
 
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -12,6 +13,15 @@ Float64s = npt.NDArray[np.float64]
 RESAMPLES = 2_000
 # Keeps one chunk of draws below some 50 MB at a thousand classes.
 CHUNK = 200
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
 
 
 def wilson(part: npt.ArrayLike, whole: npt.ArrayLike, confidence: float) -> tuple[Float64s, Float64s]:
@@ -78,29 +88,28 @@ def bootstrap_macro(counts: Int64s, confidence: float, seed: int = 0) -> dict[st
     shares = counts[rows, columns] / images
     generator = np.random.default_rng(seed)
     chunks = [
-        _macro(generator.multinomial(images, shares, size=CHUNK), rows, columns, len(counts))
+        macro_of_draws(generator.multinomial(images, shares, size=CHUNK), rows, columns, len(counts))
         for _ in range(RESAMPLES // CHUNK)
     ]
     ends = [0.5 - confidence / 2, 0.5 + confidence / 2]
     intervals = {}
-    for name, (value,) in _macro(counts[rows, columns][None], rows, columns, len(counts)).items():
+    for name, (value,) in macro_of_draws(counts[rows, columns][None], rows, columns, len(counts)).items():
         drawn = np.concatenate([chunk[name] for chunk in chunks])
         low, high = np.clip(np.quantile(drawn, ends) - 2 * (drawn.mean() - value), 0, 1)
         intervals[name] = (float(min(low, value)), float(max(high, value)))
     return intervals
 
 
-def _macro(draws: Int64s, rows: Int64s, columns: Int64s, classes: int) -> dict[str, Float64s]:
+def macro_of_draws(draws: Int64s, rows: Int64s, columns: Int64s, classes: int) -> dict[str, Float64s]:
     """Macro precision, recall and F1 of each draw, float64 [R] each, by the rules of `darkroom.scoring.metrics`.
 
     Args:
-        draws: int64 [R, cells]; cell `c` is row `rows[c]`, column `columns[c]` of the confusion matrix.
+        draws: int64 [R, cells]; cell `c` counts images of class `rows[c]` named `columns[c]`.
         rows, columns: int64 [cells].
         classes: how many there are.
     """
-    right = np.zeros((len(draws), classes))
     diagonal = rows == columns
-    right[:, rows[diagonal]] = draws[:, diagonal]
+    right = _sums(draws[:, diagonal], rows[diagonal], classes)
     support, named = _sums(draws, rows, classes), _sums(draws, columns, classes)
     present = (support + named > 0).sum(axis=1)
     ratios = {"precision": (right, named), "recall": (right, support), "f1": (2 * right, support + named)}

@@ -18,16 +18,19 @@ BATCH_IMAGES = 256
 BATCH_VALUES = 2**22
 
 
-def predict(model: torch.nn.Module, images: npt.NDArray[np.uint8], device: torch.device) -> npt.NDArray[np.float32]:
-    """The probabilities of every class for every image, each image seen once.
+def logits(
+    model: torch.nn.Module, images: npt.NDArray[np.uint8], device: torch.device, progress: str | None
+) -> npt.NDArray[np.float32]:
+    """What the model says about every image, each image seen once.
 
     Args:
         model: in eval mode, takes uint8 [N, S, S, C] and gives logits float32 [N, K].
-        images: uint8 [N, S, S, C]; may be memory-mapped.
+        images: uint8 [N, S, S, C], N being at least 1; may be memory-mapped.
         device: where to compute. On a GPU the shortened TF32 products are off: float32 means float32.
+        progress: the word before a progress bar; None: no bar.
 
     Returns:
-        float32 [N, K], of a softmax taken in float64.
+        float32 [N, K].
 
     Raises:
         DarkroomError: when an answer is not a number.
@@ -36,18 +39,35 @@ def predict(model: torch.nn.Module, images: npt.NDArray[np.uint8], device: torch
     parts = []
     exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     model.to(device)
-    with torch.inference_mode(), exact, tqdm(total=len(images), desc="predict", unit="img", disable=None) as bar:
+    hidden = True if progress is None else None
+    with torch.inference_mode(), exact, tqdm(total=len(images), desc=progress, unit="img", disable=hidden) as bar:
         for start in range(0, len(images), batch):
             pixels = torch.from_numpy(np.array(images[start : start + batch])).to(device)
-            parts.append(model(pixels).double().softmax(dim=1).float().cpu().numpy())
+            parts.append(model(pixels).float().cpu().numpy())
             bar.update(len(pixels))
-    probabilities = np.concatenate(parts)
-    broken = int((~np.isfinite(probabilities)).any(axis=1).sum())
+    answers = np.concatenate(parts)
+    broken = int((~np.isfinite(answers)).any(axis=1).sum())
     if broken:
         raise DarkroomError(
             f"the model answers {broken:,} of {len(images):,} images with NaN: its training diverged; lower "
             "train.learning_rate and run `dvc repro`"
         )
+    return answers
+
+
+def softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
+    """Probabilities: the softmax of logits / temperature, taken in float64.
+
+    Args:
+        logits: float32 [N, K].
+        temperature: above 0; `darkroom.scoring.calibration` fits it. 1 leaves the logits as they are.
+
+    Returns:
+        float32 [N, K]; each row adds up to 1, and its largest is where the largest logit is.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: npt.NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return probabilities
 
 
@@ -58,6 +78,12 @@ def write_predictions(
 
     Columns: id, path, label, predicted (str), confidence (float32, the probability of the class named), probabilities
     (list of K float32, in class-list order).
+
+    Args:
+        path: the file.
+        held_out: the test images.
+        probabilities: float32 [N, K], calibrated.
+        classes: the class list.
     """
     names = pa.array(classes.names, pa.string())
     table = pa.table(

@@ -31,6 +31,7 @@ class Scorecard:
         scores: of every class.
         precision_interval: float64 [K] twice, the lower and the upper ends (Wilson).
         recall_interval: likewise.
+        f1_interval: likewise; see `f1_ends`.
         headline: the numbers over all classes, by their names in `metrics.json`.
     """
 
@@ -39,6 +40,7 @@ class Scorecard:
     scores: ClassScores
     precision_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     recall_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+    f1_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     headline: dict[str, float]
 
 
@@ -72,8 +74,21 @@ def score(actual: Int64s, probabilities: npt.NDArray[np.float32], confidence: fl
         scores=scores,
         precision_interval=wilson(scores.right, scores.named, confidence),
         recall_interval=wilson(scores.right, scores.support, confidence),
+        f1_interval=f1_ends(scores, confidence),
         headline={name: round(value, DIGITS) for name, value in headline.items()} | {"images": len(actual)},
     )
+
+
+def f1_ends(scores: ClassScores, confidence: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The intervals of each class's F1, its lower and its upper ends, float64 [K] twice.
+
+    Among the images that are of a class or were named after it, let J be the share that is both. Given their number, those
+    that are both follow a binomial law, so Wilson's interval holds for J; and F1 is 2J / (1 + J), which rises with J, so
+    that the ends of J give those of F1.
+    """
+    either = scores.support + scores.named - scores.right
+    low, high = (2 * end / (1 + end) for end in wilson(scores.right, either, confidence))
+    return low, high
 
 
 def _with_ends(name: str, value: Any, ends: tuple[Any, Any]) -> dict[str, float]:
@@ -90,7 +105,7 @@ class ClassRow:
         images: test images of the class.
         named: test images named after it.
         right: test images that are and were.
-        precision, recall, f1: with the ends of their intervals, where they have one.
+        precision, recall, f1: with the ends of their intervals.
     """
 
     name: str
@@ -104,6 +119,8 @@ class ClassRow:
     recall_low: float
     recall_high: float
     f1: float
+    f1_low: float
+    f1_high: float
 
 
 def class_rows(card: Scorecard, names: tuple[str, ...]) -> list[ClassRow]:
@@ -116,6 +133,8 @@ def class_rows(card: Scorecard, names: tuple[str, ...]) -> list[ClassRow]:
         "recall_low": card.recall_interval[0],
         "recall_high": card.recall_interval[1],
         "f1": card.scores.f1,
+        "f1_low": card.f1_interval[0],
+        "f1_high": card.f1_interval[1],
     }
     return [
         ClassRow(

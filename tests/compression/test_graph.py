@@ -56,12 +56,12 @@ def test_it_answers_as_torch_does_for_any_number_of_images(
 ) -> None:
     spec = describe(network, size, channels)
     model = lively(spec)
-    export_graph(model, spec, tmp_path / "model.onnx")
+    export_graph(model, spec, tmp_path / "model.onnx", 1.7)
     session = open_session(tmp_path / "model.onnx")
     for count in (1, 2, 33):
         images = some_images(count, size, channels)
         with torch.inference_mode():
-            expected = model(torch.from_numpy(images)).softmax(dim=1).numpy()
+            expected = (model(torch.from_numpy(images)) / 1.7).softmax(dim=1).numpy()
         found = probabilities(session, images)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=2e-5)
@@ -70,23 +70,23 @@ def test_it_answers_as_torch_does_for_any_number_of_images(
 
 def test_names_shapes_and_metadata_are_as_promised(tmp_path: Path) -> None:
     spec = describe("simple_cnn", 12, 3)
-    export_graph(build_model(spec).eval(), spec, tmp_path / "model.onnx")
+    export_graph(build_model(spec).eval(), spec, tmp_path / "model.onnx", 1.25)
     session = open_session(tmp_path / "model.onnx")
     (takes,), (gives,) = session.get_inputs(), session.get_outputs()
     assert (takes.name, takes.type, takes.shape) == ("images", "tensor(uint8)", ["N", 12, 12, 3])
     assert (gives.name, gives.type, gives.shape) == ("probabilities", "tensor(float)", ["N", 3])
     metadata = session.get_modelmeta().custom_metadata_map
-    assert sorted(metadata) == ["class_hash", "classes", "data_version", "preprocessing"]
+    assert sorted(metadata) == ["class_hash", "classes", "data_version", "preprocessing", "temperature"]
     assert json.loads(metadata["classes"]) == ["cat", "dog", "naïve"]
     assert metadata["class_hash"] == spec.classes.hash
-    assert metadata["data_version"] == "d" * 12
+    assert (metadata["data_version"], metadata["temperature"]) == ("d" * 12, "1.25")
     stored = json.loads(metadata["preprocessing"])
     assert Preprocessing(**stored | {"mean": tuple(stored["mean"]), "std": tuple(stored["std"])}) == spec.preprocessing
 
 
 def test_nothing_of_the_machine_is_inside(tmp_path: Path) -> None:
     spec = describe("simple_cnn", 12, 1)
-    export_graph(build_model(spec).eval(), spec, tmp_path / "model.onnx")
+    export_graph(build_model(spec).eval(), spec, tmp_path / "model.onnx", 1.0)
     data = (tmp_path / "model.onnx").read_bytes()
     for word in (str(ROOT), str(Path.home()), str(tmp_path), "site-packages", "stack_trace", ".py"):
         assert word.encode() not in data
@@ -104,14 +104,14 @@ from darkroom.network.load import build_model
 
 torch.manual_seed(3)
 spec = describe("simple_cnn", 12, 1)
-export_graph(build_model(spec).eval(), spec, Path(sys.argv[1]))
+export_graph(build_model(spec).eval(), spec, Path(sys.argv[1]), 1.0)
 """
 
 
 def test_another_process_in_another_folder_writes_the_same_bytes_and_prints_nothing(tmp_path: Path) -> None:
     torch.manual_seed(3)
     spec = describe("simple_cnn", 12, 1)
-    export_graph(build_model(spec).eval(), spec, tmp_path / "here.onnx")
+    export_graph(build_model(spec).eval(), spec, tmp_path / "here.onnx", 1.0)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path / "there.onnx")],
         cwd=tmp_path,
@@ -128,5 +128,5 @@ def test_too_many_weights_for_one_file_are_refused_by_name(tmp_path: Path) -> No
     spec = describe("simple_cnn", 12, 1)
     model = nn.Linear(600_000_000, 1, device="meta")
     with pytest.raises(DarkroomError, match=r"simple_cnn has 2,400,000,004 bytes of weights.*2,000,000,000"):
-        export_graph(model, spec, tmp_path / "model.onnx")
+        export_graph(model, spec, tmp_path / "model.onnx", 1.0)
     assert not list(tmp_path.iterdir())

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 @pytest.fixture(scope="session")
 def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Make a clone of what is in the working tree, with this environment as its `.venv`."""
+    """Make a clone of what is in the working tree, with this environment as its `.venv` and without TFLite."""
 
     def clone() -> Path:
         folder = tmp_path_factory.mktemp("clone") / "darkroom"
@@ -27,6 +27,9 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(sys.prefix)
+        # A conversion takes twelve seconds, and its packages minutes: tests/compression/test_tflite.py sees to it once.
+        params = (folder / "params.yaml").read_text(encoding="utf-8")
+        (folder / "params.yaml").write_text(params.replace("  tflite: true", "  tflite: false"), encoding="utf-8")
         for command in ("init -q -b main", "config user.name Tester", "config user.email tester@localhost", "add -A"):
             subprocess.run(["git", *command.split()], cwd=folder, check=True)
         subprocess.run(["git", "commit", "-q", "-m", "Clone"], cwd=folder, check=True)

@@ -95,12 +95,19 @@ def test_dvc_is_quiet_and_ignores_what_python_leaves_behind() -> None:
 
 
 def test_locks_hold_exact_versions_and_no_addresses() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-tflite.txt"):
         lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
         assert all(line.count("==") == 1 and "/" not in line and "+" not in line for line in lines)
     pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
     assert pins["torch"] == "2.13.0" and pins["torchvision"] == "0.28.0"
     assert pins["sqlalchemy"].startswith("2.0.")
+    # A program that one version of torch wrote is read by the same one, and a file is run by the runtime it was made for.
+    converter = dict(
+        line.split("==") for line in (ROOT / "requirements-tflite.txt").read_text().splitlines() if "==" in line
+    )
+    assert {name: converter[name] for name in ("torch", "ai-edge-litert")} == {
+        name: pins.get(name) for name in ("torch", "ai-edge-litert")
+    }
 
 
 @pytest.mark.parametrize("stage", LINE[1:])

@@ -31,6 +31,7 @@ def project(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "Makefile", root)
     (root / "requirements.txt").touch()
     (root / "requirements-dev.txt").touch()
+    (root / "requirements-tflite.txt").touch()
     python = root / ".venv/bin/python"
     python.write_text(FAKE_PYTHON)
     python.chmod(0o755)
@@ -45,7 +46,8 @@ def make(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "PRESET", "SET", "VENV", "PYTHON", "PYTHONPATH")
+        if name
+        not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "PRESET", "SET", "VENV", "VENV_TFLITE", "PYTHON", "PYTHONPATH")
     }
     done = subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -97,6 +99,27 @@ def test_an_environment_is_made_where_there_is_none(project: Path) -> None:
     assert status == 0
     assert printed.startswith(f"making .venv with {new}\ninstalling requirements.txt into .venv")
     assert printed.endswith("-m\nflows.run\n--images=\n--set=\n--preset=\n")
+
+
+@pytest.mark.parametrize(
+    ("by_default", "settings", "wanted"),
+    [
+        ("true        # and more", "", True),
+        ("true", "train.epochs=3 export.tflite=false", False),
+        ("false", "", False),
+        ("false", "export.tflite=true", True),
+    ],
+)
+def test_the_converter_is_installed_where_the_run_wants_tflite(
+    project: Path, by_default: str, settings: str, wanted: bool
+) -> None:
+    (project / "params.yaml").write_text(f"export:\n  parity_images: 5\n  tflite: {by_default}\n")
+    new = project.parent / "python-new"
+    shutil.copy(project / ".venv/bin/python", new)
+    status, printed = make(project, "run", f"SET={settings}", f"PYTHON={new}")
+    assert status == 0
+    assert ("installing requirements-tflite.txt into .venv-tflite" in printed) is wanted
+    assert (project / ".venv-tflite/.installed").exists() is wanted
 
 
 def test_a_missing_or_old_python_is_named(project: Path) -> None:

@@ -1,14 +1,20 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from darkroom.classes import ClassList
 from darkroom.errors import DarkroomError
-from darkroom.scoring.predictions import BATCH_IMAGES, predict, write_predictions
+from darkroom.scoring.predictions import BATCH_IMAGES, logits, softmax, write_predictions
 from darkroom.scoring.vault import HeldOut
+
+Floats = npt.NDArray[np.float32]
 
 CPU = torch.device("cpu")
 
@@ -29,12 +35,11 @@ class Brightness(torch.nn.Module):
 def test_every_image_is_seen_once_and_keeps_its_place() -> None:
     images = np.random.default_rng(0).integers(0, 256, (2 * BATCH_IMAGES + 3, 4, 4, 1), dtype=np.uint8)
     model = Brightness()
-    probabilities = predict(model, images, CPU)
+    answers = logits(model, images, CPU, None)
     assert model.seen == len(images)
-    assert probabilities.dtype == np.float32 and probabilities.shape == (len(images), 2)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+    assert answers.dtype == np.float32 and answers.shape == (len(images), 2)
     mean = images.mean(axis=(1, 2, 3)) / 10 - 12.75
-    np.testing.assert_allclose(probabilities[:, 1], 1 / (1 + np.exp(-2 * mean)), rtol=1e-4)
+    np.testing.assert_allclose(answers, np.stack([-mean, mean], axis=1), rtol=1e-4, atol=1e-4)
 
 
 def test_large_images_come_in_small_batches() -> None:
@@ -45,7 +50,7 @@ def test_large_images_come_in_small_batches() -> None:
             sizes.append(len(images))
             return super().forward(images)
 
-    predict(Watching(), np.zeros((5, 1200, 1200, 3), np.uint8), CPU)
+    logits(Watching(), np.zeros((5, 1200, 1200, 3), np.uint8), CPU, None)
     assert sizes == [1, 1, 1, 1, 1]
 
 
@@ -55,7 +60,21 @@ def test_an_answer_that_is_not_a_number_stops() -> None:
             return super().forward(images) * torch.nan
 
     with pytest.raises(DarkroomError, match="3 of 3 images with NaN"):
-        predict(Diverged(), np.zeros((3, 4, 4, 1), np.uint8), CPU)
+        logits(Diverged(), np.zeros((3, 4, 4, 1), np.uint8), CPU, None)
+
+
+@settings(max_examples=40)
+@given(
+    hnp.arrays(np.float32, (5, 4), elements=st.floats(-200, 200, width=32)),
+    st.floats(0.05, 20),
+)
+def test_the_softmax_is_a_distribution_and_a_temperature_keeps_its_order(answers: Floats, temperature: float) -> None:
+    found = softmax(answers, temperature)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(found, torch.from_numpy(answers).double().div(temperature).softmax(dim=1), atol=1e-7)
+    rows = np.arange(len(answers))
+    assert (found[rows, answers.argmax(axis=1)] == found.max(axis=1)).all()
 
 
 def test_the_table_has_a_row_for_each_image_in_order(tmp_path: Path) -> None:

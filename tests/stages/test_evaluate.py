@@ -12,19 +12,30 @@ import torch
 
 from darkroom.classes import ClassList, load_classes
 from darkroom.errors import DarkroomError
+from darkroom.first_settings import Changed
+from darkroom.images.packed import load_packed
 from darkroom.images.pixels import Preprocessing
 from darkroom.images.schemas import read_manifest
 from darkroom.model import ModelSpec, load_spec
-from darkroom.network.load import build_model, save_model
+from darkroom.network.load import build_model, load_model, save_model
 from darkroom.provenance import data_version
-from stages import evaluate
+from darkroom.scoring.calibrate import calibrate
+from darkroom.scoring.calibration import load_calibration
+from darkroom.scoring.predictions import logits, softmax
+from tests.shipped import run_evaluate
 
-OUTPUTS = ["confusion.csv", "metrics.json", "per_class.json", "predictions.parquet", "report.html"]
+OUTPUTS = [
+    *("confusion.csv", "curves.json", "label_suspects.csv", "metrics.json", "per_class.json", "precision_recall.csv"),
+    *("predictions.parquet", "reliability.csv", "report.html", "risk_coverage.csv", "robustness.csv", "roc.csv"),
+]
+SETTINGS = [Changed("train.epochs", 2, 12)]
 
 
-@pytest.fixture
-def line(tmp_path: Path, prepared: Path) -> Path:
-    """A root with everything that evaluate reads: the digits zero, one and two, and an untrained network for them."""
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
+    """A root with everything that evaluate reads and writes: the digits zero, one and two, and an untrained network for them;
+    tests must not write to it."""
+    tmp_path = tmp_path_factory.mktemp("evaluated")
     shutil.copytree(prepared / "data", tmp_path / "data")
     stats = json.loads((tmp_path / "data/preprocess/stats.json").read_text())
     spec = ModelSpec(
@@ -53,29 +64,18 @@ def line(tmp_path: Path, prepared: Path) -> Path:
         path = tmp_path / "reports/train/plots/metrics" / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"step\t{path.stem}\n1\t0.75\n2\t0.5\n")
+    run_evaluate(tmp_path, settings=SETTINGS)
     return tmp_path
 
 
-def run(root: Path, **changed: Any) -> Path:
-    arguments: dict[str, Any] = {
-        "model": root / "models/train",
-        "arrays": root / "data/preprocess",
-        "ingest": root / "data/ingest",
-        "splits": root / "data/split/splits.parquet",
-        "curves": root / "reports/train",
-        "out": root / "reports/evaluate",
-        "confidence": 0.95,
-        "gallery": 4,
-        "code": "f" * 12,
-    }
-    evaluate.run(**arguments | changed)
-    return root / "reports/evaluate"
+@pytest.fixture
+def copied(line: Path, tmp_path: Path) -> Path:
+    """A copy to damage."""
+    return shutil.copytree(line, tmp_path / "copied")
 
 
-def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(
-    line: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    out = run(line)
+def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(line: Path) -> None:
+    out = line / "reports/evaluate"
     assert sorted(path.name for path in out.iterdir()) == OUTPUTS
     table = pd.read_parquet(out / "predictions.parquet")
     ids = [name.decode() for name in np.load(line / "data/preprocess/test/ids.npy").tolist()]
@@ -103,9 +103,40 @@ def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(
     assert [row["name"] for row in per_class] == list(classes)
     assert sum(row["right"] for row in per_class) == right
 
-    told = capsys.readouterr().out
-    assert f"evaluate: {len(table)} test images, 3 classes, simple_cnn, epoch 2" in told
-    assert "accuracy" in told and "macro F1" in told and "95% interval" in told and "recall of" in told
+    assert metrics["settings"] == [{"name": "train.epochs", "value": 2, "shipped": 12}]
+    with (out / "robustness.csv").open(encoding="utf-8", newline="") as file:
+        assert [row["severity"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4", "5"]
+
+
+def test_probabilities_are_calibrated_and_the_temperature_is_of_validation(line: Path) -> None:
+    out = line / "reports/evaluate"
+    calibration = load_calibration(line / "models/evaluate/calibration.json")
+    network, _ = load_model(line / "models/train")
+    device = torch.device("cpu")
+    validation, test = (load_packed(line / "data/preprocess" / split) for split in ("validation", "test"))
+    found = calibrate(logits(network, validation.images, device, None), validation.labels, 0.9, 0.95)
+    assert calibration == found
+    expected = softmax(logits(network, test.images, device, None), calibration.temperature)
+    stored = np.stack(pd.read_parquet(out / "predictions.parquet")["probabilities"].to_list())
+    np.testing.assert_array_equal(stored, expected)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["calibration"]["temperature"] == calibration.temperature
+    assert metrics["abstention"]["threshold"] == calibration.threshold
+
+
+def test_the_test_images_do_not_move_the_calibration_and_what_is_switched_off_is_left_out(
+    line: Path, copied: Path
+) -> None:
+    images = np.load(copied / "data/preprocess/test/images.npy")
+    np.save(copied / "data/preprocess/test/images.npy", 255 - images)
+    run_evaluate(copied, gallery=0, robustness_images=0)
+    calibration = "models/evaluate/calibration.json"
+    assert (copied / calibration).read_bytes() == (line / calibration).read_bytes()
+    out = copied / "reports/evaluate"
+    assert (out / "predictions.parquet").read_bytes() != (line / "reports/evaluate/predictions.parquet").read_bytes()
+    assert not (out / "robustness.csv").exists()
+    assert json.loads((out / "metrics.json").read_text())["robustness"] == []
+    assert "Not measured" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def metrics_images(line: Path) -> int:
@@ -113,12 +144,17 @@ def metrics_images(line: Path) -> int:
     return count
 
 
-def test_the_same_inputs_give_the_same_bytes(line: Path) -> None:
-    first, second = run(line), line / "again"
-    run(line, out=second)
+def test_the_same_inputs_give_the_same_bytes(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_evaluate(line, out=tmp_path / "model", reports=tmp_path / "reports", settings=SETTINGS)
+    calibration = (line / "models/evaluate/calibration.json").read_bytes()
+    assert (tmp_path / "model/calibration.json").read_bytes() == calibration
     for name in OUTPUTS:
-        assert (first / name).read_bytes() == (second / name).read_bytes(), name
-        assert str(line).encode() not in (first / name).read_bytes(), f"{name} holds a path of this machine"
+        found = (tmp_path / "reports" / name).read_bytes()
+        assert found == (line / "reports/evaluate" / name).read_bytes(), name
+        assert str(line).encode() not in found, f"{name} holds a path of this machine"
+    told = capsys.readouterr().out
+    assert f"evaluate: {metrics_images(line)} test images, 3 classes, simple_cnn, epoch 2" in told
+    assert "accuracy" in told and "macro F1" in told and "95% interval" in told and "recall of" in told
 
 
 def damage_class_hash(line: Path) -> None:
@@ -155,16 +191,12 @@ def drop_a_curve(line: Path) -> None:
         (drop_a_curve, r"there is no .*validation/loss\.tsv"),
     ],
 )
-def test_what_does_not_belong_together_stops_before_anything_is_written(line: Path, damage: Any, message: str) -> None:
-    damage(line)
+def test_what_does_not_belong_together_stops_and_leaves_the_last_report(
+    copied: Path, damage: Any, message: str
+) -> None:
+    before = (copied / "reports/evaluate/report.html").read_bytes()
+    damage(copied)
     with pytest.raises(DarkroomError, match=message):
-        run(line)
-    assert not (line / "reports/evaluate").exists() and not (line / "reports/.evaluate.partial").exists()
-
-
-def test_a_failed_run_leaves_the_last_report_as_it_was(line: Path) -> None:
-    before = (run(line) / "report.html").read_bytes()
-    damage_class_hash(line)
-    with pytest.raises(DarkroomError):
-        run(line)
-    assert (line / "reports/evaluate/report.html").read_bytes() == before
+        run_evaluate(copied)
+    assert (copied / "reports/evaluate/report.html").read_bytes() == before
+    assert not list(copied.glob("*/.evaluate.partial"))

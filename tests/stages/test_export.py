@@ -1,5 +1,6 @@
 """The export stage: a bundle that answers as the evaluated model did, or none."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,6 @@ import pytest
 import yaml
 from torch import Tensor, nn
 
-from darkroom import predict
 from darkroom.bundle import load_bundle
 from darkroom.classes import ClassList
 from darkroom.compression.graph import export_graph
@@ -19,8 +19,9 @@ from darkroom.compression.int8 import quantize_graph
 from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
 from darkroom.images.pixels import UInt8s, read_pixels
-from darkroom.model import load_spec
+from darkroom.model import ModelSpec, load_spec
 from darkroom.network.load import load_model
+from darkroom.scoring.calibration import load_calibration
 from tests.shipped import run_export
 
 
@@ -40,7 +41,14 @@ def contents(root: Path) -> dict[str, bytes]:
 
 def let_int8_win(line: Path) -> None:
     path = line / "models/quantize/verdict.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"choice": "int8", "reason": "INT8 is fast"}))
+    told = {"choice": "int8", "graph": "model.int8.onnx", "reason": "INT8 is fast"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | told))
+
+
+def replace_graph(line: Path, model: nn.Module, spec: ModelSpec) -> None:
+    """Put another float graph in the place of that of quantize, with the temperature of this line."""
+    temperature = load_calibration(line / "models/evaluate/calibration.json").temperature
+    export_graph(model, spec, line / "models/quantize/model.onnx", temperature)
 
 
 def test_twice_gives_the_same_bytes(shipped: Path, line: Path) -> None:
@@ -58,6 +66,9 @@ def test_the_certificate_says_what_was_compared(shipped: Path) -> None:
     found = parity["graphs"]["model.onnx"]
     assert found["largest_difference"] <= 1e-5
     assert (found["label_agreement"], found["accuracy_difference"]) == (1, 0)
+    assert found["accuracy_difference_low"] < 0 < found["accuracy_difference_high"]
+    assert found["limit"] == {"probability_difference": 0.001}
+    assert found["sha256"] == hashlib.sha256((shipped / "models/export/model.onnx").read_bytes()).hexdigest()
 
 
 def test_fewer_images_are_an_even_sample_that_is_stated(line: Path) -> None:
@@ -106,24 +117,24 @@ class Reversed(nn.Module):
 
 def wrong_mean(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, spec = load_model(line / "models/train")
-    model.mean[0] += 10  # type: ignore[index, operator]  # of 255
-    export_graph(model, spec, line / "models/quantize/model.onnx")
+    model.mean[0] += 10  # of 255
+    replace_graph(line, model, spec)
 
 
 def blue_for_red_in_the_graph(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, spec = load_model(line / "models/train")
-    export_graph(Reversed(model).eval(), spec, line / "models/quantize/model.onnx")
+    replace_graph(line, Reversed(model).eval(), spec)
 
 
 def blue_for_red_in_the_decoding(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predict, "read_pixels", lambda *arguments: read_pixels(*arguments)[..., ::-1])
+    monkeypatch.setattr("darkroom.bundle.read_pixels", lambda *arguments: read_pixels(*arguments)[..., ::-1])
 
 
 def another_resize_rule(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, spec = load_model(line / "models/train")
     spec = replace(spec, preprocessing=replace(spec.preprocessing, resize="stretch"))
     spec.save(line / "models/train/model.json")
-    export_graph(model, spec, line / "models/quantize/model.onnx")
+    replace_graph(line, model, spec)
 
 
 def swapped_classes_in_the_model(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +154,7 @@ def swapped_classes_everywhere(line: Path, monkeypatch: pytest.MonkeyPatch) -> N
     swapped_classes_in_the_model(line, monkeypatch)
     model, spec = load_model(line / "models/train")
     spec.classes.save(line / "data/ingest/classes.json")
-    export_graph(model, spec, line / "models/quantize/model.onnx")
+    replace_graph(line, model, spec)
 
 
 def rename_predicted(path: Path, names: dict[str, str]) -> None:

@@ -1,15 +1,21 @@
-"""The quantize stage: what it writes, when INT8 wins, and that it never looks at the test split."""
+"""The quantize stage: what it writes, which candidates it makes, what wins, and that it never looks at the test split."""
 
 import json
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from darkroom.compression.latency import Race, Speed
+from darkroom.compression import validated
+from darkroom.compression.int8 import Int8
+from darkroom.compression.latency import Speed
+from darkroom.compression.parity import Parity, compare
 from darkroom.errors import DarkroomError
+from darkroom.network.load import load_model
+from darkroom.scoring.calibration import load_calibration
 from darkroom.scoring.intervals import wilson
 from stages import quantize
 from tests.shipped import run_quantize
@@ -26,17 +32,38 @@ def line(shipped: Path, tmp_path: Path) -> Path:
 def contents(root: Path) -> dict[str, bytes]:
     """All tracked files that the stage wrote."""
     folders = (root / "models/quantize", root / "reports/quantize")
-    return {f"{folder.parent.name}/{path.name}": path.read_bytes() for folder in folders for path in folder.iterdir()}
+    files = {f"{folder.parent.name}/{path.name}": path.read_bytes() for folder in folders for path in folder.iterdir()}
+    del files["reports/index.html"]
+    return files
 
 
-def settle(monkeypatch: pytest.MonkeyPatch, ratio: float) -> None:
-    """Let the race end with this ratio, whatever the machine."""
-    speed = Speed(1.0, 1.0, 1.0)
-    result = Race(speed, speed, ratio, ratio - 0.1, ratio + 0.1, rounds=25)
-    monkeypatch.setattr(quantize, "race", lambda *_: result)
+def verdict_of(root: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((root / "models/quantize/verdict.json").read_text())
+    return content
 
 
-def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
+def settle(monkeypatch: pytest.MonkeyPatch, **ratios: float) -> None:
+    """Let the race end with these ratios, whatever the machine, and measure no memory; those not named are as fast as float."""
+
+    def race(sessions: Mapping[str, object], *_: object) -> dict[str, Speed]:
+        found = {name: ratios.get(name, 1.0) for name in sessions}
+        return {name: Speed(1 / ratio, 1.0, 1.0, ratio, ratio - 0.1, ratio + 0.1, 25) for name, ratio in found.items()}
+
+    monkeypatch.setattr(quantize, "race", race)
+    monkeypatch.setattr(quantize, "peak_memory", lambda *_: 1_000_000)
+
+
+@pytest.fixture
+def exported(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the graph of the line for every export: each would cost a second."""
+
+    def copy(network: object, spec: object, path: Path, temperature: float) -> None:
+        shutil.copyfile(shipped / "models/quantize/model.onnx", path)
+
+    monkeypatch.setattr("darkroom.compression.candidates.export_graph", copy)
+
+
+def test_it_writes_graphs_verdict_metrics_and_page(shipped: Path) -> None:
     files = contents(shipped)
     assert sorted(files) == [
         "models/model.int8.onnx",
@@ -45,26 +72,54 @@ def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
         "reports/metrics.json",
     ]
     assert len(files["models/model.int8.onnx"]) < len(files["models/model.onnx"])
-    metrics = json.loads(files["reports/metrics.json"])
-    found, images = metrics["validation"], metrics["validation"]["images"]
+    metrics, verdict = json.loads(files["reports/metrics.json"]), verdict_of(shipped)
+    images = metrics["images"]
     assert images == len(np.load(shipped / "data/preprocess/validation/labels.npy"))
-    for name in ("float", "int8"):
-        low, high = wilson(round(found[f"{name}_accuracy"] * images), images, 0.95)
-        assert found[f"{name}_accuracy_low"] == pytest.approx(float(low), abs=1e-6)
-        assert found[f"{name}_accuracy_high"] == pytest.approx(float(high), abs=1e-6)
-        graph = {"float": "model.onnx", "int8": "model.int8.onnx"}[name]
-        assert metrics["bytes"][name] == len(files[f"models/{graph}"])
-    assert found["accuracy_loss"] == pytest.approx(found["float_accuracy"] - found["int8_accuracy"], abs=1e-5)
+    for name, file in (("float", "model.onnx"), ("int8", "model.int8.onnx")):
+        found, told = metrics["validation"][name], verdict["candidates"][name]
+        low, high = wilson(round(found["accuracy"] * images), images, 0.95)
+        assert (found["accuracy_low"], found["accuracy_high"]) == pytest.approx((float(low), float(high)), abs=1e-6)
+        assert metrics["bytes"][name] == told["bytes"] == len(files[f"models/{file}"])
+        assert told["file"] == file
+        assert told.items() >= found.items()
+    accuracies = [metrics["validation"][name]["accuracy"] for name in ("float", "int8")]
+    assert metrics["validation"]["int8"]["accuracy_loss"] == pytest.approx(accuracies[0] - accuracies[1], abs=1e-5)
+    assert (verdict["choice"], verdict["graph"]) == ("float", "model.onnx")
+    assert verdict["candidates"]["float"]["refused"] is None
+    page = (shipped / "reports/quantize/index.html").read_text(encoding="utf-8")
+    assert f"It {verdict['candidates']['int8']['refused']}." in page
 
 
-def test_twice_gives_the_same_bytes_and_calibration_never_sees_the_test_split(shipped: Path, line: Path) -> None:
+def test_the_graph_gives_calibrated_probabilities(shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from darkroom.compression.session import open_session
+
+    settle(monkeypatch)
+    path = line / "models/evaluate/calibration.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"temperature": 3.0}))
+    run_quantize(line)
+    told = [
+        open_session(root / "models/quantize" / name).get_modelmeta().custom_metadata_map["temperature"]
+        for root in (shipped, line)
+        for name in ("model.onnx", "model.int8.onnx")
+    ]
+    before = repr(load_calibration(shipped / "models/evaluate/calibration.json").temperature)
+    assert told == [before, before, "3.0", "3.0"]
+
+
+def test_twice_gives_the_same_bytes_and_calibration_never_sees_the_test_split(
+    shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is measured: the verdict says nothing of times."""
+    settle(monkeypatch, int8=3.0)
     for name in ("images", "labels", "ids"):
         (line / f"data/preprocess/test/{name}.npy").unlink()
     run_quantize(line)
     assert contents(line) == contents(shipped)
 
 
-def test_other_training_images_give_other_ranges(shipped: Path, line: Path) -> None:
+@pytest.mark.usefixtures("exported")
+def test_other_training_images_give_other_ranges(shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(monkeypatch)
     path = line / "data/preprocess/train/images.npy"
     np.save(path, np.load(path) // 4)
     run_quantize(line)
@@ -76,6 +131,7 @@ def test_other_training_images_give_other_ranges(shipped: Path, line: Path) -> N
     ("ratio", "choice", "says"),
     [(2.0, "int8", "is at least 1.5 times as fast as float here and"), (1.55, "float", "is not at least 1.5 times")],
 )
+@pytest.mark.usefixtures("exported")
 def test_int8_wins_only_when_its_speed_is_settled(
     line: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -84,54 +140,110 @@ def test_int8_wins_only_when_its_speed_is_settled(
     choice: str,
     says: str,
 ) -> None:
-    settle(monkeypatch, ratio)
+    settle(monkeypatch, int8=ratio)
     # 22 validation images can't settle a loss below some 10 points.
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.2)
-    verdict = json.loads((line / "models/quantize/verdict.json").read_text())
+    verdict = verdict_of(line)
     assert verdict["choice"] == choice
+    assert verdict["graph"] == verdict["candidates"][choice]["file"]
     assert says in verdict["reason"]
-    printed = capsys.readouterr().out
-    assert f"verdict: {choice}. {verdict['reason']}." in printed
+    assert f"verdict: {choice}. {verdict['reason']}." in capsys.readouterr().out
 
 
-def ruin(graph: Path, images: np.ndarray, target: Path) -> None:
-    """Quantization that goes wrong: calibrated on darkness."""
-    from darkroom.compression.int8 import quantize_graph
-
-    quantize_graph(graph, np.zeros_like(images), target)
-
-
-def test_an_inaccurate_int8_is_refused_however_fast(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle(monkeypatch, 9.0)
-    monkeypatch.setattr(quantize, "quantize_graph", ruin)
-    run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.005)
-    verdict = json.loads((line / "models/quantize/verdict.json").read_text())
-    assert verdict["choice"] == "float"
-    assert "points of validation accuracy, at the most" in verdict["reason"]
-    assert verdict["validation"]["accuracy_loss"] > 0.1
-
-
+@pytest.mark.usefixtures("exported")
 def test_too_few_images_to_tell_the_loss_keep_float(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settle(monkeypatch, 9.0)
+    settle(monkeypatch, int8=9.0)
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.005)
-    verdict = json.loads((line / "models/quantize/verdict.json").read_text())
-    assert verdict["validation"]["accuracy_loss"] <= 0
+    verdict = verdict_of(line)
+    assert verdict["candidates"]["int8"]["accuracy_loss"] <= 0
     assert verdict["choice"] == "float"
+    assert "22 validation images can show no less than" in verdict["reason"]
+    assert list(verdict["candidates"]) == ["float", "int8"], "better INT8 would have cost time to no end"
 
 
-@pytest.mark.parametrize("fault", ["no validation images", "failure while measuring"])
-def test_nothing_is_left_when_it_fails(line: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
-    def fail(*_: Any) -> Race:
+def ruin_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let calibration see darkness: the gate must catch what it does, whatever the calibrator."""
+    monkeypatch.setattr(
+        "darkroom.compression.candidates.Int8", lambda graph, images, folder: Int8(graph, np.zeros_like(images), folder)
+    )
+
+
+def as_of_many(reference: np.ndarray, other: np.ndarray, labels: np.ndarray) -> Parity:
+    """As if there were a thousand times as many validation images."""
+    found = compare(reference, other, labels)
+    counts = ("images", "right_before", "right_after", "only_before", "only_after")
+    return Parity(**vars(found) | {name: 1000 * getattr(found, name) for name in counts})
+
+
+@pytest.mark.parametrize(("mends", "trained"), [("int8_mixed", []), ("int8_trained", [3])])
+@pytest.mark.usefixtures("exported")
+def test_an_inaccurate_int8_is_refused_and_a_better_one_is_made(
+    line: Path, monkeypatch: pytest.MonkeyPatch, mends: str, trained: list[int]
+) -> None:
+    settle(monkeypatch, int8=9.0, int8_mixed=2.0, int8_trained=2.0)
+    ruin_calibrated(monkeypatch)
+    monkeypatch.setattr(validated, "compare", as_of_many)
+    monkeypatch.setattr(quantize, "least_loss_high", lambda images: 0.0001)
+    if trained:
+        monkeypatch.setattr("darkroom.compression.candidates.sensitive_layers", lambda *_: None)
+    asked = []
+
+    def fine_tune(network: object, train: object, epochs: int, seed: int) -> object:
+        asked.append(epochs)
+        return network
+
+    monkeypatch.setattr("darkroom.compression.quantization_aware.quantization_aware", fine_tune)
+    run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.05, fine_tune_epochs=3)
+    verdict = verdict_of(line)
+    refused = verdict["candidates"]["int8"]
+    assert refused["accuracy_loss"] > 0.1
+    assert "points of validation accuracy, at the most" in refused["refused"]
+    assert asked == trained
+    assert (verdict["choice"], verdict["graph"]) == (mends, f"model.{mends}.onnx")
+    assert list(verdict["candidates"]) == ["float", "int8", mends]
+    assert (line / "models/quantize" / verdict["graph"]).is_file()
+
+
+@pytest.mark.usefixtures("exported")
+def test_a_pruned_network_joins_as_float_and_as_int8(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settle(monkeypatch, int8=2.0, pruned=1.9, pruned_int8=4.0)
+    asked = []
+
+    def prune(network: object, spec: object, share: float, train: object, epochs: int, seed: int) -> object:
+        asked.append((share, epochs))
+        return load_model(line / "models/train")[0]
+
+    monkeypatch.setattr("darkroom.compression.pruning.prune", prune)
+    run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.2, pruning=0.5, fine_tune_epochs=2)
+    verdict = verdict_of(line)
+    assert asked == [(0.5, 2)]
+    assert list(verdict["candidates"]) == ["float", "int8", "pruned", "pruned_int8"]
+    assert (verdict["choice"], verdict["graph"]) == ("pruned_int8", "model.pruned_int8.onnx")
+    assert verdict["candidates"]["int8"]["refused"] == "is inside the limits, but Pruned INT8 is faster"
+    assert verdict["candidates"]["pruned"]["made"] == "50% of the channels removed, then 2 epochs of fine-tuning"
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("no validation images", "holds no image"),
+        ("failure while measuring", "measuring failed"),
+        ("no calibration", r"calibration\.json.*dvc repro evaluate"),
+    ],
+)
+@pytest.mark.usefixtures("exported")
+def test_nothing_is_left_when_it_fails(line: Path, monkeypatch: pytest.MonkeyPatch, fault: str, says: str) -> None:
+    def fail(*_: Any) -> None:
         raise DarkroomError("measuring failed")
 
     if fault == "no validation images":
         for path in (line / "data/preprocess/validation").iterdir():
             np.save(path, np.load(path)[:0])
+    elif fault == "no calibration":
+        (line / "models/evaluate/calibration.json").unlink()
     else:
         monkeypatch.setattr(quantize, "race", fail)
-    with pytest.raises(
-        DarkroomError, match="holds no image" if fault == "no validation images" else "measuring failed"
-    ):
+    with pytest.raises(DarkroomError, match=says):
         run_quantize(line)
     assert not list((line / "models").glob("*quantize*"))
     assert not list((line / "reports").glob("*quantize*"))

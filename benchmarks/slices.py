@@ -1,0 +1,145 @@
+"""Weak slices: one class darkened in the test split, found and named; and how often something is claimed of clean data.
+
+Measures, on a line that has run as far as `train`: for each class in turn, its test images (or a share of them) are
+darkened, the model answers them again, and `find_slices` is asked as `evaluate` asks it, with the validation images beside.
+Told are the accuracy of the darkened images, and the slice that is named first. Found counts where that is a slice of the
+class that is said by brightness, contrast or sharpness, which darkening multiplies. Then the false alarms: the mistakes of
+the undamaged images are dealt out anew among those of their class and split, so that no fact matters, and it is counted how
+often anything is named; the promise is 5%.
+
+    python -m benchmarks.slices RUN                        # RUN holds data/ and models/; two minutes
+    python -m benchmarks.slices RUN --share 0.3 --factors 0.4 --draws 0
+"""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.rounds import print_table
+from darkroom.images.packed import load_packed
+from darkroom.learning.precision import choose_device
+from darkroom.network.load import load_model
+from darkroom.scoring.intervals import wilson
+from darkroom.scoring.predictions import logits
+from darkroom.scoring.slice_candidates import Bools, Column, Int64s
+from darkroom.scoring.slice_facts import slice_facts
+from darkroom.scoring.slices import find_slices
+
+# What darkening by a factor does to what ingest measures of a picture: the power of the factor.
+POWERS = {"brightness": 1, "contrast": 1, "sharpness": 2}
+CONFIDENCE, LEVEL = 0.95, 0.05
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The images of test and validation, in this order, and which of them the model named rightly.
+
+    Attributes:
+        facts: N values each.
+        labels: int64 [N].
+        right: bool [N].
+        tested: bool [N], those of test.
+        names: of the classes.
+    """
+
+    facts: dict[str, Column]
+    labels: Int64s
+    right: Bools
+    tested: Bools
+    names: tuple[str, ...]
+
+    def named(self, facts: dict[str, Column], right: Bools) -> list[tuple[str, str | None, str]]:
+        found = find_slices(facts, self.labels, right, self.names, CONFIDENCE, LEVEL, self.tested)
+        return [(one.column, one.class_name, f"{one.words}: {one.accuracy:.0%}") for one in found]
+
+
+def darkened(known: Answered, rows: Int64s, factor: float) -> dict[str, Column]:
+    """The facts after these images were darkened."""
+    facts = dict(known.facts)
+    for column in POWERS.keys() & facts.keys():
+        values = np.asarray(facts[column], np.float64).copy()
+        values[rows] *= factor ** POWERS[column]
+        facts[column] = values
+    return facts
+
+
+def shuffled(known: Answered, draw: np.random.Generator) -> Bools:
+    """The same number of mistakes in each class of each split, dealt out anew."""
+    right = known.right.copy()
+    for label in range(len(known.names)):
+        for tested in (True, False):
+            rows = np.flatnonzero((known.labels == label) & (known.tested == tested))
+            right[rows] = draw.permutation(right[rows])
+    return right
+
+
+def plant(
+    known: Answered, model: torch.nn.Module, pixels: npt.NDArray[np.uint8], share: float, factor: float
+) -> tuple[list[tuple[str, ...]], int]:
+    """A row for each class, and in how many the slice that is named first is the darkened one."""
+    rows: list[tuple[str, ...]] = []
+    found = 0
+    for label, name in enumerate(known.names):
+        members = np.flatnonzero((known.labels == label) & known.tested)
+        dark = members[: max(1, round(share * len(members)))]
+        images = np.round(pixels[dark] * np.float32(factor)).astype(np.uint8)
+        right = known.right.copy()
+        right[dark] = logits(model, images, choose_device(), None).argmax(axis=1) == label
+        slices = known.named(darkened(known, dark, factor), right)
+        hit = bool(slices) and slices[0][0] in POWERS and slices[0][1] == name
+        found += hit
+        rows.append(
+            (
+                f"{name}, {len(dark)} images x {factor:g}",
+                f"{known.right[dark].mean():.0%}",
+                f"{right[dark].mean():.0%}",
+                "yes" if hit else "no",
+                slices[0][2] if slices else "nothing",
+                f"{max(0, len(slices) - 1)}",
+            )
+        )
+    return rows, found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.slices", description=__doc__)
+    parser.add_argument("run", type=Path, metavar="RUN", help="a repository whose line has run")
+    parser.add_argument("--share", type=float, default=1.0, help="of the class's test images that is darkened (all)")
+    parser.add_argument(
+        "--factors", type=float, nargs="+", default=[0.25, 0.5], help="what the pixels are multiplied by"
+    )
+    parser.add_argument("--draws", type=int, default=200, help="clean sets for the false alarms")
+    chosen = parser.parse_args()
+    model, spec = load_model(chosen.run / "models/train")
+    splits = [load_packed(chosen.run / "data/preprocess" / name) for name in ("test", "validation")]
+    labels = np.concatenate([split.labels for split in splits])
+    ids = [name.decode("ascii") for split in splits for name in split.ids.tolist()]
+    answers = [logits(model, split.images, choose_device(), "predict").argmax(axis=1) for split in splits]
+    known = Answered(
+        facts=slice_facts(chosen.run / "data/ingest", ids, spec.classes.names),
+        labels=labels,
+        right=np.concatenate(answers) == labels,
+        tested=np.arange(len(labels)) < len(splits[0].labels),
+        names=spec.classes.names,
+    )
+    print(f"{spec.network}: {known.tested.sum():,} test images, {(~known.tested).sum():,} of validation")
+    print(f"facts: {', '.join(known.facts)}\n")
+    print("as they are:", "; ".join(words for *_, words in known.named(known.facts, known.right)) or "nothing", "\n")
+    for factor in chosen.factors:
+        rows, found = plant(known, model, splits[0].images, chosen.share, factor)
+        print_table(("darkened", "right before", "after", "found", "named first", "others"), rows)
+        print(f"found and named: {found} of {len(rows)}\n")
+    draw = np.random.default_rng(0)
+    alarms = sum(bool(known.named(known.facts, shuffled(known, draw))) for _ in range(chosen.draws))
+    if chosen.draws:
+        low, high = (float(end) for end in wilson(alarms, chosen.draws, CONFIDENCE))
+        print(f"false alarms: {alarms} of {chosen.draws} clean sets, {alarms / chosen.draws:.1%} (95% interval {low:.1%} to "
+              f"{high:.1%}); promised: at most {LEVEL:.0%}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""Structured pruning: whole channels taken out of a convolutional network, which then learns for a short while."""
+
+import copy
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+from darkroom.compression.imitation import imitate
+from darkroom.errors import DarkroomError
+from darkroom.images.packed import Packed
+from darkroom.learning.choices import is_transformer
+from darkroom.learning.depthwise import spare_depthwise
+from darkroom.learning.precision import choose_device, settle_precision
+from darkroom.model import ModelSpec
+from darkroom.network.capsule_net import CapsuleNet
+from darkroom.network.grid_pooled import GridPooled
+from darkroom.network.normalized import Normalized
+from darkroom.network.parts import head
+
+LEARNING_RATE = 1e-3
+
+# What is left of a layer is a multiple of this: the processor's 8-bit and float kernels take channels in such blocks.
+BLOCK = 8
+
+_LAYERS = (nn.Conv2d, nn.Linear)
+
+
+def prune(model: nn.Module, spec: ModelSpec, share: float, train: Packed, epochs: int, seed: int) -> nn.Module:
+    """A smaller network that was made from a trained one.
+
+    In each layer the channels with the smallest weights go, and with them what makes them and what takes them in other
+    layers: normalisations, depthwise convolutions, squeezes, all branches of a residual sum (Fang et al. 2023, "DepGraph:
+    Towards Any Structural Pruning", https://arxiv.org/abs/2301.12900). Then the network learns to answer as before.
+
+    Args:
+        model: what `darkroom.network.load.load_model` gives; stays as it is.
+        spec: what stands beside its weights; it is true of the smaller network, too, but for the number of channels.
+        share: of each layer's channels to take out, in (0, 1); each layer keeps the multiple of 8 that comes nearest, and 8 at
+            the least.
+        train: training images.
+        epochs: of learning afterwards.
+        seed: of order, augmentation and dropout.
+
+    Returns:
+        From uint8 [N, S, S, C] to logits float32 [N, K]; float32, in eval mode, on the CPU. The same arguments give the same
+        weights on the same kind of machine.
+
+    Raises:
+        DarkroomError: when the network can't be pruned, when no layer is wide enough for it, or when the loss is no longer
+            a number.
+    """
+    assert isinstance(model, Normalized)
+    _require_channels(model.network, spec)
+    pruned = copy.deepcopy(model)
+    _take_out(pruned, spec, share, torch.from_numpy(np.array(train.images[:2])))
+    # A copy learns, since what learns is changed for it: its depthwise convolutions, and the order of its weights in memory.
+    student = copy.deepcopy(pruned)
+    student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = choose_device()
+    precision, _ = settle_precision("auto", device, student, torch.from_numpy(np.array(train.images[:1])))
+    if precision == torch.bfloat16 and device.type == "cpu":
+        spare_depthwise(student)
+    imitate(student.train(), model, train, epochs, LEARNING_RATE, precision, seed, "pruned, learns")
+    pruned.load_state_dict(student.state_dict())
+    return pruned.eval()
+
+
+def _require_channels(network: nn.Module, spec: ModelSpec) -> None:
+    """Stop for networks whose values between layers are not maps of independent channels."""
+    remedy = "set quantize.pruning=0"
+    if is_transformer(spec.network):
+        raise DarkroomError(f"pruning takes channels out of convolutions, and {spec.network} has few or none: {remedy}")
+    if isinstance(network, CapsuleNet):
+        raise DarkroomError(f"pruning takes out single channels, and in {spec.network} eight make a capsule: {remedy}")
+    if any(isinstance(module, GridPooled) for module in network.modules()):
+        raise DarkroomError(f"pruning does not know the head of train.pooling=grid: {remedy}, or train.pooling=mean")
+
+
+def _take_out(model: Normalized, spec: ModelSpec, share: float, images: torch.Tensor) -> None:
+    """Take channels out of a network, in place; images are uint8 [2, S, S, C]."""
+    import torch_pruning  # type: ignore[import-untyped]
+
+    network = model.network.eval()
+    before = _size(network)
+    # Dependencies are traced along gradients, so that for the moment everything has one.
+    frozen = [name for name, parameter in network.named_parameters() if not parameter.requires_grad]
+    network.requires_grad_(True)
+    with warnings.catch_warnings():
+        # It tells which parameters it found outside of layers, and goes on rightly.
+        warnings.simplefilter("ignore")
+        pruner = torch_pruning.pruner.BasePruner(
+            network,
+            model.normalised(images),
+            importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
+            pruning_ratio_dict={
+                layer: _share_of(layer, share) for layer in network.modules() if isinstance(layer, _LAYERS)
+            },
+            ignored_layers=[head(network)],
+            # Its own default values are shared among all pruners of a process.
+            in_channel_groups={},
+            out_channel_groups={},
+        )
+        pruner.step()
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    if _size(network) == before:
+        raise DarkroomError(
+            f"quantize.pruning={share:g} takes nothing out of {spec.network}: its layers have few channels, and each keeps the "
+            f"nearest multiple of {BLOCK}; set a larger share, or 0"
+        )
+
+
+def _share_of(layer: nn.Conv2d | nn.Linear, share: float) -> float:
+    """The share to take out of a layer so that a multiple of `BLOCK` is left."""
+    width = layer.out_channels if isinstance(layer, nn.Conv2d) else layer.out_features
+    left = min(width, max(BLOCK, BLOCK * round(width * (1 - share) / BLOCK)))
+    # What is left is rounded down to a whole channel.
+    return 1 - (left + 0.5) / width
+
+
+def _size(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

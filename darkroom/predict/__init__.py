@@ -1,0 +1,1 @@
+"""Bundle and image files in, answers out."""

@@ -1,0 +1,111 @@
+"""Name the class of images.
+
+python -m darkroom.predict BUNDLE IMAGE [IMAGE ...] [--json | --csv] [--top-k K] [--explain FOLDER] [--graph model.onnx]
+
+An image is a file, a folder of files, or - for a list on standard input. One that is missing or can't be read gets a line that
+says so, the others their answers, and the exit status is 1. Where the model is not sure enough it abstains, and says so.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from darkroom.bundle import Bundle, load_bundle
+from darkroom.errors import DarkroomError
+from darkroom.predict.answers import Refusal, predict_files
+from darkroom.predict.listing import STDIN, list_images
+from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people
+from darkroom.stage import user_errors
+
+
+def main() -> None:
+    arguments = _arguments()
+    # Whoever reads only the first lines, as `head` does, ends it without a traceback.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    with user_errors():
+        bundle = load_bundle(arguments.bundle, arguments.graph)
+        listed: Iterable[Path | Refusal] = list_images(arguments.images, sys.stdin.buffer)
+        # A list on standard input may have no end; the others are counted, so that the bar knows how far it is.
+        paths = listed if STDIN in arguments.images else list(listed)
+        if arguments.explain:
+            _make(arguments.explain)
+        if arguments.csv:
+            print(csv_header(arguments.top_k, len(bundle.classes)), flush=True)
+        refused = _answer(bundle, paths, _writer(arguments), arguments.explain)
+    if refused:
+        raise SystemExit(1)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror}; name another folder") from None
+
+
+def _answer(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None) -> int:
+    """Print a line for each image as soon as its batch is done; returns how many got no answer."""
+    # Where a path is no UTF-8, its own bytes are printed.
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    refused = 0
+    total = len(paths) if isinstance(paths, list) else None
+    # On a terminal the answers themselves show how far it is.
+    quiet = True if sys.stdout.isatty() else None
+    for number, found in enumerate(tqdm(predict_files(bundle, paths), "predict", total, unit="img", disable=quiet), 1):
+        heatmap = None
+        if isinstance(found, Refusal):
+            refused += 1
+        elif explain:
+            # Imported here: only who asks for heat maps waits for what draws them.
+            from darkroom.predict.explained import write_heatmap
+
+            heatmap = str(write_heatmap(bundle, found, number, explain))
+        print(write(found, heatmap), flush=True)
+    return refused
+
+
+def _writer(arguments: argparse.Namespace) -> Writer:
+    kind = as_json if arguments.json else as_csv if arguments.csv else for_people
+    return kind(arguments.top_k)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m darkroom.predict", description="Name the class of images, one line for each."
+    )
+    parser.add_argument("bundle", type=Path, help="the folder that the export stage wrote: models/export")
+    parser.add_argument(
+        "images", nargs="+", metavar="image", help="an image file, a folder of them, or - for a list on standard input"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a JSON object for each image, one a line")
+    form.add_argument("--csv", action="store_true", help="print a table")
+    parser.add_argument(
+        "--top-k",
+        type=_count,
+        metavar="K",
+        help="name the K most probable classes; without it JSON has all of them, and a line or a table the first",
+    )
+    parser.add_argument(
+        "--explain", type=Path, metavar="FOLDER", help="also write pictures there that show what each answer rests on"
+    )
+    parser.add_argument(
+        "--graph",
+        metavar="FILE",
+        help="another graph of the bundle than the one that ships to answer: model.onnx answers exactly as evaluated",
+    )
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a count of classes: 1 or more")
+    return int(text)
+
+
+if __name__ == "__main__":
+    main()

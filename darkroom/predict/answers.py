@@ -1,0 +1,95 @@
+"""From image files to answers, through the same functions that the evaluation used."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.bundle import Bundle
+from darkroom.images.decode import UnreadableImage
+from darkroom.images.pixels import UInt8s
+from darkroom.sources.image_file import read_image_file
+
+# Images in memory at a time, as the small arrays that the network sees.
+BATCH = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the model says about one image.
+
+    Attributes:
+        path: of the image, as it was given.
+        label: name of the class with the highest probability.
+        confidence: that probability.
+        threshold: confidence below which the model abstains; None where it never does.
+        probabilities: of every class, in class-list order.
+        pixels: uint8 [S, S, C], as the model saw it.
+    """
+
+    path: str
+    label: str
+    confidence: float
+    threshold: float | None
+    probabilities: dict[str, float]
+    pixels: UInt8s = field(repr=False, compare=False)
+
+    @property
+    def abstains(self) -> bool:
+        """Whether the model is not sure enough to be believed."""
+        return self.threshold is not None and self.confidence < self.threshold
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An image without an answer.
+
+    Attributes:
+        path: of the image, as it was given.
+        error: why.
+    """
+
+    path: str
+    error: str
+
+
+def answers(bundle: Bundle, names: Iterable[str], pixels: list[UInt8s]) -> Iterator[Answer]:
+    """Answers for images that are pixels already.
+
+    Args:
+        bundle: as `load_bundle` gives it.
+        names: what to call each image.
+        pixels: as `Bundle.pixels` gives them, at least one.
+    """
+    for name, image, row in zip(names, pixels, bundle.predict(np.stack(pixels)), strict=True):
+        # Seven digits hold a float32 apart from its neighbours at the top of the range; more would be noise.
+        shares = {label: round(float(share), 7) for label, share in zip(bundle.classes.names, row, strict=True)}
+        label = bundle.classes.names[int(row.argmax())]
+        yield Answer(name, label, shares[label], bundle.calibration.threshold, shares, image)
+
+
+def predict_files(bundle: Bundle, paths: Iterable[Path | Refusal]) -> Iterator[Answer | Refusal]:
+    """One answer or refusal for each file, in the order given; memory does not grow with their number.
+
+    Args:
+        bundle: as `load_bundle` gives it.
+        paths: of image files; a refusal stays one.
+    """
+    remaining = iter(paths)
+    while batch := list(islice(remaining, BATCH)):
+        read = [path if isinstance(path, Refusal) else _read(bundle, path) for path in batch]
+        good = [(str(path), found) for path, found in zip(batch, read, strict=True) if not isinstance(found, Refusal)]
+        said = answers(bundle, [name for name, _ in good], [pixels for _, pixels in good]) if good else iter(())
+        for found in read:
+            yield found if isinstance(found, Refusal) else next(said)
+
+
+def _read(bundle: Bundle, path: Path) -> UInt8s | Refusal:
+    try:
+        return bundle.pixels(read_image_file(path))
+    except OSError as error:
+        return Refusal(str(path), f"can't be read: {error.strerror or error}")
+    except UnreadableImage as error:
+        return Refusal(str(path), str(error))

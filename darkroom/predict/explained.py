@@ -1,0 +1,36 @@
+"""Why an answer: the picture with the parts that speak for it in colour, found by covering one part after another."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from darkroom.bundle import Bundle
+from darkroom.predict.answers import Answer
+from darkroom.reporting.heatmaps import overlay
+from darkroom.scoring.explanation.occlusion import occlusion
+
+# Of a file's name, so that a long one still fits with its number.
+STEM = 80
+
+
+def write_heatmap(bundle: Bundle, answer: Answer, number: int, folder: Path) -> Path:
+    """Write a PNG that shows what the most probable class of an image rests on.
+
+    It needs nothing of the network but answers (Zeiler and Fergus 2014), so it is of the graph that ships; some fifty
+    answers for each image.
+
+    Args:
+        bundle: that gave the answer.
+        answer: to explain.
+        number: of the image, which the name starts with, since two folders may hold files of one name.
+        folder: where to write.
+
+    Returns:
+        The file.
+    """
+    label = np.array([bundle.classes.names.index(answer.label)], np.int64)
+    (heat,) = occlusion(bundle.predict, answer.pixels[None], label)
+    path = folder / f"{number:05}-{Path(answer.path).stem[:STEM]}.png"
+    Image.fromarray(overlay(answer.pixels, heat)).save(path)
+    return path

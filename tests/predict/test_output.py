@@ -1,0 +1,76 @@
+"""Answers as text."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.predict.answers import Answer, Refusal
+from darkroom.predict.output import as_csv, as_json, csv_header, for_people
+
+SHARES = {"cat": 0.25, "dog": 0.625, "été": 0.125}
+PIXELS = np.zeros((2, 2, 3), np.uint8)
+
+
+def answer(path: str = "a.png", threshold: float | None = 0.5) -> Answer:
+    return Answer(path, "dog", 0.625, threshold, SHARES, PIXELS)
+
+
+def test_a_line_for_people() -> None:
+    assert for_people(None)(answer(), None) == "a.png: dog 62.5%"
+    assert for_people(2)(answer(), None) == "a.png: dog 62.5%, cat 25.0%"
+    assert for_people(9)(answer(), "out/1.png") == "a.png: dog 62.5%, cat 25.0%, été 12.5%  (out/1.png)"
+    assert for_people(None)(answer(threshold=0.9), None) == "a.png: not sure (dog 62.5%; it abstains below 90.0%)"
+    assert for_people(None)(Refusal("a.png", "the file is empty"), None) == "a.png: error: the file is empty"
+
+
+def test_a_name_commands_no_terminal() -> None:
+    assert for_people(None)(answer("\x1b[2J\n\udcff.png"), None) == r"\x1b[2J\n\udcff.png: dog 62.5%"
+
+
+@pytest.mark.parametrize(("threshold", "abstains"), [(None, False), (0.5, False), (0.7, True)])
+def test_json_says_whether_to_believe_it(threshold: float | None, abstains: bool) -> None:
+    line = as_json(None)(answer(threshold=threshold), None)
+    assert json.loads(line) == {
+        "path": "a.png",
+        "answer": None if abstains else "dog",
+        "label": "dog",
+        "confidence": 0.625,
+        "abstains": abstains,
+        "threshold": threshold,
+        "probabilities": SHARES,
+    }
+
+
+def test_json_has_the_most_probable_classes_first_where_some_are_asked_for() -> None:
+    found = json.loads(as_json(2)(answer(), "out/1.png"))
+    assert list(found["probabilities"].items()) == [("dog", 0.625), ("cat", 0.25)]
+    assert found["heatmap"] == "out/1.png"
+    assert json.loads(as_json(2)(Refusal("a.png", "why"), None)) == {"path": "a.png", "error": "why"}
+
+
+def test_of_equal_probabilities_the_one_that_answers_is_first() -> None:
+    equal = Answer("a.png", "dog", 0.5, None, {"cat": 0.5, "dog": 0.5}, PIXELS)
+    assert for_people(2)(equal, None) == "a.png: dog 50.0%, cat 50.0%"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), st.integers(1, 5))
+def test_a_table_has_a_row_for_each_image_whatever_its_name(name: str, top: int) -> None:
+    write = as_csv(top)
+    lines = [
+        csv_header(top, len(SHARES)),
+        write(answer(name), None),
+        write(answer(name, threshold=0.9), "out/2.png"),
+        write(Refusal(name, "why, then"), None),
+    ]
+    rows = list(csv.DictReader(io.StringIO("\n".join(lines) + "\n", newline="")))
+    assert [row["path"] for row in rows] == 3 * [name]
+    assert [row["answer"] for row in rows] == ["dog", "", ""]
+    assert [row["heatmap"] or "" for row in rows] == ["", "out/2.png", ""]
+    assert [row["error"] for row in rows] == ["", "", "why, then"]
+    assert (rows[1]["label_1"], float(rows[1]["probability_1"])) == ("dog", 0.625)
+    assert len(rows[0]) == 4 + 2 * min(top, 3)
