@@ -46,8 +46,9 @@ tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tu
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.tune --apply="$$APPLY"
 
+# Two processes of one thread each, for two cores.
 test: lint  ## lint, and all tests
-	@"$(BIN)/python" -m pytest
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses 2 --dist loadgroup
 
 lint: $(INSTALLED_DEV)  ## style and types
 	@"$(BIN)/ruff" check .

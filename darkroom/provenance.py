@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import re
-from importlib.metadata import version
 from pathlib import Path
 
 ROOMS = ("darkroom", "stages", "flows", "serving")
@@ -81,8 +80,3 @@ def data_version(ingest: Path, splits: Path) -> str:
     for path in (*parts, splits):
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:12]
-
-
-def package_versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Installed versions of the named packages, in the order given."""
-    return {name: version(name) for name in names}

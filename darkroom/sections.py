@@ -152,7 +152,8 @@ class Preprocess(Section):
 class Evaluate(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(description="Of every interval.")
     gallery: Annotated[int, Field(ge=0, le=200)] = Field(
-        description="How many pictures each gallery of the report shows: surest mistakes, least sure correct answers, label suspects."
+        description="How many pictures each gallery of the report shows: surest mistakes, least sure correct answers, label "
+        "suspects."
     )
     target_precision: Annotated[float, Field(gt=0, lt=1)] = Field(
         description="Share of the accepted answers that must be right: the model abstains below the confidence that reaches it "
@@ -178,8 +179,8 @@ class Quantize(Section):
         description="Share of the channels that structured pruning removes before a short fine-tuning; 0 leaves it out."
     )
     fine_tune_epochs: Annotated[int, Field(ge=1)] = Field(
-        description="Epochs of fine-tuning after pruning, and of the quantization-aware one that follows where static INT8 loses "
-        "more than `max_accuracy_loss`."
+        description="Epochs of fine-tuning after pruning, and of the quantization-aware one that follows where static INT8 "
+        "loses more than `max_accuracy_loss`."
     )
 
 

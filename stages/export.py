@@ -79,9 +79,9 @@ def run(
         DarkroomError: when the bundle does not answer as the evaluated model did, with the numbers, or when the network can't
             be converted; nothing is written then.
     """
-    versions = converter_versions(converter) if converter else {}
     network, spec = load_model(model)
     classes, calibration = load_classes(ingest / "classes.json"), load_calibration(calibrated)
+    versions = converter_versions(converter) if converter else {}
     classes.require_same(spec.classes.names, str(model))
     verdict, metrics = (_read(path) for path in (quantized / "verdict.json", evaluated / "metrics.json"))
     tested = load_evaluated(ingest, arrays / "test", evaluated / "predictions.parquet", classes, parity_images)

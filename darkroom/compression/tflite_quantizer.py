@@ -17,8 +17,8 @@ INPUT = "images"
 PRODUCTS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
 # As in `darkroom.compression.int8`: the products, and what stands between two of them without arithmetic of its own. With every
-# operation in 8 bits the quantizer fails on a tensor of six dimensions in EfficientNet-Lite0 with a grid of averages,
-# and elsewhere that is no faster (8.0 ms an image of 224 pixels either way; float: 16.2).
+# operation in 8 bits and the ranges below, the quantizer fails on a tensor of six dimensions in EfficientNet-Lite0 with a grid
+# of averages, and it is no faster (8.0 ms an image of 224 pixels either way; float: 16.2).
 IN_8_BITS = (*PRODUCTS, "BATCH_MATMUL", "CONV_2D_TRANSPOSE", "MAX_POOL_2D", "PAD", "RELU", "RESHAPE", "TRANSPOSE")
 
 

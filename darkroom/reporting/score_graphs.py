@@ -17,7 +17,9 @@ KINDS = ("first", "second", "third", "fourth")
 
 def roc_graph(curves: Sequence[Curve]) -> Graph:
     """Macro and micro average before the lines of the classes, and the line of chance."""
-    plane = Plane(Axis("share of other classes' images taken for it", 0, 1), Axis("share of its own images found", 0, 1))
+    plane = Plane(
+        Axis("share of other classes' images taken for it", 0, 1), Axis("share of its own images found", 0, 1)
+    )
     return _ranking("ROC", plane, curves, [plane.line("chance", "even", (0, 1), (0, 1))])
 
 

@@ -55,7 +55,7 @@ def load_calibration(path: Path) -> Calibration:
     try:
         return Calibration(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise DarkroomError(f"there is no {path}, which evaluate writes: run `dvc repro evaluate`") from None
+        raise DarkroomError(f"{path} is not there yet: run `dvc repro evaluate`") from None
 
 
 def fit_temperature(logits: npt.NDArray[np.float32], labels: Int64s) -> float:

@@ -85,7 +85,8 @@ def _cut(values: Column, share: float) -> np.float64 | np.datetime64:
     """A quantile: one of the values, rounded to three digits, or to the day."""
     cut = np.sort(values)[min(int(share * len(values)), len(values) - 1)]
     if isinstance(cut, np.datetime64):
-        return np.datetime64(cut, "D")
+        day: np.datetime64 = cut.astype("datetime64[D]")
+        return day
     return np.float64(f"{cut:.{CUT_DIGITS}g}")
 
 

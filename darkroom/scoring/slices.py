@@ -13,6 +13,9 @@ from darkroom.scoring.slice_tests import Counts, able, adjusted, tail
 # Of fewer test images an accuracy says next to nothing.
 LEAST_IMAGES = 10
 
+# A word that tells test images from the others in more cases than this is only another name for the split.
+ANOTHER_NAME = 0.95
+
 
 @dataclass(frozen=True)
 class Slice:
@@ -92,6 +95,7 @@ def find_slices(
     for name, values in {"right": right, "tested": tested, **facts}.items():
         if len(values) != len(labels):
             raise DarkroomError(f"{len(values):,} values of {name} for {len(labels):,} labels: give one for each image")
+    facts = {name: values for name, values in facts.items() if not _names_the_split(values, tested)}
     wrong = ~right
     general, special = (
         _significant(candidates(facts, labels, within), labels, wrong, tested, level / 2) for within in (False, True)
@@ -111,6 +115,13 @@ def find_slices(
             slices.append(weak)
             explained[rows] = True
     return slices
+
+
+def _names_the_split(values: Column, tested: Bools) -> bool:
+    """The folder `test` of a data set that came divided would take the place of what makes its images weak."""
+    if values.dtype.kind != "U" or tested.all():
+        return False
+    return any(((values == value) == tested).mean() > ANOTHER_NAME for value in np.unique(values))
 
 
 def _significant(kinds: Iterable[Candidate], labels: Int64s, wrong: Bools, tested: Bools, level: float) -> list[_Found]:

@@ -45,8 +45,8 @@ class Lengths(nn.Module):
     """No last layer: the class is the longest vector, as among capsules."""
 
     def forward(self, images: Tensor) -> Tensor:
-        halves = images.float().reshape(len(images), 2, -1)
-        return halves.norm(dim=2) / 1000
+        lengths: Tensor = images.float().reshape(len(images), 2, -1).norm(dim=2)
+        return lengths / 1000
 
 
 @pytest.fixture(scope="module")

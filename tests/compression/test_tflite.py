@@ -29,7 +29,8 @@ from tests.conftest import ROOT
 from tests.shipped import run_export
 
 CONVERTER = ROOT / os.environ.get("VENV_TFLITE", ".venv-tflite")
-needs_converter = pytest.mark.skipif(not CONVERTER.exists(), reason="the converter is not installed: make converter")
+# In one process, so that the converter runs once.
+pytestmark = pytest.mark.xdist_group("tflite")
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
-# Started by `intake` and by `training`, in the environment of the peers.
-STARTED = ("intake_peers", "training_peers")
+# Started by `compression`, `intake` and `training`, in the environment of the peers.
+STARTED = ("compression_peers", "intake_peers", "training_peers")
 COMMANDS = [
     name
     for name in MODULES
@@ -32,7 +32,8 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 def test_every_benchmark_is_found() -> None:
     data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
-    assert data | training == set(COMMANDS)
+    bundle = {"cold_start", "compression", "label_errors", "slices"}
+    assert data | training | bundle == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:

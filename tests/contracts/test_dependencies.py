@@ -50,7 +50,8 @@ def test_one_word_in_five_places(stage: str) -> None:
 
 @pytest.mark.parametrize("stage", LINE)
 def test_data_comes_from_stages_before(stage: str) -> None:
-    made = [out for earlier in LINE[: LINE.index(stage)] for out in outputs(earlier)]
+    # The label fixes are the user's own, and in git.
+    made = ["data/label_fixes.csv", *(out for earlier in LINE[: LINE.index(stage)] for out in outputs(earlier))]
     for path in PIPELINE[stage]["deps"]:
         if not path.startswith(CODE):
             assert any(path == out or path.startswith(f"{out}/") for out in made), path

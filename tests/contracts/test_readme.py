@@ -98,7 +98,7 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
     assert re.search(r"test accuracy +\d+\.\d+%, 95% interval \d+\.\d+% to \d+\.\d+%", printed["make run"]), printed[
         "make run"
     ]
-    answer = json.loads(printed["python -m darkroom.predict models/export path/to/image.png"])
+    answer = json.loads(printed["python -m darkroom.predict models/export path/to/image.png --json"])
     assert answer["label"] in {"one", "two", "zero"}
     difference = printed["python -m darkroom.diff HEAD~1 HEAD --html diff.html"]
     assert "120" in difference and "1,797" in difference, difference

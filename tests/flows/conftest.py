@@ -25,7 +25,8 @@ def repository(tmp_path: Path, digit_folder: Path) -> Iterator[Repository]:
     for name, text in (("dvc.yaml", DVC_YAML), ("train.py", TRAIN)):
         (root / name).write_text(text)
     (root / ".dvc").mkdir()
-    for name in ("params.yaml", ".gitignore", ".dvcignore", ".dvc/config"):
+    (root / "data").mkdir()
+    for name in ("params.yaml", ".gitignore", ".dvcignore", ".dvc/config", "data/label_fixes.csv"):
         shutil.copy(ROOT / name, root / name)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "GIT_", "DVC_"))}
     silent = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}

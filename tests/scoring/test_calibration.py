@@ -129,5 +129,5 @@ def test_a_precision_out_of_reach_is_said_and_all_images_are_answered() -> None:
 
 
 def test_a_calibration_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DarkroomError, match=r"no .*calibration\.json, which evaluate writes"):
+    with pytest.raises(DarkroomError, match=r"calibration\.json is not there yet"):
         load_calibration(tmp_path / "calibration.json")

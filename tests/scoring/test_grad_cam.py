@@ -113,7 +113,7 @@ def test_where_the_head_looks_at_places_each_keeps_its_own_weight() -> None:
     image = np.full((1, 32, 32, 3), 200, np.uint8)
     assert not grad_cam(model, "maps", image, np.array([0]), CPU).any()
     (heat,) = grad_cam(model, "maps", image, np.array([0]), CPU, by_place=True)
-    assert heat[:14].min() == 1 and heat[18:].max() == 0
+    assert heat[:14].min() > 0.999 and heat[18:].max() == 0
 
 
 def test_frozen_layers_and_batches_change_nothing() -> None:
