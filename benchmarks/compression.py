@@ -1,4 +1,4 @@
-"""Compression: what `quantize` makes of four networks, beside OpenVINO's INT8 by nncf on the same graph.
+"""Measures what `quantize` makes of four networks, beside OpenVINO's INT8 by nncf on the same graph.
 
 Each network is trained as the train stage does it, on as many training images as are asked for, and kept in OUT: a second call
 trains nothing. Then the quantize stage runs with the settings of params.yaml, and its graphs meet OpenVINO (a process
@@ -7,7 +7,7 @@ is that of 5,000 images of the test split, by which nothing here has chosen; the
 with its 95% interval. Milliseconds are medians over rounds in turns of one image at a time, one thread each. OpenVINO's
 float is told twice: in float32, and as it chooses, which is bfloat16 where the processor multiplies that in hardware.
 
-    python -m benchmarks.compression RUN OUT --peer-python PYTHON_WITH_PEERS      # RUN holds data/ of CIFAR-10; 15 minutes
+    python -m benchmarks.compression RUN OUT --peer-python PYTHON_WITH_PEERS      # RUN holds data/ of CIFAR-10; 40 minutes
     python -m benchmarks.compression RUN OUT --networks resnet18 --peer-python PYTHON_WITH_PEERS
 """
 
@@ -40,7 +40,7 @@ from darkroom.scoring.calibration import Calibration
 from stages import quantize, train
 
 NETWORKS = ("resnet18", "timm/tf_efficientnet_lite0", "mobilenet_v3_small", "timm/vit_tiny_patch16_224")
-EPOCHS, TRAINED_ON, BATCH, TESTED = 3, 6_000, 48, 5_000
+EPOCHS, TRAINED_ON, BATCH, TESTED = 6, 10_000, 48, 5_000
 THREADS, CALLS, ROUNDS = 1, 20, 15
 HEADER = ("", "accuracy", "loses, points (95%)", "ms", "times float", "MB")
 

@@ -2,8 +2,10 @@
 
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
@@ -46,7 +48,7 @@ def write_products(path: Path, hidden: int, outlier: int | None = None, stacked:
             nodes.append(helper.make_node("Relu", [f"product{number}"], [f"value{number + 1}"]))
     nodes.append(helper.make_node("Reshape", [f"product{len(weights) - 1}", "answer"], ["logits"]))
     nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
-    stored = {
+    stored: dict[str, npt.NDArray[Any]] = {
         "shape": np.array([1, -1, SIDE * SIDE], dtype=np.int64),
         "answer": np.array([-1, CLASSES], dtype=np.int64),
         "largest": np.array(255, dtype=np.float32),
