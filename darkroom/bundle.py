@@ -122,7 +122,7 @@ def _read_index(folder: Path) -> dict[str, Any]:
         raise DarkroomError(f"{folder} is not a bundle, for it holds no {INDEX}: {REMEDY}")
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise DarkroomError(f"{path} is damaged ({error}): {REMEDY}") from None
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         found = index.get("format") if isinstance(index, dict) else index
@@ -150,5 +150,8 @@ def _check_files(folder: Path, expected: dict[str, str]) -> None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DarkroomError(f"{path} can't be read: {error.strerror}; mend its permissions, or {REMEDY}") from None

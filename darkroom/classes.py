@@ -53,10 +53,13 @@ def load_classes(path: Path) -> ClassList:
     """Read what `ClassList.save` wrote.
 
     Raises:
-        DarkroomError: when the names do not have the hash that stands beside them.
+        DarkroomError: when the file is damaged, or the names do not have the hash that stands beside them.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
-    classes = ClassList(tuple(content["classes"]))
-    if classes.hash != content["hash"]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        classes, written = ClassList(tuple(content["classes"])), content["hash"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise DarkroomError(f"{path} is damaged ({error!r}): run `dvc repro ingest`") from None
+    if classes.hash != written:
         raise DarkroomError(f"{path} was changed by hand: its names do not have its hash; run `dvc repro ingest`")
     return classes

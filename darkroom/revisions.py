@@ -21,6 +21,7 @@ from darkroom.images.schemas import MANIFEST as COLUMNS
 from darkroom.images.schemas import read_manifest
 
 WORKSPACE = "workspace"
+NAMES = f"name a commit, a branch or a tag, or `{WORKSPACE}`"
 
 INGEST = "data/ingest"
 # A folder of parts; it was one file first, with fewer columns.
@@ -122,11 +123,15 @@ def open_revision(name: str) -> Iterator[Revision]:
     if name == WORKSPACE:
         yield Workspace()
         return
+    if not name:
+        # DVC would take it for the workspace, where a shell's variable may have been empty.
+        raise DarkroomError(f"a revision has an empty name: {NAMES}")
     with tempfile.TemporaryDirectory() as folder:
         try:
             revision = Committed(name, name, Path(folder))
         except (DvcException, GitError) as error:
-            raise DarkroomError(f"can't read revision {name!r}: {error}") from error
+            remedy = f"; {NAMES}" if isinstance(error, RevError) else ""
+            raise DarkroomError(f"can't read revision {name!r}: {error}{remedy}") from error
         yield revision
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from darkroom.errors import DarkroomError
+
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
@@ -13,10 +15,18 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
     A killed run leaves nothing half-made where the next run would look: only the folder `.<name>.partial`, which the next
     one removes first. When the block raises, `target` is as it was before.
+
+    Raises:
+        DarkroomError: when no folder can be made there; the block does not begin then.
     """
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise DarkroomError(
+            f"the folder {target} can't be made: {error.strerror}; mend {target.parent}, or name another folder"
+        ) from None
     try:
         yield partial
     except BaseException:

@@ -25,14 +25,6 @@ settings.register_profile("untimed", deadline=None, derandomize="CI" in os.envir
 settings.load_profile("untimed")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts Prefect's server runs in one process: schedules would meet the other's server."""
-    for item in items:
-        folder = Path(item.fspath).parent.name
-        if folder == "flows" or Path(item.fspath).name == "test_readme.py":
-            item.add_marker(pytest.mark.xdist_group("prefect"))
-
-
 @pytest.fixture(scope="session")
 def digit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders zero, one and two with 40 PNG files each, of 8 x 8 grey pixels; tests must not write to it."""

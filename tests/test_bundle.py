@@ -77,6 +77,15 @@ def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
         load_bundle(bundle)
 
 
+def test_a_file_that_can_not_be_read_is_named(bundle: Path) -> None:
+    (bundle / "model.json").unlink()
+    (bundle / "model.json").symlink_to("nowhere")
+    with pytest.raises(
+        DarkroomError, match=r"model\.json can't be read: No such file or directory; .*dvc repro export"
+    ):
+        load_bundle(bundle)
+
+
 def test_an_extra_file_is_named(bundle: Path) -> None:
     (bundle / "more").mkdir()
     (bundle / "more/weights.pkl").touch()

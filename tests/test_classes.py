@@ -27,6 +27,13 @@ def test_round_trip_and_a_change_by_hand(tmp_path: Path) -> None:
         load_classes(path)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"classes": 1, "hash": ""}'])
+def test_a_damaged_file_is_named_with_what_mends_it(tmp_path: Path, content: str) -> None:
+    (tmp_path / "classes.json").write_text(content)
+    with pytest.raises(DarkroomError, match=r"classes\.json is damaged .*: run `dvc repro ingest`"):
+        load_classes(tmp_path / "classes.json")
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [

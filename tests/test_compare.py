@@ -1,6 +1,7 @@
 """Two models on the same images: what is shared, what is found, how it is told; and real revisions."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from darkroom.classes import ClassList
-from darkroom.compare import Comparison, compare, to_markdown
+from darkroom.compare import Comparison, compare, read_scored, to_markdown
 from darkroom.compare.__main__ import main
 from darkroom.compare.mistakes import Mistake, changed_mistakes
 from darkroom.errors import DarkroomError
@@ -154,7 +155,8 @@ def test_the_page_fits_a_phone_and_asks_for_nothing(
     ("arguments", "message"),
     [
         (["empty", "second"], "empty has no reports/evaluate/predictions.parquet: nothing had been evaluated there"),
-        (["first", "nowhere"], "can't read revision 'nowhere'"),
+        (["first", "nowhere"], "can't read revision 'nowhere': unknown Git revision 'nowhere'; name a commit"),
+        (["first", ""], "a revision has an empty name: name a commit"),
         (["first", "second", "--out", "data"], "data holds other files (ingest and 2 more): name a folder of its own"),
         (["first", "second", "--out", "dvc.yaml"], "can't write to dvc.yaml: it is a file"),
     ],
@@ -171,3 +173,16 @@ def test_what_can_not_be_compared_is_said_in_a_sentence(
         main([*arguments, *([] if "--out" in arguments else ["--out", "reports/compare"])])
     assert message in capsys.readouterr().err
     assert (repository / "data/ingest").is_dir() and not (repository / "reports/compare").exists()
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet"])
+def test_a_damaged_report_is_named_with_what_mends_it(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for folder in ("data", "reports"):
+        shutil.copytree(repository / folder, tmp_path / folder)
+    (tmp_path / "reports/evaluate" / name).unlink()
+    (tmp_path / "reports/evaluate" / name).write_text("{")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DarkroomError, match=rf"{name} of workspace is damaged .*`dvc checkout --force`"):
+        read_scored("workspace")

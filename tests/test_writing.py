@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.errors import DarkroomError
 from darkroom.writing import whole_folder, write_json
 from tests.conftest import ROOT
 
@@ -26,6 +27,13 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
         (folder / "half").touch()
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_folder_can_be_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    told = r"file/out can't be made: Not a directory; mend .*file, or name another folder"
+    with pytest.raises(DarkroomError, match=told), whole_folder(tmp_path / "file/out"):
+        raise AssertionError("begun")
 
 
 def test_a_kill_leaves_no_target_and_the_next_run_is_not_disturbed(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _require_ours(out: Path) -> None:
     """Before the work is done, and before a folder is replaced that holds anything else."""
-    if out.exists() and not out.is_dir():
-        raise DarkroomError(f"can't write to {out}: it is a file; name a folder")
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise DarkroomError(f"can't write to {out}: it is a {'link' if out.is_symlink() else 'file'}; name a folder")
     others = sorted(path.name for path in out.iterdir() if path.name not in (PAGE, RECORD)) if out.exists() else []
     if others:
         raise DarkroomError(

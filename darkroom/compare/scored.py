@@ -58,7 +58,10 @@ def read_scored(name: str) -> Scored:
         for path in (PREDICTIONS, METRICS, CLASSES):
             _require(revision, path)
         classes = load_classes(revision.get(CLASSES))
-        metrics = json.loads(revision.get(METRICS).read_text(encoding="utf-8"))
+        try:
+            metrics = json.loads(revision.get(METRICS).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DarkroomError(_damaged(METRICS, name, error)) from None
         if metrics["provenance"]["class_hash"] != classes.hash:
             raise DarkroomError(
                 f"{PREDICTIONS} of {name} was made with another class list than its {CLASSES} has: run `dvc repro` there"
@@ -66,9 +69,7 @@ def read_scored(name: str) -> Scored:
         try:
             table = pq.read_table(revision.get(PREDICTIONS))
         except pa.ArrowException as error:
-            raise DarkroomError(
-                f"{PREDICTIONS} of {name} is damaged ({error}): `dvc checkout --force` brings the workspace's back"
-            ) from None
+            raise DarkroomError(_damaged(PREDICTIONS, name, error)) from None
     number = {label: k for k, label in enumerate(classes.names)}
     probabilities = table["probabilities"].combine_chunks().flatten().to_numpy()
     return Scored(
@@ -81,6 +82,10 @@ def read_scored(name: str) -> Scored:
         metrics["confidence"],
         metrics["provenance"],
     )
+
+
+def _damaged(path: str, name: str, error: Exception) -> str:
+    return f"{path} of {name} is damaged ({error}): `dvc checkout --force` brings the workspace's back"
 
 
 def _require(revision: Revision, path: str) -> None:

@@ -100,7 +100,7 @@ def _fastest_ahead(name: str, fit: list[str], contenders: Mapping[str, Contender
 def _faults(contender: Contender, limits: Limits) -> list[str]:
     faults = []
     if not contender.loss_high <= limits.max_accuracy_loss:
-        faults.append(_change(contender, limits) + _too_few(limits))
+        faults.append(_change(contender, limits))
     if not contender.ratio_low > limits.min_speedup:
         faults.append(f"is not {_speed(limits)}")
     return faults
@@ -110,14 +110,14 @@ def _change(contender: Contender, limits: Limits) -> str:
     verb = "gains" if contender.loss < 0 else "loses"
     return (
         f"{verb} {_points(abs(contender.loss))} of validation accuracy, at the most {_number(100 * contender.loss_high)} "
-        f"lost ({_number(100 * limits.max_accuracy_loss)} allowed)"
+        f"lost ({_number(100 * limits.max_accuracy_loss)} allowed{_too_few(limits)})"
     )
 
 
 def _too_few(limits: Limits) -> str:
     if limits.can_be_met:
         return ""
-    return f", where {limits.images:,} validation images can show no less than {_number(100 * limits.least_loss_high)}"
+    return f"; {limits.images:,} validation images can show no less than {_number(100 * limits.least_loss_high)}"
 
 
 def _speed(limits: Limits) -> str:

@@ -7,6 +7,7 @@ says so, the others their answers, and the exit status is 1. Where the model is 
 """
 
 import argparse
+import io
 import signal
 import sys
 from collections.abc import Iterable
@@ -28,13 +29,15 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     with user_errors():
         bundle = load_bundle(arguments.bundle, arguments.graph)
-        listed: Iterable[Path | Refusal] = list_images(arguments.images, sys.stdin.buffer)
+        # Where a service was started without a standard input, there is none.
+        stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
+        listed: Iterable[Path | Refusal] = list_images(arguments.images, stdin)
         # A list on standard input may have no end; the others are counted, so that the bar knows how far it is.
         paths = listed if STDIN in arguments.images else list(listed)
         if arguments.explain:
             _make(arguments.explain)
         if arguments.csv:
-            print(csv_header(arguments.top_k, len(bundle.classes)), flush=True)
+            _print(csv_header(arguments.top_k, len(bundle.classes)))
         refused = _answer(bundle, paths, _writer(arguments), arguments.explain)
     if refused:
         raise SystemExit(1)
@@ -64,8 +67,17 @@ def _answer(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, expl
             from darkroom.predict.explained import write_heatmap
 
             heatmap = str(write_heatmap(bundle, found, number, explain))
-        print(write(found, heatmap), flush=True)
+        _print(write(found, heatmap))
     return refused
+
+
+def _print(line: str) -> None:
+    try:
+        print(line, flush=True)
+    except OSError as error:
+        raise DarkroomError(
+            f"the answers can't be written to standard output: {error.strerror}; make room, or send them elsewhere"
+        ) from None
 
 
 def _writer(arguments: argparse.Namespace) -> Writer:
@@ -91,7 +103,10 @@ def _arguments() -> argparse.Namespace:
         help="name the K most probable classes; without it JSON has all of them, and a line or a table the first",
     )
     parser.add_argument(
-        "--explain", type=Path, metavar="FOLDER", help="also write pictures there that show what each answer rests on"
+        "--explain",
+        type=_folder,
+        metavar="FOLDER",
+        help="also write pictures there that show what each answer rests on",
     )
     parser.add_argument(
         "--graph",
@@ -99,6 +114,13 @@ def _arguments() -> argparse.Namespace:
         help="another graph of the bundle than the one that ships to answer: model.onnx answers exactly as evaluated",
     )
     return parser.parse_args()
+
+
+def _folder(text: str) -> Path:
+    # As a path it would be the current folder, where a shell's variable may have been empty.
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name: name a folder for the heat maps")
+    return Path(text)
 
 
 def _count(text: str) -> int:

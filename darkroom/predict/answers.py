@@ -93,3 +93,5 @@ def _read(bundle: Bundle, path: Path) -> UInt8s | Refusal:
         return Refusal(str(path), f"can't be read: {error.strerror or error}")
     except UnreadableImage as error:
         return Refusal(str(path), str(error))
+    except ValueError as error:  # a name that no file can have, with a byte of zero
+        return Refusal(str(path), f"can't be read: {error}")

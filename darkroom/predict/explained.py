@@ -6,12 +6,13 @@ import numpy as np
 from PIL import Image
 
 from darkroom.bundle import Bundle
+from darkroom.errors import DarkroomError
 from darkroom.predict.answers import Answer
 from darkroom.reporting.heatmaps import overlay
 from darkroom.scoring.explanation.occlusion import occlusion
 
-# Of a file's name, so that a long one still fits with its number.
-STEM = 80
+# Characters of a file's name, of four bytes at most, so that a long one still fits into 255 with its number.
+STEM = 55
 
 
 def write_heatmap(bundle: Bundle, answer: Answer, number: int, folder: Path) -> Path:
@@ -28,9 +29,15 @@ def write_heatmap(bundle: Bundle, answer: Answer, number: int, folder: Path) -> 
 
     Returns:
         The file.
+
+    Raises:
+        DarkroomError: when it can't be written.
     """
     label = np.array([bundle.classes.names.index(answer.label)], np.int64)
     (heat,) = occlusion(bundle.predict, answer.pixels[None], label)
     path = folder / f"{number:05}-{Path(answer.path).stem[:STEM]}.png"
-    Image.fromarray(overlay(answer.pixels, heat)).save(path)
+    try:
+        Image.fromarray(overlay(answer.pixels, heat)).save(path)
+    except OSError as error:
+        raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror or error}; name another folder") from None
     return path

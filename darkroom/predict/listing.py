@@ -21,7 +21,9 @@ def list_images(names: Iterable[str], stdin: BinaryIO) -> Iterator[Path | Refusa
         stdin: standard input.
 
     Returns:
-        Paths, and refusals for folders that hold no image. That a file can be read is not looked at.
+        Paths, and refusals for empty names, for folders and lists that hold no image, and for what in a folder is neither a
+        file nor a folder: links to folders, which are not followed, pipes and devices. That a file can be read is not looked
+        at.
 
     Raises:
         DarkroomError: when a folder can't be listed.
@@ -29,21 +31,29 @@ def list_images(names: Iterable[str], stdin: BinaryIO) -> Iterator[Path | Refusa
     for name in names:
         if name == STDIN:
             lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in stdin)
-            yield from list_images((line for line in lines if line and line != STDIN), stdin)
-        elif Path(name).is_dir():
+            listed = list_images((line for line in lines if line and line != STDIN), stdin)
+            yield next(listed, Refusal(STDIN, "the list on standard input names no image"))
+            yield from listed
+        elif not name:
+            # As a path it would be the current folder, where a shell's variable may have been empty.
+            yield Refusal("", "an empty name: give a file, a folder, or - for a list on standard input")
+        elif os.path.isdir(name):  # noqa: PTH112 (that of Path fails on a name that is too long)
             yield from _images_of(Path(name))
         else:
             yield Path(name)
 
 
 def _images_of(folder: Path) -> Iterator[Path | Refusal]:
-    """Hidden files, what systems leave behind, and links to folders are passed over, as at ingest."""
+    """Hidden files and what systems leave behind are passed over, as at ingest."""
     found = []
-    for path in walk(folder)[0]:
+    paths, _, others = walk(folder)
+    for path in paths:
         parent, _, name = path.rpartition("/")
         if not_an_image(parent, os.fsencode(name).decode("utf-8", "replace")) is None:
             found.append(path)
     if not found:
         yield Refusal(str(folder), "the folder holds no image")
+    for other in sorted(others, key=lambda other: other.path):
+        yield Refusal(str(folder / other.path), other.reason)
     for path in sorted(found):
         yield folder / path

@@ -35,6 +35,9 @@ def told(found: Evaluation, insights: Insights, names: tuple[str, ...], model: s
         f"  {label:<{width}}  {value:6.1%}  {100 * found.card.confidence:g}% interval {low:.1%} to {high:.1%}{counts}"
         for label, value, low, high, counts in rows
     ]
+    if found.calibration.threshold is None:
+        target = f"{100 * found.calibration.target_precision:g}%"
+        lines.append(f"  it always answers: no threshold of confidence is sure to make {target} of its answers right")
     lines += [
         f"  weak spot: {each.words}, {each.accuracy:.1%} of {each.images:,} right" for each in insights.slices[:3]
     ]

@@ -88,14 +88,23 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
 
 def _rows(file: Path) -> list[tuple[int, list[str]]]:
     """The rows below the header with the lines they end in; empty ones are left out."""
+    rows: list[tuple[int, list[str]]] = []
+    line = 1  # in which the row begins that is being read
     try:
-        text = file.read_bytes().decode("utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        rows = [(reader.line_num, row) for row in reader if row]
+        reader = csv.reader(io.StringIO(file.read_bytes().decode("utf-8-sig"), newline=""), strict=True)
+        for row in reader:
+            line = reader.line_num + 1
+            rows += [(reader.line_num, row)] if row else []
     except FileNotFoundError:
         raise DarkroomError(f"{file} is not there: make it with the one line {','.join(COLUMNS)}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DarkroomError(f"{file} can't be read as a CSV in UTF-8 ({error}): mend it, or save it again") from None
+    except OSError as error:
+        raise DarkroomError(f"{file} can't be read: {error.strerror}; mend it, or save it again") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        if isinstance(error, UnicodeDecodeError):
+            line = error.object.count(b"\n", 0, error.start) + 1
+        raise DarkroomError(
+            f"{file} can't be read as a CSV in UTF-8 from line {line:,} on ({error}): mend it, or save it again"
+        ) from None
     if not rows or tuple(cell.strip() for cell in rows[0][1]) != COLUMNS:
         found = ",".join(rows[0][1]) if rows else "nothing"
         raise DarkroomError(f"{file} must begin with the line {','.join(COLUMNS)}, and has {printed(found)}")

@@ -37,8 +37,8 @@ def test_too_few_images_are_named_as_the_reason() -> None:
     limits = replace(LIMITS, least_loss_high=0.00892, images=220)
     verdict = decide({"int8": contender(0.0, 0.00892, 2.0)}, limits)
     assert verdict.refused["int8"] == (
-        "loses 0 points of validation accuracy, at the most 0.892 lost (0.5 allowed), "
-        "where 220 validation images can show no less than 0.892"
+        "loses 0 points of validation accuracy, at the most 0.892 lost (0.5 allowed; "
+        "220 validation images can show no less than 0.892)"
     )
 
 

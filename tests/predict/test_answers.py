@@ -40,10 +40,11 @@ def test_bad_images_have_their_own_refusals_and_do_not_stop_the_others(
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "cut.png").write_bytes(good.read_bytes()[:60])
     (tmp_path / "folder").mkdir()
-    names = [tmp_path / name for name in ("empty.png", "text.png", "nowhere.png", "cut.png", "folder")]
+    odd = ("x\0.png", "x" * 5000)
+    names = [tmp_path / name for name in ("empty.png", "text.png", "nowhere.png", "cut.png", "folder", *odd)]
     told = Refusal("somewhere", "told before")
     found = list(predict_files(bundle, [good, *names, told, good]))
-    assert [isinstance(each, Answer) for each in found] == [True, *6 * [False], True]
+    assert [isinstance(each, Answer) for each in found] == [True, *8 * [False], True]
     assert found[0] == found[-1]
     assert found[-2] is told
     errors = [each.error for each in found if isinstance(each, Refusal)]
@@ -53,7 +54,11 @@ def test_bad_images_have_their_own_refusals_and_do_not_stop_the_others(
         "can't be read: No such file or directory",
     ]
     assert errors[3].startswith("damaged: ")
-    assert errors[4] == "can't be read: it is a folder"
+    assert errors[4:7] == [
+        "can't be read: it is a folder",
+        "can't be read: embedded null byte",
+        "can't be read: File name too long",
+    ]
 
 
 def test_it_abstains_below_the_threshold_and_not_at_it(bundle: Bundle, shipped: Path) -> None:

@@ -69,6 +69,8 @@ def test_a_table_of_a_list_on_standard_input_with_heat_maps(shipped: Path, tmp_p
         (("--top-k", "0"), "0 is not a count of classes"),
         (("--json", "--csv"), "not allowed with"),
         (("--explain", __file__), "can't hold heat maps: File exists"),
+        (("--explain", "/proc"), "/proc can't hold heat maps: No such file or directory; name another folder"),
+        (("--explain", ""), "an empty name: name a folder"),
     ],
 )
 def test_a_mistake_is_a_message_and_no_traceback(
@@ -77,6 +79,30 @@ def test_a_mistake_is_a_message_and_no_traceback(
     done = command(shipped / "models/export", shipped / "images/zero/00.png", *options, cwd=tmp_path)
     assert done.returncode != 0 and done.stdout == ""
     assert says in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_a_message_and_no_traceback(shipped: Path, tmp_path: Path) -> None:
+    arguments = [shipped / "models/export", shipped / "images/zero/00.png"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "darkroom.predict", *map(str, arguments)],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the answers can't be written to standard output: No space left")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_long_name_has_a_heat_map(shipped: Path, tmp_path: Path) -> None:
+    image = Path(shutil.copy(shipped / "images/zero/00.png", tmp_path / ("\N{CAMERA}" * 62 + ".png")))
+    done = command(shipped / "models/export", image, "--explain", "out", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(list((tmp_path / "out").iterdir())) == 1
 
 
 def test_a_changed_bundle_is_one_message_and_no_traceback(shipped: Path, tmp_path: Path) -> None:

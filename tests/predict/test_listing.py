@@ -21,7 +21,18 @@ def test_of_a_folder_every_file_that_may_be_an_image_sorted(tmp_path: Path) -> N
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     os.mkfifo(tmp_path / "pipe.png")
-    assert listed(tmp_path) == [tmp_path / name for name in ("a.webp", "b/1.JPG", "b/2.png", "notes")]
+    (tmp_path / "link").symlink_to("b")
+    assert listed(tmp_path) == [
+        Refusal(str(tmp_path / "link"), "a link to a folder, not followed"),
+        Refusal(str(tmp_path / "pipe.png"), "a pipe, a socket or a device"),
+        *(tmp_path / name for name in ("a.webp", "b/1.JPG", "b/2.png", "notes")),
+    ]
+
+
+def test_names_that_are_empty_or_too_long_are_no_folder() -> None:
+    refusal, path = listed("", "x" * 5000)
+    assert isinstance(refusal, Refusal) and refusal.error.startswith("an empty name")
+    assert path == Path("x" * 5000)
 
 
 def test_a_folder_without_images_is_told(tmp_path: Path) -> None:
@@ -34,6 +45,10 @@ def test_a_list_on_standard_input_may_name_files_and_folders_in_any_bytes(tmp_pa
     found = listed("first.png", "-", "last.png", stdin=stdin)
     expected = ["first.png", "x y.png", str(tmp_path / "1.png"), "\udcff.png", "last.png"]
     assert found == [Path(name) for name in expected]
+
+
+def test_a_list_without_images_is_told() -> None:
+    assert listed("-", stdin=b"\n-\n") == [Refusal("-", "the list on standard input names no image")]
 
 
 def test_a_list_is_read_as_it_comes() -> None:

@@ -101,8 +101,8 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     for content, told in (
         (b"", "must begin with the line image,action,new_label,reviewer,reason, and has nothing"),
         (b"image;action\n", "must begin with the line .* and has image;action"),
-        (HEADER.encode() + b"\ncat/1.png,remove,,J\xf6rg,blurred\n", "can't be read as a CSV in UTF-8"),
-        (HEADER.encode() + b'\n"cat/1.png,remove\n', "can't be read as a CSV in UTF-8"),
+        (HEADER.encode() + b"\ncat/1.png,remove,,J\xf6rg,blurred\n", "can't be read as a CSV in UTF-8 from line 2 on"),
+        (HEADER.encode() + b'\ncat/2.png,keep,,Ann,fine\n"cat/1.png,remove\n', "as a CSV in UTF-8 from line 3 on"),
     ):
         file.write_bytes(content)
         with pytest.raises(DarkroomError, match=told):
