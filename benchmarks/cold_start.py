@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.rounds import in_turns, print_table, timed
-from darkroom.bundle import load_bundle
+from darkroom.bundle.bundle import load_bundle
 from darkroom.network.load import load_model
 
 ROUNDS = 11
@@ -42,7 +42,7 @@ import sys
 from pathlib import Path
 import torch
 from darkroom.images.pixels import read_pixels
-from darkroom.model import load_spec
+from darkroom.model.spec import load_spec
 """
 PROGRAMS = {
     OWN_CODE: f"{IMPORTS}from darkroom.network.load import load_model\nmodel, _ = load_model(Path(sys.argv[1]).parent){ANSWER}",

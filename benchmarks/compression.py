@@ -32,11 +32,11 @@ from benchmarks.repository import ROOT
 from benchmarks.rounds import Contestant, in_turns, print_table
 from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import Parity, compare, loss_interval
-from darkroom.compression.session import INPUT, OUTPUT, Float32s, open_session, probabilities
 from darkroom.images.packed import Packed, load_packed
-from darkroom.learning.choices import is_transformer
-from darkroom.params import read_params
-from darkroom.scoring.calibration import Calibration
+from darkroom.inference.session import INPUT, OUTPUT, Float32s, open_session, probabilities
+from darkroom.settings.read import read_params
+from darkroom.statistics.calibration import Calibration
+from darkroom.training.choices import is_transformer
 from stages import quantize, train
 
 NETWORKS = ("resnet18", "timm/tf_efficientnet_lite0", "mobilenet_v3_small", "timm/vit_tiny_patch16_224")

@@ -22,7 +22,7 @@ import simplejpeg
 from benchmarks.pictures import read_pictures
 from benchmarks.rounds import Contestant, in_turns, print_table, rates, timed
 from darkroom.images.decode import UnreadableImage, decode
-from darkroom.images.fingerprint import MEASURED_SIDE
+from darkroom.images.measure import MEASURED_SIDE
 
 DECODERS = ("turbo", "opencv", "pillow")
 CEILING = "libjpeg-turbo alone"

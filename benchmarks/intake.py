@@ -35,16 +35,16 @@ from benchmarks.peers import Peers
 from benchmarks.pictures import lay_out_files
 from benchmarks.repository import ROOT
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
-from darkroom.classes import load_classes
-from darkroom.expectations.checking import check_all
-from darkroom.expectations.demands import expectations_of
-from darkroom.expectations.facts import gather_facts
-from darkroom.expectations.limits import Limits
-from darkroom.images.grouping import group_images, join_copies
-from darkroom.images.near_copies import near_pairs
-from darkroom.images.schemas import read_manifest
-from darkroom.images.thumbnails import read_thumbnails
-from darkroom.params import read_params
+from darkroom.checks.expectations import expectations_of
+from darkroom.checks.facts import gather_facts
+from darkroom.checks.limits import Limits
+from darkroom.checks.worker import check_all
+from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.groups import group_images, join_copies
+from darkroom.duplicates.thumbnails import read_thumbnails
+from darkroom.images.manifest import read_manifest
+from darkroom.model.classes import load_classes
+from darkroom.settings.read import read_params
 from stages import ingest, survey
 
 OURS, CEILING = "ours", "ceiling: libjpeg-turbo alone, full size, all cores"

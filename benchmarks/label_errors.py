@@ -22,15 +22,15 @@ import pyarrow as pa
 from benchmarks.pictures import read_pictures, write_zip
 from benchmarks.repository import copy_repository, run, source_settings, temporary_home
 from benchmarks.rounds import print_table
-from darkroom.classes import load_classes
+from darkroom.evaluation.label_errors import label_suspects, write_suspects
+from darkroom.images.manifest import read_manifest
 from darkroom.images.packed import load_packed
-from darkroom.images.schemas import read_manifest
-from darkroom.learning.precision import choose_device
+from darkroom.inference.device import choose_device
+from darkroom.inference.logits import logits, softmax
+from darkroom.labels.fixes import settled_images
+from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
-from darkroom.scoring.intervals import mean_interval, wilson
-from darkroom.scoring.label_errors import label_suspects, write_suspects
-from darkroom.scoring.predictions import logits, softmax
-from darkroom.sources.label_fixes import settled_images
+from darkroom.statistics.intervals import mean_interval, wilson
 
 WRONG = 0.05
 TO_ARRAYS = ("survey", "ingest", "validate", "split", "preprocess")

@@ -1,6 +1,6 @@
 """Decoding and resizing photographs to 224 x 224: ours beside loaders that people write with torch, Pillow and OpenCV.
 
-Measures images a second into one uint8 array [N, 224, 224, 3], the middle square resized: `darkroom.images.packing.pack`, as
+Measures images a second into one uint8 array [N, 224, 224, 3], the middle square resized: `darkroom.images.pack.pack`, as
 the preprocess stage runs it; a torch DataLoader with two workers over Pillow (bilinear, antialiased), and over OpenCV with
 its area and its linear filter, of which the faster counts (the linear one aliases). "one epoch" starts the workers, "later
 epochs" has them running. The ceiling is libjpeg-turbo (simplejpeg) alone, on all threads. Two more tables tell what reducing
@@ -29,9 +29,9 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.fidelity import compare, square
 from benchmarks.pictures import lay_out_files
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
-from darkroom.images.packing import pack
+from darkroom.images.pack import pack
+from darkroom.images.pixel_cache import SeenPixels
 from darkroom.images.pixels import UInt8s
-from darkroom.images.seen_pixels import SeenPixels
 
 # 200 photographs then come to an equal number of batches for each worker.
 SIDE, BATCH, WORKERS = 224, 20, 2

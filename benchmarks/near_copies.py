@@ -22,7 +22,7 @@ from benchmarks.pictures import read_pictures, write_zip
 from benchmarks.planting import KINDS, RELABELLED, Plant, flat, plant
 from benchmarks.repository import copy_repository, run, source_settings, stage_seconds, temporary_home
 from benchmarks.rounds import print_table
-from darkroom.images.schemas import read_manifest
+from darkroom.images.manifest import read_manifest
 
 Pair = tuple[str, str]
 

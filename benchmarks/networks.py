@@ -21,12 +21,12 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from darkroom.errors import DarkroomError
-from darkroom.learning.precision import choose_device, settle_precision
-from darkroom.network.names import TORCHVISION
+from darkroom.inference.device import choose_device, settle_precision
 from darkroom.network.normalized import Normalized
-from darkroom.network.timm_names import TIMM
 from darkroom.network.zoo import build_network
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import TORCHVISION
+from darkroom.settings.timm_names import TIMM
 
 PAGE = Path("docs/networks.md")
 SETTINGS = {"filters": 32, "depth": 3, "dropout": 0.1}

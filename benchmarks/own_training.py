@@ -8,23 +8,23 @@ import torch
 
 from benchmarks.repository import ROOT
 from darkroom.images.packed import Packed, load_packed
-from darkroom.learning.allocator import keep_freed_memory
-from darkroom.learning.augmentation.recipe import Augmentation
-from darkroom.learning.batches import TrainingBatches
-from darkroom.learning.choices import make_choices
-from darkroom.learning.depthwise import spare_depthwise
-from darkroom.learning.learner import whiten_first_layer, whole_network
-from darkroom.learning.loop import Plan
-from darkroom.learning.losses import make_loss
-from darkroom.learning.optimizers import make_optimizer
-from darkroom.learning.precision import deterministic, settle_precision
-from darkroom.learning.schedules import make_schedule
-from darkroom.learning.training import Training
-from darkroom.network.names import own_settings
+from darkroom.inference.device import deterministic, settle_precision
 from darkroom.network.normalized import Normalized
 from darkroom.network.zoo import build_network
-from darkroom.params import read_params
-from darkroom.train_section import Train
+from darkroom.settings.networks import own_settings
+from darkroom.settings.read import read_params
+from darkroom.settings.train import Train
+from darkroom.training.allocator import keep_freed_memory
+from darkroom.training.batches import TrainingBatches
+from darkroom.training.choices import make_choices
+from darkroom.training.depthwise import spare_depthwise
+from darkroom.training.loop import Plan
+from darkroom.training.losses import make_loss
+from darkroom.training.optimizers import make_optimizer
+from darkroom.training.recipe import Augmentation
+from darkroom.training.schedules import make_schedule
+from darkroom.training.state import Training
+from darkroom.training.trainable import whiten_first_layer, whole_network
 
 BATCH = 128
 # More epochs than any benchmark runs.
@@ -33,7 +33,7 @@ EPOCHS = 1000
 
 @dataclass(frozen=True)
 class OwnTraining:
-    """What `darkroom.learning.loop.fit` takes, and the images of the split."""
+    """What `darkroom.training.loop.fit` takes, and the images of the split."""
 
     training: Training
     batches: TrainingBatches

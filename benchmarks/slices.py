@@ -21,14 +21,14 @@ import numpy.typing as npt
 import torch
 
 from benchmarks.rounds import print_table
+from darkroom.evaluation.slice_candidates import Bools, Column, Int64s
+from darkroom.evaluation.slice_facts import slice_facts
+from darkroom.evaluation.slices import find_slices
 from darkroom.images.packed import load_packed
-from darkroom.learning.precision import choose_device
+from darkroom.inference.device import choose_device
+from darkroom.inference.logits import logits
 from darkroom.network.load import load_model
-from darkroom.scoring.intervals import wilson
-from darkroom.scoring.predictions import logits
-from darkroom.scoring.slice_candidates import Bools, Column, Int64s
-from darkroom.scoring.slice_facts import slice_facts
-from darkroom.scoring.slices import find_slices
+from darkroom.statistics.intervals import wilson
 
 # What darkening by a factor does to what ingest measures of a picture: the power of the factor.
 POWERS = {"brightness": 1, "contrast": 1, "sharpness": 2}

@@ -1,6 +1,6 @@
 """Where the time of a training step goes.
 
-Measures the parts of the steps that `darkroom.learning.loop` takes, over real images in the default augmentation, batches of
+Measures the parts of the steps that `darkroom.training.loop` takes, over real images in the default augmentation, batches of
 128: a table by part (medians), one by kind of operation (torch's profiler, means, its own cost included), and images a second
 of validation.
 
@@ -21,9 +21,9 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.own_training import BATCH, OwnTraining, assemble
 from benchmarks.rounds import print_table
-from darkroom.learning.loop import VALIDATION_BATCH, score
-from darkroom.learning.losses import batch_loss
-from darkroom.learning.processes import Processes
+from darkroom.training.distributed import Processes
+from darkroom.training.loop import VALIDATION_BATCH, score
+from darkroom.training.losses import batch_loss
 
 # Kinds of operations by what their names hold; the first that fits.
 KINDS = {
@@ -39,7 +39,7 @@ KINDS = {
 
 
 def take_steps(own: OwnTraining, steps: int) -> dict[str, list[float]]:
-    """Milliseconds of each part of each step, as `darkroom.learning.loop` takes them."""
+    """Milliseconds of each part of each step, as `darkroom.training.loop` takes them."""
     training, plan = own.training, own.plan
     plan.learning(1)
     parts: dict[str, list[float]] = defaultdict(list)

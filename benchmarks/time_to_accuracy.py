@@ -36,16 +36,16 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.repository import ROOT
 from benchmarks.rounds import print_table
 from darkroom.images.packed import load_packed
-from darkroom.learning.checkpoint import load_checkpoint
-from darkroom.learning.loop import score
-from darkroom.learning.processes import Processes
-from darkroom.learning.training import Epoch
 from darkroom.network.load import load_model
 from darkroom.network.normalized import Normalized
 from darkroom.network.vision import torchvision
 from darkroom.network.zoo import build_network
-from darkroom.params import read_params
-from darkroom.train_section import Train
+from darkroom.settings.read import read_params
+from darkroom.settings.train import Train
+from darkroom.training.checkpoint import load_checkpoint
+from darkroom.training.distributed import Processes
+from darkroom.training.loop import score
+from darkroom.training.state import Epoch
 from stages import train
 
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 14, 64

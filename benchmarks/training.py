@@ -1,7 +1,7 @@
 """Training steps: ours beside the loops that people write with torch, and beside fastai.
 
 Measures images a second of training steps over the same network, batches of 128, flips and shifts, and SGD with Nesterov
-momentum. Ours is `darkroom.learning.loop.fit` as the train stage calls it: bfloat16, channels_last, batches from the packed
+momentum. Ours is `darkroom.training.loop.fit` as the train stage calls it: bfloat16, channels_last, batches from the packed
 array. Beside it, in a process of their own (`benchmarks.training_peers`): a torch DataLoader with two workers that decodes a
 PNG for each image with Pillow and transforms it with torchvision, in float32; a float32 loop over a resident array; fastai in
 its default form, over the same files; and fastai as fast as it gets here (resident array, bfloat16, channels_last, torch's
@@ -36,9 +36,9 @@ from benchmarks.peers import Peers
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, rates
 from benchmarks.training_peers import CONTESTANTS
 from darkroom.images.packed import Packed
-from darkroom.learning.batches import Batch, TrainingBatches
-from darkroom.learning.loop import fit
-from darkroom.learning.processes import Processes
+from darkroom.training.batches import Batch, TrainingBatches
+from darkroom.training.distributed import Processes
+from darkroom.training.loop import fit
 
 OURS, CEILING_NAME = "ours", "ceiling: bfloat16 convolutions alone"
 # So many images are the data set of all contestants.

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from flows import processes
 from flows.processes import Log
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from flows import dvc
 
 METRICS = "reports/train/metrics.json"

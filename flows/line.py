@@ -14,8 +14,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from darkroom.errors import DarkroomError
-from darkroom.params import read_params
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.read import read_params
 from flows import dvc
 from flows.summary import BUNDLE, METRICS, REPORT, headline
 

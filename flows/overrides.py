@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from darkroom.errors import DarkroomError
-from darkroom.sections import Params
-from darkroom.sources.kinds import kind_of
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.sections import Params
+from darkroom.sources.detect import kind_of
 
 PRESETS = Path("presets")
 SOURCE_KEYS = ("ingest.source", "ingest.path")

@@ -5,9 +5,9 @@ Needs no server: where `PREFECT_API_URL` names none, one of the project's own ru
 
 import os
 
-from darkroom.errors import DarkroomError
-from darkroom.params import read_params
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import read_params
 from flows import server
 from flows.processes import end_children_on_signals
 

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
 from darkroom.diff import compare, read_state, to_markdown
-from darkroom.errors import DarkroomError
-from darkroom.revisions import MANIFEST, WORKSPACE
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.revisions import MANIFEST, WORKSPACE
 from flows.line import bring_line_up_to_date, publish_summary
 
 

@@ -9,9 +9,9 @@ import argparse
 import time
 from collections.abc import Sequence
 
-from darkroom.errors import DarkroomError
-from darkroom.params import PARAMS_FILE, read_params
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import PARAMS_FILE, read_params
 from flows import dvc
 from flows.overrides import read_overrides, to_hydra
 from flows.processes import end_children_on_signals

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from darkroom.errors import DarkroomError
-from darkroom.params import read_params
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import read_params
 from flows import server
 from flows.processes import end, end_children_on_signals
 from flows.summary import tool

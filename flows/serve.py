@@ -4,10 +4,10 @@ from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
 from prefect.types.entrypoint import EntrypointType
 from pydantic import ValidationError
 
-from darkroom.errors import DarkroomError
-from darkroom.params import read_params
-from darkroom.sections import Schedule
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import read_params
+from darkroom.settings.sections import Schedule
 from flows.retrain import retrain
 
 NAME = "scheduled"

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from flows.processes import end
 
 HOME = Path(".darkroom/prefect")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from darkroom.stage import TIMINGS
+from darkroom.runtime.stage import TIMINGS
 
 METRICS = Path("reports/evaluate/metrics.json")
 REPORT = Path("reports/evaluate/report.html")

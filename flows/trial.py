@@ -8,11 +8,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.learning.training import Epoch
-from darkroom.stage import user_errors
-from darkroom.train_section import Train
-from darkroom.tuning.lock import alone
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.lock import alone
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.train import Train
+from darkroom.training.state import Epoch
 from darkroom.tuning.outcome import Outcome, read_outcome, write_outcome
 from darkroom.tuning.plan import DATABASE, FOLDER, Plan
 from darkroom.tuning.space import read_space

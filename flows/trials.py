@@ -5,14 +5,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.params import PARAMS_FILE
-from darkroom.sections import Tune
-from darkroom.tuning.change import with_train_settings
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.read import PARAMS_FILE
+from darkroom.settings.sections import Tune
+from darkroom.settings.write import with_train_settings
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan
 from darkroom.tuning.study import fail_running, importances, open_study, outcomes
-from darkroom.tuning.telling import told_outcome, told_progress
+from darkroom.tuning.text import told_outcome, told_progress
 from flows import dvc, experiments, processes
 
 # Takes the settings as they are, the trials, and the importance of each setting.

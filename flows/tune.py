@@ -12,20 +12,20 @@ Costs: `tune.trials` trainings, one after another, less what is pruned.
 import argparse
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
-from darkroom.params import PARAMS_FILE, read_params
-from darkroom.provenance import code_version, data_version
-from darkroom.reporting.tuning import tuning_page
-from darkroom.stage import user_errors
-from darkroom.tuning.change import with_train_settings, write_params
-from darkroom.tuning.lock import alone
+from darkroom.model.provenance import code_version, data_version
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.lock import alone
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.write import with_train_settings, write_params
 from darkroom.tuning.outcome import Outcome, best_of
+from darkroom.tuning.page import tuning_page
 from darkroom.tuning.plan import FOLDER, Plan, study_name, trial_settings
 from darkroom.tuning.rate import usual_rate_outside
 from darkroom.tuning.space import Space, read_space
-from darkroom.tuning.telling import at_an_end, told_outcome, told_space
-from darkroom.writing import whole_folder
+from darkroom.tuning.text import at_an_end, told_outcome, told_space
 from flows import dvc, processes
 from flows.trials import run_trials
 

@@ -11,27 +11,27 @@ Costs: a forward pass in float32 over validation and test images; in bfloat16, w
 from dataclasses import asdict
 from pathlib import Path
 
-from darkroom.classes import load_classes
-from darkroom.errors import DarkroomError
-from darkroom.first_settings import Changed, changed_settings
+from darkroom.evaluation.calibrate import calibrate
+from darkroom.evaluation.error_analysis import look_behind
+from darkroom.evaluation.evaluation import evaluate
+from darkroom.evaluation.label_errors import write_suspects
+from darkroom.evaluation.metrics_json import curve_rows, metrics, write_confusion, write_plots
+from darkroom.evaluation.page import Run, report_page
+from darkroom.evaluation.scorecard import class_rows
+from darkroom.evaluation.test_split import open_vault
+from darkroom.evaluation.text import told
 from darkroom.images.packed import load_packed
-from darkroom.learning.precision import choose_device
+from darkroom.inference.device import choose_device
+from darkroom.inference.logits import logits, write_predictions
+from darkroom.model.classes import load_classes
+from darkroom.model.provenance import code_version, data_version
 from darkroom.network.load import load_model
-from darkroom.params import read_params
-from darkroom.provenance import code_version, data_version
-from darkroom.reporting.curves import read_curves
-from darkroom.reporting.report import Run, report_page
-from darkroom.scoring.calibrate import calibrate
-from darkroom.scoring.evaluation import evaluate
-from darkroom.scoring.insights import look_behind
-from darkroom.scoring.label_errors import write_suspects
-from darkroom.scoring.predictions import logits, write_predictions
-from darkroom.scoring.scorecard import class_rows
-from darkroom.scoring.telling import told
-from darkroom.scoring.twin import curve_rows, metrics, write_confusion, write_plots
-from darkroom.scoring.vault import open_vault
-from darkroom.stage import stage
-from darkroom.writing import whole_folder, write_json
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.stage import stage
+from darkroom.settings.first import Changed, changed_settings
+from darkroom.settings.read import read_params
+from darkroom.training.read_curves import read_curves
 
 MODEL, ARRAYS, INGEST = Path("models/train"), Path("data/preprocess"), Path("data/ingest")
 SPLITS, CURVES = Path("data/split/splits.parquet"), Path("reports/train")

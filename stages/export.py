@@ -16,25 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.bundle import CALIBRATION, CLASSES, FLOAT_GRAPH, REFERENCE, SOFTWARE, SPEC, load_bundle, seal
-from darkroom.classes import load_classes
-from darkroom.compression.certificate import Limits, certificate, require_parity
+from darkroom.bundle.bundle import CALIBRATION, CLASSES, FLOAT_GRAPH, REFERENCE, SOFTWARE, SPEC, load_bundle, seal
+from darkroom.bundle.card import model_card
+from darkroom.bundle.drift_reference import write_reference
+from darkroom.bundle.finalize import ship_graph
+from darkroom.bundle.parity_report import Limits, certificate, require_parity
+from darkroom.bundle.parity_table import parity_table
+from darkroom.bundle.reference_predictions import load_evaluated, replay
+from darkroom.bundle.software import write_software
+from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
+from darkroom.bundle.tflite_session import TFLiteSession
 from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import compare
-from darkroom.compression.parity_table import parity_table
-from darkroom.compression.replay import load_evaluated, replay
-from darkroom.compression.shipping import ship_graph
-from darkroom.compression.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
-from darkroom.compression.tflite_session import TFLiteSession
 from darkroom.images.packed import load_packed
+from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
-from darkroom.params import read_params
-from darkroom.reporting.card import model_card
-from darkroom.scoring.calibration import load_calibration
-from darkroom.scoring.reference import write_reference
-from darkroom.software import write_software
-from darkroom.stage import stage
-from darkroom.writing import whole_folder, write_json
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.stage import stage
+from darkroom.settings.read import read_params
+from darkroom.statistics.calibration import load_calibration
 
 MODEL, QUANTIZED = Path("models/train"), Path("models/quantize")
 CALIBRATED = Path("models/evaluate/calibration.json")

@@ -14,19 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList
-from darkroom.errors import DarkroomError
-from darkroom.images.fixing import Fixing
-from darkroom.images.intake import take_in
-from darkroom.images.schemas import IGNORED, write_manifest
-from darkroom.images.seen import SeenImages
-from darkroom.params import read_params
-from darkroom.sources.clutter import printed
-from darkroom.sources.label_fixes import read_label_fixes
-from darkroom.sources.named import list_source
+from darkroom.images.cache import SeenImages
+from darkroom.images.ingest import take_in
+from darkroom.images.manifest import IGNORED, write_manifest
+from darkroom.labels.apply import Fixing
+from darkroom.labels.fixes import read_label_fixes
+from darkroom.model.classes import ClassList
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.stage import stage
+from darkroom.settings.read import read_params
+from darkroom.sources.junk_files import printed
+from darkroom.sources.registry import list_source
 from darkroom.sources.source import Ignored
-from darkroom.stage import stage
-from darkroom.writing import whole_folder
 
 SURVEY, SEEN, OUT = Path("data/survey"), Path(".darkroom/seen"), Path("data/ingest")
 FIXES = Path("data/label_fixes.csv")
@@ -47,13 +47,13 @@ def run(
     """Take in a whole source.
 
     Args:
-        source, path, root, max_unpacked_bytes: as in `darkroom.sources.named.list_source`.
+        source, path, root, max_unpacked_bytes: as in `darkroom.sources.registry.list_source`.
         decoder: `turbo`, `opencv` or `pillow`.
         max_reject_fraction: share of the files that may be unreadable.
         survey: the folder that the survey stage wrote.
         seen: where what is learned is kept from run to run; safe to delete.
         out: the folder to write.
-        fixes: what reviewers decided about labels, as `darkroom.sources.label_fixes` reads it; None where nobody did.
+        fixes: what reviewers decided about labels, as `darkroom.labels.fixes` reads it; None where nobody did.
 
     Raises:
         DarkroomError: when the source can't be listed, a fix is wrong or of no image, or more files than allowed can't be

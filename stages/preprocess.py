@@ -14,18 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList, load_classes
-from darkroom.errors import DarkroomError
-from darkroom.images.packing import choose_channels, choose_size, mean_and_std, pack
-from darkroom.images.schemas import read_manifest
-from darkroom.images.seen import opening_identity
-from darkroom.images.seen_pixels import SeenPixels
-from darkroom.images.splitting import SPLITS
+from darkroom.images.cache import opening_identity
+from darkroom.images.manifest import read_manifest
+from darkroom.images.pack import choose_channels, choose_size, mean_and_std, pack
+from darkroom.images.pixel_cache import SeenPixels
+from darkroom.model.classes import ClassList, load_classes
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
-from darkroom.params import read_params
-from darkroom.stage import stage
-from darkroom.without_pandas import hide_pandas_from_pyarrow
-from darkroom.writing import whole_folder, write_json
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.stage import stage
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
+from darkroom.settings.read import read_params
+from darkroom.splits.rule import SPLITS
 
 INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 SEEN = Path(".darkroom/seen")

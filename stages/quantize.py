@@ -14,19 +14,19 @@ from tempfile import TemporaryDirectory
 
 from darkroom.compression.candidates import Candidates
 from darkroom.compression.comparison import least_loss_high, side_by_side
+from darkroom.compression.decision import Limits, decide
 from darkroom.compression.latency import LARGE_BATCH, race
 from darkroom.compression.memory import peak_memory
-from darkroom.compression.session import open_session
-from darkroom.compression.validated import Validated
-from darkroom.compression.verdict import Limits, decide
-from darkroom.errors import DarkroomError
+from darkroom.compression.page import compression_page
+from darkroom.compression.scores import Validated
 from darkroom.images.packed import load_packed
+from darkroom.inference.session import open_session
 from darkroom.network.load import load_model
-from darkroom.params import read_params
-from darkroom.reporting.compression import compression_page
-from darkroom.scoring.calibration import load_calibration
-from darkroom.stage import stage, write_timing
-from darkroom.writing import whole_folder, write_json
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.stage import stage, write_timing
+from darkroom.settings.read import read_params
+from darkroom.statistics.calibration import load_calibration
 
 MODEL, ARRAYS, CALIBRATION = Path("models/train"), Path("data/preprocess"), Path("models/evaluate/calibration.json")
 OUT, REPORTS = Path("models/quantize"), Path("reports/quantize")

@@ -15,19 +15,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.classes import load_classes
-from darkroom.errors import DarkroomError
-from darkroom.images import division as told
-from darkroom.images.division import Division
-from darkroom.images.missing import require_every_class
-from darkroom.images.placing import keep_places
-from darkroom.images.schemas import read_manifest
-from darkroom.images.split_table import place_table, recall
-from darkroom.images.splitting import UNCLAIMED, Images, Wish, apply_rule
-from darkroom.params import read_params
-from darkroom.stage import stage
-from darkroom.without_pandas import hide_pandas_from_pyarrow
-from darkroom.writing import whole_folder
+from darkroom.images.manifest import read_manifest
+from darkroom.model.classes import load_classes
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.stage import stage
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
+from darkroom.settings.read import read_params
+from darkroom.splits import summary as told
+from darkroom.splits.missing import require_every_class
+from darkroom.splits.rule import UNCLAIMED, Images, Wish, apply_rule
+from darkroom.splits.sticky import keep_places
+from darkroom.splits.summary import Division
+from darkroom.splits.table import place_table, recall
 
 INGEST, GROUPS, OUT = Path("data/ingest"), Path("data/validate/groups.parquet"), Path("data/split")
 COLUMNS = ["id", "sha256", "path", "label", "source_split", "timestamp"]
@@ -100,7 +100,7 @@ def table_before() -> Iterator[Path | None]:
     if table.exists() or not Path("dvc.lock").exists():
         yield table if table.exists() else None
         return
-    from darkroom.revisions import open_locked
+    from darkroom.runtime.revisions import open_locked
 
     with open_locked() as locked:
         try:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from darkroom.params import read_params
-from darkroom.sources.named import source_files
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.stage import stage
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
+from darkroom.settings.read import read_params
+from darkroom.sources.registry import source_files
 from darkroom.sources.survey import survey
-from darkroom.stage import stage
-from darkroom.without_pandas import hide_pandas_from_pyarrow
-from darkroom.writing import whole_folder
 
 SEEN, OUT = Path(".darkroom/seen"), Path("data/survey")
 
@@ -24,7 +24,7 @@ def run(source: str, path: Path, root: Path | None, seen: Path, out: Path) -> No
     """Survey a source.
 
     Args:
-        source, path, root: as in `darkroom.sources.named.list_source`.
+        source, path, root: as in `darkroom.sources.registry.list_source`.
         seen: where hashes are kept from run to run.
         out: the folder to write.
 

@@ -14,36 +14,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.errors import DarkroomError
 from darkroom.images.packed import Packed
-from darkroom.learning.allocator import keep_freed_memory
-from darkroom.learning.augmentation.recipe import Augmentation
-from darkroom.learning.balance import class_weights, tell_balance
-from darkroom.learning.batches import TrainingBatches
-from darkroom.learning.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
-from darkroom.learning.choices import SET, Choices, make_choices
-from darkroom.learning.curves import write_curves
-from darkroom.learning.depthwise import spare_depthwise
-from darkroom.learning.description import describe, open_split
-from darkroom.learning.examples import augmented_examples
-from darkroom.learning.learner import Learner, head_on_features, whiten_first_layer, whole_network
-from darkroom.learning.loop import Plan, fit
-from darkroom.learning.losses import make_loss
-from darkroom.learning.memory import enough_memory
-from darkroom.learning.precision import deterministic, settle_precision
-from darkroom.learning.processes import Processes, joined_processes
-from darkroom.learning.start import new_training
-from darkroom.learning.training import Epoch, Training
-from darkroom.model import ModelSpec
+from darkroom.inference.device import deterministic, settle_precision
+from darkroom.model.spec import ModelSpec
 from darkroom.network.load import build_model, save_model
-from darkroom.network.names import own_settings
 from darkroom.network.normalized import Normalized
 from darkroom.network.pretrained import load_pretrained
-from darkroom.params import read_params
-from darkroom.reporting.training import training_page
-from darkroom.stage import stage
-from darkroom.train_section import Train
-from darkroom.writing import whole_folder
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.stage import stage
+from darkroom.settings.networks import own_settings
+from darkroom.settings.read import read_params
+from darkroom.settings.train import Train
+from darkroom.training.allocator import keep_freed_memory
+from darkroom.training.balance import class_weights, tell_balance
+from darkroom.training.batches import TrainingBatches
+from darkroom.training.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
+from darkroom.training.choices import SET, Choices, make_choices
+from darkroom.training.curves import write_curves
+from darkroom.training.depthwise import spare_depthwise
+from darkroom.training.description import describe, open_split
+from darkroom.training.distributed import Processes, joined_processes
+from darkroom.training.examples import augmented_examples
+from darkroom.training.loop import Plan, fit
+from darkroom.training.losses import make_loss
+from darkroom.training.memory import enough_memory
+from darkroom.training.page import training_page
+from darkroom.training.recipe import Augmentation
+from darkroom.training.start import new_training
+from darkroom.training.state import Epoch, Training
+from darkroom.training.trainable import Learner, head_on_features, whiten_first_layer, whole_network
 
 INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 OUT, REPORTS = Path("models/train"), Path("reports/train")

@@ -10,10 +10,10 @@ Costs: some 4 s for 60,000 images; the import of Great Expectations, 2 s, goes o
 
 from pathlib import Path
 
-from darkroom.expectations.checker import Checker
-from darkroom.expectations.limits import Limits
-from darkroom.params import read_params
-from darkroom.stage import stage
+from darkroom.checks.checker import Checker
+from darkroom.checks.limits import Limits
+from darkroom.runtime.stage import stage
+from darkroom.settings.read import read_params
 
 INGEST, SEEN = Path("data/ingest"), Path(".darkroom/seen")
 OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
@@ -30,10 +30,10 @@ def run(
     reports: Path,
     changes: Path,
 ) -> None:
-    """Validate what ingest took in; all is as in `darkroom.expectations.validation.validate`."""
+    """Validate what ingest took in; all is as in `darkroom.checks.validation.validate`."""
     with Checker() as checker:
         # Only now, since it loads pandas, SciPy and faiss, 0.5 s in which Great Expectations is loading already.
-        from darkroom.expectations.validation import validate
+        from darkroom.checks.validation import validate
 
         validate(ingest, limits, near_copies, stop, decoder, seen, out, reports, changes, checker)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList
 from darkroom.compare import Scored
-from darkroom.scoring.predictions import write_predictions
-from darkroom.scoring.vault import HeldOut
+from darkroom.evaluation.test_split import HeldOut
+from darkroom.inference.logits import write_predictions
+from darkroom.model.classes import ClassList
 from tests.diffed import Kept, commit_version, digit, start_repository, write_version
 
 NAMES = ("cat", "dog", "eel")

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
-from darkroom.images.schemas import read_manifest
+from darkroom.images.manifest import read_manifest
 from stages import ingest, preprocess, split, survey
 
 ROOT = Path(__file__).parent.parent

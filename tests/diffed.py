@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from darkroom.classes import ClassList
 from darkroom.images.decode import decode
-from darkroom.images.fingerprint import fingerprint
-from darkroom.images.schemas import MANIFEST, REJECTS
-from darkroom.provenance import data_version
+from darkroom.images.manifest import MANIFEST, REJECTS
+from darkroom.images.measure import fingerprint
+from darkroom.model.classes import ClassList
+from darkroom.model.provenance import data_version
 
 OUTPUTS = ("data/ingest", "data/validate", "data/split", "reports/evaluate")
 DVC = (sys.executable, "-m", "dvc")

@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from darkroom.compression.certificate import Limits
-from darkroom.images.schemas import read_manifest
-from darkroom.params import read_params
-from darkroom.train_section import Train
+from darkroom.bundle.parity_report import Limits
+from darkroom.images.manifest import read_manifest
+from darkroom.settings.read import read_params
+from darkroom.settings.train import Train
 from stages import evaluate, export, preprocess, quantize, split, train
 from tests.conftest import ROOT, take_in
 

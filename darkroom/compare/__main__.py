@@ -6,12 +6,12 @@ from pathlib import Path
 
 from darkroom.compare.comparison import compare
 from darkroom.compare.markdown import to_markdown
+from darkroom.compare.page import side_by_side_page
 from darkroom.compare.record import to_record
 from darkroom.compare.scored import read_scored
-from darkroom.errors import DarkroomError
-from darkroom.reporting.side_by_side import side_by_side_page
-from darkroom.stage import user_errors
-from darkroom.writing import whole_folder, write_json
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.stage import user_errors
 
 OUT = Path("reports/compare")
 PAGE, RECORD = "index.html", "compare.json"

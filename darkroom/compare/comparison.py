@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from darkroom.compare.scored import Scored
 from darkroom.compare.shared import Shared, share
-from darkroom.scoring.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
-from darkroom.scoring.coverage import RiskCoverage, risk_coverage
-from darkroom.scoring.intervals import Estimate, mean_interval, wilson
-from darkroom.scoring.metrics import Float64s, Int64s, negative_log_likelihoods
-from darkroom.scoring.multiplicity import holm
-from darkroom.scoring.paired import MacroF1, accuracy_difference, macro_f1_difference, mcnemar
+from darkroom.evaluation.coverage import RiskCoverage, risk_coverage
+from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
+from darkroom.statistics.intervals import Estimate, mean_interval, wilson
+from darkroom.statistics.metrics import Float64s, Int64s, negative_log_likelihoods
+from darkroom.statistics.multiplicity import holm
+from darkroom.statistics.paired import MacroF1, accuracy_difference, macro_f1_difference, mcnemar
 
 
 @dataclass(frozen=True)

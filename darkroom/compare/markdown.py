@@ -1,8 +1,8 @@
 """A comparison as Markdown for a terminal or a pull request: the most important first."""
 
 from darkroom.compare.comparison import Comparison
-from darkroom.compare.wording import class_verdict, missing, points, score_rows, tag, verdict
-from darkroom.diff.markup import bullets, code, table
+from darkroom.compare.text import class_verdict, missing, points, score_rows, tag, verdict
+from darkroom.drawing.markdown import bullets, code, table
 
 CLASSES, LISTED = 20, 5
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.compare.shared import Shared
-from darkroom.scoring.metrics import confusion_counts
+from darkroom.statistics.metrics import confusion_counts
 
 
 @dataclass(frozen=True)

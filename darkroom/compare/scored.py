@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList, load_classes
-from darkroom.errors import DarkroomError
-from darkroom.revisions import INGEST, Revision, Workspace, open_revision
-from darkroom.scoring.metrics import Int64s
+from darkroom.model.classes import ClassList, load_classes
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.revisions import INGEST, Revision, Workspace, open_revision
+from darkroom.statistics.metrics import Int64s
 
 REPORT = "reports/evaluate"
 PREDICTIONS = f"{REPORT}/predictions.parquet"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.classes import ClassList
 from darkroom.compare.scored import Scored
-from darkroom.errors import DarkroomError
-from darkroom.scoring.metrics import Int64s
+from darkroom.model.classes import ClassList
+from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.metrics import Int64s
 
 NAMED = 5
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from darkroom.compression.calibration_search import Trial, best, sensitive_layers, try_calibrators
 from darkroom.compression.dynamic import quantize_dynamically
-from darkroom.compression.graph import export_graph
 from darkroom.compression.int8 import Int8, calibration_rows, quantize_graph
-from darkroom.compression.session import open_session, probabilities
-from darkroom.compression.trials import Trial, best, sensitive_layers, try_calibrators
 from darkroom.images.packed import Packed
-from darkroom.model import ModelSpec
+from darkroom.inference.export import export_graph
+from darkroom.inference.session import open_session, probabilities
+from darkroom.model.spec import ModelSpec
 
 # Training images on which the forms of INT8 are tried, drawn apart from those that set the ranges.
 TRIED_IMAGES = 128

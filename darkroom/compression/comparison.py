@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from darkroom.compression.candidates import Candidate
 from darkroom.compression.latency import LARGE_BATCH, Speed
 from darkroom.compression.parity import Parity, loss_interval
-from darkroom.scoring.intervals import wilson
+from darkroom.statistics.intervals import wilson
 
 CONFIDENCE = 0.95
 DIGITS = 6

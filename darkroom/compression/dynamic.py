@@ -7,8 +7,8 @@ import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from darkroom.compression.graph import quiet, write_graph
 from darkroom.compression.int8 import PRODUCTS, metadata_of, saturates
+from darkroom.inference.export import quiet, write_graph
 
 
 def quantize_dynamically(graph: Path, target: Path) -> bool:
@@ -18,7 +18,7 @@ def quantize_dynamically(graph: Path, target: Path) -> bool:
     this form than in float. The last product stays in float, as in static INT8.
 
     Args:
-        graph: an ONNX file that `darkroom.compression.graph.export_graph` wrote.
+        graph: an ONNX file that `darkroom.inference.export.export_graph` wrote.
         target: the file to write.
 
     Returns:

@@ -11,10 +11,10 @@ import torch
 from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from darkroom.compression.graph import quiet, write_graph
 from darkroom.compression.ranges import CALIBRATORS, write_ranges
 from darkroom.images.pixels import UInt8s
-from darkroom.seeding import uniform_per_image
+from darkroom.inference.export import quiet, write_graph
+from darkroom.runtime.seeding import uniform_per_image
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
 
@@ -51,7 +51,7 @@ class Int8:
         """Prepare a graph.
 
         Args:
-            graph: an ONNX file that `darkroom.compression.graph.export_graph` wrote.
+            graph: an ONNX file that `darkroom.inference.export.export_graph` wrote.
             images: uint8 [N, S, S, C], to calibrate on; never test images.
             folder: for what is made on the way; it must outlive this object.
         """

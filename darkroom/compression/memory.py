@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.compression.session import INPUT, OUTPUT, open_session
-from darkroom.errors import DarkroomError
+from darkroom.inference.session import INPUT, OUTPUT, open_session
+from darkroom.runtime.errors import DarkroomError
 
 ROOT = Path(__file__).parents[2]
 STATUS = Path("/proc/self/status")
@@ -21,7 +21,7 @@ def peak_memory(graph: Path, batch: int) -> int:
     """Bytes that a process takes beyond its start to open a graph and to answer one batch, at the peak.
 
     Args:
-        graph: an ONNX file that `darkroom.compression.graph.export_graph` wrote.
+        graph: an ONNX file that `darkroom.inference.export.export_graph` wrote.
         batch: how many images at once.
 
     Raises:

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.compression.session import Float32s
+from darkroom.inference.session import Float32s
 
 
 @dataclass(frozen=True)

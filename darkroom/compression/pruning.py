@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from darkroom.compression.imitation import imitate
-from darkroom.errors import DarkroomError
+from darkroom.compression.distillation import imitate
 from darkroom.images.packed import Packed
-from darkroom.learning.choices import is_transformer
-from darkroom.learning.depthwise import spare_depthwise
-from darkroom.learning.precision import choose_device, settle_precision
-from darkroom.model import ModelSpec
+from darkroom.inference.device import choose_device, settle_precision
+from darkroom.model.spec import ModelSpec
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.grid_pooled import GridPooled
+from darkroom.network.layer_groups import head
 from darkroom.network.normalized import Normalized
-from darkroom.network.parts import head
+from darkroom.runtime.errors import DarkroomError
+from darkroom.training.choices import is_transformer
+from darkroom.training.depthwise import spare_depthwise
 
 LEARNING_RATE = 1e-3
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from darkroom.compression.distillation import imitate
 from darkroom.compression.fake_quantization import round_as_int8
 from darkroom.compression.folding import fold_norms
-from darkroom.compression.imitation import imitate
 from darkroom.images.packed import Packed
 
 LEARNING_RATE = 1e-4

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from darkroom.diff.difference import compare
 from darkroom.diff.markdown import to_markdown
+from darkroom.diff.page import changes_page
 from darkroom.diff.state import read_state
-from darkroom.errors import DarkroomError
-from darkroom.reporting.changes import changes_page
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

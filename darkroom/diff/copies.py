@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom.diff.pairing import Pairing, Rows
-from darkroom.images.splitting import WITHHELD
+from darkroom.splits.rule import WITHHELD
 
 Bools = npt.NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.diff.state import State
-from darkroom.images.splitting import SPLITS, WITHHELD
+from darkroom.splits.rule import SPLITS, WITHHELD
 
 
 @dataclass(frozen=True)

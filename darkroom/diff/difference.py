@@ -18,7 +18,7 @@ from darkroom.diff.counts import (
 from darkroom.diff.pairing import pair
 from darkroom.diff.shifts import Moved, class_shift, measured_shifts
 from darkroom.diff.state import State
-from darkroom.shift import Shift
+from darkroom.statistics.shift import Shift
 
 
 @dataclass(frozen=True)

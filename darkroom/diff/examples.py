@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from darkroom.diff.difference import Difference
-from darkroom.diff.markup import bullets, code
-from darkroom.diff.wording import decision, first_sets, signs
+from darkroom.diff.text import decision, first_sets, signs
+from darkroom.drawing.markdown import bullets, code
 
 LISTED = 5
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from darkroom.diff.difference import Difference
+from darkroom.diff.outliers import Strangeness
 from darkroom.diff.pairing import Rows
 from darkroom.diff.state import State
-from darkroom.diff.strange import Strangeness
-from darkroom.diff.wording import first_sets
+from darkroom.diff.text import first_sets
 
 # Of each kind; of sets of copies, how many, and how many images of each.
 SHOWN = 24

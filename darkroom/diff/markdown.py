@@ -5,9 +5,8 @@ from functools import partial
 
 from darkroom.diff.difference import Difference
 from darkroom.diff.examples import change_lists, conflict_lists
-from darkroom.diff.markup import code, table
 from darkroom.diff.shifts import LARGE
-from darkroom.diff.wording import (
+from darkroom.diff.text import (
     changes,
     leak_found,
     leak_sentences,
@@ -18,7 +17,8 @@ from darkroom.diff.wording import (
     score_change,
     tested_on,
 )
-from darkroom.shift import Shift
+from darkroom.drawing.markdown import code, table
+from darkroom.statistics.shift import Shift
 
 # A comment on GitHub ends at 65,536 characters, some of which are left to what posts it; a reader's patience ends earlier.
 LIMIT = 65_000

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from darkroom.errors import DarkroomError
+from darkroom.drawing.thumbnails import image_data_uri, is_small
 from darkroom.images.decode import UnreadableImage, decode
-from darkroom.reporting.figures import image_data_uri, is_small
-from darkroom.revisions import INGEST, open_revision
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.revisions import INGEST, open_revision
 
 # Pixels a side: some 6 kB each, so that a page with all its galleries full stays under 2 MB.
 SIDE = 112

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from darkroom.shift import Floats, Shift, class_distance, kolmogorov_smirnov
+from darkroom.statistics.shift import Floats, Shift, class_distance, kolmogorov_smirnov
 
 Scale = Callable[[Floats], Floats]
 

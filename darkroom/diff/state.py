@@ -7,11 +7,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.classes import ClassList, load_classes
-from darkroom.errors import DarkroomError
-from darkroom.provenance import data_version
-from darkroom.revisions import INGEST, MANIFEST, WORKSPACE, Committed, Revision, get_manifest, open_revision
-from darkroom.sources.label_fixes import APPLIED
+from darkroom.labels.fixes import APPLIED
+from darkroom.model.classes import ClassList, load_classes
+from darkroom.model.provenance import data_version
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.revisions import INGEST, MANIFEST, WORKSPACE, Committed, Revision, get_manifest, open_revision
 
 REJECTS = f"{INGEST}/rejects.parquet"
 FIXES = f"{INGEST}/fixes.parquet"
@@ -44,7 +44,7 @@ class State:
         classes: the class list.
         metrics: the numbers about the test split, by name; None where nothing was evaluated.
         remarks: what is missing or outdated, in sentences.
-        fixes: what reviewers decided about labels, with the columns of `darkroom.sources.label_fixes.APPLIED`; `new_label` is
+        fixes: what reviewers decided about labels, with the columns of `darkroom.labels.fixes.APPLIED`; `new_label` is
             empty where there is none.
     """
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tqdm import tqdm
 
 from darkroom.images.decode import UnreadableImage, decode
-from darkroom.images.fingerprint import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
-from darkroom.images.threads import in_order
+from darkroom.images.measure import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
+from darkroom.runtime.threads import in_order
 from darkroom.sources.source import SourceImage
 
 # Images handed to a thread at a time: enough to make the handing over cheap, few enough to hold in memory.
@@ -22,7 +22,7 @@ class Examined:
 
     Attributes:
         data: its bytes; empty when they can't be read or are no image.
-        facts: the columns of `darkroom.images.seen.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
+        facts: the columns of `darkroom.images.cache.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
             content is known.
         thumbnail: 32 x 32 grey values, row by row; black where there is none.
     """

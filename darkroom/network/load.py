@@ -4,7 +4,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from darkroom.model import ModelSpec, load_spec
+from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.normalized import Normalized
 from darkroom.network.zoo import build_network
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.model import ModelSpec, load_spec
-from darkroom.network.names import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET
+from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.packaged import LITE0, in_package
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET
 
 # Beside a file of weights, where Darkroom made it.
 SPEC_FILE = "model.json"

@@ -9,10 +9,10 @@ from urllib.parse import urlparse
 import torch
 from torch import Tensor, nn
 
-from darkroom.errors import DarkroomError
-from darkroom.network.names import TORCHVISION
 from darkroom.network.packaged import LITE0, PACKAGE, in_package
 from darkroom.network.weight_files import read_weights
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import TORCHVISION
 
 # Hugging Face repositories of timm's weights have one of these.
 _HUB_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 
 # Where training scripts put a network's weights among what else they save; averaged weights first, as timm has it.
 _NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")

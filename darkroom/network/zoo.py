@@ -6,10 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkroom.errors import DarkroomError
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.grid_pooled import GridPooled
-from darkroom.network.names import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET, unknown_network
 from darkroom.network.simple_cnn import SimpleCNN
 from darkroom.network.small_image_net import SmallImageNet
 from darkroom.network.stems import (
@@ -20,6 +18,8 @@ from darkroom.network.stems import (
     patch_side,
     surplus_halvings,
 )
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET, unknown_network
 
 # What one setting of a network may be.
 Setting = int | float | str
@@ -43,8 +43,8 @@ def build_network(
     """A freshly initialised network in float32.
 
     Args:
-        name: see `darkroom.network.names.NETWORKS`.
-        settings: what `darkroom.network.names.own_settings` names: `filters`, `depth` and `dropout` for `simple_cnn`, `filters`
+        name: see `darkroom.settings.networks.NETWORKS`.
+        settings: what `own_settings` of the same module names: `filters`, `depth` and `dropout` for `simple_cnn`, `filters`
             and `dropout` for `small_image_net`, `pooling` (`mean` or `grid`) for timm's, nothing for the others.
         classes: how many logits come out.
         channels: 1 or 3, of the images.

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from darkroom.bundle import Bundle, load_bundle
-from darkroom.errors import DarkroomError
+from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.predict.answers import Refusal, predict_files
-from darkroom.predict.listing import STDIN, list_images
+from darkroom.predict.files import STDIN, list_images
 from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people
-from darkroom.stage import user_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def _answer(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, expl
             refused += 1
         elif explain:
             # Imported here: only who asks for heat maps waits for what draws them.
-            from darkroom.predict.explained import write_heatmap
+            from darkroom.predict.heatmaps import write_heatmap
 
             heatmap = str(write_heatmap(bundle, found, number, explain))
         _print(write(found, heatmap))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.bundle import Bundle
+from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import UnreadableImage
 from darkroom.images.pixels import UInt8s
 from darkroom.sources.image_file import read_image_file

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from darkroom.predict.answers import Answer, Refusal
-from darkroom.sources.clutter import printed
+from darkroom.sources.junk_files import printed
 
 # From an answer, and the file with its heat map if there is one, to a line.
 Writer = Callable[[Answer | Refusal, str | None], str]

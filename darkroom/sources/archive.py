@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.image_file import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Listing, SourceImage

@@ -3,8 +3,8 @@
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed
+from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.junk_files import printed
 
 
 def require_told_apart(places: Mapping[str, str], where: str) -> None:

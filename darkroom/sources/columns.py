@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.layout import SPLIT_FOLDERS
 
 OPTIONAL = ("split", "group", "timestamp")

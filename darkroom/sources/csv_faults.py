@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv
 
-from darkroom.sources.clutter import printed
+from darkroom.sources.junk_files import printed
 
 
 def csv_fault(table: Path, error: Exception) -> str:

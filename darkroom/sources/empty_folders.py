@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from darkroom.sources.clutter import not_an_image, shown
+from darkroom.sources.junk_files import not_an_image, shown
 from darkroom.sources.source import Ignored
 
 

@@ -8,9 +8,9 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
 from darkroom.sources.debian import DEBIAN_PACKAGE, fetch_from_debian
-from darkroom.writing import whole_folder
 
 SECONDS_TO_WAIT = 15
 

@@ -4,9 +4,9 @@ import os
 from functools import partial
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed, shown
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.image_file import read_image_file
+from darkroom.sources.junk_files import printed, shown
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Ignored, Listing, SourceImage
 

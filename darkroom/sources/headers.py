@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import OPTIONAL
+from darkroom.sources.junk_files import printed
 
 
 def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 
 # http://yann.lecun.com/exdb/mnist/: a magic number that names uint8 and the dimensions, then their lengths.
 MAGIC = {"idx1": b"\0\0\x08\x01", "idx3": b"\0\0\x08\x03"}

@@ -4,11 +4,11 @@ import re
 from functools import partial
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import not_an_image, shown
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.empty_folders import with_those_above
 from darkroom.sources.folder import require_folder, walk
 from darkroom.sources.image_file import read_image_file
+from darkroom.sources.junk_files import not_an_image, shown
 from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.source import Ignored, Listing, SourceImage
 from darkroom.sources.synsets import NAME_FILES, TRUTH_FILES, WNID, class_names, read_truth

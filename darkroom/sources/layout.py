@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.class_names import require_classes, require_told_apart
-from darkroom.sources.clutter import not_an_image, printed, shown
 from darkroom.sources.empty_folders import class_folders_without_images
+from darkroom.sources.junk_files import not_an_image, printed, shown
 from darkroom.sources.source import Ignored
 
 SPLIT_FOLDERS = {

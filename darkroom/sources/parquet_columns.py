@@ -5,9 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import UNREADABLE
+from darkroom.sources.junk_files import printed
 
 
 def read_by_groups(file: Path, opened: pq.ParquetFile, columns: list[str]) -> pa.Table:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.class_names import require_told_apart
 from darkroom.sources.columns import (
     OPTIONAL,

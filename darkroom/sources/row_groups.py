@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import UNREADABLE
+from darkroom.sources.junk_files import printed
 from darkroom.sources.parquet_columns import damaged_group
 from darkroom.sources.unfolding import scratch_file
 

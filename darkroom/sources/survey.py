@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from darkroom.kept import KeptTables
+from darkroom.runtime.cache import KeptTables
 
 SURVEYED = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 # A file that changed less than this before it was looked at may change again without a trace in its times: file systems
@@ -83,7 +83,7 @@ def _hash_all(files: list[_Found]) -> Iterator[str | None]:
     # Loaded only here: a survey that finds nothing new is over in less time than these take to load.
     from tqdm import tqdm
 
-    from darkroom.images.threads import in_order
+    from darkroom.runtime.threads import in_order
 
     with tqdm(total=sum(one.bytes for one in files), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
         for one, sha256 in zip(files, in_order(_hash, (one.place for one in files)), strict=True):

@@ -5,8 +5,8 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from darkroom.errors import DarkroomError
-from darkroom.sources.clutter import printed
+from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.junk_files import printed
 
 # The first that is there is used. Kaggle's, tiny-imagenet's, and plain lists.
 TRUTH_FILES = ("LOC_val_solution.csv", "val_annotations.txt", "val.txt", "ground_truth.txt")

@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import UNREADABLE
-from darkroom.sources.held_columns import holds_images
-from darkroom.sources.held_table import held_files, list_held_tables
+from darkroom.sources.parquet_image_columns import holds_images
+from darkroom.sources.parquet_images import held_files, list_held_tables
 from darkroom.sources.path_table import list_path_table
 from darkroom.sources.source import Listing
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, require_file
 from darkroom.sources.compressed import UNFOLDING_ERRORS, open_unpacked
 from darkroom.sources.source import Listing

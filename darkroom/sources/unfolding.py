@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 
 
 def scratch_file(needed: int, source: Path) -> IO[bytes]:

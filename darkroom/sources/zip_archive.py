@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, plain_name, require_file
 from darkroom.sources.source import Listing
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from darkroom.errors import DarkroomError
-from darkroom.sections import Tune
-from darkroom.train_section import Train
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.sections import Tune
+from darkroom.settings.train import Train
 
 # Beside checkpoints: outside every output, and safe to delete.
 FOLDER = Path(".darkroom/tune")

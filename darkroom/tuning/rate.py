@@ -1,7 +1,7 @@
 """Whether the interval of the learning rate can be right for the network and its optimizer."""
 
-from darkroom.learning.choices import LARGEST_BATCH, choose_optimizer, choose_rate
-from darkroom.train_section import Train
+from darkroom.settings.train import Train
+from darkroom.training.choices import LARGEST_BATCH, choose_optimizer, choose_rate
 from darkroom.tuning.space import Range, Space
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from darkroom.errors import DarkroomError
-from darkroom.network.names import own_settings
-from darkroom.train_section import Train
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import own_settings
+from darkroom.settings.train import Train
 
 Value = bool | int | float | str
 

@@ -7,7 +7,7 @@ seeded by the trial's place among those that ended: a tuning that was cut off an
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darkroom.seeding import seed_of
+from darkroom.runtime.seeding import seed_of
 from darkroom.tuning.outcome import Outcome
 from darkroom.tuning.space import Range, Space, settle
 

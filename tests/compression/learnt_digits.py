@@ -7,10 +7,10 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 
-from darkroom.classes import ClassList
 from darkroom.images.packed import Packed
 from darkroom.images.pixels import Preprocessing
-from darkroom.model import ModelSpec
+from darkroom.model.classes import ClassList
+from darkroom.model.spec import ModelSpec
 from darkroom.network.load import build_model
 from darkroom.network.normalized import Normalized
 

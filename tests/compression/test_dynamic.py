@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 
 from darkroom.compression.dynamic import quantize_dynamically
-from darkroom.compression.session import open_session, probabilities
+from darkroom.inference.session import open_session, probabilities
 from tests.compression.handmade import some_images, write_products
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from darkroom.compression.int8 import calibration_rows, quantize_graph
-from darkroom.compression.session import open_session, probabilities
 from darkroom.images.packed import load_packed
+from darkroom.inference.session import open_session, probabilities
 
 KEYS = hnp.arrays(np.uint64, st.integers(0, 60), unique=True)
 

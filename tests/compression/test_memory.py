@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.compression.memory import peak_memory
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from tests.compression.handmade import CLASSES, WIDTH, write_products
 
 

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from darkroom.compression.graph import export_graph
 from darkroom.compression.pruning import prune
-from darkroom.compression.session import open_session, probabilities
-from darkroom.errors import DarkroomError
 from darkroom.images.packed import Packed
+from darkroom.inference.export import export_graph
+from darkroom.inference.session import open_session, probabilities
 from darkroom.network.load import build_model
+from darkroom.runtime.errors import DarkroomError
 from tests.compression.learnt_digits import SPEC, digits, learnt, spec_of
 
 

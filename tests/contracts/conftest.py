@@ -27,7 +27,7 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, folder / name)
         (folder / ".venv").symlink_to(sys.prefix)
-        # A conversion takes twelve seconds, and its packages minutes: tests/compression/test_tflite.py sees to it once.
+        # A conversion takes twelve seconds, and its packages minutes: tests/bundle/test_tflite.py sees to it once.
         params = (folder / "params.yaml").read_text(encoding="utf-8")
         # 21 passes over 1,000 images are what evaluate takes longest for.
         params = params.replace("robustness_images: 1000", "robustness_images: 60")

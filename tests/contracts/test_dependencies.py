@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from darkroom.provenance import import_closure
-from darkroom.sections import section_fields
+from darkroom.model.provenance import import_closure
+from darkroom.settings.sections import section_fields
 from tests.conftest import ROOT
 
 PIPELINE: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]

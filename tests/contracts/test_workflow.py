@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from darkroom.diff.markdown import LIMIT
-from darkroom.provenance import import_closure
+from darkroom.model.provenance import import_closure
 from tests.diffed import command, two_revisions
 
 ROOT = Path(__file__).parents[2]

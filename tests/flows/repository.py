@@ -42,8 +42,8 @@ TRAIN = f"""\
 import json, os, signal, sys, time
 from pathlib import Path
 
-from darkroom.params import read_params
-from darkroom.stage import stage
+from darkroom.settings.read import read_params
+from darkroom.runtime.stage import stage
 
 epochs = read_params().train.epochs
 print("epoch 1", flush=True)

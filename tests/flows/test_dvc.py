@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from flows import dvc
 from tests.conftest import ROOT
 from tests.flows.repository import DIES, FAILS, HANGS, Repository, ended, wait_for

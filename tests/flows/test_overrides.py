@@ -8,9 +8,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.errors import DarkroomError
-from darkroom.params import read_params
-from darkroom.sections import Params
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.read import read_params
+from darkroom.settings.sections import Params
 from flows.overrides import read_overrides, to_hydra
 from tests.conftest import ROOT
 from tests.flows.repository import Repository

@@ -30,8 +30,8 @@ serve_retraining(IntervalSchedule(interval=timedelta(seconds=2)))
 QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 
 REFUSALS = """
-from darkroom.errors import DarkroomError
-from darkroom.sections import Schedule
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.sections import Schedule
 from flows.serve import cron_schedule
 for cron, zone in (("61 3 * * *", "UTC"), ("0 3 * *", "UTC"), ("0 3 * * *", "Mars/Olympus"), ("0 3 * * *", "Asia/Tokyo")):
     try:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from darkroom.errors import DarkroomError
-from darkroom.learning.training import Epoch
-from darkroom.params import PARAMS_FILE, read_params
-from darkroom.train_section import Train
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.train import Train
+from darkroom.training.state import Epoch
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan
 from darkroom.tuning.study import open_study, outcomes
@@ -173,7 +173,7 @@ def test_a_tuning_ends_with_the_best_in_params_yaml(
 
 
 def test_two_tunings_at_once_are_refused(tmp_path: Path) -> None:
-    from darkroom.tuning.lock import alone
+    from darkroom.runtime.lock import alone
 
     with (
         alone(tmp_path / "deep/lock", "taken"),

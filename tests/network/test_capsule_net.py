@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.learning.margin import margin_loss
 from darkroom.network.capsule_net import LOGIT_SCALE, CapsuleNet, squash
+from darkroom.training.margin import margin_loss
 
 
 @given(st.floats(0, 100), st.integers(1, 16))

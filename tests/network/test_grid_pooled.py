@@ -3,8 +3,8 @@
 import torch
 
 from darkroom.network.grid_pooled import GridPooled
+from darkroom.network.layer_groups import head, parts
 from darkroom.network.packaged import LITE0
-from darkroom.network.parts import head, parts
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.zoo import build_network
 

@@ -11,18 +11,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from darkroom.classes import ClassList
-from darkroom.errors import DarkroomError
 from darkroom.images.pixels import Preprocessing, read_pixels
-from darkroom.model import ModelSpec
+from darkroom.model.classes import ClassList
+from darkroom.model.spec import ModelSpec
+from darkroom.network.layer_groups import head
 from darkroom.network.load import build_model, save_model
 from darkroom.network.normalized import Normalized
 from darkroom.network.packaged import LITE0
-from darkroom.network.parts import head
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import PretrainedInput, origin, pretrained_input
 from darkroom.network.vision import load_timm, torchvision
 from darkroom.network.zoo import build_network
+from darkroom.runtime.errors import DarkroomError
 
 PHOTOGRAPHS = Path("/work/shared/data/imagenet-200.zip")
 SETTINGS: dict[str, int | float | str] = {"filters": 8, "depth": 2, "dropout": 0.1}

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from darkroom.errors import DarkroomError
-from darkroom.network.names import TORCHVISION, unknown_network
 from darkroom.network.normalized import Normalized
-from darkroom.network.timm_names import TIMM
 from darkroom.network.vision import load_timm, torchvision
 from darkroom.network.zoo import build_network
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.networks import TORCHVISION, unknown_network
+from darkroom.settings.timm_names import TIMM
 
 SETTINGS = {"filters": 8, "depth": 2, "dropout": 0.1}
 

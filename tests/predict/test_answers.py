@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from darkroom.bundle import Bundle, load_bundle
+from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.predict import answers
 from darkroom.predict.answers import Answer, Refusal, predict_files
 

@@ -20,7 +20,7 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.folder import list_folder
 from darkroom.sources.source import Listing
 from darkroom.sources.tar_archive import list_tar

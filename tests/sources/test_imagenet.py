@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.imagenet import list_imagenet, looks_like_imagenet
 from darkroom.sources.source import Listing
 

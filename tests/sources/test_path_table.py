@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.errors import DarkroomError
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import Faults, in_label_order, read_timestamps
 from darkroom.sources.source import Listing
 from darkroom.sources.table import list_table

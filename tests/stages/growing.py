@@ -17,8 +17,8 @@ from PIL import Image
 
 from darkroom.images import examine, pixels
 from darkroom.images.decode import Decoded, decode
-from darkroom.images.schemas import read_manifest
-from darkroom.sources.named import list_source
+from darkroom.images.manifest import read_manifest
+from darkroom.sources.registry import list_source
 from darkroom.sources.source import Listing
 from stages import ingest, preprocess
 from tests.conftest import take_in

@@ -10,18 +10,18 @@ import pandas as pd
 import pytest
 import torch
 
-from darkroom.classes import ClassList, load_classes
-from darkroom.errors import DarkroomError
-from darkroom.first_settings import Changed
+from darkroom.evaluation.calibrate import calibrate
+from darkroom.images.manifest import read_manifest
 from darkroom.images.packed import load_packed
 from darkroom.images.pixels import Preprocessing
-from darkroom.images.schemas import read_manifest
-from darkroom.model import ModelSpec, load_spec
+from darkroom.inference.logits import logits, softmax
+from darkroom.model.classes import ClassList, load_classes
+from darkroom.model.provenance import data_version
+from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.load import build_model, load_model, save_model
-from darkroom.provenance import data_version
-from darkroom.scoring.calibrate import calibrate
-from darkroom.scoring.calibration import load_calibration
-from darkroom.scoring.predictions import logits, softmax
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.first import Changed
+from darkroom.statistics.calibration import load_calibration
 from tests.shipped import run_evaluate
 
 OUTPUTS = [

@@ -12,16 +12,16 @@ import pytest
 import yaml
 from torch import Tensor, nn
 
-from darkroom.bundle import load_bundle
-from darkroom.classes import ClassList
-from darkroom.compression.graph import export_graph
+from darkroom.bundle.bundle import load_bundle
 from darkroom.compression.int8 import quantize_graph
-from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
 from darkroom.images.pixels import UInt8s, read_pixels
-from darkroom.model import ModelSpec, load_spec
+from darkroom.inference.export import export_graph
+from darkroom.model.classes import ClassList
+from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.load import load_model
-from darkroom.scoring.calibration import load_calibration
+from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.calibration import load_calibration
 from tests.shipped import run_export
 
 
@@ -127,7 +127,7 @@ def blue_for_red_in_the_graph(line: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def blue_for_red_in_the_decoding(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darkroom.bundle.read_pixels", lambda *arguments: read_pixels(*arguments)[..., ::-1])
+    monkeypatch.setattr("darkroom.bundle.bundle.read_pixels", lambda *arguments: read_pixels(*arguments)[..., ::-1])
 
 
 def another_resize_rule(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:

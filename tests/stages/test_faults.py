@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from darkroom.images.manifest import read_manifest
 from darkroom.images.pixels import read_pixels
-from darkroom.images.schemas import read_manifest
 from darkroom.images.shards import read_shards
 from tests.conftest import take_in
 from tests.images.pictures import colour, encoded, mutated, png, seeds, turned

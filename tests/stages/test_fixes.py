@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from darkroom.errors import DarkroomError
-from darkroom.images.schemas import REJECTS, read_manifest
+from darkroom.images.manifest import REJECTS, read_manifest
 from darkroom.images.shards import read_shards
-from darkroom.sources.label_fixes import APPLIED, COLUMNS, settled_images
+from darkroom.labels.fixes import APPLIED, COLUMNS, settled_images
+from darkroom.runtime.errors import DarkroomError
 from stages import ingest, survey
 from tests.stages.growing import CLASSES, add, count_openings, outputs, picture, zipped
 

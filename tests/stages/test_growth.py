@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from darkroom.errors import DarkroomError
-from darkroom.images import seen_pixels
-from darkroom.images.seen import SeenImages
+from darkroom.images import pixel_cache
+from darkroom.images.cache import SeenImages
 from darkroom.images.shards import ShardWriter
+from darkroom.runtime.errors import DarkroomError
 from stages import ingest, survey
 from tests.conftest import take_in
 from tests.stages.growing import (
@@ -224,7 +224,7 @@ def test_another_decoder_opens_everything_again(place: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(ShardWriter, "close"), (SeenImages, "save"), (ingest, "write_manifest"), (seen_pixels.SeenPixels, "save")],
+    [(ShardWriter, "close"), (SeenImages, "save"), (ingest, "write_manifest"), (pixel_cache.SeenPixels, "save")],
 )
 def test_a_killed_run_leaves_nothing_wrong(
     owner: object, name: str, place: Path, monkeypatch: pytest.MonkeyPatch

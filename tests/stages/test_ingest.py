@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from darkroom.errors import DarkroomError
-from darkroom.images.schemas import MANIFEST, REJECTS, read_manifest
+from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
+from darkroom.runtime.errors import DarkroomError
 from tests.conftest import take_in
 from tests.stages.growing import zipped
 

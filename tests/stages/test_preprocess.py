@@ -10,13 +10,13 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from darkroom.errors import DarkroomError
+from darkroom.images.manifest import read_manifest
+from darkroom.images.pack import COUNTED, choose_channels, choose_size, mean_and_std
 from darkroom.images.packed import load_packed
-from darkroom.images.packing import COUNTED, choose_channels, choose_size, mean_and_std
+from darkroom.images.pixel_cache import SeenPixels, row_sums
 from darkroom.images.pixels import to_pixels
-from darkroom.images.schemas import read_manifest
-from darkroom.images.seen_pixels import SeenPixels, row_sums
 from darkroom.network.pretrained_input import PretrainedInput
+from darkroom.runtime.errors import DarkroomError
 from stages import preprocess
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.compression import validated
+from darkroom.compression import scores
 from darkroom.compression.int8 import Int8
 from darkroom.compression.latency import Speed
 from darkroom.compression.parity import Parity, compare
-from darkroom.errors import DarkroomError
 from darkroom.network.load import load_model
-from darkroom.scoring.calibration import load_calibration
-from darkroom.scoring.intervals import wilson
+from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.intervals import wilson
 from stages import quantize
 from tests.shipped import run_quantize
 
@@ -91,7 +91,7 @@ def test_it_writes_graphs_verdict_metrics_and_page(shipped: Path) -> None:
 
 
 def test_the_graph_gives_calibrated_probabilities(shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from darkroom.compression.session import open_session
+    from darkroom.inference.session import open_session
 
     settle(monkeypatch)
     path = line / "models/evaluate/calibration.json"
@@ -182,7 +182,7 @@ def test_an_inaccurate_int8_is_refused_and_a_better_one_is_made(
 ) -> None:
     settle(monkeypatch, int8=9.0, int8_mixed=2.0, int8_trained=2.0)
     ruin_calibrated(monkeypatch)
-    monkeypatch.setattr(validated, "compare", as_of_many)
+    monkeypatch.setattr(scores, "compare", as_of_many)
     monkeypatch.setattr(quantize, "least_loss_high", lambda images: 0.0001)
     if trained:
         monkeypatch.setattr("darkroom.compression.candidates.sensitive_layers", lambda *_: None)

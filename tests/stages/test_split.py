@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from darkroom.classes import ClassList
-from darkroom.errors import DarkroomError
-from darkroom.images.schemas import MANIFEST
+from darkroom.images.manifest import MANIFEST
+from darkroom.model.classes import ClassList
+from darkroom.runtime.errors import DarkroomError
 from stages import split
 from tests.diffed import two_revisions
 

@@ -18,14 +18,14 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from darkroom.errors import DarkroomError
 from darkroom.images.packed import load_packed
-from darkroom.learning import checkpoint, loop
-from darkroom.learning.loop import score
-from darkroom.learning.processes import Processes
 from darkroom.network.load import load_model
-from darkroom.params import read_params
-from darkroom.train_section import Train
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.read import read_params
+from darkroom.settings.train import Train
+from darkroom.training import checkpoint, loop
+from darkroom.training.distributed import Processes
+from darkroom.training.loop import score
 from stages import train
 from tests.conftest import ROOT
 

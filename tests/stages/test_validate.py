@@ -19,13 +19,13 @@ from PIL import Image
 from playwright.sync_api import Browser
 
 # Loaded here, Great Expectations is not loaded again in a process of its own for each run; one test below wants that.
-import darkroom.expectations.checking  # noqa: F401
-from darkroom import revisions
-from darkroom.classes import ClassList
-from darkroom.errors import DarkroomError
-from darkroom.expectations import change
-from darkroom.expectations.limits import Limits
-from darkroom.images.schemas import read_manifest
+import darkroom.checks.worker  # noqa: F401
+from darkroom.checks import change
+from darkroom.checks.limits import Limits
+from darkroom.images.manifest import read_manifest
+from darkroom.model.classes import ClassList
+from darkroom.runtime import revisions
+from darkroom.runtime.errors import DarkroomError
 from stages import validate
 from tests.conftest import take_in
 

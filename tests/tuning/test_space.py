@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.errors import DarkroomError
-from darkroom.params import PARAMS_FILE, read_params
-from darkroom.train_section import Train
-from darkroom.tuning.dimension import wrong_dimension
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.dimension import wrong_dimension
+from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.train import Train
 from darkroom.tuning.rate import usual_rate_outside
 from darkroom.tuning.space import Choices, Range, read_space, settle
 from tests.conftest import ROOT

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.params import PARAMS_FILE, read_params
-from darkroom.train_section import Train
+from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.train import Train
 from darkroom.tuning.outcome import Outcome, best_of
 from darkroom.tuning.plan import study_name, trial_settings
 from darkroom.tuning.space import Choices, Range, Value

@@ -1,0 +1,101 @@
+"""The model card that ships in the bundle, in the form that Hugging Face renders."""
+
+import io
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ruamel.yaml import YAML
+
+from darkroom.compression.parity import Parity
+from darkroom.drawing.pages import TEMPLATES, count, decimal, percent
+from darkroom.model.spec import ModelSpec
+from darkroom.statistics.calibration import Calibration
+
+# Name in `metrics.json`, type for Hugging Face, name for people.
+METRICS = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))
+
+
+def model_card(
+    spec: ModelSpec,
+    metrics: dict[str, Any],
+    calibration: Calibration,
+    verdict: str,
+    parity: dict[str, Parity],
+    served: str,
+    left_out: dict[str, str],
+) -> str:
+    """What the model is, how well it does, where it ends, and how to use it; equal arguments give equal text.
+
+    Args:
+        spec: of the model.
+        metrics: the content of `reports/evaluate/metrics.json`.
+        calibration: of the model.
+        verdict: why the graph that answers was chosen.
+        parity: of each model file in the bundle, by its name.
+        served: file name of the graph that answers.
+        left_out: why other model files did not get into the bundle, by their names.
+    """
+    title = f"{spec.network}, {len(spec.classes)} classes"
+    # Nothing is escaped: it is text, and Hugging Face cleans what it renders.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "count": count, "decimal": decimal}
+    return environment.get_template("MODEL_CARD.md").render(
+        front_matter=_front_matter(title, spec, metrics["test"]),
+        title=title,
+        spec=spec,
+        shape=spec.preprocessing,
+        test=metrics["test"],
+        interval=f"{100 * metrics['confidence']:g}%",
+        scores=_scores(metrics),
+        calibration=calibration,
+        answered=metrics["abstention"]["test"],
+        parity=parity,
+        served=served,
+        verdict=verdict,
+        left_out=left_out,
+        weak_slices=metrics["weak_slices"],
+    )
+
+
+def _scores(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of the table of scores."""
+    test, sure = metrics["test"], metrics["calibration"]["after"]
+    told = [(test, key, title) for key, _, title in METRICS] + [(sure, "ece", "Expected calibration error")]
+    return [
+        {"name": title, "value": of[key], "low": of[f"{key}_low"], "high": of[f"{key}_high"]} for of, key, title in told
+    ]
+
+
+def _front_matter(name: str, spec: ModelSpec, test: dict[str, Any]) -> str:
+    """The YAML at the head, from which Hugging Face makes tags and the table of results."""
+    content = {
+        "library_name": "onnx",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "onnx", "darkroom"],
+        "model-index": [
+            {
+                "name": name,
+                "results": [
+                    {
+                        "task": {"type": "image-classification", "name": "Image classification"},
+                        "dataset": {
+                            "type": "imagefolder",
+                            "name": f"data version {spec.data_version}",
+                            "split": "test",
+                            "revision": spec.data_version,
+                        },
+                        "metrics": [{"type": kind, "name": title, "value": test[key]} for key, kind, title in METRICS],
+                    }
+                ],
+            }
+        ],
+    }
+    text = io.StringIO()
+    YAML().dump(content, text)
+    return text.getvalue()

@@ -1,0 +1,34 @@
+"""TFLite files of ours, run by LiteRT's interpreter."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+from joblib import cpu_count
+
+from darkroom.images.pixels import UInt8s
+from darkroom.inference.session import INPUT, OUTPUT, Float32s
+
+
+class TFLiteSession:
+    """An opened file. It answers one image at a time, so every core gets an interpreter of its own.
+
+    Args:
+        file: that `darkroom.bundle.tflite.write_tflite` wrote.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._interpreters = [Interpreter(model_path=str(file), num_threads=1) for _ in range(cpu_count())]
+        self._runners = [interpreter.get_signature_runner() for interpreter in self._interpreters]
+
+    def predict(self, images: UInt8s) -> Float32s:
+        """Probabilities float32 [N, K] of images uint8 [N, S, S, C], N at least 1."""
+        shares = np.array_split(images, len(self._runners))
+        with ThreadPoolExecutor(len(self._runners)) as pool:
+            parts = list(pool.map(_answer, self._runners, shares))
+        return np.concatenate([row for part in parts for row in part])
+
+
+def _answer(runner: object, images: UInt8s) -> list[Float32s]:
+    return [runner(**{INPUT: images[row : row + 1]})[OUTPUT] for row in range(len(images))]  # type: ignore[operator]

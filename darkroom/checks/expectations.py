@@ -1,0 +1,225 @@
+"""What the line demands of every data set, with the thresholds of the settings."""
+
+import pandas as pd
+
+from darkroom.checks.facts import Facts
+from darkroom.checks.limits import Limits
+from darkroom.checks.suite import Check, Suite
+from darkroom.images.manifest import MANIFEST
+
+
+def expectations_of(facts: Facts, limits: Limits, stop: tuple[str, ...]) -> list[Check]:
+    """All checks of the data as they are, in the order in which people read them."""
+    suite = Suite(stop)
+    return [
+        *_of_the_manifest(suite, facts),
+        *_of_the_set(suite, facts, limits),
+        *_of_the_images(suite, facts.images, limits),
+        *_of_the_copies(suite, facts, limits),
+    ]
+
+
+def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
+    """That it is what ingest promised: no setting can change these."""
+    ids = facts.images.get("id", pd.Series(dtype=str))
+    labels = facts.images.get("label", pd.Series(dtype=str))
+    classes = facts.classes["label"].tolist()
+    again = "run `dvc repro --force ingest`"
+    return [
+        suite.none(
+            "manifest",
+            "columns missing from the manifest",
+            "ExpectTableColumnsToMatchSet",
+            {"column_set": MANIFEST.names, "exact_match": False},
+            again,
+            facts.missing_columns,
+        ),
+        suite.none(
+            "manifest",
+            "images whose id is not unique",
+            "ExpectColumnValuesToBeUnique",
+            {"column": "id"},
+            again,
+            tuple(sorted(ids[ids.duplicated()].unique())),
+        ),
+        suite.none(
+            "manifest",
+            "images whose label is not in the class list",
+            "ExpectColumnValuesToBeInSet",
+            {"column": "label", "value_set": classes},
+            again,
+            tuple(sorted(set(labels) - set(classes))),
+        ),
+    ]
+
+
+def _of_the_set(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
+    """Rejects and classes."""
+    fewest = limits.min_images_per_class
+    counts = facts.classes.set_index("label").get("images", pd.Series(dtype=int))
+    present = counts[counts > 0].sort_values(kind="stable")
+    ends = present.iloc[[-1, 0]] if len(present) else present
+    return [
+        suite.at_most(
+            "rejects",
+            "files that can't be read as images",
+            "overall.rejected_share",
+            limits.max_reject_fraction,
+            "share",
+            "mend or remove them, or raise ingest.max_reject_fraction",
+            pd.Series(None, sorted(facts.rejects["path"]), dtype=object),
+        ),
+        suite.at_least(
+            "classes",
+            "classes",
+            "overall.classes",
+            2,
+            "count",
+            "add the images of another class",
+            pd.Series(None, facts.classes["label"], dtype=object),
+        ),
+        suite.at_most(
+            "missing_class",
+            "classes without an image",
+            "overall.missing_classes",
+            0,
+            "count",
+            "add images of the class, or take it out of the source",
+            pd.Series(None, counts.index[counts == 0], dtype=object),
+        ),
+        suite.at_least(
+            "class_size",
+            "images in the smallest class",
+            "overall.smallest_class",
+            fewest,
+            "count",
+            "add images, remove the class, or lower validate.min_images_per_class",
+            present[present < fewest],
+        ),
+        suite.at_most(
+            "imbalance",
+            "largest class divided by smallest",
+            "overall.imbalance_ratio",
+            limits.max_imbalance_ratio,
+            "ratio",
+            "add images to the small classes, or raise validate.max_imbalance_ratio and set train.balance",
+            ends,
+        ),
+    ]
+
+
+def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Limits) -> list[Check]:
+    """What every image is by itself."""
+
+    def low(key: str, name: str, column: str, least: float, unit: str, remedy: str) -> Check:
+        worst = _values(images, column)
+        worst = worst[worst < least].sort_values(kind="stable")
+        return suite.at_least(key, name, f"images.{column}", least, unit, remedy, worst)
+
+    def high(key: str, name: str, column: str, most: float, unit: str, remedy: str) -> Check:
+        worst = _values(images, column)
+        worst = worst[worst > most].sort_values(ascending=False, kind="stable")
+        return suite.at_most(key, name, f"images.{column}", most, unit, remedy, worst)
+
+    look = "look at the images, remove those that show nothing, or"
+    return [
+        low(
+            "size",
+            "shorter side of the smallest image",
+            "shorter_side",
+            limits.min_side,
+            "pixels",
+            "remove what is too small, or lower validate.min_side",
+        ),
+        high(
+            "size",
+            "longer side of the largest image",
+            "longer_side",
+            limits.max_side,
+            "pixels",
+            "remove what is too large, or raise validate.max_side",
+        ),
+        high(
+            "aspect_ratio",
+            "longer side by shorter side of the most stretched image",
+            "aspect_ratio",
+            limits.max_aspect_ratio,
+            "ratio",
+            "cut it to what matters, or raise validate.max_aspect_ratio",
+        ),
+        low(
+            "brightness",
+            "brightness of the darkest image",
+            "brightness",
+            limits.min_brightness,
+            "number",
+            f"{look} lower validate.min_brightness",
+        ),
+        high(
+            "brightness",
+            "brightness of the brightest image",
+            "brightness",
+            limits.max_brightness,
+            "number",
+            f"{look} raise validate.max_brightness",
+        ),
+        low(
+            "contrast",
+            "contrast of the flattest image",
+            "contrast",
+            limits.min_contrast,
+            "number",
+            f"{look} lower validate.min_contrast",
+        ),
+        low(
+            "sharpness",
+            "sharpness of the most blurred image",
+            "sharpness",
+            limits.min_sharpness,
+            "number",
+            f"{look} lower validate.min_sharpness",
+        ),
+    ]
+
+
+def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
+    """What images are beside each other."""
+    rare, conflicts = pd.Series(dtype=object), facts.conflicts
+    if not facts.missing_columns:
+        rare = pd.Series(None, facts.images["path"][facts.images["grey"] == (facts.rarer_mode == "grey")], dtype=object)
+    return [
+        suite.at_most(
+            "mode_mix",
+            "grey images among colour ones, or the other way round",
+            "overall.mode_mix",
+            limits.max_mode_mix,
+            "share",
+            "look whether they belong here, or raise validate.max_mode_mix",
+            rare,
+        ),
+        suite.at_most(
+            "copies",
+            "images that are copies of another",
+            "overall.copies_share",
+            limits.max_copies,
+            "share",
+            "remove copies, or raise validate.max_copies; they are kept in one split all the same",
+            pd.Series(None, [copies.named for copies in facts.copies], dtype=object),
+        ),
+        suite.at_most(
+            "conflicts",
+            "pictures under more than one label",
+            "overall.conflicts",
+            0,
+            "count",
+            "keep each picture under the one label that is right",
+            pd.Series(None, [copies.named for copies in conflicts], dtype=object),
+        ),
+    ]
+
+
+def _values(images: pd.DataFrame, column: str) -> pd.Series:
+    """A column by path; empty where the manifest lacks it."""
+    if column not in images or "path" not in images:
+        return pd.Series(dtype=float)
+    return pd.Series(images[column].to_numpy(), images["path"])

@@ -1,0 +1,120 @@
+"""The small tables that expectations are held against: one of images, one of classes, one row about the whole set."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from darkroom.duplicates.copies import Copies, find_copies
+from darkroom.images.manifest import MANIFEST
+from darkroom.images.modes import is_grey
+from darkroom.model.classes import ClassList
+
+# What a source or a reviewer need not tell; every other column of the manifest has a value in every row.
+OPTIONAL = ("source_label", "source_split", "group", "timestamp")
+MEASURED = ("brightness", "contrast", "sharpness")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Where the manifest lacks values, only `missing_columns`, what is known of the classes and the rejects are told.
+
+    Attributes:
+        images: the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`.
+        classes: `label`, `images`: a row for each class of the list and its count, which may be 0.
+        overall: one row, a column for each number about the whole set; shares are of one.
+        rejects: the files that can't be read, as ingest wrote it.
+        missing_columns: of the manifest: those that are not there, or have gaps.
+        copies: the sets of images that show one picture.
+        largest_group: images of the largest group, the user's groups included.
+    """
+
+    images: pd.DataFrame
+    classes: pd.DataFrame
+    overall: pd.DataFrame
+    rejects: pd.DataFrame
+    missing_columns: tuple[str, ...] = ()
+    copies: tuple[Copies, ...] = field(default=())
+    largest_group: int = 1
+
+    @property
+    def conflicts(self) -> tuple[Copies, ...]:
+        """The copies that stand under several labels."""
+        return tuple(copies for copies in self.copies if copies.conflicting)
+
+    @property
+    def extra_copies(self) -> int:
+        """Images beyond the first of their set."""
+        return sum(len(copies.paths) - 1 for copies in self.copies)
+
+    @property
+    def several_pictures(self) -> list[str]:
+        """Paths of the files that hold several pictures, of which the first counts."""
+        return self.images.loc[self.images["frames"] > 1, "path"].tolist()
+
+    @property
+    def rarer_mode(self) -> str:
+        """`grey` or `colour`, whichever fewer images are."""
+        return "grey" if self.images["grey"].mean() <= 0.5 else "colour"
+
+
+def missing_columns(manifest: pd.DataFrame) -> tuple[str, ...]:
+    """Columns that ingest promises and that are not there, or have gaps."""
+    required = [name for name in MANIFEST.names if name not in OPTIONAL]
+    return tuple(name for name in required if name not in manifest or manifest[name].isna().any())
+
+
+def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> Facts:
+    """What can be told of a manifest that lacks values."""
+    missing = missing_columns(manifest)
+    images = manifest.drop(columns=[name for name in missing if name in manifest])
+    counts = pd.DataFrame({"label": pd.array(classes.names, dtype="str")})
+    return Facts(images, counts, pd.DataFrame(_shares(manifest, rejects, classes), index=[0]), rejects, missing)
+
+
+def gather_facts(
+    manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList, copies: npt.NDArray[np.int64], groups: pd.Series
+) -> Facts:
+    """Count once what the expectations, the page and the summary tell.
+
+    Args:
+        manifest: with `darkroom.images.manifest.MANIFEST`'s columns and at least one row.
+        rejects: with the columns of `darkroom.images.manifest.REJECTS`.
+        classes: made at ingest.
+        copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.
+        groups: the name of each image's group.
+    """
+    width, height = manifest["width"].to_numpy(), manifest["height"].to_numpy()
+    shorter, longer = np.minimum(width, height), np.maximum(width, height)
+    modes = manifest["mode"]
+    images = manifest.assign(
+        shorter_side=shorter,
+        longer_side=longer,
+        aspect_ratio=(longer / shorter).round(3),
+        grey=modes.isin([mode for mode in modes.unique() if is_grey(mode)]),
+        **{name: manifest[name].to_numpy(np.float64).round(5) for name in MEASURED},
+    )
+    labels = images["label"].value_counts()
+    counts = pd.DataFrame(
+        {
+            "label": pd.array(classes.names, dtype="str"),
+            "images": labels.reindex(list(classes.names)).fillna(0).to_numpy(),
+        }
+    ).astype({"images": int})
+    found = tuple(find_copies(manifest, copies))
+    grey = float(images["grey"].mean())
+    overall = _shares(manifest, rejects, classes) | {
+        "missing_classes": int((counts["images"] == 0).sum()),
+        "smallest_class": int(labels.min()),
+        "imbalance_ratio": round(float(labels.max() / labels.min()), 3),
+        "mode_mix": min(grey, 1 - grey),
+        "copies_share": sum(len(one.paths) - 1 for one in found) / len(images),
+        "conflicts": sum(one.conflicting for one in found),
+    }
+    largest = int(groups.value_counts().iloc[0])
+    return Facts(images, counts, pd.DataFrame(overall, index=[0]), rejects, (), found, largest)
+
+
+def _shares(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> dict[str, float]:
+    return {"classes": len(classes), "rejected_share": len(rejects) / (len(rejects) + len(manifest))}

@@ -1,0 +1,141 @@
+"""The page of a difference: what changed in numbers, drawn, and in pictures."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from darkroom.diff.counts import Score
+from darkroom.diff.difference import Difference
+from darkroom.diff.galleries import Gallery, Shown, galleries
+from darkroom.diff.pictures import Picture, Pictures, read_pictures
+from darkroom.diff.shifts import LARGE, Moved
+from darkroom.diff.state import State
+from darkroom.diff.text import (
+    changes,
+    decision,
+    first_sets,
+    leak_found,
+    leak_sentences,
+    most_changed,
+    score,
+    score_change,
+    signs,
+    tested_on,
+)
+from darkroom.drawing.pages import render_page
+from darkroom.statistics.shift import Floats
+
+# Of classes, of label fixes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
+CLASSES, LISTED = 30, 50
+
+# The drawing of a histogram, in units that the page scales.
+WIDTH, HEIGHT, BOTTOM = 320, 120, 100
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The `d` of two SVG paths, and the ends of the scale."""
+
+    shift: Moved
+    before: str
+    after: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A score on both sides in words, with its interval, and where to draw it: low, value, high in percent of a scale."""
+
+    name: str
+    before: tuple[str, str]
+    after: tuple[str, str]
+    change: str
+    places: list[tuple[str, float, float, float]]
+
+
+def changes_page(difference: Difference, before: State, after: State) -> str:
+    """One offline page.
+
+    Args:
+        difference: of the two states.
+        before, after: what was compared; pictures are read from these revisions.
+    """
+    shown = galleries(difference, before, after)
+    old = read_pictures(before.name, before.images, _rows(shown, old=True))
+    new = read_pictures(after.name, after.images, _rows(shown, old=False))
+    few = most_changed(difference.classes, CLASSES)
+    return render_page(
+        "diff.html",
+        found=difference,
+        images=difference.images,
+        changes=changes(difference),
+        leak=leak_found(difference),
+        leak_sentences=leak_sentences(difference),
+        classes=few.to_dict("records"),
+        class_count=len(difference.classes),
+        largest=max(1, int(few[["before", "after"]].to_numpy().max(initial=0))),
+        splits=[] if difference.splits is None else difference.splits.to_dict("records"),
+        histograms=[_histogram(shift) for shift in difference.shifts],
+        scores=[_compared(name, *sides) for name, sides in difference.scores.items()],
+        tested_on=tested_on(difference),
+        galleries=shown,
+        picture_of=lambda each: _picture(each, old, new),
+        missing=[(side.name, found) for side, found in ((before, old), (after, new)) if found.missing],
+        conflicts_added=difference.conflicts_added["set"].nunique(),
+        conflicts_resolved=difference.conflicts_resolved["set"].nunique(),
+        resolved=list(
+            zip(
+                first_sets(difference.conflicts_resolved, "label", LISTED, LISTED),
+                signs(difference.conflicts_resolved, LISTED),
+                strict=True,
+            )
+        ),
+        fixes=[
+            (title, len(table), table.head(LISTED).to_dict("records"))
+            for title, table in (("Decided", difference.fixes_added), ("Withdrawn", difference.fixes_withdrawn))
+            if len(table)
+        ],
+        decision=decision,
+        rejects_added=difference.rejects_added.head(LISTED).to_dict("records"),
+        rejects_resolved=difference.rejects_resolved.head(LISTED).to_dict("records"),
+        renamed=difference.renamed.head(LISTED).to_dict("records"),
+        listed=LISTED,
+        large=LARGE,
+    )
+
+
+def _rows(shown: list[Gallery], old: bool) -> set[int]:
+    return {each.row for gallery in shown for frame in gallery.frames for each in frame if each.old == old}
+
+
+def _picture(shown: Shown, old: Pictures, new: Pictures) -> Picture | None:
+    return (old if shown.old else new).of.get(shown.row)
+
+
+def _histogram(shift: Moved) -> Histogram:
+    highest = max(shift.before.max(), shift.after.max())
+    low, high = (f"{edge:.{shift.digits}f}" for edge in shift.edges[[0, -1]])
+    return Histogram(shift, _steps(shift.before / highest), _steps(shift.after / highest), low, high)
+
+
+def _steps(heights: Floats) -> str:
+    """An outline of bars from the ground and back to it; `heights` are in [0, 1]."""
+    places = np.linspace(0, WIDTH, len(heights) + 1)
+    tops = BOTTOM - heights * (BOTTOM - 6)
+    lines = (f"V{top:.1f}H{right:.1f}" for top, right in zip(tops, places[1:], strict=True))
+    return f"M0 {BOTTOM}{''.join(lines)}V{BOTTOM}"
+
+
+def _compared(name: str, before: Score | None, after: Score | None) -> Compared:
+    sides = [(side, found) for side, found in (("before", before), ("after", after)) if found is not None]
+    low, high = min(found.low for _, found in sides), max(found.high for _, found in sides)
+    span = max(high - low, 1e-9)
+
+    def place(value: float) -> float:
+        # A margin on either side, for the dot.
+        return round(4 + 92 * (value - low) / span, 2)
+
+    places = [(side, place(found.low), place(found.value), place(found.high)) for side, found in sides]
+    change = score_change(name, before, after)
+    return Compared(name.replace("_", " "), score(name, before), score(name, after), change, places)

@@ -1,0 +1,1 @@
+"""Numbers about predictions, each with its interval, and the page that shows them."""

@@ -1,0 +1,1 @@
+"""A network asked for answers: device, logits, features, explanation, ONNX."""

@@ -1,0 +1,1 @@
+"""What reviewers decided about labels."""

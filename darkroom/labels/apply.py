@@ -1,0 +1,84 @@
+"""Which fix is whose: images, as they come by, meet what reviewers decided about them."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.labels.fixes import APPLIED, LabelFix, require_sound
+from darkroom.sources.source import SourceImage
+
+
+class Fixing:
+    """The fixes of one run, found by path or by id."""
+
+    def __init__(self, file: Path, fixes: list[LabelFix]) -> None:
+        """Args:
+        file: where the fixes stand.
+        fixes: what `darkroom.labels.fixes.read_label_fixes` made of it.
+        """
+        self._file = file
+        self._fixes = {fix.image: fix for fix in fixes}
+        self._applied: list[tuple[SourceImage, LabelFix]] = []
+
+    def removes(self, image: SourceImage, image_id: str | None) -> bool:
+        """Whether a reviewer removed an image; to be asked once for each, in their order.
+
+        Args:
+            image: of the source.
+            image_id: None where it can't be read.
+
+        Raises:
+            DarkroomError: when it stands in the file twice, by its path and by its id.
+        """
+        by_path, by_id = self._fixes.get(image.path), self._fixes.get(image_id or "")
+        if by_path and by_id:
+            text = f"{by_id.image} is the id of {image.path!r}, which stands in line {by_path.line:,} already"
+            require_sound(self._file, [(by_id.line, text)])
+        fix = by_path or by_id
+        if fix is None:
+            return False
+        self._applied.append((image, fix))
+        return fix.action == "remove"
+
+    def applied(self) -> pa.Table:
+        """All fixes with the columns of `APPLIED`, in the order of the images.
+
+        Raises:
+            DarkroomError: when some are of no image.
+        """
+        found = {fix.image for _, fix in self._applied}
+        lost = [fix for fix in self._fixes.values() if fix.image not in found]
+        require_sound(self._file, [(fix.line, f"no image that can be read has the id {fix.image}") for fix in lost])
+        columns = [
+            [image.path for image, _ in self._applied],
+            [fix.action for _, fix in self._applied],
+            [image.label for image, _ in self._applied],
+            [fix.new_label for _, fix in self._applied],
+            [fix.reviewer for _, fix in self._applied],
+            [fix.reason for _, fix in self._applied],
+        ]
+        return pa.table([pa.array(column, pa.string()) for column in columns], schema=APPLIED)
+
+
+def with_fixes(images: pa.Table, fixes: pa.Table) -> pa.Table:
+    """Images with their new labels, and with the columns `source_label` and `reviewer` of `darkroom.images.manifest`.
+
+    Args:
+        images: `path`, `label`, `reason`, and others.
+        fixes: the columns of `APPLIED`.
+    """
+    rows = pc.index_in(images["path"].combine_chunks(), value_set=fixes["path"].combine_chunks())
+    told = fixes.take(rows)
+    removed = pc.fill_null(pc.equal(told["action"], "remove"), False)
+    new, nothing = told["new_label"], pa.scalar(None, pa.string())
+    changed = pc.fill_null(pc.not_equal(new, images["label"]), False)
+    why = pc.binary_join_element_wise("removed by ", told["reviewer"], ": ", told["reason"], "")
+    columns = {
+        "label": pc.coalesce(new, images["label"]),
+        "source_label": pc.if_else(changed, images["label"], nothing),
+        "reviewer": pc.if_else(removed, told["reviewer"], nothing),
+        "reason": pc.if_else(removed, why, images["reason"]),
+    }
+    others = {name: images[name] for name in images.column_names if name not in columns}
+    return pa.table(others | columns)

@@ -1,0 +1,1 @@
+"""What a model is without its weights: class list, specification, provenance."""

@@ -1,0 +1,192 @@
+"""The files of one revision, of the workspace or of any git revision through DVC's cache or remote: only those asked for."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc.scm import RevError, SCMError
+from dvc_data.index import DataIndexDirError
+from scmrepo.exceptions import SCMError as GitError
+
+from darkroom.images.manifest import MANIFEST as COLUMNS
+from darkroom.images.manifest import read_manifest
+from darkroom.runtime.errors import DarkroomError
+
+WORKSPACE = "workspace"
+NAMES = f"name a commit, a branch or a tag, or `{WORKSPACE}`"
+
+INGEST = "data/ingest"
+# A folder of parts; it was one file first, with fewer columns.
+MANIFEST = f"{INGEST}/manifest"
+FIRST_MANIFEST = f"{INGEST}/manifest.parquet"
+
+
+class Workspace:
+    """What lies in the current folder."""
+
+    def __init__(self) -> None:
+        self.name = WORKSPACE
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a file or folder."""
+        return Path(path).exists()
+
+    def get(self, path: str) -> Path:
+        """Where it lies.
+
+        Raises:
+            DarkroomError: when it is not there.
+        """
+        if not self.has(path):
+            raise DarkroomError(f"the workspace has no {path}: run `make run`, or `dvc pull` to get what was made")
+        return Path(path)
+
+
+class Committed:
+    """What a `dvc.lock` vouches for, copied into a folder when it is asked for.
+
+    Attributes:
+        name: of the git revision, or of the file.
+    """
+
+    def __init__(self, name: str, revision: str | None, folder: Path) -> None:
+        self.name = name
+        self._folder = folder
+        self._system = DVCFileSystem(repo=".", rev=revision)
+        try:
+            lock = self._system.read_text("dvc.lock")
+        except FileNotFoundError:
+            lock = "stages: {}"
+        stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
+        self.outputs = [output["path"] for stage in stages.values() for output in stage.get("outs", [])]
+
+    def has(self, path: str) -> bool:
+        """Whether the revision holds such a file or folder.
+
+        Raises:
+            DarkroomError: when the listing that would tell can't be got.
+        """
+        if not any(Path(path).is_relative_to(output) for output in self.outputs):
+            return False
+        try:
+            # Not `exists`, which takes a listing that can't be got for a file that is not there.
+            self._system.info(path)
+        except FileNotFoundError:
+            return False
+        except (OSError, DvcException, DataIndexDirError) as error:
+            raise self._out_of_reach(path, error) from error
+        return True
+
+    def get(self, path: str) -> Path:
+        """Copy a file, or a folder with all that is in it, from DVC's cache or else from its remote; say where it lies then.
+
+        Raises:
+            DarkroomError: when it is in neither.
+        """
+        target = self._folder / path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._system.get(path, str(target), recursive=True)
+            except (OSError, DvcException, DataIndexDirError) as error:
+                raise self._out_of_reach(path, error) from error
+        return target
+
+    def _out_of_reach(self, path: str, error: Exception) -> DarkroomError:
+        return DarkroomError(
+            f"{path} of {self.name} is neither in DVC's cache nor in its remote ({error.__cause__ or error}): "
+            "run `dvc fetch` where the remote can be reached, or `dvc push` where the data was made"
+        )
+
+
+Revision = Workspace | Committed
+
+
+@contextmanager
+def open_revision(name: str) -> Iterator[Revision]:
+    """Give access to one revision of the repository in the current folder; what was copied is gone afterwards.
+
+    Args:
+        name: `workspace`, or anything that git or DVC takes for a revision.
+
+    Raises:
+        DarkroomError: when there is no such revision.
+    """
+    if name == WORKSPACE:
+        yield Workspace()
+        return
+    if not name:
+        # DVC would take it for the workspace, where a shell's variable may have been empty.
+        raise DarkroomError(f"a revision has an empty name: {NAMES}")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            revision = Committed(name, name, Path(folder))
+        except (DvcException, GitError) as error:
+            remedy = f"; {NAMES}" if isinstance(error, RevError) else ""
+            raise DarkroomError(f"can't read revision {name!r}: {error}{remedy}") from error
+        yield revision
+
+
+@contextmanager
+def open_locked() -> Iterator[Committed]:
+    """Give access to what the `dvc.lock` in the current folder names; what was copied is gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Committed("dvc.lock", None, Path(folder))
+
+
+def get_manifest(revision: Revision, columns: list[str]) -> pd.DataFrame | None:
+    """The manifest of a revision, sorted by path; None where it has none.
+
+    Args:
+        revision: an open one.
+        columns: some of `darkroom.images.manifest.MANIFEST`; those that the revision did not measure, or not as it
+            is done now, are null.
+
+    Raises:
+        DarkroomError: when the revision has a manifest that can't be got.
+    """
+    if revision.has(MANIFEST):
+        return _frame(read_manifest(revision.get(MANIFEST).parent, columns))
+    if not revision.has(FIRST_MANIFEST):
+        return None
+    # Sharpness was measured at another scale then, which would look like a shift.
+    table = pq.read_table(revision.get(FIRST_MANIFEST)).drop_columns("sharpness").sort_by("path")
+    for name in columns:
+        if name not in table.column_names:
+            table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
+    return _frame(table.select(columns))
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def read_manifest_of(revision: str, columns: list[str]) -> pd.DataFrame | None:
+    """The manifest of a revision by name, sorted by path; None where there is nothing to compare with.
+
+    That is: outside git, before the first commit, or where ingest's outputs are not in the revision's `dvc.lock`.
+
+    Args:
+        revision: as for `open_revision`.
+        columns: as for `get_manifest`.
+
+    Raises:
+        DarkroomError: when there is no such revision, or its manifest can't be got from DVC's cache or remote.
+    """
+    try:
+        with open_revision(revision) as opened:
+            return get_manifest(opened, columns)
+    except DarkroomError as error:
+        cause = error.__cause__
+        if isinstance(cause, SCMError) and (revision == "HEAD" or not isinstance(cause, RevError)):
+            return None
+        raise

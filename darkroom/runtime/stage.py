@@ -1,0 +1,52 @@
+"""What every command of the line does around its work: user mistakes without a traceback, and the time it took."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import write_json
+
+TIMINGS = Path("reports/timings")
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Print a `DarkroomError` as one message on stderr and leave with exit status 1."""
+    try:
+        yield
+    except DarkroomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Run a stage's `main`: user errors as messages, and its wall time in `reports/timings/<name>.json`.
+
+    The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so they
+    stay out of what DVC tracks.
+    """
+    with user_errors():
+        try:
+            yield
+        except FileNotFoundError as error:
+            # pyarrow gives the path as its message.
+            missing = Path(str(error.filename or error))
+            if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
+                raise
+            maker = "/".join(missing.parts[:2])
+            raise DarkroomError(
+                f"{missing} is not there yet: run `dvc repro {missing.parts[1]}`, which makes {maker}"
+            ) from None
+    write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
+
+
+def write_timing(name: str, values: dict[str, object]) -> None:
+    """Write measured times to `reports/timings/<name>.json`, which no tool tracks."""
+    TIMINGS.mkdir(parents=True, exist_ok=True)
+    write_json(TIMINGS / f"{name}.json", values)

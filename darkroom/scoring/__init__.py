@@ -1,1 +1,0 @@
-"""Numbers about predictions, each with its interval."""

@@ -1,1 +1,0 @@
-"""Where in a picture an answer comes from."""

@@ -1,0 +1,116 @@
+"""MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100, through torchvision's classes and checksums."""
+
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.arrays import as_png
+from darkroom.sources.fetching import fetched
+from darkroom.sources.idx_files import unpack_idx
+from darkroom.sources.source import Listing, SourceImage
+
+TORCHVISION_CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
+
+
+def list_published(name: str, root: Path | None) -> Listing:
+    """All pictures of a data set, as PNG files, with the source's own train and test split.
+
+    MNIST and Fashion-MNIST hold 70,000 grey pictures of 28 x 28 pixels (LeCun et al. 1998; Xiao, Rasul, Vollgraf 2017), the
+    CIFAR sets 60,000 in colour of 32 x 32 (Krizhevsky 2009); CIFAR-100 with its 100 fine labels. 10,000 each are for test.
+
+    Args:
+        name: `mnist`, `fashion-mnist`, `cifar10` or `cifar100`.
+        root: a copy as torchvision lays it out, packed or unpacked; it is only read. Without one the set is fetched once to
+            the user's cache folder.
+
+    Raises:
+        DarkroomError: when the copy is missing, incomplete or has other bytes than torchvision knows, or when there is none
+            and nothing can be fetched.
+    """
+    from darkroom.network.vision import torchvision
+
+    dataset = getattr(torchvision.datasets, TORCHVISION_CLASSES[name])
+    if root is not None:
+        return _list_copy(dataset, root.expanduser())
+    cached = fetched(name, dataset)
+    try:
+        return _list_copy(dataset, cached)
+    except DarkroomError as error:
+        raise DarkroomError(f"{error}; that copy is Darkroom's own: remove {cached} to have it fetched anew") from None
+
+
+def _list_copy(dataset: Any, local: Path) -> Listing:
+    images = []
+    with _checked(dataset, local) as folder:
+        for split in ("test", "train"):
+            part = dataset(folder, train=split == "train")
+            pixels, labels = _pixels(part), _labels(part)
+            if len(pixels) != len(labels) or max(labels, default=0) >= len(part.classes):
+                raise DarkroomError(
+                    f"{local}: the {split} labels do not go with the images: fetch {dataset.__name__} again"
+                )
+            for index, (picture, label) in enumerate(zip(pixels, labels, strict=True)):
+                read = partial(as_png, picture)
+                images.append(SourceImage(f"{split}/{index:05}.png", part.classes[label], split, read))
+    return Listing(tuple(part.classes), images)
+
+
+@contextmanager
+def _checked(dataset: Any, local: Path) -> Iterator[Path]:
+    """A folder that torchvision's class can open, all of it checked; what is packed is unpacked elsewhere for the time."""
+    if not local.is_dir():
+        raise DarkroomError(
+            f"there is no folder {local}: ingest.root must name the folder that holds a copy of {dataset.__name__}, or be "
+            "left empty to have it fetched"
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        if hasattr(dataset, "resources"):
+            unpack_idx(dataset, local, Path(scratch))
+            yield Path(scratch)
+        else:
+            yield local if _is_unpacked_cifar(dataset, local) else _unpack_cifar(dataset, local, Path(scratch))
+
+
+def _is_unpacked_cifar(dataset: Any, local: Path) -> bool:
+    """Whether the unpacked files are all there with the MD5 that torchvision knows.
+
+    They are pickles: torchvision compares each with its MD5 before it opens any, and so nothing else is ever unpickled.
+    """
+    from darkroom.network.vision import torchvision
+
+    files = [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
+    return all(
+        torchvision.datasets.utils.check_integrity(local / dataset.base_folder / file, md5) for file, md5 in files
+    )
+
+
+def _unpack_cifar(dataset: Any, local: Path, scratch: Path) -> Path:
+    """Unpack the archive in `local`, when it is the one that torchvision knows, to `scratch`."""
+    from darkroom.network.vision import torchvision
+
+    archive = local / dataset.filename
+    if not torchvision.datasets.utils.check_integrity(archive, dataset.tgz_md5):
+        found = "is not the file that torchvision knows by its MD5" if archive.exists() else "is not there"
+        raise DarkroomError(
+            f"{local} holds no whole copy of {dataset.__name__}: the files of {dataset.base_folder}/ are not all there with "
+            f"the MD5 that torchvision knows, and {dataset.filename} {found}; fetch it again, or leave ingest.root empty"
+        )
+    with tarfile.open(archive) as opened:
+        opened.extractall(scratch, filter="data")
+    if not _is_unpacked_cifar(dataset, scratch):
+        raise DarkroomError(f"{archive} does not hold the files of {dataset.__name__} that torchvision knows")
+    return scratch
+
+
+def _pixels(part: Any) -> Any:
+    """uint8 [N, H, W] or [N, H, W, 3]."""
+    return part.data.numpy() if hasattr(part.data, "numpy") else part.data
+
+
+def _labels(part: Any) -> list[int]:
+    return part.targets.tolist() if hasattr(part.targets, "tolist") else part.targets  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""Which image goes to train, validation and test."""

@@ -1,0 +1,1 @@
+"""Counts, intervals, calibration, shifts and paired tests: numbers about numbers."""

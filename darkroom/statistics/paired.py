@@ -1,0 +1,88 @@
+"""Two models on the same images: the difference of their scores, which is far surer than either score."""
+
+from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
+
+import numpy as np
+from scipy.stats import binom
+
+from darkroom.statistics.intervals import CHUNK, RESAMPLES, Estimate, macro_of_draws
+from darkroom.statistics.metrics import Float64s, Int64s
+
+
+def accuracy_difference(only_before: int, only_after: int, images: int, confidence: float) -> Estimate:
+    """Accuracy after less accuracy before. Only images that changed sides count, whatever the accuracies are.
+
+    Half an image is added to each of the four cells of the two-by-two table before the usual interval of a difference of
+    paired shares (Agresti and Min 2005: "Simple improved confidence intervals for comparing matched proportions"), since
+    without it no change at all would give an interval of no width.
+
+    Args:
+        only_before, only_after: images that only the one model, or only the other, names correctly.
+        images: that both answered.
+        confidence: 0.95 for a 95% interval.
+    """
+    n, lost, won = images + 2, only_before + 0.5, only_after + 0.5
+    change = (won - lost) / n
+    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * sqrt(lost + won - n * change**2) / n
+    return Estimate((only_after - only_before) / images, max(-1.0, change - reach), min(1.0, change + reach))
+
+
+def mcnemar(only_before: Int64s, only_after: Int64s) -> Float64s:
+    """How often chance alone would split the images that changed sides as unevenly, were both models equally good.
+
+    The mid-p form of McNemar's exact test (Fagerland, Lydersen and Laake 2013: "The McNemar test for binary matched-pairs
+    data: mid-p and asymptotic are better than exact conditional"); the exact one is too cautious with few images.
+
+    Args:
+        only_before, only_after: int64 [M], as for `accuracy_difference`.
+
+    Returns:
+        float64 [M], two-sided; 1 where no image changed sides.
+    """
+    fewer, both = np.minimum(only_before, only_after), only_before + only_after
+    p: Float64s = 2 * binom.cdf(fewer, both, 0.5) - binom.pmf(fewer, both, 0.5)
+    return np.minimum(p, 1.0)
+
+
+@dataclass(frozen=True)
+class MacroF1:
+    """Macro F1 of both models and after less before."""
+
+    before: float
+    after: float
+    difference: Estimate
+
+
+def macro_f1_difference(
+    labels: Int64s, before: Int64s, after: Int64s, classes: int, confidence: float, seed: int = 0
+) -> MacroF1:
+    """Macro F1 after less before, with the interval of a paired bootstrap: the same images are drawn for both models.
+
+    Drawing images is drawing the cells of the table label x answer before x answer after from a multinomial; the ends are
+    moved by twice the bias that the bootstrap estimates and reach at least to the value (as `bootstrap_macro` explains).
+    Where no image has another answer, the two are equal on every sample: the interval is then 0 to 0.
+
+    Args:
+        labels, before, after: int64 [N], the right class, and the one that each model named.
+        classes: how many there are.
+        confidence: 0.95 for a 95% interval.
+        seed: of the draws; the same answers and seed give the same interval.
+    """
+    cells, counts = np.unique(np.stack([labels, before, after]), axis=1, return_counts=True)
+    generator = np.random.default_rng(seed)
+
+    def scores(draws: Int64s) -> tuple[Float64s, Float64s]:
+        old, new = (macro_of_draws(draws, cells[0], named, classes)["f1"] for named in cells[1:])
+        return old, new
+
+    (old,), (new,) = scores(counts[None])
+    chunks = [
+        scores(generator.multinomial(len(labels), counts / len(labels), size=CHUNK)) for _ in range(RESAMPLES // CHUNK)
+    ]
+    drawn = np.concatenate([after_drawn - before_drawn for before_drawn, after_drawn in chunks])
+    value = float(new - old)
+    ends = np.quantile(drawn, [0.5 - confidence / 2, 0.5 + confidence / 2]) - 2 * (drawn.mean() - value)
+    low, high = np.clip(ends, -1, 1).tolist()
+    return MacroF1(float(old), float(new), Estimate(value, min(low, value), max(high, value)))

@@ -1,0 +1,33 @@
+"""The curves of a training, in the form that `dvc plots` and `dvc metrics` read."""
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from darkroom.training.state import Epoch
+
+
+def write_curves(history: list[Epoch], best: Epoch, folder: Path) -> None:
+    """Log every epoch with DVCLive: plots/metrics/{train,validation}/{loss,accuracy}.tsv and metrics.json.
+
+    Steps count epochs from 1. metrics.json holds the best epoch, whose weights were kept.
+    """
+    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
+    from dvclive import Live
+
+    logging.getLogger("dvclive").setLevel(logging.ERROR)
+    with Live(dir=str(folder), dvcyaml=None, report=None, save_dvc_exp=False) as live:
+        for epoch in history:
+            _log(live, epoch, plot=True)
+        _log(live, best, plot=False)
+        live.make_summary()
+
+
+def _log(live: Any, epoch: Epoch, plot: bool) -> None:
+    live.step = epoch.number
+    live.log_metric("train/loss", epoch.train_loss, plot=plot)
+    live.log_metric("train/accuracy", epoch.train_accuracy, plot=plot)
+    live.log_metric("validation/loss", epoch.validation_loss, plot=plot)
+    live.log_metric("validation/accuracy", epoch.validation_accuracy, plot=plot)
+    live.log_metric("learning_rate", epoch.learning_rate, plot=plot)

@@ -1,0 +1,73 @@
+"""Training images as they are and as the network sees them, for people to look at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from darkroom.images.pixels import UInt8s
+from darkroom.runtime.seeding import UInt64s
+from darkroom.training.batches import TrainingBatches
+from darkroom.training.recipe import Augmentation
+
+# Images shown, and how often each.
+EXAMPLES, DRAWS = 6, 6
+
+
+@dataclass(frozen=True)
+class Example:
+    """One training image.
+
+    Attributes:
+        label: the name of its class.
+        image: uint8 [S, S, C], as it is.
+        draws: as the network sees it in the first epochs, each with what it counts as: `62% cat, 38% dog` where another was
+            mixed in, otherwise the label.
+    """
+
+    label: str
+    image: UInt8s
+    draws: list[tuple[UInt8s, str]]
+
+
+def augmented_examples(
+    images: UInt8s,
+    labels: npt.NDArray[np.int64],
+    keys: UInt64s,
+    names: tuple[str, ...],
+    recipe: Augmentation,
+    seed: int,
+) -> list[Example]:
+    """A few images of different classes, drawn with the training's own chance; they are mixed with one another.
+
+    Args:
+        images: uint8 [N, S, S, C], the training images; memory-mapped ones are read in a few places.
+        labels: int64 [N].
+        keys: uint64 [N], one for each image.
+        names: of the classes.
+        recipe: of the augmentation; where it does nothing there are no draws.
+        seed: of the training.
+    """
+    by_class = np.argsort(labels, kind="stable")
+    places = np.linspace(0, len(labels) - 1, min(EXAMPLES, len(labels))).astype(np.int64)
+    rows = by_class[places]
+    examples = [Example(names[labels[row]], np.array(images[row]), []) for row in rows]
+    if recipe.nothing:
+        return examples
+    originals = torch.from_numpy(np.stack([example.image for example in examples]))
+    batches = TrainingBatches(originals, torch.arange(len(rows)), keys[rows], len(rows), recipe, seed)
+    for epoch in range(1, DRAWS + 1):
+        for batch in batches.epoch(epoch):
+            for place, row in enumerate(batch.labels.tolist()):
+                counts_as = examples[row].label
+                if batch.others is not None and batch.shares is not None:
+                    counts_as = _mixed(float(batch.shares[place]), counts_as, examples[int(batch.others[place])].label)
+                examples[row].draws.append((batch.images[place].numpy(), counts_as))
+    return examples
+
+
+def _mixed(share: float, label: str, other: str) -> str:
+    if label == other or f"{share:.0%}" == "100%":
+        return label
+    return other if f"{share:.0%}" == "0%" else f"{share:.0%} {label}, {1 - share:.0%} {other}"

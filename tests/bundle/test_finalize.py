@@ -1,0 +1,60 @@
+"""A graph that ships tells everything of itself, and answers as the one that it was."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darkroom.bundle.finalize import ship_graph
+from darkroom.inference.session import open_session, probabilities
+from darkroom.model.classes import ClassList
+from darkroom.model.spec import ModelSpec, load_spec
+from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.calibration import Calibration, load_calibration
+
+
+@pytest.fixture
+def model(shipped: Path) -> tuple[ModelSpec, Calibration]:
+    return load_spec(shipped / "models/train/model.json"), load_calibration(
+        shipped / "models/evaluate/calibration.json"
+    )
+
+
+def ship(shipped: Path, spec: ModelSpec, calibration: Calibration, target: Path) -> Path:
+    weights = shipped / "models/train/weights.safetensors"
+    ship_graph(shipped / "models/quantize/model.onnx", target, spec, calibration, weights)
+    return target
+
+
+def test_it_answers_as_before_and_twice_gives_the_same_bytes(
+    shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path
+) -> None:
+    first, second = (ship(shipped, *model, tmp_path / name) for name in ("a.onnx", "b.onnx"))
+    assert first.read_bytes() == second.read_bytes()
+    images = np.load(shipped / "data/preprocess/test/images.npy")
+    before, after = (
+        probabilities(open_session(path), images) for path in (shipped / "models/quantize/model.onnx", first)
+    )
+    np.testing.assert_array_equal(before, after)
+
+
+def test_a_graph_of_another_model_is_refused(
+    shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path
+) -> None:
+    spec, calibration = model
+    target = tmp_path / "model.onnx"
+    with pytest.raises(DarkroomError, match="another class list"):
+        ship(shipped, replace(spec, classes=ClassList(spec.classes.names[::-1])), calibration, target)
+    with pytest.raises(DarkroomError, match=r'exported with the preprocessing .*"resize": "crop"'):
+        stretched = replace(spec.preprocessing, resize="stretch")
+        ship(shipped, replace(spec, preprocessing=stretched), calibration, target)
+    with pytest.raises(DarkroomError, match="exported with the temperature"):
+        ship(shipped, spec, replace(calibration, temperature=9.5), target)
+    assert not target.exists()
+
+
+def test_that_it_never_abstains_is_told(shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path) -> None:
+    spec, calibration = model
+    path = ship(shipped, spec, replace(calibration, threshold=None), tmp_path / "model.onnx")
+    assert open_session(path).get_modelmeta().custom_metadata_map["threshold"] == "null"

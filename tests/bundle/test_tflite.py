@@ -1,0 +1,211 @@
+"""TFLite files answer as the evaluated model, and the export stage holds them to it."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped]
+
+from darkroom.bundle import tflite_quantizer
+from darkroom.bundle.bundle import load_bundle
+from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
+from darkroom.bundle.tflite_session import TFLiteSession
+from darkroom.images.packed import Packed, load_packed
+from darkroom.inference.session import Float32s
+from darkroom.model.spec import load_spec
+from darkroom.network.load import load_model
+from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.calibration import load_calibration
+from stages import export
+from tests.conftest import ROOT
+from tests.shipped import run_export
+
+CONVERTER = ROOT / os.environ.get("VENV_TFLITE", ".venv-tflite")
+# In one process, so that the converter runs once.
+pytestmark = pytest.mark.xdist_group("tflite")
+
+
+@pytest.fixture(scope="module")
+def converted(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the two files of the short line, for which the converter ran once: it takes twelve seconds."""
+    if not CONVERTER.exists():
+        pytest.skip("the converter is not installed: make converter")
+    folder = tmp_path_factory.mktemp("converted")
+    model, spec = load_model(shipped / "models/train")
+    temperature = load_calibration(shipped / "models/evaluate/calibration.json").temperature
+    images = np.asarray(training_images(shipped).images)
+    write_tflite(model, spec, temperature, images, CONVERTER, folder)
+    return folder
+
+
+@pytest.fixture
+def line(shipped: Path, tmp_path: Path) -> Path:
+    """A copy of the line without what export writes."""
+    root = tmp_path / "line"
+    shutil.copytree(shipped, root, ignore=shutil.ignore_patterns("images", "export"))
+    return root
+
+
+def training_images(root: Path) -> Packed:
+    return load_packed(root / "data/preprocess/train")
+
+
+def evaluated(root: Path) -> tuple[Packed, Float32s]:
+    """The test images, and what the evaluated model answers."""
+    table = pq.read_table(root / "reports/evaluate/predictions.parquet")
+    return load_packed(root / "data/preprocess/test"), np.array(table["probabilities"].to_pylist(), dtype=np.float32)
+
+
+def requantize(float_file: Path, images: np.ndarray, target: Path) -> None:
+    """Run the quantizer once more, on other images or another file."""
+    np.save(target.with_suffix(".npy"), images)
+    program, python = Path(tflite_quantizer.__file__), CONVERTER / "bin/python"
+    subprocess.run(
+        [python, "-I", program, float_file, target.with_suffix(".npy"), target], check=True, capture_output=True
+    )
+
+
+def export_with(line: Path, monkeypatch: pytest.MonkeyPatch, float_file: Path, int8_file: Path) -> None:
+    """The export stage, with a converter that gives these two files."""
+
+    def give(*arguments: object) -> None:
+        shutil.copyfile(float_file, Path(str(arguments[-1])) / TFLITE)
+        shutil.copyfile(int8_file, Path(str(arguments[-1])) / TFLITE_INT8)
+
+    monkeypatch.setattr(export, "write_tflite", give)
+    run_export(line, converter=CONVERTER)
+
+
+def test_both_files_answer_one_image_at_a_time_as_promised(shipped: Path, converted: Path) -> None:
+    tested, expected = evaluated(shipped)
+    np.testing.assert_allclose(TFLiteSession(converted / TFLITE).predict(tested.images), expected, atol=1e-5)
+    small = TFLiteSession(converted / TFLITE_INT8).predict(tested.images)
+    assert small.dtype == np.float32 and 0 < np.abs(small - expected).max() < 0.2
+    for name in (TFLITE, TFLITE_INT8):
+        runner = Interpreter(model_path=str(converted / name)).get_signature_runner()
+        taken, given = runner.get_input_details()["images"], runner.get_output_details()["probabilities"]
+        assert (taken["dtype"], taken["shape"].tolist()) == (np.uint8, [1, 8, 8, 3])
+        assert (given["dtype"], given["shape"].tolist()) == (np.float32, [1, 3])
+    assert (converted / TFLITE_INT8).stat().st_size < (converted / TFLITE).stat().st_size
+
+
+def test_nothing_of_the_machine_is_inside(converted: Path) -> None:
+    for name in (TFLITE, TFLITE_INT8):
+        data = (converted / name).read_bytes()
+        for word in (str(ROOT), str(Path.home()), "site-packages", "/tmp/", ".py"):
+            assert word.encode() not in data
+
+
+def test_the_same_images_give_the_same_bytes_in_8_bits(shipped: Path, converted: Path, tmp_path: Path) -> None:
+    requantize(converted / TFLITE, np.asarray(training_images(shipped).images), tmp_path / "again.tflite")
+    assert (tmp_path / "again.tflite").read_bytes() == (converted / TFLITE_INT8).read_bytes()
+
+
+def test_a_dead_channel_keeps_its_bias_in_8_bits(shipped: Path, converted: Path, tmp_path: Path) -> None:
+    """A channel without weights has no scale for its bias, which the quantizer alone would make another number."""
+    model = flatbuffer_utils.read_model_with_mutable_tensors(str(converted / TFLITE))
+    product = next(tflite_quantizer._operators(model, "CONV_2D"))
+    weights, bias = (model.subgraphs[0].tensors[index] for index in product.inputs[1:3])
+    for tensor, value in ((weights, 0.0), (bias, 1.5)):
+        numbers = np.frombuffer(model.buffers[tensor.buffer].data, np.float32).reshape(tensor.shape).copy()
+        numbers[:4] = value  # the output channels come first
+        model.buffers[tensor.buffer].data = np.frombuffer(numbers.tobytes(), np.uint8)
+    flatbuffer_utils.write_model(model, str(tmp_path / "dead.tflite"))
+    requantize(tmp_path / "dead.tflite", np.asarray(training_images(shipped).images), tmp_path / "dead.int8.tflite")
+    tested, _ = evaluated(shipped)
+    before, after = (
+        TFLiteSession(tmp_path / name).predict(tested.images) for name in ("dead.tflite", "dead.int8.tflite")
+    )
+    assert np.abs(before - after).max() < 0.2
+
+
+def test_padding_of_minus_infinity_becomes_the_smallest_value_seen() -> None:
+    """An endless range has no scale: the runtime crashed on such a file of ResNet-18. Here one constant pads two maxima."""
+    names, endless = (b"first", b"widths", b"constant", b"second", b"padded first", b"padded second"), -np.inf
+    tensors = [SimpleNamespace(name=name, buffer=int(name == b"constant")) for name in names]
+    buffers = [SimpleNamespace(data=None), SimpleNamespace(data=np.array([endless], np.float32).view(np.uint8))]
+    code = schema.OperatorCodeT(builtinCode=schema.BuiltinOperator.PADV2)
+    operators = [
+        SimpleNamespace(opcodeIndex=0, inputs=[0, 1, 2], outputs=[4]),
+        SimpleNamespace(opcodeIndex=0, inputs=[3, 1, 2], outputs=[5]),
+    ]
+    graph = SimpleNamespace(tensors=tensors, operators=operators)
+    model = SimpleNamespace(subgraphs=[graph], buffers=buffers, operatorCodes=[code])
+    low = {"first": -1.0, "padded first": endless, "second": -3.0, "padded second": endless}
+    ranges = {name: {"min": np.array([value]), "max": np.array([2.0])} for name, value in low.items()}
+    tflite_quantizer._pad_with_numbers(model, ranges)
+    assert ranges["padded first"]["min"] == -1 and ranges["padded second"]["min"] == -3
+    assert buffers[1].data.view(np.float32) == -3
+
+
+def test_they_ship_with_their_place_in_the_certificate(
+    line: Path, converted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export_with(line, monkeypatch, converted / TFLITE, converted / TFLITE_INT8)
+    parity = json.loads((line / "reports/export/parity.json").read_text())
+    assert list(parity["graphs"]) == ["model.onnx", TFLITE, TFLITE_INT8] and parity["left_out"] == {}
+    assert parity["graphs"][TFLITE]["limit"] == {"probability_difference": 0.001}
+    assert parity["graphs"][TFLITE_INT8]["limit"] == {"label_disagreement": 0.1}
+    assert parity["converter"]["litert-torch"]
+    bundle = load_bundle(line / "models/export")
+    assert bundle.graph == "model.onnx" and (bundle.folder / TFLITE_INT8).exists()
+
+
+def test_int8_outside_its_limit_is_left_out_and_the_line_goes_on(
+    line: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    requantize(converted / TFLITE, np.zeros((4, 8, 8, 3), dtype=np.uint8), tmp_path / "dark.tflite")
+    export_with(line, monkeypatch, converted / TFLITE, tmp_path / "dark.tflite")
+    parity = json.loads((line / "reports/export/parity.json").read_text())
+    assert list(parity["graphs"]) == ["model.onnx", TFLITE] and list(parity["left_out"]) == [TFLITE_INT8]
+    assert "labels differ on" in parity["left_out"][TFLITE_INT8]["reason"]
+    assert "model.int8.tflite is left out: labels differ on" in capsys.readouterr().out
+    load_bundle(line / "models/export")
+    assert not (line / "models/export" / TFLITE_INT8).exists()
+
+
+def test_a_float_file_that_answers_otherwise_fails_with_the_numbers_and_leaves_no_bundle(
+    line: Path, converted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requantize(converted / TFLITE, np.zeros((4, 8, 8, 3), dtype=np.uint8), tmp_path / "dark.tflite")
+    with pytest.raises(DarkroomError, match=rf"{TFLITE}: a probability differs by 0\.\d+, 0\.001 allowed \(at "):
+        export_with(line, monkeypatch, tmp_path / "dark.tflite", converted / TFLITE_INT8)
+    assert not list((line / "models").glob("*export*"))
+
+
+def test_a_missing_converter_is_named_before_any_work(line: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        DarkroomError, match=r"nowhere lacks ai-edge-litert.*`make converter` installs.*export\.tflite=false"
+    ):
+        run_export(line, converter=tmp_path / "nowhere")
+
+
+def test_half_an_environment_names_what_is_missing(tmp_path: Path) -> None:
+    packages = tmp_path / "lib/python3.11/site-packages"
+    for name in ("torch", "ai_edge_litert", "ai_edge_quantizer"):
+        (packages / f"{name}-1.0.dist-info").mkdir(parents=True)
+        (packages / f"{name}-1.0.dist-info/METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    with pytest.raises(DarkroomError, match="lacks litert-torch:"):
+        converter_versions(tmp_path)
+
+
+def test_a_network_that_cannot_be_converted_is_named_with_the_last_words(shipped: Path, tmp_path: Path) -> None:
+    python = tmp_path / "bin/python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho 'NotImplementedError: no lowering for aten.svd' >&2\nexit 1\n")
+    python.chmod(0o755)
+    model, spec = load_model(shipped / "models/train")
+    images = np.asarray(training_images(shipped).images[:2])
+    with pytest.raises(
+        DarkroomError, match=r"simple_cnn can't be converted to TFLite: NotImplementedError: no lowering"
+    ):
+        write_tflite(model, spec, 1.0, images, tmp_path, tmp_path)
+    assert load_spec(shipped / "models/train/model.json").network == "simple_cnn"

@@ -1,0 +1,41 @@
+"""Change since the last commit: what counts as a shift, and what the page shows of it."""
+
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darkroom.checks.change import last_committed, measure_change
+from darkroom.checks.change_page import changes_page
+from darkroom.statistics.shift import class_distance
+
+
+def test_a_small_set_may_move_far_by_chance_and_that_is_no_shift() -> None:
+    assert class_distance(np.array([2, 3]), np.array([3, 2])).beyond_chance == 0
+    assert class_distance(np.array([2000, 3000]), np.array([3000, 2000])).beyond_chance == pytest.approx(0.2)
+
+
+def test_new_and_lost_classes_and_brightness_that_was_not_measured_then() -> None:
+    before = pd.DataFrame({"label": ["a"] * 30 + ["b"] * 30, "width": 10, "height": 10, "brightness": None})
+    after = pd.DataFrame({"label": ["b"] * 30 + ["c"] * 30, "width": 10, "height": 40, "brightness": 0.5})
+    found = measure_change(before, after, "abc1234")
+    assert found.classes.to_dict("list") == {"label": ["a", "b", "c"], "before": [30, 30, 0], "after": [0, 30, 30]}
+    assert found.table.loc[0].to_dict() == {"class_shift": 0.5, "size_shift": 1.0, "brightness_shift": 0.0}
+
+
+def test_the_page_without_a_commit_says_so() -> None:
+    assert "No data version has been committed yet." in changes_page("no data version has been committed yet", [])
+
+
+def test_what_git_has_against_a_repository_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    nothing = "no data version has been committed yet"
+    now = pd.DataFrame({"id": ["1"]})
+    assert last_committed(now) == nothing, "no repository"
+    subprocess.run(["git", "init", "-q"], check=True)
+    assert last_committed(now) == nothing, "no commit"
+    # Git's own switch for its tests: as if the folder were another user's.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    assert str(last_committed(now)).startswith("git can't show the last commit: detected dubious ownership")

@@ -1,0 +1,55 @@
+"""Features, worked out once: what the head makes of them is what the whole network answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from darkroom.images.pixels import UInt8s
+from darkroom.inference import features as room
+from darkroom.inference.features import MOST_KEPT, features
+from darkroom.network.layer_groups import head
+from darkroom.network.normalized import Normalized
+from darkroom.network.zoo import build_network
+
+IMAGES: UInt8s = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
+
+
+def model(name: str = "resnet18", seed: int = 0) -> Normalized:
+    torch.manual_seed(seed)
+    settings = {"filters": 8, "depth": 2, "dropout": 0.5} if name == "simple_cnn" else {}
+    return Normalized(build_network(name, settings, 4, 3, 32), (0.5,) * 3, (0.25,) * 3)
+
+
+@pytest.mark.parametrize("name", ["simple_cnn", "resnet18", "mobilenet_v3_small", "timm/tf_efficientnet_lite0"])
+def test_the_head_answers_from_features_as_the_network_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "CPU_PIXELS", 8 * 32 * 32)
+    one = model(name).train()
+    rows = features(one, IMAGES, kept=None)
+    assert rows.dtype == torch.float32 and rows.shape[0] == len(IMAGES) and one.training
+    with torch.no_grad():
+        answers = one.eval()(torch.from_numpy(IMAGES))
+        torch.testing.assert_close(head(one.network)(rows), answers, rtol=1e-4, atol=1e-4)
+
+
+def test_features_are_kept_until_something_they_depend_on_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, worked_out, work_out = model(), [0], room._work_out
+
+    def counted(network: Normalized, images: UInt8s, precision: torch.dtype) -> torch.Tensor:
+        worked_out[0] += 1
+        return work_out(network, images, precision)
+
+    monkeypatch.setattr(room, "_work_out", counted)
+    first = features(one, IMAGES, kept=tmp_path)
+    torch.nn.init.zeros_(head(one.network).weight)  # type: ignore[arg-type]
+    assert torch.equal(features(one, IMAGES, kept=tmp_path), first) and worked_out[0] == 1
+    features(one, IMAGES, torch.bfloat16, kept=tmp_path)
+    features(one, IMAGES[::-1], kept=tmp_path)
+    next(one.network.parameters()).data[0] += 1
+    assert not torch.equal(features(one, IMAGES, kept=tmp_path), first) and worked_out[0] == 4
+    for count in range(1, MOST_KEPT + 1):
+        features(one, IMAGES[:count], kept=tmp_path)
+    assert len(list(tmp_path.iterdir())) == MOST_KEPT

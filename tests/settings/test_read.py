@@ -1,0 +1,100 @@
+"""Settings: every mistake named at once, with its place, what is allowed, and the nearest name."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.page import PAGE, render
+from darkroom.settings.read import read_params
+from darkroom.settings.sections import section_fields
+from tests.conftest import ROOT
+
+PARAMS = ROOT / "params.yaml"
+
+
+def write(tmp_path: Path, **sections: object) -> Path:
+    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8")) | sections
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_what_ships_is_valid_and_complete() -> None:
+    params = read_params(PARAMS)
+    assert params.train.network == "small_image_net"
+    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    assert {name: list(keys) for name, keys in content.items()} == {
+        name: list(fields) for name, fields in section_fields().items()
+    }
+
+
+def test_all_mistakes_are_reported_together_with_suggestions() -> None:
+    overrides = (
+        "train.epoch=3",
+        "trian.epochs=3",
+        "train.batch_size=lots",
+        "train.network=resnet81",
+        "preprocess.resize=crops",
+        "split.test=1.5",
+        "validate.min_side=30000",
+        "nonsense",
+    )
+    with pytest.raises(DarkroomError) as caught:
+        read_params(PARAMS, overrides)
+    message = str(caught.value)
+    assert message.startswith("8 mistakes")
+    assert "train.epoch: there is no such setting; did you mean epochs?" in message
+    assert "trian: there is no such setting; did you mean train?" in message
+    assert "train.batch_size: is 'lots'" in message
+    assert "there is no network 'resnet81'; did you mean resnet18" in message
+    assert "did you mean crop?" in message
+    assert "split.test: is 1.5" in message
+    assert "min_side (30000) is larger than max_side (20000)" in message
+    assert "'nonsense' is not of the form section.key=value" in message
+
+
+def test_a_setting_of_another_section_is_pointed_to() -> None:
+    with pytest.raises(DarkroomError, match=r"train\.cron: there is no such setting; did you mean schedule\.cron\?"):
+        read_params(PARAMS, ("train.cron=daily",))
+
+
+def test_a_missing_section_and_a_missing_setting(tmp_path: Path) -> None:
+    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    del content["split"], content["train"]["epochs"]
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(DarkroomError) as caught:
+        read_params(path)
+    assert "split: is missing" in str(caught.value)
+    assert "train.epochs: is missing" in str(caught.value)
+
+
+def test_numbers_are_not_read_out_of_text(tmp_path: Path) -> None:
+    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    path = write(tmp_path, train=content["train"] | {"epochs": "3"})
+    with pytest.raises(DarkroomError, match=r"train\.epochs: is '3'"):
+        read_params(path)
+
+
+@pytest.mark.parametrize("text", ["", "- a list", "train: [", "train: 3"])
+def test_a_file_that_is_no_settings_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DarkroomError):
+        read_params(path)
+
+
+@given(st.text(max_size=30))
+def test_any_override_is_taken_or_refused_without_a_crash(text: str) -> None:
+    try:
+        read_params(PARAMS, (f"train.{text}",))
+    except DarkroomError as error:
+        assert "mistake" in str(error)
+
+
+def test_the_page_of_settings_is_current() -> None:
+    assert (ROOT / PAGE).read_text(encoding="utf-8") == render()

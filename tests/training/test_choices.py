@@ -1,0 +1,54 @@
+"""What `auto` comes to, and that what was set is left alone."""
+
+from typing import Any
+
+import pytest
+
+from darkroom.training.choices import SET, make_choices
+
+AUTO: dict[str, Any] = {
+    "network": "simple_cnn", "images": 50_000, "pretrained": False, "head_alone": False, "batch_size": "auto", "loss": "auto",
+    "optimizer": "auto", "learning_rate": "auto", "weight_decay": "auto",
+}  # fmt: skip
+
+
+def test_what_is_set_is_never_touched_nor_told_of() -> None:
+    wishes = {"batch_size": 7, "loss": "focal", "optimizer": "rmsprop", "learning_rate": 0.3, "weight_decay": 0.0}
+    for network in ("simple_cnn", "vit_b_16", "small_image_net"):
+        choices = make_choices(**AUTO | wishes | {"network": network, "images": 10})
+        assert {name: choice.value for name, choice in vars(choices).items()} == wishes
+        assert {choice.reason for choice in vars(choices).values()} == {SET}
+        assert choices.told() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "optimizer", "loss"),
+    [
+        ({}, "sgd", "cross_entropy"),
+        ({"network": "timm/vit_tiny_patch16_224"}, "adamw", "cross_entropy"),
+        ({"network": "small_image_net"}, "muon", "cross_entropy"),
+        ({"network": "capsule_net"}, "adam", "margin"),
+        ({"network": "resnet18", "pretrained": True}, "adamw", "cross_entropy"),
+    ],
+)
+def test_the_network_decides(changed: dict[str, Any], optimizer: str, loss: str) -> None:
+    choices = make_choices(**AUTO | changed)
+    assert (choices.optimizer.value, choices.loss.value) == (optimizer, loss)
+    assert len(choices.told()) == 5 and all(choice.reason for choice in vars(choices).values())
+
+
+@pytest.mark.parametrize(("images", "batch"), [(50_000, 256), (5_120, 256), (5_119, 128), (600, 16), (40, 16)])
+def test_few_images_make_small_batches(images: int, batch: int) -> None:
+    assert make_choices(**AUTO | {"images": images}).batch_size.value == batch
+
+
+def test_a_larger_batch_learns_at_a_higher_rate() -> None:
+    rates = [make_choices(**AUTO | {"batch_size": size}).learning_rate.value for size in (32, 128, 512)]
+    assert rates == pytest.approx([0.025, 0.1, 0.4])
+
+
+def test_networks_without_normalisation_start_at_a_tenth_of_the_rate() -> None:
+    plain, normalised = (
+        make_choices(**AUTO | {"network": network}).learning_rate.value for network in ("vgg16", "vgg16_bn")
+    )
+    assert plain == pytest.approx(normalised / 10)
