@@ -3,9 +3,8 @@
 import hashlib
 
 import numpy as np
-import numpy.typing as npt
 
-UInt64s = npt.NDArray[np.uint64]
+from darkroom.runtime.arrays import Float64s, UInt64s
 
 
 def seed_of(*parts: str | int) -> int:
@@ -14,11 +13,11 @@ def seed_of(*parts: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
 
 
-def uniform_per_image(keys: UInt64s, *parts: str | int) -> npt.NDArray[np.float64]:
+def uniform_per_image(keys: UInt64s, *parts: str | int) -> Float64s:
     """One number in [0, 1) for each image that depends on its key and `parts` alone.
 
     Args:
-        keys: uint64 [N], one a image, the same on every run.
+        keys: uint64 [N], one an image, the same on every run.
         parts: what tells this draw from others: the seed, the epoch, the purpose.
 
     Returns:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.runtime.seeding import UInt64s, uniform_per_image
+from darkroom.runtime.arrays import UInt64s
+from darkroom.runtime.seeding import uniform_per_image
 
 SPLITS = ("train", "validation", "test")
 WITHHELD = "withheld"

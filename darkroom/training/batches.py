@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from darkroom.runtime.arrays import UInt64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.seeding import UInt64s
 from darkroom.training.augment import augment
 from darkroom.training.mixing import choose_mixing, mix, partners
 from darkroom.training.order import epoch_order, even_order

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 
 from darkroom.images.pixels import UInt8s
-from darkroom.runtime.seeding import UInt64s
+from darkroom.runtime.arrays import UInt64s
 from darkroom.training.batches import TrainingBatches
 from darkroom.training.recipe import Augmentation
 

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.runtime.seeding import UInt64s, uniform_per_image
+from darkroom.runtime.arrays import UInt64s
+from darkroom.runtime.seeding import uniform_per_image
 
 
 def epoch_order(keys: UInt64s, seed: int, epoch: int) -> npt.NDArray[np.int64]:

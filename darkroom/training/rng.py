@@ -7,7 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from darkroom.runtime.seeding import UInt64s, uniform_per_image
+from darkroom.runtime.arrays import UInt64s
+from darkroom.runtime.seeding import uniform_per_image
 
 
 @dataclass(frozen=True)
