@@ -38,8 +38,8 @@ from benchmarks.rounds import print_table
 from darkroom.images.packed import load_packed
 from darkroom.network.load import load_model
 from darkroom.network.normalized import Normalized
-from darkroom.network.vision import torchvision
 from darkroom.network.zoo import build_network
+from darkroom.runtime.vision import torchvision
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.training.checkpoint import load_checkpoint

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 
-from darkroom.network.vision import torchvision
 from darkroom.network.zoo import build_network
+from darkroom.runtime.vision import torchvision
 
 LOADER = "DataLoader + Pillow, float32"
 RESIDENT = "resident, float32"

@@ -24,7 +24,7 @@ class GridPooled(nn.Module):
 
     def __init__(self, body: str, classes: int) -> None:
         super().__init__()
-        from darkroom.network.vision import load_timm
+        from darkroom.runtime.vision import load_timm
 
         maps = list(range(-MAPS, 0))
         self.network: nn.Module = load_timm().create_model(body, features_only=True, out_indices=maps)

@@ -107,13 +107,13 @@ def _spec_beside(path: Path) -> ModelSpec | None:
 def _published_input(name: str) -> PretrainedInput | None:
     source = f"the weights of {name}"
     if name.startswith("timm/"):
-        from darkroom.network.vision import load_timm
+        from darkroom.runtime.vision import load_timm
 
         published = load_timm().models.get_pretrained_cfg(name.removeprefix("timm/"))
         if published is None:
             return None
         return PretrainedInput(max(published.input_size[1:]), tuple(published.mean), tuple(published.std), source)
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     made_for = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     mean, std = tuple(made_for.mean), tuple(made_for.std)

@@ -66,7 +66,7 @@ def _torchvision_files(name: str) -> dict[str, Path | None]:
             f"train.weights: nothing is published for train.network={name}: set train.weights=none or to a file, or take "
             f"one of torchvision's or timm's networks"
         )
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     return _in_torch_cache(torchvision.models.get_model_weights(name).DEFAULT.url)
 
@@ -75,7 +75,7 @@ def _timm_files(name: str) -> dict[str, Path | None]:
     """Hugging Face's cache, or torch's for weights of before."""
     from huggingface_hub import try_to_load_from_cache
 
-    from darkroom.network.vision import load_timm
+    from darkroom.runtime.vision import load_timm
 
     published = load_timm().models.get_pretrained_cfg(name.removeprefix("timm/"))
     if published is None or not published.has_weights:
@@ -100,7 +100,7 @@ def _from_package() -> dict[str, Tensor]:
     spec = importlib.util.find_spec(PACKAGE)
     assert spec is not None and spec.origin is not None
     weights = read_weights(Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth")
-    from darkroom.network.vision import load_timm
+    from darkroom.runtime.vision import load_timm
 
     with torch.device("meta"):
         named = load_timm().create_model(LITE0.removeprefix("timm/")).state_dict()
@@ -108,7 +108,7 @@ def _from_package() -> dict[str, Tensor]:
 
 
 def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, Tensor]:
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     if file is None:
         published = torchvision.models.get_model_weights(name).DEFAULT
@@ -128,7 +128,7 @@ def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, 
 def _timm(network: nn.Module, name: str, file: Path | None) -> dict[str, Tensor]:
     """By way of a second network, since timm knows for each family how weights of another size or of before are fitted."""
     arguments: dict[str, Any] = {"pretrained_cfg_overlay": {"file": str(file)}} if file else {}
-    from darkroom.network.vision import load_timm
+    from darkroom.runtime.vision import load_timm
 
     timm, own = load_timm(), name.removeprefix("timm/")
     if timm.models.get_pretrained_cfg(own).fixed_input_size:

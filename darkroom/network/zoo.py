@@ -95,7 +95,7 @@ def _colour_network(name: str, settings: Mapping[str, Setting], classes: int, si
 
 
 def _from_torchvision(name: str, classes: int, size: int, small: bool) -> nn.Module:
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     arguments: dict[str, Any] = {"weights": None, "num_classes": classes}
     if name.startswith("vit_"):
@@ -118,7 +118,7 @@ def _from_torchvision(name: str, classes: int, size: int, small: bool) -> nn.Mod
 
 
 def _from_timm(name: str, classes: int, size: int, small: bool) -> nn.Module:
-    from darkroom.network.vision import load_timm
+    from darkroom.runtime.vision import load_timm
 
     timm = load_timm()
     family = timm.models.model_entrypoint(name).__module__.rpartition(".")[2]

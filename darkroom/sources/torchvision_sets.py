@@ -32,7 +32,7 @@ def list_published(name: str, root: Path | None) -> Listing:
         DarkroomError: when the copy is missing, incomplete or has other bytes than torchvision knows, or when there is none
             and nothing can be fetched.
     """
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     dataset = getattr(torchvision.datasets, TORCHVISION_CLASSES[name])
     if root is not None:
@@ -81,7 +81,7 @@ def _is_unpacked_cifar(dataset: Any, local: Path) -> bool:
 
     They are pickles: torchvision compares each with its MD5 before it opens any, and so nothing else is ever unpickled.
     """
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     files = [*dataset.train_list, *dataset.test_list, (dataset.meta["filename"], dataset.meta["md5"])]
     return all(
@@ -91,7 +91,7 @@ def _is_unpacked_cifar(dataset: Any, local: Path) -> bool:
 
 def _unpack_cifar(dataset: Any, local: Path, scratch: Path) -> Path:
     """Unpack the archive in `local`, when it is the one that torchvision knows, to `scratch`."""
-    from darkroom.network.vision import torchvision
+    from darkroom.runtime.vision import torchvision
 
     archive = local / dataset.filename
     if not torchvision.datasets.utils.check_integrity(archive, dataset.tgz_md5):

@@ -20,9 +20,9 @@ from darkroom.network.normalized import Normalized
 from darkroom.network.packaged import LITE0
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import PretrainedInput, origin, pretrained_input
-from darkroom.network.vision import load_timm, torchvision
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.vision import load_timm, torchvision
 
 PHOTOGRAPHS = Path("/work/shared/data/imagenet-200.zip")
 SETTINGS: dict[str, int | float | str] = {"filters": 8, "depth": 2, "dropout": 0.1}

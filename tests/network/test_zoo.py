@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from darkroom.network.normalized import Normalized
-from darkroom.network.vision import load_timm, torchvision
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.vision import load_timm, torchvision
 from darkroom.settings.networks import TORCHVISION, unknown_network
 from darkroom.settings.timm_names import TIMM
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from darkroom.network.vision import torchvision
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.vision import torchvision
 from darkroom.sources import debian, fetching
 from darkroom.sources.source import Listing
 from darkroom.sources.torchvision_sets import list_published
