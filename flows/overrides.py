@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.sections import Params
-from darkroom.sources.detect import kind_of
+from darkroom.sources.registry import detect_kind
 
 PRESETS = Path("presets")
 SOURCE_KEYS = ("ingest.source", "ingest.path")
@@ -62,7 +62,7 @@ def _preset_settings(name: str) -> tuple[str, ...]:
 def _source_settings(path: Path) -> tuple[str, ...]:
     """What `ingest` needs to know to read what lies at a path; inside the repository the path is relative to its root."""
     try:
-        source = kind_of(path)
+        source = detect_kind(path)
     except DarkroomError as error:
         raise DarkroomError(f"IMAGES: {error}") from None
     here = Path.cwd()

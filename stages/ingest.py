@@ -24,7 +24,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.settings.read import read_params
-from darkroom.sources.junk_files import printed
+from darkroom.sources.names import printable
 from darkroom.sources.registry import list_source
 from darkroom.sources.source import Ignored
 
@@ -94,7 +94,7 @@ def _ignored_table(ignored: list[Ignored]) -> pa.Table:
 def _tell_ignored(ignored: list[Ignored], where: Path) -> None:
     if not ignored:
         return
-    examples = ", ".join(f"{printed(item.path)} ({item.reason})" for item in ignored[:5])
+    examples = ", ".join(f"{printable(item.path)} ({item.reason})" for item in ignored[:5])
     more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
     are = "file is" if len(ignored) == 1 else "files are"
     print(f"ingest: {len(ignored):,} {are} not counted as images: {examples}{more}; all are named in {where}")
@@ -110,7 +110,7 @@ def _told(fixes: pa.Table) -> str:
 def _named(rejects: pa.Table, where: str) -> list[str]:
     """The first ten rejects with their reasons, and how many more there are."""
     first = rejects.slice(0, 10)
-    lines = [printed(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
+    lines = [printable(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
     return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])
 
 

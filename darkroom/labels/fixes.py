@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.junk_files import printed
+from darkroom.sources.names import printable
 
 ACTIONS = ("relabel", "remove", "keep")
 COLUMNS = ("image", "action", "new_label", "reviewer", "reason")
@@ -107,7 +107,7 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
         ) from None
     if not rows or tuple(cell.strip() for cell in rows[0][1]) != COLUMNS:
         found = ",".join(rows[0][1]) if rows else "nothing"
-        raise DarkroomError(f"{file} must begin with the line {','.join(COLUMNS)}, and has {printed(found)}")
+        raise DarkroomError(f"{file} must begin with the line {','.join(COLUMNS)}, and has {printable(found)}")
     return rows[1:]
 
 
@@ -135,7 +135,7 @@ def require_sound(file: Path, faults: list[tuple[int, str]]) -> None:
     """
     if not faults:
         return
-    named = [f"  - line {line:,}: {printed(text)}" for line, text in faults[:NAMED]]
+    named = [f"  - line {line:,}: {printable(text)}" for line, text in faults[:NAMED]]
     more = [f"  - and {len(faults) - NAMED:,} more"] if len(faults) > NAMED else []
     raise DarkroomError("\n".join([f"{file} can't be used as it is: mend these rows or take them out", *named, *more]))
 

@@ -10,7 +10,7 @@ import numpy as np
 from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import UnreadableImage
 from darkroom.images.pixels import UInt8s
-from darkroom.sources.image_file import read_image_file
+from darkroom.sources.folder import read_image_file
 
 # Images in memory at a time, as the small arrays that the network sees.
 BATCH = 64

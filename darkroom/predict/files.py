@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from darkroom.predict.answers import Refusal
 from darkroom.sources.folder import walk
-from darkroom.sources.junk_files import not_an_image
+from darkroom.sources.names import junk_reason
 
 STDIN = "-"
 
@@ -49,7 +49,7 @@ def _images_of(folder: Path) -> Iterator[Path | Refusal]:
     paths, _, others = walk(folder)
     for path in paths:
         parent, _, name = path.rpartition("/")
-        if not_an_image(parent, os.fsencode(name).decode("utf-8", "replace")) is None:
+        if junk_reason(parent, os.fsencode(name).decode("utf-8", "replace")) is None:
             found.append(path)
     if not found:
         yield Refusal(str(folder), "the folder holds no image")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from darkroom.predict.answers import Answer, Refusal
-from darkroom.sources.junk_files import printed
+from darkroom.sources.names import printable
 
 # From an answer, and the file with its heat map if there is one, to a line.
 Writer = Callable[[Answer | Refusal, str | None], str]
@@ -17,11 +17,11 @@ def for_people(top: int | None) -> Writer:
 
     def write(found: Answer | Refusal, heatmap: str | None) -> str:
         if isinstance(found, Refusal):
-            return printed(f"{found.path}: error: {found.error}")
+            return printable(f"{found.path}: error: {found.error}")
         shares = ", ".join(f"{label} {share:.1%}" for label, share in _ranked(found)[: top or 1])
         if found.abstains:
             shares = f"not sure ({shares}; it abstains below {found.threshold:.1%})"
-        return printed(f"{found.path}: {shares}" + (f"  ({heatmap})" if heatmap else ""))
+        return printable(f"{found.path}: {shares}" + (f"  ({heatmap})" if heatmap else ""))
 
     return write
 

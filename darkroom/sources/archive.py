@@ -1,21 +1,29 @@
-"""The entries of an archive: refused whole when one of them is unfit, else laid out as the folder would be."""
+"""Archives: entries that are refused whole when one is unfit, else laid out as the folder would be; and unfolding."""
 
+import bz2
+import gzip
+import lzma
 import os
 import re
+import shutil
 import stat
+import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, Any, NoReturn
+
+import zstandard
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.image_file import MAX_IMAGE_BYTES
+from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Listing, SourceImage
 
 # A backslash separates on Windows, where it climbs as a slash does.
 CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
 ABSOLUTE = re.compile(r"[/\\]|[A-Za-z]:([/\\]|$)")
-KINDS = {
+NO_PLAIN_FILES = {
     stat.S_IFLNK: "a link",
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
@@ -66,9 +74,10 @@ class Entries:
             size: bytes, unfolded.
         """
         self.check_place(name)
-        if kind in KINDS:
+        if kind in NO_PLAIN_FILES:
             self.refuse(
-                name, f"is {KINDS[kind]}, and only files and folders are taken: pack the files themselves (tar -h)"
+                name,
+                f"is {NO_PLAIN_FILES[kind]}, and only files and folders are taken: pack the files themselves (tar -h)",
             )
         if not 0 <= size <= MAX_IMAGE_BYTES:
             self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
@@ -114,3 +123,40 @@ def require_file(path: Path, kind: str) -> None:
         raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that holds the images")
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: mend its permissions")
+
+
+UNFOLDING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+def open_unpacked(file: IO[bytes]) -> tuple[Any, bool]:
+    """What a file, open at its start, unfolds to, by its first bytes; and whether it is compressed at all."""
+    start = file.read(6)
+    file.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=file), True
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(file), True
+    if start.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMAFile(file), True
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True), True
+    return file, False
+
+
+def scratch_file(needed: int, source: Path) -> IO[bytes]:
+    """A temporary file that has no name, and so goes with the process however that ends.
+
+    Args:
+        needed: bytes that will be written to it.
+        source: what they are from, for the message.
+
+    Raises:
+        DarkroomError: when there is no room for them.
+    """
+    scratch = Path(tempfile.gettempdir())
+    if (free := shutil.disk_usage(scratch).free) < needed:
+        raise DarkroomError(
+            f"{source} unfolds to {needed / (1 << 30):.1f} GiB, and {scratch} has room for {free / (1 << 30):.1f} GiB: set "
+            "TMPDIR to a folder with more room, or unpack the images to class folders and set ingest.source=folder"
+        )
+    return tempfile.TemporaryFile()

@@ -1,4 +1,4 @@
-"""The columns of a table of images: what they mean, and every mistake in them with the rows where it stands."""
+"""The columns of a table of images: what they mean, and every mistake in them with the rows where it is."""
 
 import re
 from collections.abc import Sequence
@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.layout import SPLIT_FOLDERS
+from darkroom.sources.names import printable
 
 OPTIONAL = ("split", "group", "timestamp")
 # What pyarrow raises for tables that are damaged, or hold what it can't turn into Python's objects.
@@ -138,3 +141,76 @@ def require_training(table: Path, classes: Sequence[str], splits: Sequence[str |
         raise DarkroomError(
             f"{table} puts every image into {' and '.join(sorted(set(map(str, splits))))}: none to train on"
         )
+
+
+def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) -> None:
+    """Stop where a column is missing, or one of ours stands twice.
+
+    Raises:
+        DarkroomError: naming the columns that are there.
+    """
+    if missing := [name for name in needed if name not in found]:
+        raise DarkroomError(
+            f"{printable(str(table))} has no column {' and no column '.join(missing)}; its columns are "
+            f"{printable(', '.join(found))}: {_remedy(found, missing)}a table of images "
+            "needs path and label (or image and label, where it holds the images), divided by commas in a CSV"
+        )
+    if doubled := [name for name in (*needed, *OPTIONAL) if list(found).count(name) > 1]:
+        raise DarkroomError(f"{table} has the column {doubled[0]} twice: take one of them out")
+
+
+def _remedy(found: Sequence[str], missing: Sequence[str]) -> str:
+    """What the headers that are there suggest."""
+    for mark, name in ((";", ";"), ("\t", "tabs")):
+        if len(found) == 1 and mark in found[0]:
+            return f"it is divided by {name}: save it divided by commas; "
+    written = {name.strip().lower(): name.strip() for name in found}
+    return "".join(f"write {name} for {printable(written[name])}; " for name in missing if name in written)
+
+
+def csv_fault(table: Path, error: Exception) -> str:
+    """The fault of a CSV that pyarrow refused with an error, with its row: the first below the header is row 1."""
+    try:
+        content = table.read_bytes()
+        content.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        row = _row(content.count(b"\n", 0, wrong.start))
+        return f"{row} holds the byte 0x{content[wrong.start]:02x}; save it as UTF-8"
+    except OSError as wrong:
+        return str(wrong)
+    text = str(error)
+    try:  # on one thread, where pyarrow knows the row; it counts the header as row 1
+        options = pa.csv.ReadOptions(use_threads=False)
+        pa.csv.read_csv(table, read_options=options, parse_options=pa.csv.ParseOptions(newlines_in_values=True))
+    except pa.ArrowInvalid as again:
+        text = re.sub(r"Row #(\d+)", lambda found: _row(int(found[1]) - 1), str(again))
+    remedy = "; put values that hold commas between quotation marks" if "columns, got" in text else ""
+    return printable(text) + remedy
+
+
+def _row(number: int) -> str:
+    return f"row {number:,} (the first below the header is row 1)" if number else "the header"
+
+
+def read_by_groups(file: Path, opened: pq.ParquetFile, columns: list[str]) -> pa.Table:
+    """Some columns of a file, read one row group after the other.
+
+    Raises:
+        DarkroomError: naming the row group that can't be read, counted from 1.
+    """
+    schema = opened.schema_arrow
+    tables = [pa.schema([schema.field(name) for name in columns], schema.metadata).empty_table()]
+    for group in range(opened.num_row_groups):
+        try:
+            tables.append(opened.read_row_group(group, columns=columns))
+        except UNREADABLE as error:
+            raise DarkroomError(
+                f"{printable(str(file))}: {damaged_group(group, opened.num_row_groups, error)}"
+            ) from None
+    return pa.concat_tables(tables)
+
+
+def damaged_group(group: int, groups: int, error: Exception) -> str:
+    """Says on one line which row group, counted from 0, of how many is damaged, and what to do."""
+    remedy = "fetch the file again, or write it anew without this row group"
+    return f"row group {group + 1:,} of {groups:,} is damaged ({' '.join(str(error).split())}); {remedy}"

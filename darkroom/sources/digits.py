@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from darkroom.sources.arrays import as_png
-from darkroom.sources.source import Listing, SourceImage
+from darkroom.sources.source import Listing, SourceImage, as_png
 
 
 def list_digits() -> Listing:

@@ -1,13 +1,13 @@
 """Images in a folder of the user's, which is only ever read."""
 
 import os
+import stat
 from functools import partial
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.image_file import read_image_file
-from darkroom.sources.junk_files import printed, shown
 from darkroom.sources.layout import lay_out
+from darkroom.sources.names import as_utf8, printable
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 
@@ -69,7 +69,7 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
             with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118 (a Path for each folder is slow)
                 for entry in entries:
                     if reason := _no_file(entry):
-                        others.append(Ignored(shown(prefix + entry.name), reason))
+                        others.append(Ignored(as_utf8(prefix + entry.name), reason))
                     elif entry.is_dir(follow_symlinks=False):
                         folders.append(prefix + entry.name)
                         waiting.append(f"{prefix}{entry.name}/")
@@ -77,7 +77,7 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
                         files.append(prefix + entry.name)
         except OSError as error:
             raise DarkroomError(
-                f"the folder {printed(shown(str(root / prefix)))} can't be listed: {error.strerror}; mend its permissions"
+                f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; mend its permissions"
             ) from None
     return files, folders, others
 
@@ -94,3 +94,22 @@ def _no_file(entry: os.DirEntry[str]) -> str | None:
         return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
     except OSError:
         return None  # a link in a circle: reading it will say so
+
+
+# No image file is as large; an entry of an archive may not unfold to more either. Bytes.
+MAX_IMAGE_BYTES = 1 << 30
+
+
+def read_image_file(file: Path) -> bytes:
+    """The bytes of a file that should be an image.
+
+    Raises:
+        OSError: when it can't be read, when it is no regular file (a pipe would wait and a device give bytes for ever), or
+            when it is larger than 1 GiB.
+    """
+    status = os.stat(file)  # noqa: PTH116 (a third of the time of Path.stat)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("it is a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file")
+    if status.st_size > MAX_IMAGE_BYTES:
+        raise OSError(f"{status.st_size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+    return file.read_bytes()

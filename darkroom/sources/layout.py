@@ -1,13 +1,11 @@
 """What the paths of a folder or an archive say: classes, splits, and files that are not images."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.class_names import require_classes, require_told_apart
-from darkroom.sources.empty_folders import class_folders_without_images
-from darkroom.sources.junk_files import not_an_image, printed, shown
+from darkroom.sources.names import as_utf8, junk_reason, printable, require_classes, require_distinct
 from darkroom.sources.source import Ignored
 
 SPLIT_FOLDERS = {
@@ -65,8 +63,8 @@ def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), other
     pictures: Counter[str] = Counter()
     for path in sorted(paths):
         folder, _, name = path.rpartition("/")
-        if reason := not_an_image(folder, name):
-            ignored.append(Ignored(shown(path), reason))
+        if reason := junk_reason(folder, name):
+            ignored.append(Ignored(as_utf8(path), reason))
             continue
         kept.append((path, folder))
         if folder not in parts_of:
@@ -89,12 +87,12 @@ def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), other
         else:
             images.append(Placed(path, path[cut:], label, split))
     classes = tuple(sorted({image.label for image in images}))
-    require_told_apart({image.label: image.path for image in reversed(images)}, where)
+    require_distinct({image.label: image.path for image in reversed(images)}, where)
     require_classes(classes, [path for path, _ in kept], len(images), len(ignored), where)
     loose = sum(count for folder, count in pictures.items() if _is_for_class_folders(inner[folder], in_splits))
     if loose > len(images):
         raise DarkroomError(
-            f"{where} holds {loose:,} pictures outside the class folders {printed(', '.join(classes[:5]))}, and "
+            f"{where} holds {loose:,} pictures outside the class folders {printable(', '.join(classes[:5]))}, and "
             f"{len(images):,} in them: put the images of each class in a folder that has the class's name, and the others "
             "elsewhere"
         )
@@ -128,7 +126,7 @@ def _has_split_folders(folders: set[Folder], where: str) -> bool:
     }
     if not tops or not all(top.lower() in SPLIT_FOLDERS for top in tops):
         return "train" in splits and len(splits) > 1
-    names = printed(" and ".join(f"{top}/" for top in sorted(tops)))
+    names = printable(" and ".join(f"{top}/" for top in sorted(tops)))
     if not splits:
         raise DarkroomError(
             f"{where} holds {names} with files directly in them: put a folder for each class into each of them"
@@ -155,3 +153,49 @@ def _meaning(parts: Folder, in_splits: bool) -> tuple[str, str | None, str | Non
             return "", None, "outside the train, validation and test folders"
         parts = parts[1:]
     return (parts[0], split, None) if parts else ("", None, "not in a class folder")
+
+
+def class_folders_without_images(
+    folders: Iterable[str],
+    with_files: Iterable[str],
+    ignored: list[Ignored],
+    start: tuple[str, ...],
+    splits: Collection[str],
+) -> list[Ignored]:
+    """Name the folders that stand where class folders do, or where split folders do, and have no image at any depth.
+
+    Args:
+        folders: all that are known, with `/`.
+        with_files: those with files that are not ignored for what they are.
+        ignored: the files that are.
+        start: the folders that wrap everything.
+        splits: the names that split folders may have, where there are such folders; else empty.
+    """
+    taken = with_parents(with_files)
+    littered = with_parents({item.path.rpartition("/")[0] for item in ignored})
+    found: dict[str, Ignored] = {}
+    for folder in sorted(with_parents(map(as_utf8, folders)) | littered):
+        parts = tuple(folder.split("/"))
+        if folder in taken or folder.rpartition("/")[0] in found or not _is_for_images(parts, start, splits):
+            continue
+        if not junk_reason(folder, ""):
+            reason = "a folder without images" if folder in littered else "an empty folder"
+            found[folder] = Ignored(folder, reason)
+    return list(found.values())
+
+
+def _is_for_images(parts: tuple[str, ...], start: tuple[str, ...], splits: Collection[str]) -> bool:
+    if len(parts) <= len(start):  # beside what wraps the others
+        return parts[:-1] == start[: len(parts) - 1]
+    inner = parts[len(start) :]
+    return parts[: len(start)] == start and (len(inner) == 1 or (len(inner) == 2 and inner[0].lower() in splits))
+
+
+def with_parents(folders: Iterable[str]) -> set[str]:
+    """Folders, by their paths with `/`, and all that hold them but for the top."""
+    found: set[str] = set()
+    for folder in folders:
+        while folder and folder not in found:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return found

@@ -1,5 +1,6 @@
 """Parquet tables that hold the images themselves, as Hugging Face's data sets do: image {bytes, path} and label."""
 
+import json
 import posixpath
 import re
 from collections import Counter
@@ -7,13 +8,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.class_names import require_told_apart
-from darkroom.sources.columns import Faults, in_label_order, read_optional, require_training
+from darkroom.sources.columns import (
+    OPTIONAL,
+    UNREADABLE,
+    Faults,
+    in_label_order,
+    read_by_groups,
+    read_optional,
+    require_columns,
+    require_training,
+    trimmed,
+)
 from darkroom.sources.folder import walk
-from darkroom.sources.junk_files import not_an_image, printed, shown
 from darkroom.sources.layout import SPLIT_FOLDERS
-from darkroom.sources.parquet_image_columns import UNLABELLED, class_names_of, read_columns, read_labels
+from darkroom.sources.names import as_utf8, junk_reason, printable, require_distinct
 from darkroom.sources.row_groups import Place, RowGroups, image_stamps
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
@@ -29,11 +41,11 @@ def held_files(place: Path) -> tuple[dict[str, Path], list[Ignored]]:
     paths, _, ignored = walk(place)
     files = {}
     for path in sorted(paths):
-        reason = not_an_image(*path.rpartition("/")[::2]) or (
+        reason = junk_reason(*path.rpartition("/")[::2]) or (
             None if path.endswith(".parquet") else "not a Parquet file"
         )
         if reason:
-            ignored.append(Ignored(shown(path), reason))
+            ignored.append(Ignored(as_utf8(path), reason))
         else:
             files[path] = place / path
     return files, ignored
@@ -69,7 +81,8 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
         declared.append(class_names_of(file, content.schema))
         if declared[-1] != declared[0]:
             raise DarkroomError(
-                f"{printed(str(file))} names its classes otherwise than {printed(next(iter(files)))}: use files of one data set"
+                f"{printable(str(file))} names its classes otherwise than {printable(next(iter(files)))}: use files of one "
+                "data set"
             )
         faults = Faults(file)
         labels = read_labels(content, declared[0], faults)
@@ -79,7 +92,7 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
         stamps = list(image_stamps(file, metadata.num_row_groups))
         if len(stamps) != len(labels):
             raise DarkroomError(
-                f"{printed(str(file))} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again"
+                f"{printable(str(file))} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again"
             )
         for at, (place, row, name, stamp) in enumerate(stamps):
             label, split = labels[at], splits[at] or split_of_file
@@ -99,7 +112,7 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
     groups.expect([place for _, place in named], max_unpacked_bytes - left)
     images = [image for image, _ in named]
     places = {image.label: image.path for image in reversed(images)}
-    require_told_apart({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))
+    require_distinct({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))
     classes = tuple(declared[0] or in_label_order({image.label for image in images}))
     require_training(path, classes, [image.split for image in images])
     ignored.sort(key=lambda item: item.path)
@@ -115,3 +128,66 @@ def _split_of(relative: str) -> str | None:
     *folders, name = relative.lower().split("/")
     words = [re.split(r"[-._]", name)[0], *reversed(folders)]
     return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), None)
+
+
+UNLABELLED = "-1"
+
+
+def holds_images(schema: pa.Schema) -> bool:
+    """Whether a table has the column `image: struct<bytes: binary, …>`."""
+    at = schema.get_field_index("image")
+    kind = schema.field(at).type if at >= 0 else pa.null()
+    return bool(pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+
+
+def read_columns(file: Path) -> tuple[pq.FileMetaData, pa.Table]:
+    """A file's footer, and its columns but for the images.
+
+    Raises:
+        DarkroomError: when the file is no Parquet or damaged, or lacks `image {bytes}` or `label`.
+    """
+    try:
+        with pq.ParquetFile(file) as opened:
+            require_columns(file, opened.schema_arrow.names, ("image", "label"))
+            if not holds_images(opened.schema_arrow):
+                raise DarkroomError(
+                    f"{printable(str(file))}: its column image is {opened.schema_arrow.field('image').type}, not a struct "
+                    "with bytes"
+                )
+            wanted = [name for name in opened.schema_arrow.names if name in ("label", *OPTIONAL)]
+            return opened.metadata, read_by_groups(file, opened, wanted)
+    except UNREADABLE as error:
+        raise DarkroomError(
+            f"{printable(str(file))} is not a Parquet file, or is damaged ({error}): fetch it again"
+        ) from None
+
+
+def class_names_of(file: Path, schema: pa.Schema) -> list[str] | None:
+    """The names that Hugging Face's metadata give the labels, in order, where labels are numbers.
+
+    Raises:
+        DarkroomError: when the metadata can't be read.
+    """
+    if not pa.types.is_integer(schema.field("label").type):
+        return None
+    written = (schema.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        features = json.loads(written).get("info", {}).get("features", {})
+        names = features.get("label", {}).get("names")
+    except (ValueError, AttributeError) as error:
+        raise DarkroomError(
+            f"{printable(str(file))}: its Hugging Face metadata make no sense ({error}): fetch it again"
+        ) from None
+    return [str(name) for name in names] if isinstance(names, list) else None
+
+
+def read_labels(content: pa.Table, names: list[str] | None, faults: Faults) -> list[str | None]:
+    """Each row's class; `UNLABELLED` where the number says so."""
+    labels = trimmed(content["label"])
+    faults.add([row for row, label in enumerate(labels) if label is None], "no label")
+    if names is None:
+        return labels
+    known = {str(number): name for number, name in enumerate(names)} | {UNLABELLED: UNLABELLED}
+    strange = [row for row, label in enumerate(labels) if label is not None and label not in known]
+    faults.add(strange, f"a label that is not among the {len(names)} that the file names")
+    return [known.get(label or "") for label in labels]

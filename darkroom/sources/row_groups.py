@@ -16,10 +16,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.columns import UNREADABLE
-from darkroom.sources.junk_files import printed
-from darkroom.sources.parquet_columns import damaged_group
-from darkroom.sources.unfolding import scratch_file
+from darkroom.sources.archive import scratch_file
+from darkroom.sources.columns import UNREADABLE, damaged_group
+from darkroom.sources.names import printable
 
 # Row groups kept in memory for the rows read next.
 KEPT_BYTES = 256 << 20
@@ -97,10 +96,10 @@ def image_stamps(file: Path, groups: int) -> Iterator[tuple[Place, int, str | No
             images = _load(place)
             names = _column(place, "path").to_pylist()
         except UNREADABLE as error:
-            raise DarkroomError(f"{printed(str(file))}: {damaged_group(place[1], groups, error)}") from None
+            raise DarkroomError(f"{printable(str(file))}: {damaged_group(place[1], groups, error)}") from None
         if len(images) != len(names):
             raise DarkroomError(
-                f"{printed(str(file))} is damaged: {len(images)} images have {len(names)} names; fetch it again"
+                f"{printable(str(file))} is damaged: {len(images)} images have {len(names)} names; fetch it again"
             )
         offsets, data = _buffers(images)
         bounds = pairwise(offsets.tolist())

@@ -1,9 +1,12 @@
 """What every source gives: the class list, and files that have not been read yet."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+from darkroom.runtime.arrays import UInt8s
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,12 @@ class Listing:
     images: list[SourceImage]
     ignored: list[Ignored] = field(default_factory=list)
     inputs: list[Path] = field(default_factory=list)
+
+
+def as_png(pixels: UInt8s) -> bytes:
+    """The PNG file of a picture: uint8 [H, W] (grey) or [H, W, 3] (RGB); it loses nothing."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()

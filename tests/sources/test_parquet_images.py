@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources import row_groups, unfolding
+from darkroom.sources import archive, row_groups
 from darkroom.sources.source import Listing
 from darkroom.sources.table import list_table
 
@@ -143,7 +143,7 @@ def test_threads_read_in_the_order_of_rows_and_in_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, unfolded: int
 ) -> None:
     monkeypatch.setattr(row_groups, "KEPT_BYTES", 64)
-    scratch = Mock(wraps=unfolding.scratch_file)
+    scratch = Mock(wraps=archive.scratch_file)
     monkeypatch.setattr(row_groups, "scratch_file", scratch)
     numbers = [number * step % 50 for number in range(50)]
     data = [(f"picture {number:02}".encode(), f"{number:02}.png", number % 2) for number in numbers]

@@ -2,7 +2,9 @@
 
 import io
 import shutil
+import tarfile
 import typing
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,8 @@ from PIL import Image
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.sections import Ingest
-from darkroom.sources.registry import list_source, source_files
-from tests.sources.test_folder_and_archive import ROOM, tarred, zipped
+from darkroom.sources.registry import detect_kind, list_source, source_files
+from tests.sources.test_folder_and_archive import PACKINGS, ROOM, tarred, zipped
 
 
 def test_digits_are_the_ones_scikit_learn_has() -> None:
@@ -93,3 +95,51 @@ def test_the_files_of_imagenet_include_the_lists_that_it_was_read_by(tmp_path: P
 def test_data_sets_that_have_a_name_consist_of_no_files(tmp_path: Path) -> None:
     for kind in ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100"):
         assert source_files(kind, tmp_path, tmp_path) == []
+
+
+def test_archives_by_what_is_in_them_under_any_name(digit_folder: Path, tmp_path: Path) -> None:
+    for packing in PACKINGS:
+        for form in (tarfile.PAX_FORMAT, tarfile.GNU_FORMAT):
+            tar = tarred(digit_folder, tmp_path / f"a.{packing}", form).rename(tmp_path / "pictures")
+            assert detect_kind(tar) == "tar"
+    archive = zipped(digit_folder, tmp_path / "a.zip").rename(tmp_path / "pictures")
+    assert detect_kind(archive) == "zip"
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: len(whole) // 2])
+    assert detect_kind(archive) == "zip"
+
+
+def test_a_tar_that_holds_a_zip_is_a_tar(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    with zipfile.ZipFile(tmp_path / "cat/a.zip", "w"):
+        pass
+    with tarfile.open(tmp_path / "a.tar", "w") as archive:
+        archive.add(tmp_path / "cat", "cat")
+    assert detect_kind(tmp_path / "a.tar") == "tar"
+
+
+def test_tables_and_folders_of_them(tmp_path: Path) -> None:
+    (tmp_path / "t.CSV").touch()
+    assert detect_kind(tmp_path / "t.CSV") == "table"
+    for folder in ("flat", "deep/data"):
+        (tmp_path / folder).mkdir(parents=True)
+        pq.write_table(pa.table({"a": [1]}), tmp_path / folder / "train.parquet")
+        assert detect_kind(tmp_path / folder / "train.parquet") == "table"
+        assert detect_kind(tmp_path / folder.partition("/")[0]) == "table"
+    (tmp_path / "flat/a.png").touch()
+    assert detect_kind(tmp_path / "flat") == "folder"
+
+
+def test_folders(digit_folder: Path, tmp_path: Path) -> None:
+    assert detect_kind(digit_folder) == "folder"
+    for name in ("n01440764", "n02012849", ".cache"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+    assert detect_kind(tmp_path) == detect_kind(tmp_path / "train") == "imagenet"
+
+
+def test_what_is_nothing_of_that_kind(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no pictures")
+    with pytest.raises(DarkroomError, match=r"notes.txt is a file, and neither a zip, a tar .* nor a Parquet table"):
+        detect_kind(tmp_path / "notes.txt")
+    with pytest.raises(DarkroomError, match=r"there is no .*gone"):
+        detect_kind(tmp_path / "gone")

@@ -1,0 +1,84 @@
+"""What names of files and classes may be: junk files, classes that look alike, text that a terminal can print."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from darkroom.runtime.errors import DarkroomError
+
+SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
+# Synology's @eaDir holds small copies of the pictures beside it, which would otherwise be taken for a class.
+SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
+
+# What moves a terminal's cursor or colours it, breaks a line, or turns the direction of text; and halves of characters.
+CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def junk_reason(folder: str, name: str) -> str | None:
+    """Why a file that lies in a folder (both as text, with `/`) can't count as an image, or None."""
+    if name.startswith(".") or folder.startswith(".") or "/." in folder:
+        return "hidden"
+    if name.lower() in SYSTEM_FILES or not SYSTEM_FOLDERS.isdisjoint(folder.lower().split("/")):
+        return "left by the system"
+    if not (name.isascii() and folder.isascii()) and as_utf8(f"{folder}/{name}") != f"{folder}/{name}":
+        return "its name is not in UTF-8: rename it"
+    return None
+
+
+def as_utf8(path: str) -> str:
+    r"""A path that can be written anywhere: bytes that are not UTF-8 as `\xe9`."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def printable(text: str) -> str:
+    r"""A name as it may go to a terminal, which it can't command: a line's end as `\n`, an escape as `\x1b`."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def require_distinct(places: Mapping[str, str], where: str) -> None:
+    """Stop where two class names are written with other characters and shown alike: `é` as one, and as `e` and an accent.
+
+    Args:
+        places: where each class name is first met, for the message.
+        where: the source.
+
+    Raises:
+        DarkroomError: naming both, and their places.
+    """
+    alike: dict[str, str] = {}
+    for name in sorted(places):
+        other = alike.setdefault(unicodedata.normalize("NFC", name), name)
+        if other != name:
+            raise DarkroomError(
+                f"{where} has two classes that look the same, {other!a} ({printable(places[other])}) and {name!a} "
+                f"({printable(places[name])}): rename one as the other, in one Unicode form (NFC), or give it another name"
+            )
+
+
+def require_classes(classes: Sequence[str], paths: list[str], images: int, others: int, where: str) -> None:
+    """Stop where class folders give fewer than two classes.
+
+    Args:
+        classes: their names.
+        paths: of all files that were not ignored for what they are.
+        images, others: how many files lie in class folders, and how many do not count.
+        where: the source.
+
+    Raises:
+        DarkroomError: saying what to do.
+    """
+    if len(classes) < 2 and paths and all("\\" in path for path in paths):
+        raise DarkroomError(
+            f"{where} has names that hold \\, as {paths[0]!r}, where / should divide folders and files: they were made on "
+            "Windows and not unpacked as such; pack or copy the folder again with / in the names"
+        )
+    if not classes:
+        raise DarkroomError(
+            f"{where} holds no class folders with files in them ({others} files elsewhere): "
+            "put the images of each class in a folder that has the class's name, or name a table of path,label"
+        )
+    if len(classes) == 1:
+        raise DarkroomError(
+            f"{where} holds only one class, {classes[0]!r}, with {images} files: a classifier needs two or more"
+        )
