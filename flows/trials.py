@@ -2,15 +2,16 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import PARAMS_FILE
 from darkroom.settings.sections import Tune
-from darkroom.settings.write import with_train_settings
+from darkroom.settings.write import with_settings
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan
+from darkroom.tuning.space import Value
 from darkroom.tuning.study import fail_running, importances, open_study, outcomes
 from darkroom.tuning.text import told_outcome, told_progress
 from flows import dvc, experiments, processes
@@ -99,8 +100,14 @@ class _Recorder:
         for outcome in trained:
             name = experiment_name(self._plan.study, outcome)
             if outcome.state != "unfinished" and name not in there:
-                text = with_train_settings(self._text, outcome.settings | {"epochs": self._plan.train.epochs})
+                settings = outcome.settings | {"epochs": self._plan.train.epochs}
+                text = with_settings(self._text, full_names(settings))
                 experiments.record(name, text, outcome.metrics(), self._before_train)
+
+
+def full_names(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Settings of `train` under the names that `make run SET=…` takes."""
+    return {f"train.{name}": value for name, value in settings.items()}
 
 
 def experiment_name(study: str, outcome: Outcome) -> str:

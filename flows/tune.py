@@ -19,7 +19,7 @@ from darkroom.runtime.files import whole_folder
 from darkroom.runtime.lock import alone
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import PARAMS_FILE, read_params
-from darkroom.settings.write import with_train_settings, write_params
+from darkroom.settings.write import with_settings, write_params
 from darkroom.tuning.outcome import Outcome, best_of
 from darkroom.tuning.page import tuning_page
 from darkroom.tuning.plan import FOLDER, Plan, study_name, trial_settings
@@ -27,7 +27,7 @@ from darkroom.tuning.rate import usual_rate_outside
 from darkroom.tuning.space import Space, read_space
 from darkroom.tuning.text import at_an_end, told_outcome, told_space
 from flows import dvc, processes
-from flows.trials import run_trials
+from flows.trials import full_names, run_trials
 
 INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 REPORTS = Path("reports/tune")
@@ -71,7 +71,7 @@ def run(apply: bool) -> str:
                 page = tuning_page(plan.study, as_it_is, tried, best, space, importance, validation)
                 (folder / "index.html").write_text(page, encoding="utf-8")
                 if best:
-                    text = with_train_settings(PARAMS_FILE.read_text(encoding="utf-8"), best.settings)
+                    text = with_settings(PARAMS_FILE.read_text(encoding="utf-8"), full_names(best.settings))
                     (folder / "params.yaml").write_text(text, encoding="utf-8")
 
         try:
@@ -98,12 +98,12 @@ def _conclude(as_it_is: Outcome, tried: list[Outcome], space: Space, apply: bool
         lines.append(f"at an end of its interval, so that better may lie beyond: {', '.join(ends)}")
     if apply:
         text = PARAMS_FILE.read_text(encoding="utf-8")
-        write_params(PARAMS_FILE, with_train_settings(text, best.settings))
+        write_params(PARAMS_FILE, with_settings(text, full_names(best.settings)))
         lines.append(
             "params.yaml holds the best now; `git diff params.yaml` shows the change, `make run` trains with it"
         )
     else:
-        settings = " ".join(f"train.{name}={value}" for name, value in best.settings.items())
+        settings = " ".join(f"{name}={value}" for name, value in full_names(best.settings).items())
         lines += ["take it over: make tune APPLY=1", f'or type: make run SET="{settings}"']
     return "\n".join(["", *lines, f"page   {page}"])
 

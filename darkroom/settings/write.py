@@ -1,27 +1,65 @@
-"""The best settings as a change of `params.yaml` that keeps everything else in it: comments, order and form."""
+"""Changing settings in `params.yaml`, and nothing else of it: comments, order and form stay.
 
+`make run SET=…` and `make tune APPLY=1` use both functions.
+"""
+
+import datetime
 import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from darkroom.runtime.errors import DarkroomError
 
 
-def with_train_settings(text: str, settings: Mapping[str, Any]) -> str:
-    """A `params.yaml` with some settings of its section `train` in place of those it has.
+def with_settings(text: str, settings: Mapping[str, Any]) -> str:
+    """The text of a `params.yaml` with other values for some settings.
 
     Args:
         text: of the file, valid as `read_params` checks it.
-        settings: by name.
+        settings: `section.key` → its checked value, such as `{"train.epochs": 3}`; a date is written as text.
+
+    Returns:
+        The text as `dvc exp run -S` would write it. A setting that has its value already stays as it was typed.
+
+    Raises:
+        DarkroomError: when the file has a form that cannot be changed and read back.
     """
-    # The same engine and form that DVC writes it with, so that its next change does not touch other lines.
+    # The engine and the form that DVC writes with, so that its next change touches no other line.
     yaml = YAML()
+    yaml.default_flow_style = False
     params = yaml.load(text)
-    params["train"].update(settings)
+    wanted = _plain(text)
+    for name, value in settings.items():
+        section, _, key = name.partition(".")
+        value = value.isoformat() if isinstance(value, datetime.date) else value
+        if repr(wanted[section].get(key)) == repr(value):
+            continue
+        wanted[section][key] = params[section][key] = value
+        # Without this, ruamel 0.19 puts the next setting on the line of an empty list that takes the place of a longer one.
+        comments = params[section].ca.items.get(key)
+        if comments and comments[3] == []:
+            comments[3] = None
     buffer = io.StringIO()
     yaml.dump(params, buffer)
-    return buffer.getvalue()
+    changed = buffer.getvalue()
+    try:
+        readable = _plain(changed) == wanted
+    except YAMLError:
+        readable = False
+    if not readable:
+        raise DarkroomError(
+            f"params.yaml cannot be changed by a program in this form: set {' '.join(settings)} by hand"
+        )
+    return changed
+
+
+def _plain(text: str) -> Any:
+    """The values alone, by the engine of `read_params`."""
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def write_params(path: Path, text: str) -> None:

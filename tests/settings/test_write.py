@@ -1,22 +1,88 @@
-"""Taking the best over changes the settings and nothing else of `params.yaml`."""
+"""Settings are changed in `params.yaml`, and nothing else of it is."""
 
+import datetime
 from pathlib import Path
+from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import PARAMS_FILE, read_params
-from darkroom.settings.write import with_train_settings, write_params
+from darkroom.settings.write import with_settings, write_params
 from tests.conftest import ROOT
 
 TEXT = (ROOT / PARAMS_FILE).read_text(encoding="utf-8")
 
+# Every one of these means something to a shell, to YAML, or to Hydra.
+AWKWARD = r"""my (own) [pictures], a=b & c: {1} 'x' "y" ${HOME} $z #1 \n é 日本 100%"""
+
+
+def changed_lines(settings: dict[str, Any]) -> list[tuple[str, str]]:
+    """The lines that differ, before and after; none is added or removed."""
+    pairs = zip(TEXT.splitlines(), with_settings(TEXT, settings).splitlines(), strict=True)
+    return [(old, new) for old, new in pairs if old != new]
+
+
+def read_back(tmp_path: Path, settings: dict[str, Any]) -> Any:
+    """What `read_params` reads from the file after the change."""
+    path = tmp_path / "params.yaml"
+    write_params(path, with_settings(TEXT, settings))
+    return read_params(path)
+
 
 def test_comments_order_and_form_survive(tmp_path: Path) -> None:
-    assert with_train_settings(TEXT, {}) == TEXT
+    assert with_settings(TEXT, {}) == TEXT
     best = {"learning_rate": 0.0123, "shift": 0.05, "filters": 64, "flip": False, "optimizer": "adamw"}
-    changed = with_train_settings(TEXT, best)
-    pairs = [(old, new) for old, new in zip(TEXT.splitlines(), changed.splitlines(), strict=True) if old != new]
+    settings = {f"train.{name}": value for name, value in best.items()}
+    pairs = changed_lines(settings)
     assert {new.split(":")[0].strip() for _, new in pairs} == set(best)
     assert all(old.partition("#")[1:] == new.partition("#")[1:] for old, new in pairs)
-    path = tmp_path / "params.yaml"
-    write_params(path, changed)
-    assert read_params(path).train.model_dump().items() >= best.items()
+    assert read_back(tmp_path, settings).train.model_dump().items() >= best.items()
     assert [file.name for file in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_a_setting_that_has_its_value_already_stays_as_it_was_typed() -> None:
+    typed = TEXT.replace("learning_rate: auto", "learning_rate: 0.0010")
+    assert with_settings(typed, {"train.learning_rate": 0.001, "train.flip": True, "split.folds": None}) == typed
+
+
+def test_values_of_every_kind_are_read_back(tmp_path: Path) -> None:
+    transforms = [{"name": "GaussianBlur", "blur_limit": [3, 5], "p": 0.3}]
+    params = read_back(
+        tmp_path,
+        {
+            "ingest.path": AWKWARD,
+            "ingest.root": "it's ~/here",
+            "validate.stop": ["manifest", "size"],
+            "split.test_from": datetime.date(2026, 5, 31),
+            "train.weight_decay": 1e-5,
+            "train.albumentations": transforms,
+        },
+    )
+    assert (params.ingest.path, params.ingest.root) == (AWKWARD, "it's ~/here")
+    assert params.validate_.stop == ["manifest", "size"]
+    assert params.split.test_from == datetime.date(2026, 5, 31)
+    assert (params.train.weight_decay, params.train.albumentations) == (1e-5, transforms)
+
+
+def test_a_list_may_become_empty(tmp_path: Path) -> None:
+    assert "  stop: []                     # these stop the line" in with_settings(TEXT, {"validate.stop": []})
+    params = read_back(tmp_path, {"validate.stop": []})
+    assert (params.validate_.stop, params.validate_.min_images_per_class) == ([], 10)
+
+
+def test_a_form_that_cannot_be_changed_is_refused() -> None:
+    commented = TEXT.replace("stop:                        # these stop the line, the others warn", "stop:\n  # these")
+    assert "  # these\n  - manifest" in commented
+    with pytest.raises(DarkroomError, match=r"set validate\.stop by hand"):
+        with_settings(commented, {"validate.stop": []})
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1))
+def test_any_path_survives(text: str) -> None:
+    few = "ingest:\n  path: images   # where they are\n  root:\n"
+    changed = YAML(typ="safe", pure=True).load(with_settings(few, {"ingest.path": text}))
+    assert changed == {"ingest": {"path": text, "root": None}}
