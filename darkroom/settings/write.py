@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_file
 
 
 def with_settings(text: str, settings: Mapping[str, Any]) -> str:
@@ -63,7 +64,6 @@ def _plain(text: str) -> Any:
 
 
 def write_params(path: Path, text: str) -> None:
-    """Write beside and rename: a kill in the middle leaves the file before."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    """Write `params.yaml` whole or not at all: a kill in the middle leaves the file before."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
