@@ -9,7 +9,7 @@ import torch
 from benchmarks.repository import ROOT
 from darkroom.images.packed import Packed, load_packed
 from darkroom.inference.device import deterministic, settle_precision
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.settings.networks import own_settings
 from darkroom.settings.read import read_params

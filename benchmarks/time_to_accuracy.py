@@ -36,8 +36,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.repository import ROOT
 from benchmarks.rounds import print_table
 from darkroom.images.packed import load_packed
-from darkroom.network.load import load_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, load_model
 from darkroom.network.zoo import build_network
 from darkroom.runtime.vision import torchvision
 from darkroom.settings.read import read_params

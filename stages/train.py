@@ -17,8 +17,7 @@ import torch
 from darkroom.images.packed import Packed
 from darkroom.inference.device import deterministic, settle_precision
 from darkroom.model.spec import ModelSpec
-from darkroom.network.load import build_model, save_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, build_model, save_model
 from darkroom.network.pretrained import load_pretrained
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from darkroom.images.pixels import UInt8s
 from darkroom.network.layer_groups import head, parts
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 
 KEPT = Path(".darkroom/features")
 # Newest files that stay: those of four trainings.

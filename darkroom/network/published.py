@@ -9,8 +9,8 @@ from urllib.parse import urlparse
 import torch
 from torch import Tensor, nn
 
-from darkroom.network.packaged import LITE0, PACKAGE, in_package
-from darkroom.network.weight_files import read_weights
+from darkroom.network.pretrained import read_weights
+from darkroom.network.pretrained_input import LITE0, PACKAGE, in_package
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import TORCHVISION
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from darkroom.images.pixels import UInt8s
 from darkroom.inference.features import features
+from darkroom.network.cnn import SmallImageNet
 from darkroom.network.layer_groups import head, parts
-from darkroom.network.normalized import Normalized
-from darkroom.network.small_image_net import SmallImageNet
+from darkroom.network.load import Normalized
 from darkroom.runtime.seeding import seed_of
 from darkroom.training.freezing import rate_scale, set_frozen, trainable
 

@@ -11,8 +11,7 @@ from darkroom.images.packed import Packed
 from darkroom.images.pixels import Preprocessing
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec
-from darkroom.network.load import build_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, build_model
 
 CLASSES = ClassList(tuple(str(digit) for digit in range(10)))
 

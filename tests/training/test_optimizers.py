@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from darkroom.network.simple_cnn import SimpleCNN
+from darkroom.network.cnn import SimpleCNN
 from darkroom.training.ema import Average
 from darkroom.training.muon import orthogonalise
 from darkroom.training.optimizers import make_optimizer
