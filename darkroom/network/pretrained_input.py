@@ -79,7 +79,7 @@ def pretrained_input(name: str, weights: str) -> PretrainedInput | None:
         return None if name in (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET) else _published_input(name)
     if in_package(name):
         return PretrainedInput(224, (127 / 255,) * 3, (128 / 255,) * 3, f"the weights of {LITE0}")
-    from darkroom.network.published import published_file
+    from darkroom.network.weight_files import published_file
 
     published_file(name, fetch=weights == "download")
     return _published_input(name)
