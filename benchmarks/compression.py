@@ -32,7 +32,7 @@ from benchmarks.repository import ROOT
 from benchmarks.rounds import Contestant, in_turns, print_table
 from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import Parity, compare, loss_interval
-from darkroom.images.packed import Packed, load_packed
+from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import INPUT, OUTPUT, Float32s, open_session, probabilities
 from darkroom.settings.read import read_params
 from darkroom.statistics.calibration import Calibration

@@ -10,7 +10,8 @@ from PIL import Image
 
 from benchmarks.rounds import in_turns, print_table, rates, timed
 from darkroom.images.decode import decode
-from darkroom.images.pixels import OVERSAMPLING, UInt8s, to_pixels
+from darkroom.images.pixels import OVERSAMPLING, to_pixels
+from darkroom.runtime.arrays import UInt8s
 
 REFERENCES = ("full decoding, area", "Pillow, bilinear")
 

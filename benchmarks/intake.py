@@ -40,8 +40,8 @@ from darkroom.checks.facts import gather_facts
 from darkroom.checks.limits import Limits
 from darkroom.checks.worker import check_all
 from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
-from darkroom.duplicates.thumbnails import read_thumbnails
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.settings.read import read_params

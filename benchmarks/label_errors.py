@@ -24,7 +24,7 @@ from benchmarks.repository import copy_repository, run, source_settings, tempora
 from benchmarks.rounds import print_table
 from darkroom.evaluation.label_errors import label_suspects, write_suspects
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.inference.device import choose_device
 from darkroom.inference.logits import logits, softmax
 from darkroom.labels.fixes import settled_images

@@ -29,9 +29,9 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.fidelity import compare, square
 from benchmarks.pictures import lay_out_files
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
+from darkroom.images.cache import PixelCache
 from darkroom.images.pack import pack
-from darkroom.images.pixel_cache import SeenPixels
-from darkroom.images.pixels import UInt8s
+from darkroom.runtime.arrays import UInt8s
 
 # 200 photographs then come to an equal number of batches for each worker.
 SIDE, BATCH, WORKERS = 224, 20, 2
@@ -101,7 +101,7 @@ class Ours:
 
     def __call__(self) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as out:
-            seen = SeenPixels(Path(out) / "seen", "benchmark", (SIDE, SIDE, 3))
+            seen = PixelCache(Path(out) / "seen", "benchmark", (SIDE, SIDE, 3))
             pack(self._images, self._folder, SIDE, 3, "crop", "turbo", seen, Path(out) / "images.npy")
 
 

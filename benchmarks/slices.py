@@ -24,7 +24,7 @@ from benchmarks.rounds import print_table
 from darkroom.evaluation.slice_candidates import Bools, Column, Int64s
 from darkroom.evaluation.slice_facts import slice_facts
 from darkroom.evaluation.slices import find_slices
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.inference.device import choose_device
 from darkroom.inference.logits import logits
 from darkroom.network.load import load_model

@@ -35,7 +35,7 @@ from benchmarks.own_training import BATCH, OwnTraining, assemble, default_settin
 from benchmarks.peers import Peers
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, rates
 from benchmarks.training_peers import CONTESTANTS
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.training.batches import Batch, TrainingBatches
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import fit

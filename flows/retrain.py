@@ -14,8 +14,9 @@ from prefect.client.schemas.objects import State as FlowState
 from prefect.states import Completed, Failed
 
 from darkroom.diff import compare, read_state, to_markdown
+from darkroom.images.manifest import MANIFEST_FOLDER
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import MANIFEST, WORKSPACE
+from darkroom.runtime.revisions import WORKSPACE
 from flows.line import bring_line_up_to_date, publish_summary
 
 
@@ -23,7 +24,7 @@ from flows.line import bring_line_up_to_date, publish_summary
 def retrain() -> FlowState[Any]:
     """Bring the line up to date; publish what it made (`darkroom-run`) and what changed (`darkroom-changes`)."""
     try:
-        before = read_state(WORKSPACE) if Path(MANIFEST).exists() else None
+        before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
         bring_line_up_to_date()
         after = read_state(WORKSPACE)
     except DarkroomError as error:

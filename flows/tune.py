@@ -12,7 +12,7 @@ Costs: `tune.trials` trainings, one after another, less what is pruned.
 import argparse
 from pathlib import Path
 
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder

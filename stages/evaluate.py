@@ -20,7 +20,7 @@ from darkroom.evaluation.page import Run, report_page
 from darkroom.evaluation.scorecard import class_rows
 from darkroom.evaluation.test_split import open_vault
 from darkroom.evaluation.text import told
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.inference.device import choose_device
 from darkroom.inference.logits import logits, write_predictions
 from darkroom.model.classes import load_classes
@@ -31,7 +31,7 @@ from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
 from darkroom.settings.first import Changed, changed_settings
 from darkroom.settings.read import read_params
-from darkroom.training.curves import read_curves
+from darkroom.training.read_curves import read_curves
 
 MODEL, ARRAYS, INGEST = Path("models/train"), Path("data/preprocess"), Path("data/ingest")
 SPLITS, CURVES = Path("data/split/splits.parquet"), Path("reports/train")

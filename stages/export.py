@@ -28,7 +28,7 @@ from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, writ
 from darkroom.bundle.tflite_session import TFLiteSession
 from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import compare
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
 from darkroom.runtime.files import whole_folder, write_json

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.images.cache import SeenImages
-from darkroom.images.ingest import take_in
+from darkroom.images.cache import ImageCache
+from darkroom.images.ingest import ingest_images
 from darkroom.images.manifest import IGNORED, write_manifest
 from darkroom.labels.apply import Fixing
 from darkroom.labels.fixes import read_label_fixes
@@ -66,8 +66,8 @@ def run(
     fixing = Fixing(fixes or FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
     _tell_ignored(listing.ignored, out / "ignored.parquet")
     with whole_folder(out) as folder:
-        known = SeenImages(seen, decoder)
-        found = take_in(listing.images, hashes, decoder, fixing, known, out / "shards", folder / "shards")
+        known = ImageCache(seen, decoder)
+        found = ingest_images(listing.images, hashes, decoder, fixing, known, out / "shards", folder / "shards")
         unreadable = found.rejects.filter(pc.is_null(found.rejects["reviewer"]))
         _require_enough(len(found.manifest), unreadable, max_reject_fraction)
         write_manifest(found.manifest, folder)
@@ -77,7 +77,7 @@ def run(
         ClassList(listing.classes).save(folder / "classes.json")
     print(
         f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(unreadable):,} rejected; "
-        f"{found.read:,} of them were read, the others were known"
+        f"{found.read:,} of them were read, the others were in the cache"
     )
     if len(found.fixes):
         print(f"ingest: {_told(found.fixes)}, as {fixes} says")

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.images.cache import opening_identity
+from darkroom.images.cache import PixelCache, decoding_identity
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import choose_channels, choose_size, mean_and_std, pack
-from darkroom.images.pixel_cache import SeenPixels
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
@@ -62,7 +61,7 @@ def run(
     if not manifest["id"].equals(table["id"]):
         raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it anew")
     pixels, planes = _shape(manifest, size, channels, weights)
-    known = SeenPixels(seen / "pixels", f"{resize} {opening_identity(decoder)}", (pixels, pixels, planes))
+    known = PixelCache(seen / "pixels", f"{resize} {decoding_identity(decoder)}", (pixels, pixels, planes))
     decoded = 0
     with whole_folder(out) as folder:
         for split in SPLITS:
@@ -91,7 +90,7 @@ def run(
                 "images": {split: len(np.load(folder / split / "labels.npy")) for split in SPLITS},
             },
         )
-    print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were known")
+    print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were in the cache")
 
 
 def _shape(

@@ -19,7 +19,7 @@ from darkroom.compression.latency import LARGE_BATCH, race
 from darkroom.compression.memory import peak_memory
 from darkroom.compression.page import compression_page
 from darkroom.compression.scores import Validated
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.inference.session import open_session
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError

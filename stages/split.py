@@ -23,10 +23,9 @@ from darkroom.runtime.stage import stage
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
 from darkroom.splits import summary as told
-from darkroom.splits.missing import require_every_class
 from darkroom.splits.rule import UNCLAIMED, Images, Wish, apply_rule
 from darkroom.splits.sticky import keep_places
-from darkroom.splits.summary import Division
+from darkroom.splits.summary import Division, require_every_class
 from darkroom.splits.table import place_table, recall
 
 INGEST, GROUPS, OUT = Path("data/ingest"), Path("data/validate/groups.parquet"), Path("data/split")

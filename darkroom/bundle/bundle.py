@@ -9,10 +9,11 @@ from typing import Any
 import onnxruntime
 
 from darkroom.bundle.graph_metadata import require_same_model
-from darkroom.images.pixels import Preprocessing, UInt8s, read_pixels
+from darkroom.images.pixels import read_pixels
 from darkroom.inference.session import Float32s, open_session, probabilities
 from darkroom.model.classes import ClassList, load_classes
-from darkroom.model.spec import load_spec
+from darkroom.model.spec import Preprocessing, load_spec
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.statistics.calibration import Calibration, load_calibration

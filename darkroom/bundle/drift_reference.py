@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from darkroom.bundle.features import with_embedding
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import Packed, load_packed
+from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import OUTPUT, Float32s, open_session, values
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from darkroom.bundle.bundle import Bundle
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import load_packed
-from darkroom.images.pixels import UInt8s
+from darkroom.images.pack import load_packed
 from darkroom.images.shards import read_shards
 from darkroom.inference.session import Float32s
 from darkroom.model.classes import ClassList
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 BATCH = 64

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.bundle import tflite_converter, tflite_quantizer
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.export import Probabilities, quiet
 from darkroom.inference.session import INPUT, OUTPUT
 from darkroom.model.spec import ModelSpec
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 TFLITE, TFLITE_INT8 = "model.tflite", "model.int8.tflite"

@@ -7,8 +7,8 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
 from joblib import cpu_count
 
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.session import INPUT, OUTPUT, Float32s
+from darkroom.runtime.arrays import UInt8s
 
 
 class TFLiteSession:

@@ -13,7 +13,7 @@ import yaml
 
 from darkroom.checks.limits import Limits
 from darkroom.checks.suite import Check, Suite
-from darkroom.images.manifest import read_parts
+from darkroom.images.manifest import read_manifest_of, read_parts
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.local_cache import cached_files
 from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
@@ -93,9 +93,8 @@ def _manifest_of_head(committed: dict[str, Any]) -> pd.DataFrame | None:
         frame: pd.DataFrame = read_parts(parts, COLUMNS).to_pandas()
         return frame
     # What is not at hand, or was laid out otherwise, DVC finds.
-    from darkroom.runtime.revisions import read_manifest_of
-
-    return read_manifest_of("HEAD", COLUMNS)
+    table = read_manifest_of("HEAD", COLUMNS)
+    return None if table is None else table.to_pandas()
 
 
 def last_commit() -> str:

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from darkroom.duplicates.copies import Copies, find_copies
+from darkroom.duplicates.groups import Copies, find_copies
 from darkroom.images.manifest import MANIFEST
-from darkroom.images.modes import is_grey
+from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
 
 # What a source or a reviewer need not tell; every other column of the manifest has a value in every row.

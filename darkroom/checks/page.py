@@ -16,7 +16,7 @@ from darkroom.checks.samples import SAMPLES, Sample, pick_samples, read_samples
 from darkroom.checks.text import is_uneven, several, unevenness
 from darkroom.drawing.histograms import Plot, histogram, size_scatter
 from darkroom.drawing.pages import render_page
-from darkroom.duplicates.copies import Copies
+from darkroom.duplicates.groups import Copies
 
 # Sets of copies that the page shows, conflicts and others, pictures of each, rejected files and ignored ones that it
 # lists; the tables beside it have them all.

@@ -20,8 +20,8 @@ from darkroom.checks.page import Contents, dataset_page
 from darkroom.checks.suite import Check
 from darkroom.checks.text import results, stop_if_broken, summary
 from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
-from darkroom.duplicates.thumbnails import read_thumbnails
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.errors import DarkroomError

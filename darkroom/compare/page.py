@@ -9,7 +9,8 @@ from darkroom.compare.text import chance, class_verdict, missing, points, score_
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
 from darkroom.drawing.graph import Axis, Graph, Plane
 from darkroom.drawing.pages import render_page
-from darkroom.runtime.revisions import get_manifest, open_revision
+from darkroom.images.manifest import manifest_of
+from darkroom.runtime.revisions import open_revision
 
 # Pictures of a gallery, classes of the table (half of them the worst, half the best), confusions.
 SHOWN, CLASSES, MISTAKES = 24, 30, 12
@@ -94,9 +95,10 @@ def side_by_side_page(found: Comparison, before: Scored, after: Scored) -> str:
 def _pictures(found: Comparison, rows: list[int]) -> tuple[dict[int, Picture], Pictures]:
     """The pictures by row of the comparison, and what could not be read."""
     with open_revision(found.after.name) as revision:
-        manifest = get_manifest(revision, ["id", "shard", "offset", "bytes"])
-    if manifest is None or not rows:
+        table = manifest_of(revision, ["id", "shard", "offset", "bytes"])
+    if table is None or not rows:
         return {}, Pictures()
+    manifest = table.to_pandas()
     place = {image: number for number, image in enumerate(manifest["id"])}
     places = {row: place[found.shared.ids[row]] for row in rows}
     read = read_pictures(found.after.name, manifest, set(places.values()))

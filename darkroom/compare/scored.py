@@ -8,9 +8,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from darkroom.images.manifest import INGEST
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import INGEST, Revision, Workspace, open_revision
+from darkroom.runtime.revisions import Revision, Workspace, open_revision
 from darkroom.statistics.metrics import Int64s
 
 REPORT = "reports/evaluate"

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from darkroom.compression.int8 import Int8
 from darkroom.compression.ranges import CALIBRATORS
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.session import Float32s, open_session, probabilities
+from darkroom.runtime.arrays import UInt8s
 
 # Runs of neighbouring layers that are tried one by one, and how many of them may stay in float: INT8 with more of them is
 # hardly faster than float.

@@ -9,7 +9,7 @@ from torch import nn
 from darkroom.compression.calibration_search import Trial, best, sensitive_layers, try_calibrators
 from darkroom.compression.dynamic import quantize_dynamically
 from darkroom.compression.int8 import Int8, calibration_rows, quantize_graph
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.model.spec import ModelSpec

@@ -12,8 +12,8 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from darkroom.compression.ranges import CALIBRATORS, write_ranges
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.export import quiet, write_graph
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.seeding import uniform_per_image
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")

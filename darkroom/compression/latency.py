@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime
 from tqdm import tqdm
 
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.session import INPUT, OUTPUT
+from darkroom.runtime.arrays import UInt8s
 
 CALLS = 4  # of one graph, one after the other, so that its weights are in the cache as they are in service
 BLOCK = 25  # rounds between two looks at the intervals

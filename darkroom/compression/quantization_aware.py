@@ -9,7 +9,7 @@ from torch import nn
 from darkroom.compression.distillation import imitate
 from darkroom.compression.fake_quantization import round_as_int8
 from darkroom.compression.folding import fold_norms
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 
 LEARNING_RATE = 1e-4
 

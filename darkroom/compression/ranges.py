@@ -10,8 +10,8 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
 from tqdm import tqdm
 
-from darkroom.images.pixels import UInt8s
 from darkroom.inference.session import INPUT
+from darkroom.runtime.arrays import UInt8s
 
 # The smallest and largest value seen; all but one in a hundred thousand; the range whose 8-bit values resemble the seen
 # ones most (Migacz 2017: "8-bit inference with TensorRT"). ONNX Runtime 1.32 has no calibrator for the least squared error.

@@ -9,7 +9,7 @@ from darkroom.compression.comparison import accuracy_numbers, loss_numbers
 from darkroom.compression.decision import Contender, Limits
 from darkroom.compression.latency import Speed
 from darkroom.compression.parity import compare
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.session import open_session, probabilities
 
 

@@ -8,8 +8,9 @@ from PIL import Image
 
 from darkroom.drawing.thumbnails import image_data_uri, is_small
 from darkroom.images.decode import UnreadableImage, decode
+from darkroom.images.manifest import INGEST
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import INGEST, open_revision
+from darkroom.runtime.revisions import open_revision
 
 # Pixels a side: some 6 kB each, so that a page with all its galleries full stays under 2 MB.
 SIDE = 112

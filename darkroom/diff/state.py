@@ -7,11 +7,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from darkroom.images.manifest import INGEST, MANIFEST_FOLDER, manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import INGEST, MANIFEST, WORKSPACE, Committed, Revision, get_manifest, open_revision
+from darkroom.runtime.revisions import WORKSPACE, Committed, Revision, open_revision
 
 REJECTS = f"{INGEST}/rejects.parquet"
 FIXES = f"{INGEST}/fixes.parquet"
@@ -79,9 +80,10 @@ def read_state(name: str) -> State:
 
 def _read_state(name: str) -> State:
     with open_revision(name) as revision:
-        manifest = get_manifest(revision, COLUMNS)
-        if manifest is None:
+        table = manifest_of(revision, COLUMNS)
+        if table is None:
             raise _without_data(revision)
+        manifest: pd.DataFrame = table.to_pandas()
         remarks: list[str] = []
         images = manifest.drop(columns="id").rename(columns={"group": "user_group"})
         for column, path, stage in (("group", GROUPS, "validate"), ("split", SPLITS, "split")):
@@ -115,12 +117,14 @@ def _rejects(revision: Revision) -> pd.DataFrame:
 
 def _without_data(revision: Revision) -> DarkroomError:
     if not isinstance(revision, Committed):
-        return DarkroomError(f"the {WORKSPACE} has no {MANIFEST}: run `make run`, or `dvc pull` to get what was made")
+        return DarkroomError(
+            f"the {WORKSPACE} has no {MANIFEST_FOLDER}: run `make run`, or `dvc pull` to get what was made"
+        )
     if not revision.outputs:
         return DarkroomError(
             f"{revision.name} has no dvc.lock, so nothing had been made there: choose a later revision"
         )
-    return DarkroomError(f"the dvc.lock of {revision.name} has no {MANIFEST}: ingest had not been run there")
+    return DarkroomError(f"the dvc.lock of {revision.name} has no {MANIFEST_FOLDER}: ingest had not been run there")
 
 
 def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:

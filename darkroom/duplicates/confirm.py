@@ -47,7 +47,7 @@ def near_pairs(
     thumbnails are blank though they are not, such as of a sky with stars, are left alone.
 
     Args:
-        thumbnails: uint8 [N, 32, 32], grey, as `darkroom.duplicates.thumbnails` makes them.
+        thumbnails: uint8 [N, 32, 32], grey, as `darkroom.duplicates.descriptors` makes them.
         width, height: int32 [N], of the pictures themselves, in pixels.
         contrast: float32 [N], of the pictures themselves, in [0, 1].
 

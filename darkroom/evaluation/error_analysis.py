@@ -17,13 +17,13 @@ from darkroom.evaluation.slice_facts import slice_facts
 from darkroom.evaluation.slices import Slice, find_slices
 from darkroom.evaluation.test_split import HeldOut
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.device import choose_precision
 from darkroom.inference.explain import Explanation, explain
 from darkroom.inference.logits import logits, softmax
 from darkroom.labels.fixes import settled_images
 from darkroom.model.classes import ClassList
-from darkroom.network.load import Normalized
+from darkroom.network.normalized import Normalized
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from darkroom.evaluation.pictured import damaged, mean_heat, slice_mistakes, sus
 from darkroom.evaluation.ranking import Curve
 from darkroom.evaluation.scorecard import ClassRow, class_rows
 from darkroom.evaluation.test_split import HeldOut
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.model.spec import ModelSpec
 from darkroom.settings.first import Changed
 from darkroom.statistics.intervals import RESAMPLES
-from darkroom.training.curves import Curves
+from darkroom.training.read_curves import Curves
 
 
 @dataclass(frozen=True)

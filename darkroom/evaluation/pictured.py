@@ -16,7 +16,7 @@ from darkroom.evaluation.frames import CELL_SIDE, GALLERY_SIDE, Frame, Frames, H
 from darkroom.evaluation.robustness import RobustnessCurve
 from darkroom.evaluation.slices import Slice
 from darkroom.evaluation.test_split import HeldOut
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.corruptions import CORRUPTIONS
 from darkroom.inference.mean_maps import mean_maps
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 

@@ -1,21 +1,22 @@
-"""What was learned of images, kept from run to run by the hash of their bytes, so that none is opened twice."""
+"""The image cache and the pixel cache: what earlier runs computed of images, by the hashes of their files."""
 
 import hashlib
+import zlib
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.images.manifest import MEASURED
 from darkroom.images.measure import THUMBNAIL_SIDE
+from darkroom.runtime.arrays import Bools, Int64s, UInt8s
 from darkroom.runtime.cache import KeptTables
 
-# A row for each content: what the manifest tells of it, or why it is rejected, and where the shards of the run hold its bytes.
+# A row for each content: its columns of the manifest, or why it is rejected, and where its bytes are in the shards of that run.
 FACTS = pa.schema(
     [
         ("sha256", pa.string()),
@@ -28,76 +29,160 @@ FACTS = pa.schema(
 )
 STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
 SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
-# The code and the packages that decide what is learned of an image, and how it is packed.
-OPENERS = (
-    "decode.py",
-    "decoded.py",
-    "examine.py",
-    "measure.py",
-    "jpeg_turbo.py",
-    "opencv_decoder.py",
-    "orientation.py",
-    "pillow_decoder.py",
-    "pixels.py",
-)
+# The code and the packages that decide how an image is measured and packed.
+CODE = ("decode.py", "measure.py", "pillow_decoder.py", "pixels.py")
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 
+# A row of packed pixels: the file it was made from, and its checksum.
+ROWS = pa.schema([("sha256", pa.string()), ("crc32", pa.uint32())])
+# The file is started afresh when more than this share of its rows belongs to images that are gone.
+MOST_GONE = 0.5
 
-class SeenImages:
-    """What is known when a run starts.
+
+class ImageCache:
+    """What earlier runs measured, as it is when a run starts.
 
     Attributes:
         facts: a row for each content, with the columns of `FACTS`.
-        stamps: mark of an archive's entry → SHA-256 of its bytes.
-        shard_sums: name → CRC-32 of each shard that the run before wrote.
+        stamps: stamp of an archive's entry → SHA-256 of its bytes.
+        shard_checksums: name → CRC-32 of each shard that the previous run wrote.
     """
 
     def __init__(self, folder: Path, decoder: str) -> None:
-        """Open what is kept.
+        """Open the cache.
 
         Args:
-            folder: `.darkroom/seen`; it need not exist.
-            decoder: what was learned with another one is left aside.
+            folder: `.darkroom/cache`; it need not exist.
+            decoder: entries that were made with another one are ignored.
         """
-        self._tables = KeptTables(folder / "images", f"{opening_identity(decoder)} {', '.join(FACTS.names)}")
-        self._kept = self._tables.load()
-        self.facts = self._kept.get("facts", FACTS.empty_table()).combine_chunks()
+        self._tables = KeptTables(folder / "images", f"{decoding_identity(decoder)} {', '.join(FACTS.names)}")
+        self._loaded = self._tables.load()
+        self.facts = self._loaded.get("facts", FACTS.empty_table()).combine_chunks()
 
     @cached_property
     def stamps(self) -> dict[str, str]:
-        return dict(zip(*self._kept.get("stamps", STAMPS.empty_table()).to_pydict().values(), strict=True))
+        return dict(zip(*self._loaded.get("stamps", STAMPS.empty_table()).to_pydict().values(), strict=True))
 
     @cached_property
-    def shard_sums(self) -> dict[str, int]:
-        return dict(zip(*self._kept.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
+    def shard_checksums(self) -> dict[str, int]:
+        return dict(zip(*self._loaded.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
 
-    def thumbnails(self) -> npt.NDArray[np.uint8]:
+    def thumbnails(self) -> UInt8s:
         """The thumbnail of each row of `facts`, uint8 [N, 32, 32], not copied; of a row that has none, anything."""
         column = self.facts["thumbnail"].combine_chunks()
         content = np.frombuffer(column.buffers()[1] or b"", np.uint8)
         side = THUMBNAIL_SIDE
         return content.reshape(-1, side, side)[column.offset : column.offset + len(column)]
 
-    def rows(self, hashes: Sequence[str | None]) -> npt.NDArray[np.int64]:
+    def rows(self, hashes: Sequence[str | None]) -> Int64s:
         """The row of each content in `facts`, -1 where it is not known; int64 [N]."""
         known = self.facts["sha256"].combine_chunks()
         found = pc.index_in(pa.array(hashes, pa.string()), known, skip_nulls=True).fill_null(-1)
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
-    def save(self, facts: pa.Table, stamps: dict[str, str], shard_sums: dict[str, int]) -> None:
-        """Replace what is kept by what is known now; the arguments are as the attributes."""
+    def save(self, facts: pa.Table, stamps: dict[str, str], shard_checksums: dict[str, int]) -> None:
+        """Replace the cache; the arguments are as the attributes."""
         self._tables.save(
             {
                 "facts": facts,
                 "stamps": pa.table([list(stamps), list(stamps.values())], schema=STAMPS),
-                "shards": pa.table([list(shard_sums), list(shard_sums.values())], schema=SHARDS),
+                "shards": pa.table([list(shard_checksums), list(shard_checksums.values())], schema=SHARDS),
             }
         )
 
 
-def opening_identity(decoder: str) -> str:
-    """What decides how a file is opened: the decoder, the code and the packages."""
+def decoding_identity(decoder: str) -> str:
+    """What decides how a file is decoded: the decoder, the code and the packages."""
     digest = hashlib.sha256()
-    for file in OPENERS:
+    for file in CODE:
         digest.update((Path(__file__).parent / file).read_bytes())
     return " ".join([decoder, digest.hexdigest(), *(f"{package}=={version(package)}" for package in PACKAGES)])
+
+
+class PixelCache:
+    """Packed pixels in one file of rows of equal length, and a table of their hashes and CRC-32.
+
+    Only new rows are written, so the cost follows the change. Rows that a killed run wrote behind the last one of the table
+    are overwritten.
+    """
+
+    def __init__(self, folder: Path, identity: str, shape: tuple[int, int, int]) -> None:
+        """Args:
+        folder: `.darkroom/cache/pixels`; it need not exist.
+        identity: what, beside the shape, decides the pixels: the resize rule and how files are decoded.
+        shape: of one image, [S, S, C].
+        """
+        self._file = folder / "pixels.bin"
+        self._tables = KeptTables(folder / "rows", f"{identity} {shape}")
+        self._shape = shape
+        self._length = int(np.prod(shape))
+        rows = self._tables.load().get("rows", ROWS.empty_table())
+        if self._file.exists() and self._file.stat().st_size < len(rows) * self._length:
+            print(f"the cache {self._file} is damaged: every image is packed again")
+            rows = ROWS.empty_table()
+        self._hashes: list[str] = rows["sha256"].to_pylist() if self._file.exists() else []
+        self._checksums: list[int] = rows["crc32"].to_pylist() if self._file.exists() else []
+        self._used = 0
+
+    def copy_to(self, hashes: Sequence[str], target: UInt8s) -> Bools:
+        """Copy the cached rows to their places.
+
+        Args:
+            hashes: SHA-256 of each image's file [N].
+            target: uint8 [N, S, S, C], written where a row is in the cache and undamaged.
+
+        Returns:
+            bool [N]: which rows were written.
+        """
+        found = np.full(len(hashes), -1, dtype=np.int64)
+        if self._hashes:
+            known = pc.index_in(pa.array(hashes, pa.string()), pa.array(self._hashes, pa.string()))
+            found = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            # As plain arrays: each row of a memmap is a memmap, which takes longer to make than to copy.
+            cached = np.asarray(np.memmap(self._file, np.uint8, "r", shape=(len(self._hashes), *self._shape)))
+            target = np.asarray(target)
+            self._drop_damaged(found, cached)
+            whole = np.flatnonzero(found >= 0)
+            # Most rows are in their old order, with new ones between; copies of single rows take four times as long.
+            breaks = np.flatnonzero((np.diff(whole) != 1) | (np.diff(found[whole]) != 1)) + 1
+            for run in np.split(whole, breaks) if len(whole) else ():
+                target[run[0] : run[-1] + 1] = cached[found[run[0]] : found[run[-1]] + 1]
+        written: Bools = found >= 0
+        self._used += int(written.sum())
+        return written
+
+    def _drop_damaged(self, found: Int64s, cached: UInt8s) -> None:
+        """Put -1 in place of each row whose checksum is wrong."""
+        content = cached.data.cast("B")
+        damaged = 0
+        for position in np.flatnonzero(found >= 0).tolist():
+            row = int(found[position])
+            if zlib.crc32(content[row * self._length : (row + 1) * self._length]) != self._checksums[row]:
+                # No file has an empty hash, so the row that is appended instead is found the next time.
+                self._hashes[row] = ""
+                found[position] = -1
+                damaged += 1
+        if damaged:
+            print(f"{damaged:,} rows of the cache {self._file} are damaged: they are packed again")
+
+    def append(self, hashes: Sequence[str], pixels: UInt8s, checksums: Sequence[int]) -> None:
+        """Append rows, uint8 [N, S, S, C], with their `row_checksums`."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with self._file.open("r+b" if self._hashes else "wb") as file:
+            file.seek(len(self._hashes) * self._length)
+            file.write(np.ascontiguousarray(pixels).data)
+        self._hashes += hashes
+        self._checksums += checksums
+        self._used += len(hashes)
+
+    def save(self) -> None:
+        """Write the table of rows. Where most belong to images that no call asked for, the cache is emptied."""
+        if self._used < (1 - MOST_GONE) * len(self._hashes):
+            self._hashes, self._checksums = [], []
+            self._file.unlink()
+        self._tables.save({"rows": pa.table([self._hashes, self._checksums], schema=ROWS)})
+
+
+def row_checksums(pixels: UInt8s) -> list[int]:
+    """The CRC-32 of each row of uint8 [N, S, S, C]; apart from `append`, so that threads can compute them."""
+    return [zlib.crc32(row.data) for row in np.ascontiguousarray(pixels)]

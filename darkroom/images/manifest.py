@@ -1,16 +1,25 @@
 """The tables that ingest writes: the manifest, a row for each readable image, the rejects, and what is ignored."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.images.chunks import chunk_ends
+from darkroom.images.shards import chunk_ends
+from darkroom.runtime.errors import DarkroomError
+
+if TYPE_CHECKING:  # It imports DVC.
+    from darkroom.runtime.revisions import Revision
+
+INGEST = "data/ingest"
+# The manifest of a revision is a folder of parts; it was one file first, with fewer columns.
+MANIFEST_FOLDER, FIRST_MANIFEST_FILE = f"{INGEST}/manifest", f"{INGEST}/manifest.parquet"
 
 # A part of the manifest holds 130 rows on average: of 60,000 it takes 0.1 s to read all, and an insertion changes 0.2%.
 WINDOW = 64
 
-# What opening an image tells of it.
+# What is measured of each image.
 MEASURED = pa.schema(
     [
         ("width", pa.int32()),
@@ -63,25 +72,25 @@ IGNORED = pa.schema([("path", pa.string()), ("reason", pa.string())])
 def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:
     """The manifest, sorted by path.
 
-    It lies in parts, `manifest/<id of the first image>.parquet`, so that new images change few bytes of it.
+    It is stored in parts, `manifest/<id of the first image>.parquet`, so that new images change few bytes of it.
 
     Args:
         ingest: the folder that the ingest stage wrote.
-        columns: the wanted ones, in the order given; all of `MANIFEST` without.
+        columns: those to read, in the order given; None for all of `MANIFEST`.
     """
     return read_parts([path for path in (ingest / "manifest").iterdir() if path.suffix == ".parquet"], columns)
 
 
 def read_parts(files: list[Path], columns: list[str] | None = None) -> pa.Table:
-    """The manifest from its parts, in any order; else as `read_manifest`."""
-    wanted = columns or MANIFEST.names
-    schema = pa.schema([MANIFEST.field(name) for name in dict.fromkeys(["path", *wanted])])
-    # One by one: a dataset of them takes a third longer, and loads pandas.
+    """The manifest from the files of its parts, in any order; columns as in `read_manifest`."""
+    names = columns or MANIFEST.names
+    schema = pa.schema([MANIFEST.field(name) for name in dict.fromkeys(["path", *names])])
+    # One by one: a dataset of them takes a third longer.
     parts = [pq.ParquetFile(file).read(schema.names, use_threads=False) for file in files]
     parts = [part.cast(pa.schema([schema.field(name) for name in part.column_names])) for part in parts]
     # A column that a part lacks is null there.
     table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
-    return table.sort_by("path").combine_chunks().select(wanted)
+    return table.sort_by("path").combine_chunks().select(names)
 
 
 def write_manifest(manifest: pa.Table, ingest: Path) -> None:
@@ -108,3 +117,52 @@ def write_manifest(manifest: pa.Table, ingest: Path) -> None:
             store_schema=False,
         )
         start = end
+
+
+def manifest_of(revision: "Revision", columns: list[str]) -> pa.Table | None:
+    """The manifest of a revision, sorted by path; None where it has none.
+
+    Args:
+        revision: an open one.
+        columns: some of `MANIFEST`; those that the revision did not measure, or not as it is done now, are null.
+
+    Raises:
+        DarkroomError: when the revision has a manifest that is neither in DVC's cache nor in its remote.
+    """
+    if revision.has(MANIFEST_FOLDER):
+        return read_manifest(revision.get(MANIFEST_FOLDER).parent, columns)
+    if not revision.has(FIRST_MANIFEST_FILE):
+        return None
+    # Sharpness was measured at another scale then, which would look like a shift.
+    table = pq.read_table(revision.get(FIRST_MANIFEST_FILE)).drop_columns("sharpness").sort_by("path")
+    for name in columns:
+        if name not in table.column_names:
+            table = table.append_column(MANIFEST.field(name), pa.nulls(len(table), MANIFEST.field(name).type))
+    return table.select(columns)
+
+
+def read_manifest_of(name: str, columns: list[str]) -> pa.Table | None:
+    """The manifest of a revision by name, sorted by path; None where there is nothing to compare with.
+
+    That is: outside git, before the first commit, or where ingest's outputs are not in the revision's `dvc.lock`.
+
+    Args:
+        name: as for `darkroom.runtime.revisions.open_revision`.
+        columns: as for `manifest_of`.
+
+    Raises:
+        DarkroomError: when there is no such revision, or its manifest is neither in DVC's cache nor in its remote.
+    """
+    # DVC takes 0.5 s to import, and most readers of a manifest do without.
+    from dvc.scm import RevError, SCMError
+
+    from darkroom.runtime.revisions import open_revision
+
+    try:
+        with open_revision(name) as revision:
+            return manifest_of(revision, columns)
+    except DarkroomError as error:
+        cause = error.__cause__
+        if isinstance(cause, SCMError) and (name == "HEAD" or not isinstance(cause, RevError)):
+            return None
+        raise

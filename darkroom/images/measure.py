@@ -1,17 +1,25 @@
-"""What is measured of a picture when it is opened: brightness, contrast, sharpness, and a thumbnail to compare it by."""
+"""Inspect image files: read, hash and decode each once, and measure its brightness, contrast, sharpness and thumbnail."""
 
+import hashlib
 import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
+from tqdm import tqdm
 
-UInt8s = npt.NDArray[np.uint8]
+from darkroom.images.decode import UnreadableImage, decode
+from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.threads import in_order
+from darkroom.sources.source import SourceImage
 
 # Pictures are measured at this shorter side, so that a large photograph and a small one of the same scene measure alike.
 MEASURED_SIDE = 128
 THUMBNAIL_SIDE = 32
+# Images handed to a thread at a time: enough to make the handing over cheap, few enough to hold in memory.
+BATCH = 16
+NO_THUMBNAIL = bytes(THUMBNAIL_SIDE * THUMBNAIL_SIDE)
 
 
 @dataclass(frozen=True)
@@ -64,3 +72,66 @@ def _laplacian_variance(grey: UInt8s) -> float:
     share = 1 / edges.size
     mean = cv2.sumElems(edges)[0] * share
     return math.sqrt(max(cv2.norm(edges, cv2.NORM_L2SQR) * share - mean * mean, 0.0)) ** 2
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """An image that was read.
+
+    Attributes:
+        data: its bytes; empty when they can't be read or are no image.
+        facts: the columns of `darkroom.images.cache.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
+            content is known.
+        thumbnail: 32 x 32 grey values, row by row; black where there is none.
+    """
+
+    data: bytes
+    facts: dict[str, object]
+    thumbnail: bytes = NO_THUMBNAIL
+
+
+def inspect_image(image: SourceImage, decoder: str, known: Mapping[str, int]) -> Inspection:
+    """Read one file, hash it, decode it, measure it: the only reading and the only decoding of the file at ingest.
+
+    Args:
+        image: to read.
+        decoder: as in `darkroom.images.decode.decode`.
+        known: hashes of contents that need not be opened again.
+    """
+    try:
+        data = image.read()
+    except OSError as error:
+        return Inspection(b"", {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"})
+    sha256 = hashlib.sha256(data).hexdigest()
+    if sha256 in known:
+        return Inspection(data, {"sha256": sha256})
+    facts: dict[str, object] = {"sha256": sha256, "bytes": len(data)}
+    try:
+        decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)
+    except UnreadableImage as error:
+        return Inspection(b"", facts | {"reason": str(error)})
+    measured = fingerprint(decoded.pixels)
+    facts |= {
+        "width": decoded.width,
+        "height": decoded.height,
+        "mode": decoded.mode,
+        "format": decoded.format,
+        "frames": decoded.frames,
+        "brightness": measured.brightness,
+        "contrast": measured.contrast,
+        "sharpness": measured.sharpness,
+    }
+    return Inspection(data, facts, measured.thumbnail.tobytes())
+
+
+def inspect_all(images: list[SourceImage], decoder: str, known: Mapping[str, int]) -> Iterator[Inspection]:
+    """Inspect every image, in the order given, on all cores, with a progress bar."""
+    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+
+    def inspect_batch(batch: list[SourceImage]) -> list[Inspection]:
+        return [inspect_image(image, decoder, known) for image in batch]
+
+    with tqdm(total=len(images), desc="ingest", unit="image", disable=None) as bar:
+        for batch in in_order(inspect_batch, batches):
+            bar.update(len(batch))
+            yield from batch

@@ -1,5 +1,6 @@
-"""Pack pictures into uint8 arrays that a network can be fed from without decoding again."""
+"""Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy.typing as npt
 import pyarrow as pa
 from tqdm import tqdm
 
-from darkroom.images.modes import is_grey
-from darkroom.images.pixel_cache import SeenPixels, row_sums
-from darkroom.images.pixels import UInt8s, read_pixels
+from darkroom.images.cache import PixelCache, row_checksums
+from darkroom.images.pillow_decoder import is_grey
+from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
+from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
 from darkroom.runtime.threads import in_order
 
 BATCH = 16
@@ -23,7 +25,7 @@ COUNTED = 1 << 20
 def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -> int:
     """The median of the shorter sides to a multiple of 4, between 8 and 64 pixels.
 
-    64 is as much as the simple CNN learns from in minutes on two cores; networks that want more say so in the settings.
+    64 is as much as the simple CNN learns from in minutes on two cores; a larger size can be set.
     """
     median = float(np.median(np.minimum(widths, heights)))
     return int(np.clip(round(median / 4) * 4, 8, 64))
@@ -35,15 +37,15 @@ def choose_channels(modes: set[str]) -> int:
 
 
 def pack(
-    images: pa.Table, shards: Path, size: int, channels: int, resize: str, decoder: str, seen: SeenPixels, target: Path
+    images: pa.Table, shards: Path, size: int, channels: int, resize: str, decoder: str, cache: PixelCache, target: Path
 ) -> int:
     """Decode, convert and resize images into one .npy file, uint8 [N, size, size, channels], on all cores.
 
     Args:
         images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
         shards: the folder of the original bytes.
-        size, channels, resize, decoder: as in `darkroom.images.pixels.Preprocessing`.
-        seen: rows of earlier runs, which are copied; the new ones are added to it.
+        size, channels, resize, decoder: as in `darkroom.model.spec.Preprocessing`.
+        cache: rows of earlier runs, which are copied; the new ones are appended to it.
         target: the file to write.
 
     Returns:
@@ -52,21 +54,23 @@ def pack(
     shape = (len(images), size, size, channels)
     array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
     hashes = images["sha256"].to_pylist()
-    missing = np.flatnonzero(~seen.take(hashes, array))
-    left = images.take(missing)
-    data = read_shards(shards, zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
+    missing = np.flatnonzero(~cache.copy_to(hashes, array))
+    fresh = images.take(missing)
+    contents = read_shards(
+        shards, zip(*(fresh[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
+    )
 
-    def convert(few: list[bytes]) -> tuple[UInt8s, list[int]]:
-        pixels = np.stack([read_pixels(one, size, channels, resize, decoder) for one in few])
-        return pixels, row_sums(pixels)
+    def convert(batch: list[bytes]) -> tuple[UInt8s, list[int]]:
+        pixels = np.stack([read_pixels(data, size, channels, resize, decoder) for data in batch])
+        return pixels, row_checksums(pixels)
 
-    batches = iter(lambda: list(islice(data, BATCH)), [])
+    batches = iter(lambda: list(islice(contents, BATCH)), [])
     position = 0
     with tqdm(total=len(missing), desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
         for pixels, sums in in_order(convert, batches):
             rows = missing[position : position + len(pixels)]
             array[rows] = pixels
-            seen.keep([hashes[row] for row in rows], pixels, sums)
+            cache.append([hashes[row] for row in rows], pixels, sums)
             position += len(pixels)
             bar.update(len(pixels))
     return len(missing)
@@ -75,7 +79,7 @@ def pack(
 def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """For each channel, of values in [0, 1], over all pixels; counted exactly, in integers.
 
-    A channel that never varies gets a deviation of 1, since nothing can be divided by 0.
+    A channel that never varies gets a deviation of 1, so that nothing is divided by 0.
     """
     levels = np.arange(256)
     pixels = np.asarray(images).reshape(-1, 1, images.shape[3])
@@ -91,3 +95,31 @@ def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
         means.append(mean / 255)
         deviations.append(variance**0.5 / 255 or 1.0)
     return tuple(means), tuple(deviations)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The images of one split.
+
+    Attributes:
+        images: uint8 [N, S, S, C], memory-mapped.
+        labels: int64 [N], positions in the class list.
+        ids: bytes of 16 hex digits [N].
+    """
+
+    images: UInt8s
+    labels: Int64s
+    ids: npt.NDArray[np.bytes_]
+
+    def keys(self) -> UInt64s:
+        """The ids as numbers, uint64 [N]: what each image's random numbers are drawn from."""
+        return np.array([int(image_id, 16) for image_id in self.ids], dtype=np.uint64)
+
+
+def load_packed(folder: Path) -> Packed:
+    """Open the packed images of one split; they stay on disk until they are used."""
+    return Packed(
+        images=np.load(folder / "images.npy", mmap_mode="r"),
+        labels=np.load(folder / "labels.npy"),
+        ids=np.load(folder / "ids.npy"),
+    )

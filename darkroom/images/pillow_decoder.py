@@ -1,13 +1,23 @@
-"""Opening any picture with Pillow, and reading what a file says of itself before its pixels."""
+"""What every decoder gives: an upright picture within the limits of size; and the decoder that opens everything, Pillow."""
 
 import io
 import struct
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from darkroom.images.decoded import MAX_PIXELS, TURNS, Decoded, UnreadableImage, damaged, require_size, upright
+from darkroom.runtime.arrays import UInt8s
+
+# Past this a file of a few kilobytes can unfold into gigabytes; a 100-megapixel photograph stays well below. It is Pillow's
+# own limit too, so that no decoder takes what another refuses.
+MAX_PIXELS = 178_956_970
+# OpenCV's limit for a side, kept for all decoders: Pillow takes minutes for one row of ten million pixels.
+MAX_SIDE = 1 << 20
+
+# EXIF orientation → quarter turns to the left, and whether to mirror left to right afterwards.
+TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 # What Pillow may open: EPS would start another program, and the rare ones would cost more trust than they are worth.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "JPEG2000", "AVIF")
@@ -25,9 +35,75 @@ DAMAGE = (
     struct.error,
 )
 
-# Pillow warns of odd EXIF blocks and of large pictures; we have our own limit, and odd EXIF is no fault here. Said once,
-# since `warnings.catch_warnings` is not for threads.
+# Pillow warns of odd EXIF blocks and of large pictures; we have our own limit, and odd EXIF is no fault here. Set once for the
+# process, since `warnings.catch_warnings` is not for threads.
 warnings.filterwarnings("ignore", module="PIL")
+
+
+class UnreadableImage(ValueError):
+    """These bytes are not an image that can be used; the message is the reason, for the list of rejects."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An upright picture, and the properties of its file.
+
+    Attributes:
+        pixels: uint8 [H, W, C], C being 1 (grey) or 3 (RGB), turned as the EXIF orientation says.
+        width, height: of the upright picture in its file, in pixels; `pixels` may be a reduction of it.
+        mode: Pillow's name of the file's own mode: `L`, `RGB`, `RGBA`, `P`, `CMYK`, `I;16`, …
+        format: Pillow's name of the file's format: `JPEG`, `PNG`, …
+        frames: how many pictures the file holds; the first counts.
+    """
+
+    pixels: UInt8s
+    width: int
+    height: int
+    mode: str
+    format: str
+    frames: int = 1
+
+
+def upright(
+    pixels: UInt8s,
+    width: int,
+    height: int,
+    orientation: int,
+    mode: str,
+    file_format: str,
+    frames: int = 1,
+) -> Decoded:
+    """Turn a decoded picture as the EXIF orientation says.
+
+    Args:
+        pixels: uint8 [H, W] or [H, W, C], as they are in the file.
+        width, height: of the picture in its file, before it is turned.
+        orientation: 1 to 8 (TIFF 6.0, page 36).
+        mode, file_format, frames: as in `Decoded`.
+    """
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if orientation in TURNS:
+        turns, mirror = TURNS[orientation]
+        pixels = np.rot90(pixels, turns)
+        pixels = np.ascontiguousarray(pixels[:, ::-1] if mirror else pixels)
+        if turns % 2:
+            width, height = height, width
+    return Decoded(pixels, width, height, mode, file_format, frames)
+
+
+def require_size(width: int, height: int) -> None:
+    """Refuse a picture that is past the limits, with `UnreadableImage`."""
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
+    if max(width, height) > MAX_SIDE:
+        raise UnreadableImage(f"{width} x {height} pixels, more than {MAX_SIDE:,} on one side")
+
+
+def damaged(error: BaseException) -> UnreadableImage:
+    """The error with the library's message, unless that is empty, or a bare name or number."""
+    message = str(error)
+    return UnreadableImage(f"damaged: {message if ' ' in message else 'its parts do not fit together'}")
 
 
 def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decoded:
@@ -77,7 +153,7 @@ def exif_orientation(opened: Image.Image) -> int:
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """To mode `L` or `RGB`, by the rules that `decode` declares."""
+    """To mode `L` or `RGB`, by the rules of `darkroom.images.decode.decode`."""
     if picture.mode in ("L", "RGB") and not picture.has_transparency_data:
         return picture
     if picture.mode.startswith("I;16") or picture.mode == "I":
@@ -90,3 +166,8 @@ def _plain(picture: Image.Image) -> Image.Image:
         flat = Image.alpha_composite(ground, layer)
         return flat.convert("L" if picture.mode in ("1", "L", "LA", "La") else "RGB")
     return picture.convert("L" if picture.mode in ("1", "F") else "RGB")
+
+
+def is_grey(mode: str) -> bool:
+    """Whether `darkroom.images.decode` gives a file of this mode one channel; all others come out in colour."""
+    return mode in ("1", "L", "LA", "La", "I", "F") or mode.startswith("I;16")

@@ -1,43 +1,14 @@
 """From a file to the array that a network takes: the one rule that training, evaluation and serving share."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from darkroom.images.decode import decode
+from darkroom.runtime.arrays import UInt8s
 
-UInt8s = npt.NDArray[np.uint8]
-
-# A JPEG may be reduced while it is decoded as long as twice the wanted side is left: on 200 photographs to 64 pixels that is
+# A JPEG may be reduced while it is decoded as long as twice the target side is left: on 200 photographs to 64 pixels that is
 # 1.4 times as fast, and moves a value by 2.2 of 255 on average; between bilinear and bicubic filters lie 1.9.
 OVERSAMPLING = 2
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How pixels become numbers; it travels with the weights.
-
-    Attributes:
-        size: side of the square, in pixels.
-        channels: 1 (grey) or 3 (RGB).
-        resize: `crop` cuts the longer side about the middle, `pad` adds black about the middle, `stretch` does neither.
-        decoder: what opens files, as in `darkroom.images.decode.decode`.
-        mean: for each channel, of values in [0, 1], over the training images.
-        std: likewise, the standard deviation.
-    """
-
-    size: int
-    channels: int
-    resize: str
-    decoder: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str) -> UInt8s:
@@ -45,7 +16,7 @@ def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str
 
     Args:
         data: the whole file.
-        size, channels, resize, decoder: as in `Preprocessing`.
+        size, channels, resize, decoder: as in `darkroom.model.spec.Preprocessing`.
 
     Returns:
         uint8 [size, size, channels].
@@ -62,7 +33,7 @@ def to_pixels(picture: UInt8s, size: int, channels: int, resize: str) -> UInt8s:
 
     Args:
         picture: uint8 [H, W, C], C being 1 (grey) or 3 (RGB).
-        size, channels, resize: as in `Preprocessing`.
+        size, channels, resize: as in `darkroom.model.spec.Preprocessing`.
 
     Returns:
         uint8 [size, size, channels]. A side is reduced by averaging over areas, which does not alias, and enlarged

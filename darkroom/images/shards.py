@@ -1,13 +1,12 @@
-"""Shards: the original bytes of many images in a few files."""
+"""Shards: the original bytes of many images in a few files, divided by content alone, so that an insertion changes one."""
 
 import os
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-from darkroom.images.chunks import LocalMinima
 
 # A shard holds 25 images on average. Fewer make more files, which cost DVC some 0.4 ms each; more make an insertion cost more:
 # with 1% new images in 20 places of a list of 60,000, this rewrites 2% of the bytes.
@@ -16,20 +15,62 @@ WINDOW = 12
 Place = tuple[str, int, int]
 
 
-class ShardsBefore:
-    """The shards of the run before, as far as they are what was written."""
+class LocalMinima:
+    """Ends a chunk after every key that is smaller than all keys within `window` places before and after it.
 
-    def __init__(self, folder: Path, sums: dict[str, int]) -> None:
+    The ends depend on nothing but the neighbourhood, so a new key moves none that are further away than `window`.
+    Chunks hold at least `window + 1` keys, apart from the first and the last, and `2 * window + 1` on average; unlike chunks
+    that end at random keys, they vary little, so that a key falls into one of about the average length
+    (Bjørner, Blass, Gurevich 2010: "Content-dependent chunking for differential compression, the local maximum approach").
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._count = 0
+        self._recent: deque[tuple[str, int]] = deque()
+        self._candidate: int | None = None
+
+    def add(self, key: str) -> int | None:
+        """Add the next key; return the position of the key after which a chunk ends, once that is known, else None."""
+        position = self._count
+        self._count += 1
+        recent = self._recent
+        while recent and recent[-1][0] > key:
+            recent.pop()
+        if recent and recent[0][1] < position - self._window:
+            recent.popleft()
+        if not recent:
+            self._candidate = position
+        recent.append((key, position))
+        if self._candidate is None or position - self._candidate < self._window:
+            return None
+        ended, self._candidate = self._candidate, None
+        return ended
+
+
+def chunk_ends(keys: list[str], window: int) -> list[int]:
+    """For all chunks of a whole list, one past the position of their last key; the last is `len(keys)`."""
+    minima = LocalMinima(window)
+    ends = [ended + 1 for key in keys if (ended := minima.add(key)) is not None]
+    if keys and (not ends or ends[-1] != len(keys)):
+        ends.append(len(keys))
+    return ends
+
+
+class PreviousShards:
+    """The shards of the previous run, where their checksums are right."""
+
+    def __init__(self, folder: Path, checksums: dict[str, int]) -> None:
         """Args:
         folder: it need not exist.
-        sums: name → CRC-32 of each shard.
+        checksums: name → CRC-32 of each shard.
         """
         self._folder = folder
-        self._sums = sums
+        self._checksums = checksums
         self._open: tuple[str, bytes | None] = ("", None)
 
     def read(self, name: str) -> bytes | None:
-        """A whole shard; None where it is gone or is not what was written, which is said."""
+        """A whole shard; None where it is gone, or is damaged, which is printed."""
         if name != self._open[0]:
             self._open = (name, self._read(name))
         return self._open[1]
@@ -40,19 +81,19 @@ class ShardsBefore:
             content = path.read_bytes()
         except FileNotFoundError:
             return None
-        if zlib.crc32(content) != self._sums.get(name):
-            print(f"{path} is not what was written: its images are read again")
+        if zlib.crc32(content) != self._checksums.get(name):
+            print(f"{path} is damaged: its images are read again")
             return None
         return content
 
     def path(self, name: str) -> Path:
-        """Where a shard lies, or would."""
+        """The path of a shard, present or not."""
         return self._folder / f"{name}.bin"
 
 
 @dataclass(frozen=True)
-class Known:
-    """An image whose bytes are in a shard of the run before.
+class KnownImage:
+    """An image whose bytes are in a shard of the previous run.
 
     Attributes:
         place: shard, offset and length there.
@@ -67,32 +108,32 @@ class ShardWriter:
     """Write images, which come sorted by path, to shards whose ends depend on content alone.
 
     A shard ends where the ids have a local minimum, so that new images rewrite only the shards that they fall into; its name
-    is the id of its first image. A shard with the same images as before stays the same file: DVC then has nothing to do
-    for it. Memory: the images of a shard and of the `WINDOW` places after it.
+    is the id of its first image. A shard with the same images as before stays the same file, for which DVC has
+    nothing to do. Memory: the images of a shard and of the `WINDOW` places after it.
 
     Attributes:
         names: of the shard of each image, in the order of adding; complete after `close`.
-        offsets: likewise, in bytes.
-        sums: name → CRC-32 of each shard.
+        offsets: in its shard, in bytes; in the same order.
+        checksums: name → CRC-32 of each shard.
     """
 
-    def __init__(self, folder: Path, before: ShardsBefore) -> None:
+    def __init__(self, folder: Path, previous: PreviousShards) -> None:
         """Args:
         folder: to make and fill.
-        before: where the bytes of known images are.
+        previous: the shards that hold the bytes of known images.
         """
         folder.mkdir()
         self._folder = folder
-        self._before = before
+        self._previous = previous
         self._minima = LocalMinima(WINDOW)
-        self._pending: list[tuple[str, bytes | Known]] = []
+        self._pending: list[tuple[str, bytes | KnownImage]] = []
         self._finished = 0
         self.names: list[str] = []
         self.offsets: list[int] = []
-        self.sums: dict[str, int] = {}
+        self.checksums: dict[str, int] = {}
 
-    def add(self, image_id: str, content: bytes | Known) -> None:
-        """Take the next image."""
+    def add(self, image_id: str, content: bytes | KnownImage) -> None:
+        """Add the next image."""
         self._pending.append((image_id, content))
         if (last := self._minima.add(image_id)) is not None:
             self._write(last + 1 - self._finished)
@@ -106,24 +147,24 @@ class ShardWriter:
         images, self._pending = self._pending[:count], self._pending[count:]
         self._finished += count
         name = images[0][0]
-        parts = [content if isinstance(content, bytes) else self._bytes_of(content) for _, content in images]
+        pieces = [content if isinstance(content, bytes) else self._bytes_of(content) for _, content in images]
         offset = 0
-        for part in parts:
+        for piece in pieces:
             self.names.append(name)
             self.offsets.append(offset)
-            offset += len(part)
-        data = b"".join(parts)
+            offset += len(piece)
+        data = b"".join(pieces)
         target = self._folder / f"{name}.bin"
-        self.sums[name] = zlib.crc32(data)
-        if all(isinstance(content, Known) for _, content in images) and self._before.read(name) == data:
+        self.checksums[name] = zlib.crc32(data)
+        if all(isinstance(content, KnownImage) for _, content in images) and self._previous.read(name) == data:
             with suppress(OSError):  # Some file systems have no links.
-                os.link(self._before.path(name), target)
+                os.link(self._previous.path(name), target)
                 return
         target.write_bytes(data)
 
-    def _bytes_of(self, known: Known) -> bytes:
+    def _bytes_of(self, known: KnownImage) -> bytes:
         shard, offset, length = known.place
-        content = self._before.read(shard)
+        content = self._previous.read(shard)
         return known.read() if content is None else content[offset : offset + length]
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from darkroom.images.pixels import UInt8s
 from darkroom.network.layer_groups import head, parts
-from darkroom.network.load import Normalized
+from darkroom.network.normalized import Normalized
+from darkroom.runtime.arrays import UInt8s
 
 KEPT = Path(".darkroom/features")
 # Newest files that stay: those of four trainings.

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import onnxruntime
 from tqdm import tqdm
 
-from darkroom.images.pixels import UInt8s
+from darkroom.runtime.arrays import UInt8s
 
 Float32s = npt.NDArray[np.float32]
 

@@ -1,13 +1,37 @@
-"""What stands beside the weights: everything needed to use them, readable without torch."""
+"""The model spec: everything beside the weights that is needed to use them, readable without torch."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from darkroom.images.pixels import Preprocessing
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How the pixels of an image become a network's input; stored with the weights.
+
+    Attributes:
+        size: side of the square, in pixels.
+        channels: 1 (grey) or 3 (RGB).
+        resize: `crop` cuts the longer side about the middle, `pad` adds black about the middle, `stretch` does neither.
+        decoder: what opens files, as in `darkroom.images.decode.decode`.
+        mean: for each channel, of values in [0, 1], over the training images.
+        std: the standard deviation of the same values.
+    """
+
+    size: int
+    channels: int
+    resize: str
+    decoder: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 @dataclass(frozen=True)

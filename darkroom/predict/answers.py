@@ -9,7 +9,7 @@ import numpy as np
 
 from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import UnreadableImage
-from darkroom.images.pixels import UInt8s
+from darkroom.runtime.arrays import UInt8s
 from darkroom.sources.folder import read_image_file
 
 # Images in memory at a time, as the small arrays that the network sees.

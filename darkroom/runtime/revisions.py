@@ -6,27 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
-from dvc.scm import RevError, SCMError
+from dvc.scm import RevError
 from dvc_data.index import DataIndexDirError
 from scmrepo.exceptions import SCMError as GitError
 
-from darkroom.images.manifest import MANIFEST as COLUMNS
-from darkroom.images.manifest import read_manifest
 from darkroom.runtime.errors import DarkroomError
 
 WORKSPACE = "workspace"
 NAMES = f"name a commit, a branch or a tag, or `{WORKSPACE}`"
-
-INGEST = "data/ingest"
-# A folder of parts; it was one file first, with fewer columns.
-MANIFEST = f"{INGEST}/manifest"
-FIRST_MANIFEST = f"{INGEST}/manifest.parquet"
 
 
 class Workspace:
@@ -140,53 +130,3 @@ def open_locked() -> Iterator[Committed]:
     """Give access to what the `dvc.lock` in the current folder names; what was copied is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         yield Committed("dvc.lock", None, Path(folder))
-
-
-def get_manifest(revision: Revision, columns: list[str]) -> pd.DataFrame | None:
-    """The manifest of a revision, sorted by path; None where it has none.
-
-    Args:
-        revision: an open one.
-        columns: some of `darkroom.images.manifest.MANIFEST`; those that the revision did not measure, or not as it
-            is done now, are null.
-
-    Raises:
-        DarkroomError: when the revision has a manifest that can't be got.
-    """
-    if revision.has(MANIFEST):
-        return _frame(read_manifest(revision.get(MANIFEST).parent, columns))
-    if not revision.has(FIRST_MANIFEST):
-        return None
-    # Sharpness was measured at another scale then, which would look like a shift.
-    table = pq.read_table(revision.get(FIRST_MANIFEST)).drop_columns("sharpness").sort_by("path")
-    for name in columns:
-        if name not in table.column_names:
-            table = table.append_column(COLUMNS.field(name), pa.nulls(len(table), COLUMNS.field(name).type))
-    return _frame(table.select(columns))
-
-
-def _frame(table: pa.Table) -> pd.DataFrame:
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
-
-
-def read_manifest_of(revision: str, columns: list[str]) -> pd.DataFrame | None:
-    """The manifest of a revision by name, sorted by path; None where there is nothing to compare with.
-
-    That is: outside git, before the first commit, or where ingest's outputs are not in the revision's `dvc.lock`.
-
-    Args:
-        revision: as for `open_revision`.
-        columns: as for `get_manifest`.
-
-    Raises:
-        DarkroomError: when there is no such revision, or its manifest can't be got from DVC's cache or remote.
-    """
-    try:
-        with open_revision(revision) as opened:
-            return get_manifest(opened, columns)
-    except DarkroomError as error:
-        cause = error.__cause__
-        if isinstance(cause, SCMError) and (revision == "HEAD" or not isinstance(cause, RevError)):
-            return None
-        raise

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from darkroom.images.pixels import UInt8s
-from darkroom.runtime.arrays import UInt64s
-from darkroom.training.augmentation import Augmentation
+from darkroom.runtime.arrays import UInt8s, UInt64s
 from darkroom.training.batches import TrainingBatches
+from darkroom.training.recipe import Augmentation
 
 # Images shown, and how often each.
 EXAMPLES, DRAWS = 6, 6

@@ -6,9 +6,8 @@ import numpy as np
 
 from darkroom.bundle.card import model_card
 from darkroom.compression.parity import compare
-from darkroom.images.pixels import Preprocessing
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.statistics.calibration import Calibration
 
 SPEC = ModelSpec(

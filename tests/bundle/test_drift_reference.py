@@ -13,7 +13,7 @@ from darkroom.bundle import drift_reference
 from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.drift_reference import summary, write_reference
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration

@@ -10,11 +10,10 @@ from torch import Tensor, nn
 
 from darkroom.bundle.features import embedding_name, with_embedding
 from darkroom.compression.int8 import quantize_graph
-from darkroom.images.pixels import Preprocessing
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import OUTPUT, open_session, probabilities, values
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import ModelSpec, Preprocessing
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3), np.uint8)
 SPEC = ModelSpec(

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.bundle.software import closure, write_software
-from darkroom.images.pixels import Preprocessing
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import ModelSpec, Preprocessing
 
 SPEC = ModelSpec(
     "small_image_net", {}, "none", ClassList(("a", "b")), Preprocessing(8, 1, "crop", "turbo", (0.5,), (0.2,)),

@@ -18,7 +18,7 @@ from darkroom.bundle import tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
 from darkroom.bundle.tflite_session import TFLiteSession
-from darkroom.images.packed import Packed, load_packed
+from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import Float32s
 from darkroom.model.spec import load_spec
 from darkroom.network.load import load_model

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from darkroom.images.pixels import UInt8s
+from darkroom.runtime.arrays import UInt8s
 
 SIDE, WIDTH, CLASSES = 4, 16, 3
 

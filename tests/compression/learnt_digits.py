@@ -7,11 +7,11 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import cross_entropy
 
-from darkroom.images.packed import Packed
-from darkroom.images.pixels import Preprocessing
+from darkroom.images.pack import Packed
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
-from darkroom.network.load import Normalized, build_model
+from darkroom.model.spec import ModelSpec, Preprocessing
+from darkroom.network.load import build_model
+from darkroom.network.normalized import Normalized
 
 CLASSES = ClassList(tuple(str(digit) for digit in range(10)))
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from darkroom.compression.int8 import calibration_rows, quantize_graph
-from darkroom.images.packed import load_packed
+from darkroom.images.pack import load_packed
 from darkroom.inference.session import open_session, probabilities
 
 KEYS = hnp.arrays(np.uint64, st.integers(0, 60), unique=True)

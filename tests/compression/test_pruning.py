@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from darkroom.compression.pruning import prune
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.network.load import build_model

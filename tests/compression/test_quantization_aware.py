@@ -12,10 +12,11 @@ from darkroom.compression.fake_quantization import round_as_int8
 from darkroom.compression.folding import fold_norms
 from darkroom.compression.int8 import quantize_graph
 from darkroom.compression.quantization_aware import quantization_aware
-from darkroom.images.packed import Packed
+from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import Float32s, open_session, probabilities
-from darkroom.network.load import Normalized, build_model
+from darkroom.network.load import build_model
+from darkroom.network.normalized import Normalized
 from tests.compression.learnt_digits import SPEC, digits, learnt, spec_of
 
 

@@ -12,11 +12,11 @@ from playwright.sync_api import Browser
 from darkroom.diff import Difference, compare, read_state
 from darkroom.diff.__main__ import main
 from darkroom.diff.page import changes_page
-from darkroom.images.manifest import REJECTS
+from darkroom.images.manifest import REJECTS, read_manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import Committed, read_manifest_of
+from darkroom.runtime.revisions import Committed
 from tests.diffed import FIRST, SECOND, command, rows, two_revisions, write_version
 
 
@@ -137,9 +137,9 @@ def test_pictures_that_can_not_be_got_are_said_to_be_missing(clone: Path) -> Non
 def test_the_manifest_of_a_revision_in_both_layouts(inside: Path) -> None:
     first, second = (read_manifest_of(name, ["path", "brightness", "contrast"]) for name in ("first", "second"))
     assert first is not None and second is not None
-    assert list(first["path"]) == [image.path for image in FIRST] and first["contrast"].isna().all()
-    assert list(second["path"]) == [image.path for image in SECOND] and second["contrast"].notna().all()
-    assert list(first.columns) == list(second.columns) == ["path", "brightness", "contrast"]
+    assert first["path"].to_pylist() == [image.path for image in FIRST] and first["contrast"].null_count == len(FIRST)
+    assert second["path"].to_pylist() == [image.path for image in SECOND] and not second["contrast"].null_count
+    assert first.column_names == second.column_names == ["path", "brightness", "contrast"]
     assert read_manifest_of("empty", ["path"]) is None
     with pytest.raises(DarkroomError, match="unknown Git revision"):
         read_manifest_of("nowhere", ["path"])

@@ -5,8 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.duplicates.copies import find_copies
-from darkroom.duplicates.groups import join_copies
+from darkroom.duplicates.groups import find_copies, join_copies
 
 NO_PAIRS = np.empty((0, 2), np.int64)
 # A few contents under a few labels, so that copies and contradictions are frequent.

@@ -18,15 +18,14 @@ from darkroom.evaluation.page import Run, report_page
 from darkroom.evaluation.robustness import RobustnessCurve
 from darkroom.evaluation.slices import Slice
 from darkroom.evaluation.test_split import HeldOut
-from darkroom.images.packed import Packed
-from darkroom.images.pixels import Preprocessing
+from darkroom.images.pack import Packed
 from darkroom.inference.corruptions import CORRUPTIONS
 from darkroom.inference.explain import Explanation
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.settings.first import Changed
 from darkroom.statistics.calibration import Calibration
-from darkroom.training.curves import Curves
+from darkroom.training.read_curves import Curves
 
 Scheme = Literal["light", "dark", "print"]
 

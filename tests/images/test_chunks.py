@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.images.chunks import LocalMinima, chunk_ends
+from darkroom.images.shards import LocalMinima, chunk_ends
 
 # Few letters, so that equal keys are frequent.
 KEYS = st.lists(st.text("abcdefgh", min_size=1, max_size=3), max_size=60)

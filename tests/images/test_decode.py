@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from darkroom.images import decoded
+from darkroom.images import pillow_decoder
 from darkroom.images.decode import Decoded, UnreadableImage, decode
 from tests.images.pictures import colour, encoded, mutated, png, seeds, smooth, turned
 
@@ -200,7 +200,7 @@ def test_a_bomb_is_refused_before_it_unfolds(decoder: str, monkeypatch: pytest.M
         decode(png(100_000, 100_000, 8, 2, b"\0" * 100_000), decoder)
     with pytest.raises(UnreadableImage, match=r"2000000 x 1 pixels, more than 1,048,576 on one side"):
         decode(encoded(Image.new("L", (2_000_000, 1)), "PNG"), decoder)
-    monkeypatch.setattr(decoded, "MAX_PIXELS", 100)
+    monkeypatch.setattr(pillow_decoder, "MAX_PIXELS", 100)
     for file_format in ("PNG", "JPEG", "TIFF"):
         with pytest.raises(UnreadableImage, match=r"20 x 10 pixels, more than 100"):
             decode(encoded(colour(), file_format), decoder)

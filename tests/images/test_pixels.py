@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from darkroom.images.pixels import OVERSAMPLING, UInt8s, read_pixels, to_pixels
+from darkroom.images.pixels import OVERSAMPLING, read_pixels, to_pixels
+from darkroom.runtime.arrays import UInt8s
 from tests.images.pictures import colour, encoded, smooth
 
 

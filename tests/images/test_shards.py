@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.images.shards import WINDOW, Known, Place, ShardsBefore, ShardWriter, read_shards
+from darkroom.images.shards import WINDOW, KnownImage, Place, PreviousShards, ShardWriter, read_shards
 
-NOTHING = ShardsBefore(Path("nowhere"), {})
+NOTHING = PreviousShards(Path("nowhere"), {})
 
 
-def write(folder: Path, images: dict[str, bytes | Known], before: ShardsBefore = NOTHING) -> ShardWriter:
+def write(folder: Path, images: dict[str, bytes | KnownImage], before: PreviousShards = NOTHING) -> ShardWriter:
     writer = ShardWriter(folder, before)
     for key, content in images.items():
         writer.add(key, content)
@@ -51,19 +51,19 @@ def test_every_byte_comes_back(contents: list[bytes], seed: int) -> None:
         listed = list(zip(writer.names, writer.offsets, map(len, contents), strict=True))
         assert list(read_shards(folder, listed)) == contents
         assert list(read_shards(folder, listed[::-1])) == contents[::-1]
-        assert sorted(path.stem for path in folder.iterdir()) == sorted(writer.sums)
-    assert set(writer.sums) <= set(ids)
+        assert sorted(path.stem for path in folder.iterdir()) == sorted(writer.checksums)
+    assert set(writer.checksums) <= set(ids)
 
 
 def test_growth_rewrites_few_shards_and_reads_no_known_image(tmp_path: Path, images: dict[str, bytes]) -> None:
     first = write(tmp_path / "before", dict(images))
-    assert 2000 / 3 / WINDOW < len(first.sums) < 2000 / WINDOW
-    known = {key: Known(place, no_reading) for key, place in places(first, images).items()}
-    listed: list[tuple[str, bytes | Known]] = list(known.items())
+    assert 2000 / 3 / WINDOW < len(first.checksums) < 2000 / WINDOW
+    known = {key: KnownImage(place, no_reading) for key, place in places(first, images).items()}
+    listed: list[tuple[str, bytes | KnownImage]] = list(known.items())
     listed.insert(1000, ("2" * 16, b"new"))
     listed.insert(7, ("7" * 16, b"new"))
     gone = listed.pop(1500)[0]
-    write(tmp_path / "after", dict(listed), ShardsBefore(tmp_path / "before", first.sums))
+    write(tmp_path / "after", dict(listed), PreviousShards(tmp_path / "before", first.checksums))
     grown = {key: images.get(key, b"new") for key, _ in listed}
     write(tmp_path / "anew", dict(grown))
     assert gone not in grown and contents(tmp_path / "after") == contents(tmp_path / "anew")
@@ -89,9 +89,9 @@ def test_what_is_not_as_it_was_written_is_read_again(
 
     victim = first.names[1000]
     harm(tmp_path / "before" / f"{victim}.bin")
-    known: dict[str, bytes | Known] = {key: Known(place, partial(again, key)) for key, place in where.items()}
-    write(tmp_path / "after", known, ShardsBefore(tmp_path / "before", first.sums))
+    known: dict[str, bytes | KnownImage] = {key: KnownImage(place, partial(again, key)) for key, place in where.items()}
+    write(tmp_path / "after", known, PreviousShards(tmp_path / "before", first.checksums))
     assert read == [key for key, (name, _, _) in where.items() if name == victim]
     write(tmp_path / "anew", dict(images))
     assert contents(tmp_path / "after") == contents(tmp_path / "anew")
-    assert ("is not what was written" in capsys.readouterr().out) == (tmp_path / "before" / f"{victim}.bin").exists()
+    assert ("is damaged" in capsys.readouterr().out) == (tmp_path / "before" / f"{victim}.bin").exists()

@@ -12,12 +12,12 @@ import pytest
 import torch
 from torch import nn
 
-from darkroom.images.pixels import Preprocessing, UInt8s
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.network.load import build_model
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ROOT
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from darkroom.images.pixels import UInt8s
 from darkroom.inference import features as room
 from darkroom.inference.features import MOST_KEPT, features
 from darkroom.network.layer_groups import head
-from darkroom.network.load import Normalized
+from darkroom.network.normalized import Normalized
 from darkroom.network.zoo import build_network
+from darkroom.runtime.arrays import UInt8s
 
 IMAGES: UInt8s = np.random.default_rng(0).integers(0, 256, (21, 32, 32, 3), dtype=np.uint8)
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from darkroom.images import examine, pixels
+from darkroom.images import measure, pixels
 from darkroom.images.decode import Decoded, decode
 from darkroom.images.manifest import read_manifest
 from darkroom.sources.registry import list_source
@@ -118,7 +118,7 @@ def count_openings(monkeypatch: pytest.MonkeyPatch) -> Opened:
         return file_digest(file, name)
 
     monkeypatch.setattr(ingest, "list_source", listed)
-    monkeypatch.setattr(examine, "decode", decoded)
+    monkeypatch.setattr(measure, "decode", decoded)
     monkeypatch.setattr(pixels, "decode", decoded)
     monkeypatch.setattr(hashlib, "sha256", hashed)
     monkeypatch.setattr(hashlib, "file_digest", digested)

@@ -12,12 +12,11 @@ import torch
 
 from darkroom.evaluation.calibrate import calibrate
 from darkroom.images.manifest import read_manifest
-from darkroom.images.packed import load_packed
-from darkroom.images.pixels import Preprocessing
+from darkroom.images.pack import load_packed
 from darkroom.inference.logits import logits, softmax
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import data_version
-from darkroom.model.spec import ModelSpec, load_spec
+from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
 from darkroom.network.load import build_model, load_model, save_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.first import Changed

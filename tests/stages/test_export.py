@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from darkroom.bundle.bundle import load_bundle
 from darkroom.compression.int8 import quantize_graph
-from darkroom.images.packed import load_packed
-from darkroom.images.pixels import UInt8s, read_pixels
+from darkroom.images.pack import load_packed
+from darkroom.images.pixels import read_pixels
 from darkroom.inference.export import export_graph
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.load import load_model
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration
 from tests.shipped import run_export

@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from darkroom.images import pixel_cache
-from darkroom.images.cache import SeenImages
+from darkroom.images.cache import ImageCache, PixelCache
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
 from stages import ingest, survey
@@ -26,7 +25,13 @@ from tests.stages.growing import (
     zipped,
 )
 
-KEPT = ["images/facts.arrow", "images/sums.json", "pixels/pixels.bin", "pixels/rows/rows.arrow", "survey/hashes.arrow"]
+CACHED = [
+    "images/facts.arrow",
+    "images/sums.json",
+    "pixels/pixels.bin",
+    "pixels/rows/rows.arrow",
+    "survey/hashes.arrow",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -102,8 +107,8 @@ def test_with_no_change_nothing_is_opened_and_nothing_changes(
     assert opened.hashed == ([] if kind == "folder" else ["pile.zip"])
 
 
-@pytest.mark.parametrize("gone", ["", "images", "pixels", *KEPT])
-def test_what_is_kept_can_be_deleted(gone: str, place: Path) -> None:
+@pytest.mark.parametrize("gone", ["", "images", "pixels", *CACHED])
+def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
     change(place / "pile")
     target = place / "folder/.darkroom/seen" / gone
     assert target.exists()
@@ -112,8 +117,8 @@ def test_what_is_kept_can_be_deleted(gone: str, place: Path) -> None:
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
 
 
-@pytest.mark.parametrize("name", KEPT)
-def test_damage_in_what_is_kept_is_noticed(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("name", CACHED)
+def test_damage_in_a_cache_is_noticed(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(place / "pile")
     target = place / "folder/.darkroom/seen" / name
     content = bytearray(target.read_bytes())
@@ -121,17 +126,18 @@ def test_damage_in_what_is_kept_is_noticed(name: str, place: Path, capsys: pytes
     target.write_bytes(content)
     capsys.readouterr()
     run_line("folder", place / "pile", place / "folder")
-    assert f"what was kept in {target.parent}" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(target.parent) in printed and "damaged" in printed
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
     capsys.readouterr()
     run_line("folder", place / "pile", place / "folder")
-    assert "what was kept" not in capsys.readouterr().out
+    assert str(target.parent) not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "harm", [bytearray.clear, bytearray.pop, lambda content: content.__setitem__(50, content[50] ^ 1)]
 )
-def test_damage_in_the_shards_before_is_noticed(
+def test_damage_in_the_previous_shards_is_noticed(
     harm: Callable[[bytearray], object], place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     victim = sorted((place / "folder/data/ingest/shards").iterdir())[1]
@@ -139,11 +145,11 @@ def test_damage_in_the_shards_before_is_noticed(
     harm(content)
     victim.write_bytes(content)
     run_line("folder", place / "pile", place / "folder")
-    assert f"{victim} is not what was written" in capsys.readouterr().out
+    assert f"{victim} is damaged" in capsys.readouterr().out
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
 
 
-def test_the_shards_before_can_be_gone(place: Path) -> None:
+def test_the_previous_shards_can_be_gone(place: Path) -> None:
     shutil.rmtree(place / "zip/data")
     change(place / "pile")
     run_line("zip", zipped(place / "pile", place / "pile.zip"), place / "zip")
@@ -179,7 +185,7 @@ def test_a_file_that_changes_after_the_survey_stops_the_line(known: bool, place:
         shutil.rmtree(out / "shards")
     before = sorted(out.rglob("*"))
     file.write_bytes(picture(5))
-    with pytest.raises(DarkroomError, match=f"{file.name} changed while it was taken in: run the line again"):
+    with pytest.raises(DarkroomError, match=f"{file.name} changed while it was ingested: run the line again"):
         ingest.run("folder", place / "pile", None, "turbo", 0.5, 1 << 30, surveyed, seen, out)
     assert sorted(out.rglob("*")) == before
     run_line("folder", place / "pile", place / "folder")
@@ -224,7 +230,7 @@ def test_another_decoder_opens_everything_again(place: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(ShardWriter, "close"), (SeenImages, "save"), (ingest, "write_manifest"), (pixel_cache.SeenPixels, "save")],
+    [(ShardWriter, "close"), (ImageCache, "save"), (ingest, "write_manifest"), (PixelCache, "save")],
 )
 def test_a_killed_run_leaves_nothing_wrong(
     owner: object, name: str, place: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,10 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from darkroom.images.cache import PixelCache, row_checksums
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import COUNTED, choose_channels, choose_size, mean_and_std
-from darkroom.images.packed import load_packed
-from darkroom.images.pixel_cache import SeenPixels, row_sums
+from darkroom.images.pack import COUNTED, choose_channels, choose_size, load_packed, mean_and_std
 from darkroom.images.pixels import to_pixels
 from darkroom.network.pretrained_input import PretrainedInput
 from darkroom.runtime.errors import DarkroomError
@@ -114,12 +113,12 @@ def test_pixels_made_by_another_rule_are_not_reused(
 
 def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Path) -> None:
     def keep(numbers: range) -> int:
-        rows = SeenPixels(tmp_path / "seen", "a rule", (2, 2, 1))
+        rows = PixelCache(tmp_path / "seen", "a rule", (2, 2, 1))
         hashes = [f"{number:064x}" for number in numbers]
         target = np.zeros((len(hashes), 2, 2, 1), np.uint8)
-        missing = np.flatnonzero(~rows.take(hashes, target))
+        missing = np.flatnonzero(~rows.copy_to(hashes, target))
         pixels = np.full((len(missing), 2, 2, 1), 7, np.uint8)
-        rows.keep([hashes[row] for row in missing], pixels, row_sums(pixels))
+        rows.append([hashes[row] for row in missing], pixels, row_checksums(pixels))
         rows.save()
         return len(missing)
 

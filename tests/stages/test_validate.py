@@ -24,7 +24,6 @@ from darkroom.checks import change
 from darkroom.checks.limits import Limits
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList
-from darkroom.runtime import revisions
 from darkroom.runtime.errors import DarkroomError
 from stages import validate
 from tests.conftest import take_in
@@ -348,7 +347,7 @@ def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.D
     """As if git's last commit held this manifest."""
     lock = "stages: {ingest: {outs: [{path: data/ingest, md5: other}]}}"
     monkeypatch.setattr(change, "_git", lambda *words: lock if words[0] == "show" else "abc1234\n")
-    monkeypatch.setattr(revisions, "read_manifest_of", lambda revision, columns: before[columns])
+    monkeypatch.setattr(change, "read_manifest_of", lambda name, columns: pa.Table.from_pandas(before[columns]))
     monkeypatch.chdir(tmp_path)
 
 
@@ -383,10 +382,10 @@ def test_what_was_committed_need_not_be_at_hand(
     ingested(tmp_path)
     commit_as_last(tmp_path, monkeypatch, pd.DataFrame())
 
-    def out_of_reach(revision: str, columns: list[str]) -> pd.DataFrame:
+    def out_of_reach(revision: str, columns: list[str]) -> pa.Table:
         raise DarkroomError("it is neither in DVC's cache nor in its remote")
 
-    monkeypatch.setattr(revisions, "read_manifest_of", out_of_reach)
+    monkeypatch.setattr(change, "read_manifest_of", out_of_reach)
     run(tmp_path)
     assert "not compared: the data of the last commit can't be had: it is neither" in capsys.readouterr().out
     assert not json.loads((tmp_path / "changes" / "changes.json").read_text())["compared"]

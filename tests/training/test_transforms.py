@@ -12,8 +12,9 @@ import torch
 import yaml
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.albumentations import Transforms
-from darkroom.training.augmentation import Augmentation, Chance
+from darkroom.training.recipe import Augmentation
+from darkroom.training.rng import Chance
+from darkroom.training.transforms import Transforms
 from tests.conftest import ROOT
 
 RNG = np.random.default_rng(0)
@@ -67,7 +68,7 @@ def test_no_network_is_tried() -> None:
     tried = """
 import sys
 sys.addaudithook(lambda event, _: sys.exit(f"tried {event}") if event in ("socket.connect", "socket.getaddrinfo") else None)
-from darkroom.training.albumentations import Transforms
+from darkroom.training.transforms import Transforms
 Transforms([{"name": "HorizontalFlip"}], 16, 3)
 """
     # A test before this one may have switched the look off in this process.
