@@ -22,7 +22,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from darkroom.inference.device import choose_device, settle_precision
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import TORCHVISION

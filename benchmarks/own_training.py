@@ -8,21 +8,18 @@ import torch
 
 from benchmarks.repository import ROOT
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.device import deterministic, settle_precision
-from darkroom.network.normalized import Normalized
+from darkroom.inference.device import deterministic, keep_freed_memory, settle_precision, spare_depthwise
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.settings.networks import own_settings
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.training.allocator import keep_freed_memory
+from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
 from darkroom.training.choices import make_choices
-from darkroom.training.depthwise import spare_depthwise
 from darkroom.training.loop import Plan
 from darkroom.training.losses import make_loss
-from darkroom.training.optimizers import make_optimizer
-from darkroom.training.recipe import Augmentation
-from darkroom.training.schedules import make_schedule
+from darkroom.training.optimizers import make_optimizer, make_schedule
 from darkroom.training.state import Training
 from darkroom.training.trainable import whiten_first_layer, whole_network
 

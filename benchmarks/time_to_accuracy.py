@@ -36,16 +36,15 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.repository import ROOT
 from benchmarks.rounds import print_table
 from darkroom.images.pack import load_packed
-from darkroom.network.load import load_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, load_model
 from darkroom.network.zoo import build_network
 from darkroom.runtime.vision import torchvision
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.training.checkpoint import load_checkpoint
+from darkroom.training.curves import Epoch
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import score
-from darkroom.training.state import Epoch
+from darkroom.training.state import load_checkpoint
 from stages import train
 
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 14, 64

@@ -12,7 +12,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.lock import alone
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.train import Train
-from darkroom.training.state import Epoch
+from darkroom.training.curves import Epoch
 from darkroom.tuning.outcome import Outcome, read_outcome, write_outcome
 from darkroom.tuning.plan import DATABASE, FOLDER, Plan
 from darkroom.tuning.space import read_space

@@ -31,7 +31,7 @@ from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
 from darkroom.settings.first import Changed, changed_settings
 from darkroom.settings.read import read_params
-from darkroom.training.read_curves import read_curves
+from darkroom.training.curves import read_curves
 
 MODEL, ARRAYS, INGEST = Path("models/train"), Path("data/preprocess"), Path("data/ingest")
 SPLITS, CURVES = Path("data/split/splits.parquet"), Path("reports/train")

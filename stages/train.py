@@ -15,10 +15,9 @@ import numpy as np
 import torch
 
 from darkroom.images.pack import Packed
-from darkroom.inference.device import deterministic, settle_precision
+from darkroom.inference.device import deterministic, keep_freed_memory, settle_precision, spare_depthwise
 from darkroom.model.spec import ModelSpec
-from darkroom.network.load import build_model, save_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, build_model, save_model
 from darkroom.network.pretrained import load_pretrained
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
@@ -26,23 +25,24 @@ from darkroom.runtime.stage import stage
 from darkroom.settings.networks import own_settings
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.training.allocator import keep_freed_memory
-from darkroom.training.balance import class_weights, tell_balance
+from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
-from darkroom.training.checkpoint import FOLDER, checkpoint_path, load_checkpoint, save_checkpoint
 from darkroom.training.choices import SET, Choices, make_choices
-from darkroom.training.curves import write_curves
-from darkroom.training.depthwise import spare_depthwise
-from darkroom.training.description import describe, open_split
+from darkroom.training.curves import Epoch, write_curves
 from darkroom.training.distributed import Processes, joined_processes
 from darkroom.training.examples import augmented_examples
 from darkroom.training.loop import Plan, fit
-from darkroom.training.losses import make_loss
-from darkroom.training.memory import enough_memory
+from darkroom.training.losses import class_weights, make_loss, tell_balance
 from darkroom.training.page import training_page
-from darkroom.training.recipe import Augmentation
-from darkroom.training.start import new_training
-from darkroom.training.state import Epoch, Training
+from darkroom.training.setup import describe, enough_memory, open_split
+from darkroom.training.state import (
+    FOLDER,
+    Training,
+    checkpoint_path,
+    load_checkpoint,
+    new_training,
+    save_checkpoint,
+)
 from darkroom.training.trainable import Learner, head_on_features, whiten_first_layer, whole_network
 
 INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")

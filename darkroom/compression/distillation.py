@@ -13,10 +13,9 @@ from darkroom.images.pack import Packed
 from darkroom.inference.device import choose_device, deterministic
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
+from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
-from darkroom.training.optimizers import make_optimizer
-from darkroom.training.recipe import Augmentation
-from darkroom.training.schedules import make_schedule
+from darkroom.training.optimizers import make_optimizer, make_schedule
 
 BATCH = 64
 

@@ -9,15 +9,14 @@ from torch import nn
 
 from darkroom.compression.distillation import imitate
 from darkroom.images.pack import Packed
-from darkroom.inference.device import choose_device, settle_precision
+from darkroom.inference.device import choose_device, settle_precision, spare_depthwise
 from darkroom.model.spec import ModelSpec
 from darkroom.network.capsule_net import CapsuleNet
-from darkroom.network.grid_pooled import GridPooled
 from darkroom.network.layer_groups import head
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
+from darkroom.network.zoo import GridPooled
 from darkroom.runtime.errors import DarkroomError
 from darkroom.training.choices import is_transformer
-from darkroom.training.depthwise import spare_depthwise
 
 LEARNING_RATE = 1e-3
 

@@ -23,7 +23,7 @@ from darkroom.inference.explain import Explanation, explain
 from darkroom.inference.logits import logits, softmax
 from darkroom.labels.fixes import settled_images
 from darkroom.model.classes import ClassList
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from darkroom.inference.device import choose_device, choose_precision
 from darkroom.inference.features import features
 from darkroom.labels.fixes import COLUMNS
 from darkroom.model.classes import ClassList
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.statistics.metrics import Int64s
 
 Float32s = npt.NDArray[np.float32]

@@ -27,7 +27,7 @@ from darkroom.images.pack import Packed
 from darkroom.model.spec import ModelSpec
 from darkroom.settings.first import Changed
 from darkroom.statistics.intervals import RESAMPLES
-from darkroom.training.read_curves import Curves
+from darkroom.training.curves import Curves
 
 
 @dataclass(frozen=True)

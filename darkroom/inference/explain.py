@@ -12,8 +12,8 @@ from darkroom.inference.layers import MapLayer, find_map_layer
 from darkroom.inference.logits import logits, softmax
 from darkroom.inference.occlusion import CELLS, occlusion
 from darkroom.network.capsule_net import CapsuleNet
-from darkroom.network.grid_pooled import GridPooled
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
+from darkroom.network.zoo import GridPooled
 from darkroom.runtime.errors import DarkroomError
 
 # To find the layer with; a gradient that is zero for one picture may be so by chance.

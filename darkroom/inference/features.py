@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from darkroom.network.layer_groups import head, parts
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import UInt8s
 
 KEPT = Path(".darkroom/features")

@@ -8,7 +8,7 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from darkroom.inference.layers import as_maps, caught_outputs
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 
 # Pixels at a time: the whole pass is held for the way back. Twenty pictures of 224 pixels take some 1 GB in
 # EfficientNet-Lite0.

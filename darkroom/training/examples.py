@@ -7,8 +7,8 @@ import numpy.typing as npt
 import torch
 
 from darkroom.runtime.arrays import UInt8s, UInt64s
+from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
-from darkroom.training.recipe import Augmentation
 
 # Images shown, and how often each.
 EXAMPLES, DRAWS = 6, 6

@@ -14,9 +14,10 @@ from tqdm import tqdm
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
 from darkroom.training.batches import TrainingBatches
+from darkroom.training.curves import Epoch
 from darkroom.training.distributed import Processes
 from darkroom.training.losses import ImageLoss, batch_loss
-from darkroom.training.state import Epoch, Progress, Training
+from darkroom.training.state import Progress, Training
 
 VALIDATION_BATCH = 512
 SECONDS_BETWEEN_CHECKPOINTS = 30

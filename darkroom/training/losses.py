@@ -1,13 +1,39 @@
-"""Losses by name, image by image."""
+"""Losses by name, image by image, and the weights of classes of unequal size."""
 
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from darkroom.network.capsule_net import LOGIT_SCALE
 from darkroom.training.batches import Batch
-from darkroom.training.margin import margin_loss
+
+PRESENT, ABSENT = 0.9, 0.1
+ABSENT_WEIGHT = 0.5
+
+
+def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The margin loss of Sabour, Frosst, Hinton 2017 (https://arxiv.org/abs/1710.09829), equation 4, of each image.
+
+    Nothing is asked of a capsule of the label's class that is longer than 0.9, nor of one of another class that is shorter
+    than 0.1; beyond, the squared distance counts, half for the other classes.
+
+    Args:
+        logits: what `CapsuleNet` gives, [N, K]: lengths times `LOGIT_SCALE`.
+        labels: int64 [N].
+
+    Returns:
+        float32 [N].
+    """
+    lengths = logits.float() / LOGIT_SCALE
+    here = functional.one_hot(labels, logits.shape[1]).float()
+    missing = functional.relu(PRESENT - lengths).square()
+    surplus = functional.relu(lengths - ABSENT).square()
+    return (here * missing + ABSENT_WEIGHT * (1 - here) * surplus).sum(1)
+
 
 # From logits float32 [N, K] and labels int64 [N] to a loss for each image, float32 [N].
 ImageLoss = Callable[[Tensor, Tensor], Tensor]
@@ -50,3 +76,46 @@ def batch_loss(image_loss: ImageLoss, logits: Tensor, batch: Batch) -> Tensor:
     if batch.others is not None and batch.shares is not None:
         losses = batch.shares * losses + (1 - batch.shares) * image_loss(logits, batch.others)
     return losses.mean()
+
+
+# From here on the line speaks of the imbalance where nothing is done about it.
+NOTABLE = 3.0
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
+    """What an image of each class counts in the loss, float32 [K]: inversely as its class is large, 1 on average over images.
+
+    Args:
+        labels: int64 [N].
+        classes: K. A class without images has the weight 0, which nothing meets.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    present = counts > 0
+    weights = np.where(present, len(labels) / (present.sum() * np.maximum(counts, 1)), 0.0)
+    return torch.from_numpy(weights.astype(np.float32))
+
+
+def tell_balance(labels: npt.NDArray[np.int64], names: tuple[str, ...], balance: str) -> str | None:
+    """One line about classes of unequal size and what is done about them; None where there is nothing to say.
+
+    Args:
+        labels: of the training images, int64 [N].
+        names: of the classes.
+        balance: `none`, `weights` or `sampler`.
+    """
+    counts = np.bincount(labels, minlength=len(names))
+    largest, smallest = int(counts.argmax()), int(np.where(counts, counts, len(labels) + 1).argmin())
+    ratio = counts[largest] / counts[smallest]
+    sizes = f"{names[largest]} has {counts[largest]:,} training images and {names[smallest]} {counts[smallest]:,}"
+    if balance == "weights":
+        weights = class_weights(labels, len(names))
+        return (
+            f"{sizes}: an image counts {weights[largest]:.3g} to {weights[smallest]:.3g} times in the training loss "
+            "(train.balance=weights); validation counts every image once"
+        )
+    if balance == "sampler":
+        times = len(labels) / (np.count_nonzero(counts) * counts)[[largest, smallest]]
+        return f"{sizes}: an epoch shows an image {times[0]:.3g} to {times[1]:.3g} times (train.balance=sampler)"
+    if ratio > NOTABLE:
+        return f"{sizes}, {ratio:.1f} times fewer: train.balance=weights or train.balance=sampler evens that out"
+    return None

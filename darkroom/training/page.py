@@ -7,8 +7,8 @@ from darkroom.drawing.linechart import linechart
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.thumbnails import image_data_uri, is_small
 from darkroom.runtime.arrays import UInt8s
+from darkroom.training.curves import Epoch
 from darkroom.training.examples import Example
-from darkroom.training.state import Epoch
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from torch.nn.functional import cross_entropy
 from darkroom.images.pack import Packed
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
-from darkroom.network.load import build_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, build_model
 
 CLASSES = ClassList(tuple(str(digit) for digit in range(10)))
 

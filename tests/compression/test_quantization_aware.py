@@ -15,8 +15,7 @@ from darkroom.compression.quantization_aware import quantization_aware
 from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import Float32s, open_session, probabilities
-from darkroom.network.load import build_model
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized, build_model
 from tests.compression.learnt_digits import SPEC, digits, learnt, spec_of
 
 

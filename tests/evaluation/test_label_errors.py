@@ -20,8 +20,8 @@ from darkroom.evaluation.label_errors import (
 from darkroom.images.pack import Packed
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
-from darkroom.network.normalized import Normalized
-from darkroom.network.small_image_net import SmallImageNet
+from darkroom.network.cnn import SmallImageNet
+from darkroom.network.load import Normalized
 from darkroom.statistics.metrics import Int64s
 
 CLASSES = ClassList(tuple("abcdefghij"))

@@ -25,7 +25,7 @@ from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.settings.first import Changed
 from darkroom.statistics.calibration import Calibration
-from darkroom.training.read_curves import Curves
+from darkroom.training.curves import Curves
 
 Scheme = Literal["light", "dark", "print"]
 

@@ -11,7 +11,7 @@ import pytest
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import PARAMS_FILE, read_params
 from darkroom.settings.train import Train
-from darkroom.training.state import Epoch
+from darkroom.training.curves import Epoch
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan
 from darkroom.tuning.study import open_study, outcomes

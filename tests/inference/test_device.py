@@ -6,7 +6,7 @@ from torch import nn
 
 from darkroom.inference import device
 from darkroom.inference.device import choose_precision, settle_precision, starved_convolution
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.runtime.errors import DarkroomError
 
 CPU = torch.device("cpu")

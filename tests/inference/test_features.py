@@ -9,7 +9,7 @@ import torch
 from darkroom.inference import features as room
 from darkroom.inference.features import MOST_KEPT, features
 from darkroom.network.layer_groups import head
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.arrays import UInt8s
 

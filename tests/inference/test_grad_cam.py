@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from darkroom.inference.explain import explain
 from darkroom.inference.grad_cam import grad_cam
 from darkroom.inference.layers import MapLayer, as_maps, find_map_layer
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
 

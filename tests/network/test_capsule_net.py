@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.network.capsule_net import LOGIT_SCALE, CapsuleNet, squash
-from darkroom.training.margin import margin_loss
+from darkroom.training.losses import margin_loss
 
 
 @given(st.floats(0, 100), st.integers(1, 16))

@@ -15,11 +15,9 @@ from darkroom.images.pixels import read_pixels
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.network.layer_groups import head
-from darkroom.network.load import build_model, save_model
-from darkroom.network.normalized import Normalized
-from darkroom.network.packaged import LITE0
+from darkroom.network.load import Normalized, build_model, save_model
 from darkroom.network.pretrained import load_pretrained
-from darkroom.network.pretrained_input import PretrainedInput, origin, pretrained_input
+from darkroom.network.pretrained_input import LITE0, PretrainedInput, origin, pretrained_input
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import load_timm, torchvision

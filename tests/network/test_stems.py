@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from darkroom.inference.device import starved_convolution
-from darkroom.network.normalized import Normalized
+from darkroom.network.load import Normalized
 from darkroom.network.stems import LAST_SIDE, patch_side, surplus_halvings
 from darkroom.network.zoo import build_network
 

@@ -23,7 +23,7 @@ from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.training import checkpoint, loop
+from darkroom.training import loop, state
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import score
 from stages import train
@@ -196,11 +196,11 @@ def test_a_training_that_ends_within_an_epoch_goes_on_there(
     settings: dict[str, Any] = {"epochs": 3, "dropout": 0.3, "ema": 0.9, "optimizer": "muon", "mixup": 0.2}
     whole = weights(run(prepared, tmp_path / "whole", **settings))
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    saved, kept = checkpoint.save_checkpoint, list[int]()
+    saved, kept = state.save_checkpoint, list[int]()
 
-    def save_and_end(path: Path, state: dict[str, Any]) -> None:
-        saved(path, state)
-        kept.append(state["progress"]["step"])
+    def save_and_end(path: Path, content: dict[str, Any]) -> None:
+        saved(path, content)
+        kept.append(content["progress"]["step"])
         if len(kept) % 4 == 3:
             raise KeyboardInterrupt
 

@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from darkroom.settings.train import Train
-from darkroom.training.augment import augment
-from darkroom.training.boxes import boxes, inside
-from darkroom.training.geometry import gather
-from darkroom.training.mixing import choose_mixing, mix, partners
-from darkroom.training.recipe import Augmentation
-from darkroom.training.rng import Chance
+from darkroom.training.augmentation import Augmentation, Chance, boxes, choose_mixing, inside, mix, partners
+from darkroom.training.batch_transforms import augment, gather
 
 RNG = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RNG.integers(0, 255, (200, 12, 12, 3), dtype=np.uint8))

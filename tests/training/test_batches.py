@@ -1,4 +1,4 @@
-"""Batches: every image once an epoch, and the same batch whoever prepares it, from wherever the epoch is begun."""
+"""Batches: every image once an epoch or every class equally often, and the same batch whoever prepares it."""
 
 from itertools import islice
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.batches import Batch, TrainingBatches
-from darkroom.training.recipe import Augmentation
+from darkroom.training.augmentation import Augmentation
+from darkroom.training.batches import Batch, TrainingBatches, epoch_order, even_order
 
 CHANCE = np.random.default_rng(0)
 IMAGES = torch.from_numpy(CHANCE.integers(0, 255, (20, 9, 9, 3), dtype=np.uint8))
@@ -101,3 +101,33 @@ def test_an_even_epoch_is_the_same_after_a_restart_and_repeats_no_picture() -> N
     assert epoch(used, 2) == epoch(fresh(), 2) != epoch(fresh(), 1)
     rare = [batch.images.numpy().tobytes() for batch in fresh().epoch(1) if batch.labels == 0]
     assert len(rare) == 10 and len(set(rare)) >= 8
+
+
+KEYS = np.random.default_rng(0).integers(0, 2**63, 20, dtype=np.uint64)
+
+
+def test_the_order_differs_by_epoch_and_seed() -> None:
+    orders = {tuple(epoch_order(KEYS, seed, epoch).tolist()) for seed in (0, 1) for epoch in (1, 2)}
+    assert len(orders) == 4 and all(sorted(order) == list(range(20)) for order in orders)
+
+
+LABELS = st.lists(st.integers(0, 3), min_size=1, max_size=40).map(lambda labels: np.array(labels, dtype=np.int64))
+
+
+@given(LABELS, st.integers(0, 3), st.integers(1, 3))
+def test_an_even_epoch_shows_classes_and_the_images_of_a_class_equally_often(
+    labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", seed: int, epoch: int
+) -> None:
+    keys = np.random.default_rng(1).integers(0, 2**63, len(labels), dtype=np.uint64)
+    order, shown = even_order(labels, keys, seed, epoch)
+    assert len(order) == len(set(shown.tolist())) == len(labels)
+    classes = np.unique(labels)
+    times = [np.count_nonzero(labels[order] == label) for label in classes]
+    assert max(times) - min(times) <= 1
+    for label in classes:
+        showings = np.bincount(order, minlength=len(labels))[labels == label]
+        assert showings.max() - showings.min() <= 1
+    # The same images in another order of rows: dealt alike, since keys alone decide.
+    rows = np.random.default_rng(seed).permutation(len(labels))
+    again, alike = even_order(labels[rows], keys[rows], seed, epoch)
+    assert rows[again].tolist() == order.tolist() and alike.tolist() == shown.tolist()

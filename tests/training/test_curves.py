@@ -4,7 +4,7 @@ import pytest
 from dvclive import Live
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.read_curves import read_curves
+from darkroom.training.curves import read_curves
 
 
 @pytest.fixture

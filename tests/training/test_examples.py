@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from darkroom.training.augmentation import Augmentation
 from darkroom.training.examples import DRAWS, EXAMPLES, augmented_examples
-from darkroom.training.recipe import Augmentation
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (90, 8, 8, 1), dtype=np.uint8)

@@ -1,13 +1,15 @@
-"""Losses: what they come to, and what mixing and weights do to them."""
+"""Losses against their equations, and what mixing, weights and classes of unequal size do to them."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
+from darkroom.network.capsule_net import LOGIT_SCALE
 from darkroom.training.batches import Batch
-from darkroom.training.losses import batch_loss, make_loss
+from darkroom.training.losses import batch_loss, class_weights, make_loss, margin_loss, tell_balance
 
 
 def some(seed: int, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -49,3 +51,32 @@ def test_a_mixed_image_counts_for_both_its_labels() -> None:
     assert batch_loss(loss, logits, Batch(torch.empty(0), labels, None, None)).item() == pytest.approx(
         cross_entropy(logits, labels).item()
     )
+
+
+def test_each_image_by_hand() -> None:
+    lengths = torch.tensor([[0.95, 0.05, 0.0], [0.5, 0.3, 0.1], [0.2, 0.9, 0.6]])
+    loss = margin_loss(LOGIT_SCALE * lengths, torch.tensor([0, 0, 1]))
+    assert loss.tolist() == pytest.approx([0.0, 0.4**2 + 0.5 * 0.2**2, 0.5 * (0.1**2 + 0.5**2)], abs=1e-6)
+    assert (
+        loss.dtype == torch.float32 and margin_loss(lengths.bfloat16(), torch.tensor([0, 0, 1])).dtype == torch.float32
+    )
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60))
+def test_every_class_weighs_the_same_in_sum_and_an_image_1_on_average(labels: list[int]) -> None:
+    weights, counts = class_weights(np.array(labels), 6), np.bincount(labels, minlength=6)
+    sums = weights.numpy() * counts
+    assert sums.sum() == pytest.approx(len(labels))
+    assert sums[counts > 0] == pytest.approx(np.full((counts > 0).sum(), len(labels) / (counts > 0).sum()))
+    assert torch.isfinite(weights).all() and not weights[5]
+
+
+def test_it_is_announced_when_it_applies() -> None:
+    labels, names = np.array([0] * 310 + [1] * 100 + [2] * 200), ("cat", "dog", "eel")
+    told = tell_balance(labels, names, "none")
+    assert told and "cat has 310 training images and dog 100, 3.1 times fewer: train.balance=weights or" in told
+    assert tell_balance(labels[10:], names, "none") is None
+    told = tell_balance(labels, names, "weights")
+    assert told and "counts 0.656 to 2.03 times in the training loss" in told
+    told = tell_balance(labels, names, "sampler")
+    assert told and "an epoch shows an image 0.656 to 2.03 times" in told

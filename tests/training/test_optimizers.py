@@ -6,11 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from darkroom.network.simple_cnn import SimpleCNN
-from darkroom.training.ema import Average
-from darkroom.training.muon import orthogonalise
-from darkroom.training.optimizers import make_optimizer
-from darkroom.training.schedules import make_schedule
+from darkroom.network.cnn import SimpleCNN
+from darkroom.training.optimizers import make_optimizer, make_schedule, orthogonalise
+from darkroom.training.state import Average
 
 HEAD = frozenset({"head.3.weight", "head.3.bias"})
 

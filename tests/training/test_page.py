@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
+from darkroom.training.curves import Epoch
 from darkroom.training.examples import Example
 from darkroom.training.page import training_page
-from darkroom.training.state import Epoch
 from tests.evaluation.test_page import LOW_CONTRAST, Scheme, opened
 
 ODD = "<script>alert(1)</script> & an 'endless' name, " * 4

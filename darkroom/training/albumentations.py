@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.rng import Chance
+from darkroom.training.augmentation import Chance
 
 # Times that a transform is tried before training starts: some change the size only at times.
 TRIALS = 8

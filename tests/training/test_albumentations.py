@@ -12,9 +12,8 @@ import torch
 import yaml
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.recipe import Augmentation
-from darkroom.training.rng import Chance
-from darkroom.training.transforms import Transforms
+from darkroom.training.albumentations import Transforms
+from darkroom.training.augmentation import Augmentation, Chance
 from tests.conftest import ROOT
 
 RNG = np.random.default_rng(0)
@@ -68,7 +67,7 @@ def test_no_network_is_tried() -> None:
     tried = """
 import sys
 sys.addaudithook(lambda event, _: sys.exit(f"tried {event}") if event in ("socket.connect", "socket.getaddrinfo") else None)
-from darkroom.training.transforms import Transforms
+from darkroom.training.albumentations import Transforms
 Transforms([{"name": "HorizontalFlip"}], 16, 3)
 """
     # A test before this one may have switched the look off in this process.

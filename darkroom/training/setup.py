@@ -1,10 +1,12 @@
-"""What will stand beside the weights, before there are any; and the images that they are learnt from."""
+"""What a training starts from: the model spec, the images, and enough memory."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
@@ -75,3 +77,27 @@ def open_split(folder: Path, classes: ClassList, least: int) -> Packed:
             f"is {packed.labels[beyond[0]]} in row {beyond[0]}: run `dvc repro` to make the arrays anew"
         )
     return packed
+
+
+@contextmanager
+def enough_memory(batch_size: int, side: int) -> Iterator[None]:
+    """Turn a lack of memory in a training step into a message with the settings that need less.
+
+    Args:
+        batch_size: images a step.
+        side: of an image, in pixels.
+
+    Raises:
+        DarkroomError: in place of torch's error, on the processor (which Linux may kill instead) and on a GPU.
+    """
+    try:
+        yield
+    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        # torch has no type of its own for the processor's memory.
+        if not isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
+            raise
+        raise DarkroomError(
+            f"the memory is not enough for steps of {batch_size} images of {side} x {side} pixels "
+            f"({str(error).splitlines()[0][:120]}): set train.batch_size={max(2, batch_size // 2)}, or a smaller "
+            "preprocess.size or train.network"
+        ) from None

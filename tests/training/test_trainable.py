@@ -7,7 +7,7 @@ from torch import nn
 from darkroom.network.layer_groups import Part, parts
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.freezing import rate_scale, set_frozen, trainable
+from darkroom.training.trainable import rate_scale, set_frozen, trainable
 
 PARTS = [Part(name, [f"{name}.weight", f"{name}.bias"], [name]) for name in ("stem", "low", "high", "head")]
 
