@@ -45,6 +45,7 @@ from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.settings.read import read_params
+from darkroom.sources.source import Location
 from stages import ingest, survey
 
 OURS, CEILING = "ours", "ceiling: libjpeg-turbo alone, full size, all cores"
@@ -74,10 +75,19 @@ class Ours:
         with tempfile.TemporaryDirectory(dir=self._scratch) as name:
             home = Path(name)
             seen, surveyed, taken = home / "seen", home / "survey", home / "ingest"
+            location = Location(self._source, None, 0)
             with self._part("survey: list and hash"):
-                survey.run("folder", self._source, None, seen, surveyed)
+                survey.run(source="folder", location=location, cache=seen, out=surveyed)
             with self._part("ingest: open, measure, shards, manifest"):
-                ingest.run("folder", self._source, None, self._decoder, 1, 0, surveyed, seen, taken)
+                ingest.run(
+                    source="folder",
+                    location=location,
+                    decoder=self._decoder,
+                    max_reject_fraction=1,
+                    survey=surveyed,
+                    cache=seen,
+                    out=taken,
+                )
             with self._part("near-copies and groups"):
                 manifest = read_manifest(taken)
                 frame = manifest.to_pandas()

@@ -1,47 +1,51 @@
-"""Look which files the source consists of, and hash those that are new or changed.
+"""Look at the source, once: list its images, and hash the files that are new or changed.
 
-Reads: the source that `ingest.source` and `ingest.path` name, which is never written to.
-Writes: data/survey/files.parquet: path, bytes, sha256; equal on every machine that has the same source.
+Reads: the source that `ingest.source`, `ingest.path` and `ingest.root` name, which is never written to.
+Writes: data/survey/: files.parquet (path, bytes, sha256), images.parquet, ignored.parquet, classes.parquet, which
+    `darkroom.sources.listing` describes; equal on every machine that has the same source.
 Costs: a listing; hashing for what is new. DVC runs it every time, since only a look can tell that nothing changed; hashing the
     user's folder itself would cost DVC seconds for every 10,000 files.
 """
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
+from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
-from darkroom.sources.registry import source_files
+from darkroom.sources.listing import write_survey
+from darkroom.sources.source import Location
 from darkroom.sources.survey import survey
 
 SEEN, OUT = Path(".darkroom/seen"), Path("data/survey")
 
 
-def run(source: str, path: Path, root: Path | None, seen: Path, out: Path) -> None:
+def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
     """Survey a source.
 
     Args:
-        source, path, root: as in `darkroom.sources.registry.list_source`.
-        seen: where hashes are kept from run to run.
+        source: its kind, as in `ingest.source`.
+        location: where it is.
+        cache: where hashes are kept from run to run; safe to delete.
         out: the folder to write.
 
     Raises:
         DarkroomError: when the source can't be listed.
     """
-    table, hashed = survey(source_files(source, path, root), seen)
+    tables, hashed = survey(source, location, cache)
     with whole_folder(out) as folder:
-        pq.write_table(table, folder / "files.parquet")
-    print(f"survey: {len(table):,} {'file' if len(table) == 1 else 'files'}, {hashed:,} new or changed")
+        write_survey(tables, folder)
+    files = len(tables["files"]) - tables["files"]["bytes"].null_count
+    print(f"survey: {count(files, 'file')}, {hashed:,} new or changed")
 
 
 def main() -> None:
     hide_pandas_from_pyarrow()
     with stage("survey"):
         params = read_params().ingest
-        run(params.source, Path(params.path), Path(params.root) if params.root else None, SEEN, OUT)
+        root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)
+        run(source=params.source, location=Location(Path(params.path), root, limit), cache=SEEN, out=OUT)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
 from darkroom.images.manifest import read_manifest
+from darkroom.sources.source import Location
 from stages import ingest, preprocess, split, survey
 
 ROOT = Path(__file__).parent.parent
+# What an archive may unfold to, in bytes.
+ROOM = 1 << 30
 
 # Nothing here is about time: a busy machine must not fail a property that holds. New examples are looked for by people, and
 # CI repeats the same ones, so that a change is judged by what it changed.
@@ -39,19 +42,41 @@ def digit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def take_in(source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo") -> Path:
+def ingest_source(
+    source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo", fixes: Path | None = None
+) -> Path:
     """Survey and ingest a source into the root of a line; return the folder of ingest."""
-    seen, found, out = root / ".darkroom/seen", root / "data/survey", root / "data/ingest"
-    survey.run(source, path, None, seen, found)
-    ingest.run(source, path, None, decoder, rejects, 1 << 30, found, seen, out)
-    return out
+    survey_source(source, path, root)
+    ingest_surveyed(source, path, root, rejects, decoder, fixes)
+    return root / "data/ingest"
+
+
+def survey_source(source: str, path: Path, root: Path) -> None:
+    survey.run(
+        source=source, location=Location(path, None, ROOM), cache=root / ".darkroom/seen", out=root / "data/survey"
+    )
+
+
+def ingest_surveyed(
+    source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo", fixes: Path | None = None
+) -> None:
+    ingest.run(
+        source=source,
+        location=Location(path, None, ROOM),
+        decoder=decoder,
+        max_reject_fraction=rejects,
+        survey=root / "data/survey",
+        cache=root / ".darkroom/seen",
+        out=root / "data/ingest",
+        fixes=fixes,
+    )
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Path:
     """A root with data/ as the line leaves it before training: 120 images of three classes; tests must not write to it."""
     root = tmp_path_factory.mktemp("prepared")
-    take_in("folder", digit_folder, root)
+    ingest_source("folder", digit_folder, root)
     (root / "data/validate").mkdir()
     manifest = read_manifest(root / "data/ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), root / "data/validate/groups.parquet")

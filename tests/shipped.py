@@ -14,7 +14,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from stages import evaluate, export, preprocess, quantize, split, train
-from tests.conftest import ROOT, take_in
+from tests.conftest import ROOT, ingest_source
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
     "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0,
@@ -27,7 +27,7 @@ def make_line(root: Path) -> Path:
     """Fill a root with images/, data/, models/ and reports/ as the whole line leaves them; float won in quantize."""
     _make_pictures(root / "images")
     data, models, reports = root / "data", root / "models", root / "reports"
-    take_in("folder", root / "images", root)
+    ingest_source("folder", root / "images", root)
     (data / "validate").mkdir()
     manifest = read_manifest(data / "ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), data / "validate/groups.parquet")

@@ -1,7 +1,7 @@
 """Ingest a source: its images become manifest, rejects and shards; images in the cache are not read again."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from darkroom.images.shards import KnownImage, PreviousShards, ShardWriter
 from darkroom.labels.apply import Fixing, with_fixes
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.source import SourceImage
+from darkroom.sources.source import Reader, SourceImage
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class IngestResult:
 
 def ingest_images(
     images: list[SourceImage],
-    hashes: Mapping[str, str],
+    hashes: Sequence[str | None],
+    read: Reader,
     decoder: str,
     fixing: Fixing,
     cache: ImageCache,
@@ -47,7 +48,8 @@ def ingest_images(
 
     Args:
         images: sorted by path.
-        hashes: path → SHA-256 of the images that are files of their own, as the survey found them.
+        hashes: SHA-256 of each image as the survey found it; None where it did not hash the image by itself.
+        read: gives the bytes of an image.
         decoder: as in `darkroom.images.decode.decode`.
         fixing: what reviewers decided; a removed image becomes a reject, and its bytes go to no shard.
         cache: results of earlier runs; it is replaced by those of this one.
@@ -57,11 +59,11 @@ def ingest_images(
     Raises:
         DarkroomError: when a file is not what the survey found, or a fix is of no image.
     """
-    known = [hashes.get(image.path) or cache.stamps.get(_stamp(image)) for image in images]
+    known = [sha256 or cache.stamps.get(_stamp(image)) for image, sha256 in zip(images, hashes, strict=True)]
     rows = cache.rows(known).tolist()
-    columns = _Columns(fixing, cache, previous_shards, shards)
+    columns = _Columns(read, fixing, cache, previous_shards, shards)
     fresh = [image for image, row in zip(images, rows, strict=True) if row < 0]
-    inspections = inspect_all(fresh, decoder, columns.row_of)
+    inspections = inspect_all(fresh, read, decoder, columns.row_of)
     for image, sha256, row in zip(images, known, rows, strict=True):
         if row < 0:
             columns.add(image, sha256, next(inspections))
@@ -73,8 +75,9 @@ def ingest_images(
 class _Columns:
     """Columns that grow by an image at a time, in the order of the images."""
 
-    def __init__(self, fixing: Fixing, cache: ImageCache, previous_shards: Path, shards: Path) -> None:
+    def __init__(self, read: Reader, fixing: Fixing, cache: ImageCache, previous_shards: Path, shards: Path) -> None:
         facts = cache.facts
+        self._read = read
         self._fixing = fixing
         self._cache = cache
         self._hashes: list[str | None] = facts["sha256"].to_pylist()
@@ -105,7 +108,9 @@ class _Columns:
 
     def add_known(self, image: SourceImage, row: int) -> None:
         """An image that is not read, unless the shard that holds its bytes is gone."""
-        self._add(image, row, KnownImage(self._places[row], partial(_read_again, image, str(self._hashes[row]))))
+        self._add(
+            image, row, KnownImage(self._places[row], partial(_read_again, self._read, image, str(self._hashes[row])))
+        )
 
     def _add(self, image: SourceImage, row: int, content: bytes | KnownImage) -> None:
         image_id = None
@@ -166,8 +171,8 @@ class _Columns:
         self._cache.save(facts.take(used), stamps, self._writer.checksums)
 
 
-def _read_again(image: SourceImage, sha256: str) -> bytes:
-    content = image.read()
+def _read_again(read: Reader, image: SourceImage, sha256: str) -> bytes:
+    content = read(image)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise _changed(image)
     return content

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from darkroom.images.decode import UnreadableImage, decode
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.threads import in_order
-from darkroom.sources.source import SourceImage
+from darkroom.sources.source import Reader, SourceImage
 
 # Pictures are measured at this shorter side, so that a large photograph and a small one of the same scene measure alike.
 MEASURED_SIDE = 128
@@ -90,7 +90,7 @@ class Inspection:
     thumbnail: bytes = NO_THUMBNAIL
 
 
-def inspect_image(image: SourceImage, decoder: str, known: Mapping[str, int]) -> Inspection:
+def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping[str, int]) -> Inspection:
     """Read one file, hash it, decode it, measure it: the only reading and the only decoding of the file at ingest.
 
     Args:
@@ -99,7 +99,7 @@ def inspect_image(image: SourceImage, decoder: str, known: Mapping[str, int]) ->
         known: hashes of contents that need not be opened again.
     """
     try:
-        data = image.read()
+        data = read(image)
     except OSError as error:
         return Inspection(b"", {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"})
     sha256 = hashlib.sha256(data).hexdigest()
@@ -124,12 +124,14 @@ def inspect_image(image: SourceImage, decoder: str, known: Mapping[str, int]) ->
     return Inspection(data, facts, measured.thumbnail.tobytes())
 
 
-def inspect_all(images: list[SourceImage], decoder: str, known: Mapping[str, int]) -> Iterator[Inspection]:
+def inspect_all(
+    images: list[SourceImage], read: Reader, decoder: str, known: Mapping[str, int]
+) -> Iterator[Inspection]:
     """Inspect every image, in the order given, on all cores, with a progress bar."""
     batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
 
     def inspect_batch(batch: list[SourceImage]) -> list[Inspection]:
-        return [inspect_image(image, decoder, known) for image in batch]
+        return [inspect_image(image, read, decoder, known) for image in batch]
 
     with tqdm(total=len(images), desc="ingest", unit="image", disable=None) as bar:
         for batch in in_order(inspect_batch, batches):

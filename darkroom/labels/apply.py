@@ -82,3 +82,10 @@ def with_fixes(images: pa.Table, fixes: pa.Table) -> pa.Table:
     }
     others = {name: images[name] for name in images.column_names if name not in columns}
     return pa.table(others | columns)
+
+
+def describe_fixes(fixes: pa.Table) -> str:
+    """How many images were relabelled, removed and kept as they are; `fixes` has the columns of `APPLIED`."""
+    done = {"relabel": "relabelled", "remove": "removed", "keep": "kept as they are"}
+    actions = fixes["action"].to_pylist()
+    return ", ".join(f"{actions.count(action):,} {word}" for action, word in done.items() if action in actions)

@@ -9,7 +9,6 @@ import shutil
 import stat
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -18,7 +17,7 @@ import zstandard
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
-from darkroom.sources.source import Listing, SourceImage
+from darkroom.sources.source import Listing, Location, SourceImage
 
 # A backslash separates on Windows, where it climbs as a slash does.
 CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
@@ -30,6 +29,7 @@ NO_PLAIN_FILES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+UNFOLDING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 def plain_name(name: str) -> str:
@@ -42,13 +42,13 @@ def plain_name(name: str) -> str:
 
 
 class Entries:
-    """Takes in the entries of one archive as they are met, and stops at the first that is unfit."""
+    """Collects the entries of one archive as they are met, and stops at the first that is unfit."""
 
-    def __init__(self, archive: Path, max_unpacked_bytes: int) -> None:
-        self.archive = archive
-        self._limit = max_unpacked_bytes
+    def __init__(self, location: Location) -> None:
+        self.archive = location.path
+        self._limit = location.max_unpacked_bytes
         self._total = 0
-        self._stamps: dict[str, str] = {}
+        self._files: dict[str, tuple[int, ...]] = {}
         self._folders: set[str] = set()
 
     def refuse(self, name: str, fault: str) -> NoReturn:
@@ -61,7 +61,7 @@ class Entries:
             self.refuse(name, "climbs out of the archive's own folder")
 
     def add_folder(self, name: str) -> None:
-        """Take in a folder, unless its name is unfit."""
+        """Add a folder, unless its name is unfit."""
         self.check_place(name)
         self._folders.add(name.rstrip("/"))
 
@@ -81,7 +81,7 @@ class Entries:
             )
         if not 0 <= size <= MAX_IMAGE_BYTES:
             self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
-        if name in self._stamps:
+        if name in self._files:
             self.refuse(name, "stands in it twice: make the archive again")
 
     def count(self, size: int) -> None:
@@ -97,22 +97,24 @@ class Entries:
                 "taken from it; raise the limit if you trust this archive"
             )
 
-    def add(self, name: str, size: int, crc: int) -> None:
-        """Take in a checked file of so many bytes with this CRC-32."""
-        self._stamps[name] = f"crc32:{crc:08x}:{size}"
+    def add(self, name: str, size: int, crc: int, place: tuple[int, ...]) -> None:
+        """Add a checked file of so many bytes with this CRC-32; `place` is what its reader needs beside these two."""
+        self._files[name] = (*place, size, crc)
 
-    def listing(self, readers: Mapping[str, Callable[[], bytes]]) -> Listing:
-        """All of it, as `list_folder` would list the folder that was packed; `readers` by the entries' names.
+    def listing(self) -> Listing:
+        """All of it, as `list_folder` would list the folder that was packed.
+
+        Each image's place is that of `add`, followed by length and CRC-32.
 
         Raises:
             DarkroomError: when it holds fewer than two classes.
         """
-        layout = lay_out(self._stamps, str(self.archive), self._folders)
-        images = [
-            SourceImage(name, label, split, readers[path], None, self._stamps[path])
-            for path, name, label, split in layout.images
-        ]
-        return Listing(layout.classes, images, layout.ignored, [self.archive])
+        layout = lay_out(self._files, str(self.archive), self._folders)
+        images = []
+        for path, name, label, split in layout.images:
+            *_, size, crc = place = self._files[path]
+            images.append(SourceImage(name, label, split, self.archive.name, place, f"crc32:{crc:08x}:{size}"))
+        return Listing(layout.classes, images, layout.ignored, [self.archive.name])
 
 
 def require_file(path: Path, kind: str) -> None:
@@ -123,9 +125,6 @@ def require_file(path: Path, kind: str) -> None:
         raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that holds the images")
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: mend its permissions")
-
-
-UNFOLDING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 def open_unpacked(file: IO[bytes]) -> tuple[Any, bool]:

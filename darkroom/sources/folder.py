@@ -2,44 +2,33 @@
 
 import os
 import stat
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.layout import lay_out
 from darkroom.sources.names import as_utf8, printable
-from darkroom.sources.source import Ignored, Listing, SourceImage
+from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
+
+# No image file is as large; an entry of an archive may not unfold to more either. Bytes.
+MAX_IMAGE_BYTES = 1 << 30
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(location: Location) -> Listing:
     """List a folder of class folders, or one of train/, val/ and test/ that hold class folders.
 
-    Links to folders are not followed, and are named among the ignored, as are pipes, sockets and devices. A link to a file
-    is that file; one that leads nowhere, or in a circle, is an image that can't be read.
+    Links to folders are not followed, and are among the ignored, as are pipes, sockets and devices. A link to a file is that
+    file; one that leads nowhere, or in a circle, is an image that can't be read.
 
     Raises:
-        DarkroomError: when `root` is missing, not a folder, can't be listed, or holds fewer than two classes.
+        DarkroomError: when the path is missing, not a folder, can't be listed, or holds fewer than two classes.
     """
+    root = location.path
     require_folder(root)
     paths, folders, others = walk(root)
     layout = lay_out(paths, str(root), folders, others)
-    start = f"{root}/"
-    images = []
-    for path, name, label, split in layout.images:
-        file = Path(start + path)
-        images.append(SourceImage(name, label, split, partial(read_image_file, file), file))
+    images = [SourceImage(name, label, split, path) for path, name, label, split in layout.images]
     return Listing(layout.classes, images, layout.ignored)
-
-
-def files_of_folder(root: Path) -> dict[str, str]:
-    """The images alone that `list_folder` lists, by their paths there: what looks for changes asks for no more.
-
-    Raises:
-        DarkroomError: as `list_folder`.
-    """
-    require_folder(root)
-    start = f"{root}/"
-    return {name: start + path for path, name, _, _ in lay_out(walk(root)[0], str(root)).images}
 
 
 def require_folder(root: Path) -> None:
@@ -96,10 +85,6 @@ def _no_file(entry: os.DirEntry[str]) -> str | None:
         return None  # a link in a circle: reading it will say so
 
 
-# No image file is as large; an entry of an archive may not unfold to more either. Bytes.
-MAX_IMAGE_BYTES = 1 << 30
-
-
 def read_image_file(file: Path) -> bytes:
     """The bytes of a file that should be an image.
 
@@ -113,3 +98,16 @@ def read_image_file(file: Path) -> bytes:
     if status.st_size > MAX_IMAGE_BYTES:
         raise OSError(f"{status.st_size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
     return file.read_bytes()
+
+
+def read_files(location: Location, images: Sequence[SourceImage]) -> Reader:
+    """Read images that are files of their own."""
+    base = location.base
+
+    def read(image: SourceImage) -> bytes:
+        return read_image_file(base / (image.file or ""))
+
+    return read
+
+
+FOLDER = SourceKind("folder", detect=Path.is_dir, files=files_by_listing, list=list_folder, reader=read_files)

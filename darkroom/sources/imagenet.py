@@ -3,14 +3,13 @@
 import json
 import re
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.folder import read_image_file, require_folder, walk
+from darkroom.sources.folder import read_files, require_folder, walk
 from darkroom.sources.layout import SPLIT_FOLDERS, with_parents
 from darkroom.sources.names import as_utf8, junk_reason, printable
-from darkroom.sources.source import Ignored, Listing, SourceImage
+from darkroom.sources.source import Ignored, Listing, Location, SourceImage, SourceKind, files_by_listing
 
 # The first that is there is used. Kaggle's, tiny-imagenet's, and plain lists.
 TRUTH_FILES = ("LOC_val_solution.csv", "val_annotations.txt", "val.txt", "ground_truth.txt")
@@ -20,7 +19,7 @@ FILE_OF_WNID = re.compile(rf"({WNID.pattern})_")
 NOT_IMAGES = (".xml", ".txt", ".csv", ".json", ".md", ".mat")
 
 
-def list_imagenet(root: Path) -> Listing:
+def list_imagenet(location: Location) -> Listing:
     """List a folder in ImageNet's layout, as ILSVRC, Kaggle and tiny-imagenet have it.
 
     An image's class is the folder named by a WordNet id that it lies in, at any depth; or else the id that its own name
@@ -29,9 +28,10 @@ def list_imagenet(root: Path) -> Listing:
     the order of their ids, under readable names where a list has them.
 
     Raises:
-        DarkroomError: when `root` is no folder or can't be listed, when a list makes no sense, or when there are fewer than two
-            classes or no images to train on.
+        DarkroomError: when the path is no folder or can't be listed, when a list makes no sense, or when there are fewer than
+            two classes or no images to train on.
     """
+    root = location.path
     require_folder(root)
     paths, folders, ignored = walk(root)
     meaning: dict[str, tuple[str | None, str | None]] = {}
@@ -67,14 +67,15 @@ def list_imagenet(root: Path) -> Listing:
         else:
             ignored.append(Ignored(path, f"not in {inputs[0].name}" if inputs else _no_truth()))
     names, source_of_names = class_names(lists, {wnid for _, wnid, _ in labelled})
-    images = _images(root, labelled, names)
+    images = _images(labelled, names)
     _require_training(root, images, names)
     classes = tuple(names[wnid] for wnid in sorted(names))
-    return Listing(classes, images, sorted(ignored, key=lambda item: item.path), inputs + source_of_names)
+    lists_read = [file.relative_to(root).as_posix() for file in inputs + source_of_names]
+    return Listing(classes, images, sorted(ignored, key=lambda item: item.path), lists_read)
 
 
 def looks_like_imagenet(root: Path) -> bool:
-    """Whether a folder holds Kaggle's list of classes, or it, or a train/ in it, only folders named by WordNet ids."""
+    """Whether a folder has Kaggle's list of classes, or it, or a train/ in it, has only folders named by WordNet ids."""
     if (root / NAME_FILES[0]).is_file():
         return True
     for folder in (root, root / "train"):
@@ -95,17 +96,13 @@ def _wnid_and_split(folder: str) -> tuple[str | None, str | None]:
     return None, split
 
 
-def _images(root: Path, labelled: list[tuple[str, str, str | None]], names: dict[str, str]) -> list[SourceImage]:
+def _images(labelled: list[tuple[str, str, str | None]], names: dict[str, str]) -> list[SourceImage]:
     """The images, sorted by path, with `val` as the test split where no other has labels."""
     splits = {split for _, _, split in labelled}
     placed = {split: split for split in splits}
     if "validation" in splits and "test" not in splits:
         placed["validation"] = "test"
-    images = []
-    for path, wnid, split in sorted(labelled):
-        file = Path(f"{root}/{path}")
-        images.append(SourceImage(path, names[wnid], placed[split], partial(read_image_file, file), file))
-    return images
+    return [SourceImage(path, names[wnid], placed[split], path) for path, wnid, split in sorted(labelled)]
 
 
 def _no_truth() -> str:
@@ -195,3 +192,8 @@ def _text(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DarkroomError(f"{file} is not in UTF-8 ({error}): save it so") from None
+
+
+IMAGENET = SourceKind(
+    "imagenet", detect=looks_like_imagenet, files=files_by_listing, list=list_imagenet, reader=read_files
+)

@@ -4,8 +4,8 @@ import json
 import posixpath
 import re
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,32 +26,34 @@ from darkroom.sources.columns import (
 from darkroom.sources.folder import walk
 from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.names import as_utf8, junk_reason, printable, require_distinct
-from darkroom.sources.row_groups import Place, RowGroups, image_stamps
-from darkroom.sources.source import Ignored, Listing, SourceImage
+from darkroom.sources.row_groups import RowGroups, image_stamps
+from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage
+
+UNLABELLED = "-1"
 
 
-def held_files(place: Path) -> tuple[dict[str, Path], list[Ignored]]:
-    """The Parquet files of a place, by their path in it and sorted, and the other files there.
+def parquet_files(path: Path) -> tuple[dict[str, Path], list[Ignored]]:
+    """The Parquet files at a path, by their path in it and sorted, and the other files there.
 
     Raises:
         DarkroomError: when the folder can't be listed.
     """
-    if place.is_file():
-        return {place.name: place}, []
-    paths, _, ignored = walk(place)
+    if path.is_file():
+        return {path.name: path}, []
+    paths, _, ignored = walk(path)
     files = {}
-    for path in sorted(paths):
-        reason = junk_reason(*path.rpartition("/")[::2]) or (
-            None if path.endswith(".parquet") else "not a Parquet file"
+    for relative in sorted(paths):
+        reason = junk_reason(*relative.rpartition("/")[::2]) or (
+            None if relative.endswith(".parquet") else "not a Parquet file"
         )
         if reason:
-            ignored.append(Ignored(as_utf8(path), reason))
+            ignored.append(Ignored(as_utf8(relative), reason))
         else:
-            files[path] = place / path
+            files[relative] = path / relative
     return files, ignored
 
 
-def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
+def list_parquet_images(location: Location) -> Listing:
     """List the images in a Parquet file, or in all those of a folder.
 
     The split is the file's, by its name (`train-00000-of-00002.parquet`) or its folder's, unless a column says it. An image's
@@ -63,18 +65,18 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
         DarkroomError: when a file is damaged or lacks a column, when files disagree about the names of classes, when rows are
             wrong, or when all images together take more than `max_unpacked_bytes`.
     """
-    files, ignored = held_files(path)
+    path = location.path
+    files, ignored = parquet_files(path)
     if not files:
         raise DarkroomError(f"{path} holds no Parquet files: ingest.path must name a table, or a folder of such files")
-    groups = RowGroups()
-    found: list[tuple[SourceImage, str, Place]] = []
+    found: list[tuple[SourceImage, str]] = []
     declared: list[list[str] | None] = []
-    left = max_unpacked_bytes
+    left = location.max_unpacked_bytes
     for relative, file in files.items():
         metadata, content = read_columns(file)
-        left -= sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+        left -= _unpacked_bytes(metadata)
         if left < 0:
-            limit = f"{max_unpacked_bytes / (1 << 30):g} GiB"
+            limit = f"{location.max_unpacked_bytes / (1 << 30):g} GiB"
             raise DarkroomError(
                 f"{path} unfolds to more than ingest.max_unpacked_gib, {limit}: raise it if that is right"
             )
@@ -84,43 +86,69 @@ def list_held_tables(path: Path, max_unpacked_bytes: int) -> Listing:
                 f"{printable(str(file))} names its classes otherwise than {printable(next(iter(files)))}: use files of one "
                 "data set"
             )
-        faults = Faults(file)
-        labels = read_labels(content, declared[0], faults)
-        splits, group_names, times = read_optional(content, faults)
-        faults.stop()
-        split_of_file = _split_of(relative)
-        stamps = list(image_stamps(file, metadata.num_row_groups))
-        if len(stamps) != len(labels):
-            raise DarkroomError(
-                f"{printable(str(file))} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again"
-            )
-        for at, (place, row, name, stamp) in enumerate(stamps):
-            label, split = labels[at], splits[at] or split_of_file
-            row_name = f"{relative.removesuffix('.parquet')}/{at:07}"
-            plain = posixpath.normpath(f"/{name}").strip("/") if name else ""
-            image_path = "/".join(part for part in (split, plain) if part) if plain else row_name
-            if label == UNLABELLED:
-                ignored.append(Ignored(image_path, "without a label"))
-                continue
-            read = partial(groups.read, place, row) if stamp else partial(_no_image, file, at)
-            image = SourceImage(image_path, str(label), split, read, None, stamp, group_names[at], times[at])
-            found.append((image, f"{row_name}-{posixpath.basename(plain)}" if plain else row_name, place))
+        found += _images_of(file, relative, metadata.num_row_groups, content, declared[0])
 
-    counts = Counter(image.path for image, _, _ in found)
-    named = [(replace(one, path=own) if counts[one.path] > 1 else one, place) for one, own, place in found]
-    named.sort(key=lambda pair: pair[0].path)
-    groups.expect([place for _, place in named], max_unpacked_bytes - left)
-    images = [image for image, _ in named]
+    ignored += [Ignored(image.path, "without a label") for image, _ in found if image.label == UNLABELLED]
+    found = [pair for pair in found if pair[0].label != UNLABELLED]
+    counts = Counter(image.path for image, _ in found)
+    images = [replace(image, path=own) if counts[image.path] > 1 else image for image, own in found]
+    images.sort(key=lambda image: image.path)
     places = {image.label: image.path for image in reversed(images)}
     require_distinct({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))
     classes = tuple(declared[0] or in_label_order({image.label for image in images}))
     require_training(path, classes, [image.split for image in images])
-    ignored.sort(key=lambda item: item.path)
-    return Listing(classes, images, ignored, list(files.values()))
+    return Listing(classes, images, sorted(ignored, key=lambda item: item.path), list(files))
 
 
-def _no_image(file: Path, row: int) -> bytes:
-    raise OSError(f"row {row + 1} of {file.name} holds no image (the first row is row 1)")
+def read_parquet_images(location: Location, images: Sequence[SourceImage]) -> Reader:
+    """Read images at row group, row in it, and row in the file, each counted from 0."""
+    base, groups = location.base, RowGroups()
+    files = {name: base / name for name in sorted({image.file or "" for image in images})}
+    order = [(files[image.file or ""], (image.place or (0,))[0]) for image in images]
+    groups.expect(order, sum(_unpacked_bytes(pq.read_metadata(file)) for file in files.values()))
+
+    def read(image: SourceImage) -> bytes:
+        file, (group, row, row_in_file) = files[image.file or ""], image.place or (0, 0, 0)
+        if image.stamp is None:
+            raise OSError(f"row {row_in_file + 1} of {file.name} holds no image (the first row is row 1)")
+        return groups.read((file, group), row)
+
+    return read
+
+
+def _images_of(
+    file: Path, relative: str, row_groups: int, content: pa.Table, names: list[str] | None
+) -> Iterator[tuple[SourceImage, str]]:
+    """Each image of a file, by its own path, and a name by its row for where that path stands twice.
+
+    Args:
+        file: the Parquet file.
+        relative: its name in the source.
+        row_groups: how many it has.
+        content: its columns but for the images.
+        names: of the classes, where labels are numbers.
+    """
+    faults = Faults(file)
+    labels = read_labels(content, names, faults)
+    splits, groups, times = read_optional(content, faults)
+    faults.stop()
+    split_of_file = _split_of(relative)
+    stamps = list(image_stamps(file, row_groups))
+    if len(stamps) != len(labels):
+        raise DarkroomError(
+            f"{printable(str(file))} is damaged: {len(stamps)} images have {len(labels)} labels; fetch it again"
+        )
+    for at, (group, row, name, stamp) in enumerate(stamps):
+        split = splits[at] or split_of_file
+        row_name = f"{relative.removesuffix('.parquet')}/{at:07}"
+        plain = posixpath.normpath(f"/{name}").strip("/") if name else ""
+        path = "/".join(part for part in (split, plain) if part) if plain else row_name
+        image = SourceImage(path, str(labels[at]), split, relative, (group, row, at), stamp, groups[at], times[at])
+        yield image, f"{row_name}-{posixpath.basename(plain)}" if plain else row_name
+
+
+def _unpacked_bytes(metadata: pq.FileMetaData) -> int:
+    return sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
 
 
 def _split_of(relative: str) -> str | None:
@@ -128,9 +156,6 @@ def _split_of(relative: str) -> str | None:
     *folders, name = relative.lower().split("/")
     words = [re.split(r"[-._]", name)[0], *reversed(folders)]
     return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), None)
-
-
-UNLABELLED = "-1"
 
 
 def holds_images(schema: pa.Schema) -> bool:

@@ -20,8 +20,8 @@ from darkroom.sources.archive import scratch_file
 from darkroom.sources.columns import UNREADABLE, damaged_group
 from darkroom.sources.names import printable
 
-# Row groups kept in memory for the rows read next.
-KEPT_BYTES = 256 << 20
+# Row groups cached in memory for the rows read next.
+CACHED_BYTES = 256 << 20
 
 # A Parquet file, and a row group in it, counted from 0.
 Place = tuple[Path, int]
@@ -30,13 +30,13 @@ Place = tuple[Path, int]
 class RowGroups:
     """Reads the column `image.bytes` of Parquet files, from any thread.
 
-    Images that are read roughly in the order of their rows come from row groups kept in memory. Where names put them in
-    another order, and all are too many to keep, each read would cost a row group: then the first one unfolds all of them to a
+    Images that are read roughly in the order of their rows come from row groups in memory. Where names put them in
+    another order, and all are too many for it, each read would cost a row group: then the first one unfolds all of them to a
     temporary file, once.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Place, pa.Array] = OrderedDict()
+        self._cached: OrderedDict[Place, pa.Array] = OrderedDict()
         self._lock = threading.Lock()
         self._scattered: list[Place] = []
         self._bytes = 0
@@ -46,7 +46,7 @@ class RowGroups:
         """Say in which order images will be read, as the place of each, and how many bytes their row groups have in all."""
         places = sorted(set(order))
         switches = sum(one != other for one, other in pairwise(order))
-        if total_bytes > KEPT_BYTES and switches > 2 * len(places):
+        if total_bytes > CACHED_BYTES and switches > 2 * len(places):
             self._scattered, self._bytes = places, total_bytes
 
     def read(self, place: Place, row: int) -> bytes:
@@ -66,12 +66,12 @@ class RowGroups:
 
     def _group(self, place: Place) -> pa.Array:
         with self._lock:
-            images = self._kept.get(place)
+            images = self._cached.get(place)
             if images is None:
-                images = self._kept[place] = _load(place)
-                while len(self._kept) > 1 and sum(kept.nbytes for kept in self._kept.values()) > KEPT_BYTES:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(place)
+                images = self._cached[place] = _load(place)
+                while len(self._cached) > 1 and sum(group.nbytes for group in self._cached.values()) > CACHED_BYTES:
+                    self._cached.popitem(last=False)
+            self._cached.move_to_end(place)
         return images
 
     def _unfold(self) -> tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]]:
@@ -85,18 +85,18 @@ class RowGroups:
         return file, starts
 
 
-def image_stamps(file: Path, groups: int) -> Iterator[tuple[Place, int, str | None, str | None]]:
-    """Place, row in it, `image.path` and stamp of each row; the stamp is the image's CRC-32 and length, None for a null.
+def image_stamps(file: Path, groups: int) -> Iterator[tuple[int, int, str | None, str | None]]:
+    """Row group, row in it, `image.path` and stamp of each row; the stamp is the image's CRC-32 and length, None for a null.
 
     Raises:
         DarkroomError: when the file is damaged.
     """
-    for place in ((file, group) for group in range(groups)):
+    for group in range(groups):
         try:
-            images = _load(place)
-            names = _column(place, "path").to_pylist()
+            images = _load((file, group))
+            names = _column((file, group), "path").to_pylist()
         except UNREADABLE as error:
-            raise DarkroomError(f"{printable(str(file))}: {damaged_group(place[1], groups, error)}") from None
+            raise DarkroomError(f"{printable(str(file))}: {damaged_group(group, groups, error)}") from None
         if len(images) != len(names):
             raise DarkroomError(
                 f"{printable(str(file))} is damaged: {len(images)} images have {len(names)} names; fetch it again"
@@ -106,7 +106,7 @@ def image_stamps(file: Path, groups: int) -> Iterator[tuple[Place, int, str | No
         for row, (name, (start, end), valid) in enumerate(
             zip(names, bounds, images.is_valid().to_pylist(), strict=True)
         ):
-            yield place, row, name, f"crc32:{zlib.crc32(data[start:end]):08x}:{end - start}" if valid else None
+            yield group, row, name, f"crc32:{zlib.crc32(data[start:end]):08x}:{end - start}" if valid else None
 
 
 def _load(place: Place) -> pa.Array:

@@ -1,7 +1,7 @@
-"""What every source gives: the class list, and files that have not been read yet."""
+"""What a kind of source is, and what each gives: the class list, and images that have not been read yet."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -9,18 +9,38 @@ from pathlib import Path
 from darkroom.runtime.arrays import UInt8s
 
 
+@dataclass(frozen=True)
+class Location:
+    """Where a source is, and how large it may be.
+
+    Attributes:
+        path: the folder or the file; torchvision's sets and the digits do not read it.
+        root: a copy of one of torchvision's sets, as torchvision lays it out; without one it is fetched.
+        max_unpacked_bytes: an archive, or a Parquet table with images, that would unfold to more is refused.
+    """
+
+    path: Path
+    root: Path | None
+    max_unpacked_bytes: int
+
+    @property
+    def base(self) -> Path:
+        """The folder at which the relative paths of the source's files start."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+
 @dataclass(frozen=True, slots=True)
 class SourceImage:
     """One file that should be an image.
 
     Attributes:
-        path: relative to the source's root, with `/`; unique within the source.
+        path: its name in the source, with `/`; unique there.
         label: name of its class.
-        split: `train`, `validation` or `test` where the source divides its images, else None.
-        read: gives the file's bytes; raises OSError when they can't be read.
-        file: the file that holds this image alone, where there is one: the survey knows its hash.
+        split: `train`, `validation` or `test` where the source has splits, else None.
+        file: the file that it is, or is in, relative to `Location.base` or absolute; None where the source has no files.
+        place: where in that file, or in the data set, it is, as its kind of source counts; None where it is the whole file.
         stamp: of an image inside an archive or a table, a mark that changes when its bytes do, such as a zip's CRC-32 and
-            length, got without opening the image; None where there is no such mark.
+            length, read without opening the image; None where there is no such mark.
         group: the user's own name for images that must stay together, where the source has one.
         timestamp: when the picture was taken, in UTC, where the source says so.
     """
@@ -28,8 +48,8 @@ class SourceImage:
     path: str
     label: str
     split: str | None
-    read: Callable[[], bytes]
-    file: Path | None = None
+    file: str | None
+    place: tuple[int, ...] | None = None
     stamp: str | None = None
     group: str | None = None
     timestamp: datetime | None = None
@@ -45,19 +65,53 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source holds, before anything in it is opened.
+    """All that a source holds, before any image in it is opened.
 
     Attributes:
         classes: names in label order.
         images: sorted by path.
         ignored: sorted by path.
-        inputs: files beside the images that the listing was made from: the archive, the table, a list of names.
+        inputs: files beside the images that the listing was made from, as `SourceImage.file`: the archive, the table, a list of
+            names.
     """
 
     classes: tuple[str, ...]
     images: list[SourceImage]
     ignored: list[Ignored] = field(default_factory=list)
-    inputs: list[Path] = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+
+    @property
+    def files(self) -> list[str]:
+        """Every file of the source that counts, sorted: the inputs, and those of the images, which need not exist."""
+        return sorted({*self.inputs, *(image.file for image in self.images if image.file is not None)})
+
+
+# Gives the bytes of an image, from any thread; raises OSError when they can't be read.
+Reader = Callable[[SourceImage], bytes]
+
+
+@dataclass(frozen=True)
+class SourceKind:
+    """A kind of source.
+
+    Attributes:
+        name: as in `ingest.source`.
+        detect: whether this kind is at a path that exists and can be read.
+        files: the files of a source whose images are not files of their own, found without a listing: while their hashes stay
+            as they are, so does the listing. None where only a listing finds the files.
+        list: list a source. Raises a DarkroomError when it can't be listed.
+        reader: open a source to read the images of its listing.
+    """
+
+    name: str
+    detect: Callable[[Path], bool]
+    files: Callable[[Location], Sequence[str] | None]
+    list: Callable[[Location], Listing]
+    reader: Callable[[Location, Sequence[SourceImage]], Reader]
+
+
+def files_by_listing(location: Location) -> None:
+    """`SourceKind.files` of a source whose images are files of their own."""
 
 
 def as_png(pixels: UInt8s) -> bytes:

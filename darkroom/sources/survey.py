@@ -1,99 +1,177 @@
-"""What the files of a source are, by name and hash, at the cost of a listing where nothing changed."""
+"""The one look at a source: its listing, and its files by hash, at the cost of a listing where nothing changed."""
 
 import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from darkroom.runtime.cache import KeptTables
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
+from darkroom.sources.listing import FILES, Surveyed, to_tables
+from darkroom.sources.registry import SOURCE_KINDS
+from darkroom.sources.source import Location
 
-SURVEYED = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 # A file that changed less than this before it was looked at may change again without a trace in its times: file systems
 # count time in steps of up to some hundredths of a second, so such a file is hashed again the next time. Nanoseconds.
 SETTLED = 100_000_000
 
 
-class _Found(NamedTuple):
-    """A file by its name and place, and a mark that changes when it does."""
+class _File(NamedTuple):
+    """A file by its row and place, and a mark that changes when it does."""
 
-    name: str
+    row: int
     place: str
     bytes: int
     mark: str
     changed: int
 
 
-def survey(files: list[tuple[str, str]], seen: Path) -> tuple[pa.Table, int]:
-    """Hash the files that are new or changed since the last survey, on all cores, with a progress bar.
+def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.Table], int]:
+    """List a source, and hash its files that are new or changed since the last survey.
 
-    A file counts as unchanged when its length, inode, and times of content and of status are the same; nothing is opened
-    then. The time of status can't be set back by a user, so an edit that restores the other times is seen.
+    The listing of an archive, of tables with images or of a data set that goes by its name is cached, for as long as nothing
+    in it can have changed.
 
     Args:
-        files: name and place of each, sorted by name; those that are not there are left out.
-        seen: `.darkroom/seen`, where the hashes are kept.
+        source: as in `ingest.source`.
+        location: of the source.
+        cache: `.darkroom/seen`, where hashes and listing are cached.
 
     Returns:
-        `path`, `bytes`, `sha256` of each file, in the order given, and how many were hashed. Of a file that can't be read
-        the last is null.
+        The tables that `darkroom.sources.listing.write_survey` takes, and how many files were hashed.
+
+    Raises:
+        DarkroomError: when the source can't be listed.
     """
-    kept = KeptTables(seen / "survey", "survey 1")
-    known: dict[tuple[str, str], str | None] = {}
-    if table := kept.load().get("hashes"):
-        places, marks, before = (table[name].to_pylist() for name in ("place", "mark", "sha256"))
-        known = dict(zip(zip(places, marks, strict=True), before, strict=True))
+    kind = SOURCE_KINDS[source]
+    found = kind.files(location)
+    if found is None:
+        listing = kind.list(location)
+        files, hashed = hash_files(listing.files, location.base, cache)
+        return to_tables(listing) | {"files": files}, hashed
+    files, hashed = hash_files(sorted(found), location.base, cache)
+    key = pa.table({"key": [_listing_key(source, location, files)]})
+    cached = KeptTables(cache / "listing", "listing 1")
+    tables = cached.load()
+    if tables.pop("key", None) != key:
+        tables = to_tables(kind.list(location))
+        cached.save(tables | {"key": key})
+    return tables | {"files": files}, hashed
+
+
+def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table, int]:
+    """Hash the files that are new or changed since the last time, on all cores, with a progress bar.
+
+    A file counts as unchanged when its length, inode, and times of content and of status are the same; nothing is opened
+    then. The time of status can't be set back by a user, so an edit that restores the other times is noticed.
+
+    Args:
+        files: relative to `base`, or absolute; sorted.
+        base: a folder.
+        cache: `.darkroom/seen`.
+
+    Returns:
+        The columns of `darkroom.sources.listing.FILES`, a row for each file, and how many were hashed.
+    """
+    tables = KeptTables(cache / "survey", "survey 1")
+    known = _known(tables)
     now = time.time_ns()
-    found = list(_look(files))
-    new = [one for one in found if (one.place, one.mark) not in known]
-    for one, sha256 in zip(new, _hash_all(new), strict=True):
-        known[one.place, one.mark] = sha256
-    hashes = [known[one.place, one.mark] for one in found]
+    found = list(_look(files, base))
+    hashed = _hash_new(found, known)
     settled = [
         (one.place, one.mark, sha256)
-        for one, sha256 in zip(found, hashes, strict=True)
-        if sha256 and now - one.changed > SETTLED
+        for one in found
+        if (sha256 := known[one.place, one.mark]) and now - one.changed > SETTLED
     ]
-    hashed = [pa.array(column, pa.string()) for column in zip(*settled, strict=True)] or [pa.array([], pa.string())] * 3
-    kept.save({"hashes": pa.table(hashed, ["place", "mark", "sha256"])})
-    columns: list[list[Any]] = [[one.name for one in found], [one.bytes for one in found], hashes]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SURVEYED, strict=True)]
-    return pa.table(arrays, schema=SURVEYED), len(new)
+    columns = [pa.array(column, pa.string()) for column in zip(*settled, strict=True)] or [
+        pa.array([], pa.string())
+    ] * 3
+    tables.save({"hashes": pa.table(columns, ["place", "mark", "sha256"])})
+    sizes: list[int | None] = [None] * len(files)
+    hashes: list[str | None] = [None] * len(files)
+    for one in found:
+        sizes[one.row], hashes[one.row] = one.bytes, known[one.place, one.mark]
+    return pa.table([pa.array(list(files), pa.string()), sizes, pa.array(hashes, pa.string())], schema=FILES), hashed
 
 
-def _look(files: list[tuple[str, str]]) -> Iterator[_Found]:
-    for name, place in files:
+def require_unchanged(surveyed: Surveyed, location: Location, cache: Path) -> None:
+    """Stop where an archive, a table or a list is no longer what the survey found; images of their own are hashed when read.
+
+    Args:
+        surveyed: what the survey found.
+        location: of the source.
+        cache: `.darkroom/seen`; it is only read.
+
+    Raises:
+        DarkroomError: naming the file.
+    """
+    files = list(surveyed.containers)
+    found = list(_look(files, location.base))
+    known = _known(KeptTables(cache / "survey", "survey 1"))
+    _hash_new(found, known)
+    hashes = {files[one.row]: known[one.place, one.mark] for one in found}
+    for file, sha256 in surveyed.containers.items():
+        if hashes.get(file) != sha256:
+            raise DarkroomError(f"{file} changed after the survey: run the line again when the source is still")
+
+
+def _known(tables: KeptTables) -> dict[tuple[str, str], str | None]:
+    """Place and mark → SHA-256 of the files of the last survey."""
+    if (table := tables.load().get("hashes")) is None:
+        return {}
+    places, marks, hashes = (table[name].to_pylist() for name in ("place", "mark", "sha256"))
+    return dict(zip(zip(places, marks, strict=True), hashes, strict=True))
+
+
+def _look(files: Sequence[str], base: Path) -> Iterator[_File]:
+    """Those that are there. Places are text: a million Path objects take eight seconds to make."""
+    start = f"{base}/"
+    for row, file in enumerate(files):
+        place = file if file.startswith("/") else start + file
         try:
             status = os.stat(place)  # noqa: PTH116 (a Path for each file takes three times as long as the look)
         except OSError:
             continue
         if stat.S_ISREG(status.st_mode):
             mark = f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
-            yield _Found(name, place, status.st_size, mark, status.st_ctime_ns)
+            yield _File(row, place, status.st_size, mark, status.st_ctime_ns)
 
 
-def _hash_all(files: list[_Found]) -> Iterator[str | None]:
-    """The hash of each file, with a progress bar."""
-    if not files:
-        return
+def _hash_new(files: list[_File], known: dict[tuple[str, str], str | None]) -> int:
+    """Add the hashes of files that are not known, with a progress bar; how many there were."""
+    new = [one for one in files if (one.place, one.mark) not in known]
+    if not new:
+        return 0
     # Loaded only here: a survey that finds nothing new is over in less time than these take to load.
     from tqdm import tqdm
 
     from darkroom.runtime.threads import in_order
 
-    with tqdm(total=sum(one.bytes for one in files), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
-        for one, sha256 in zip(files, in_order(_hash, (one.place for one in files)), strict=True):
+    with tqdm(total=sum(one.bytes for one in new), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
+        for one, sha256 in zip(new, in_order(_hash, (one.place for one in new)), strict=True):
             bar.update(one.bytes)
-            yield sha256
+            known[one.place, one.mark] = sha256
+    return len(new)
 
 
 def _hash(place: str) -> str | None:
     try:
-        with Path(place).open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
+        return file_hash(Path(place))
     except OSError:
         return None
+
+
+def _listing_key(source: str, location: Location, files: pa.Table) -> str:
+    """What decides a cached listing: the code, the settings and the files."""
+    digest = hashlib.sha256()
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    for row in files.to_pylist():
+        digest.update(repr(row).encode())
+    return f"{source} {location.path} {location.root} {location.max_unpacked_bytes} {digest.hexdigest()}"

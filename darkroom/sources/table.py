@@ -3,7 +3,7 @@
 import os
 import posixpath
 import re
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,10 +24,11 @@ from darkroom.sources.columns import (
     require_training,
     trimmed,
 )
-from darkroom.sources.folder import read_image_file
+from darkroom.sources.folder import read_files
+from darkroom.sources.layout import PICTURE_SUFFIXES
 from darkroom.sources.names import require_distinct
-from darkroom.sources.parquet_images import held_files, holds_images, list_held_tables
-from darkroom.sources.source import Listing, SourceImage
+from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
+from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")
 
@@ -52,14 +53,13 @@ def list_path_table(table: Path, parquet: bool) -> Listing:
     first = dict(zip(reversed(labels), range(len(labels), 0, -1), strict=True))
     require_distinct({str(label): f"row {row:,}" for label, row in first.items()}, str(table))
 
-    folder = f"{table.parent}/"
-    images = []
-    for path, label, split, group, time in zip(paths, labels, splits, groups, times, strict=True):
-        file = Path(path if path.startswith("/") else folder + path)
-        images.append(SourceImage(path, str(label), split, partial(read_image_file, file), file, None, group, time))
+    images = [
+        SourceImage(path, str(label), split, path, group=group, timestamp=time)
+        for path, label, split, group, time in zip(paths, labels, splits, groups, times, strict=True)
+    ]
     classes = in_label_order({image.label for image in images})
     require_training(table, classes, splits)
-    return Listing(classes, sorted(images, key=lambda image: image.path), [], [table])
+    return Listing(classes, sorted(images, key=lambda image: image.path), [], [table.name])
 
 
 def _read_csv(table: Path) -> pa.Table:
@@ -122,28 +122,51 @@ def _find_doubles(paths: list[str], labels: list[str | None], faults: Faults) ->
         faults.add(conflicting, f"the path of an earlier row under another label ({example}; keep one)")
 
 
-def list_table(path: Path, max_unpacked_bytes: int) -> Listing:
+def list_table(location: Location) -> Listing:
     """List a CSV or Parquet table of paths, a Parquet table that holds the images, or a folder of the latter.
 
     Raises:
-        DarkroomError: when `path` is missing or no such table, or when something in it is wrong.
+        DarkroomError: when the path is missing or no such table, or when something in it is wrong.
     """
-    _require_table(path)
-    if path.is_dir() or (_is_parquet(path) and holds_images(_schema(path))):
-        return list_held_tables(path, max_unpacked_bytes)
-    return list_path_table(path, _is_parquet(path))
+    if _holds_images(location.path):
+        return list_parquet_images(location)
+    return list_path_table(location.path, _is_parquet(location.path))
 
 
-def tables_alone(path: Path) -> dict[str, Path] | None:
-    """The files of tables that hold their images, by name; None for a table of paths, whose images are files of their own.
+def _files_of_table(location: Location) -> list[str] | None:
+    """The Parquet files that hold their images; None for a table of paths.
 
     Raises:
-        DarkroomError: when `path` is missing or a damaged Parquet file.
+        DarkroomError: when the path is missing or a damaged Parquet file.
     """
-    _require_table(path)
+    return list(parquet_files(location.path)[0]) if _holds_images(location.path) else None
+
+
+def _read_table(location: Location, images: Sequence[SourceImage]) -> Reader:
+    in_tables = any(image.place is not None for image in images)
+    return read_parquet_images(location, images) if in_tables else read_files(location, images)
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file is Parquet or named as a CSV, or a folder has Parquet files in it and no pictures beside them."""
     if path.is_dir():
-        return held_files(path)[0]
-    return {path.name: path} if _is_parquet(path) and holds_images(_schema(path)) else None
+        tables = [*path.glob("*.parquet"), *path.glob("*/*.parquet")]
+        beside = {file.suffix.lower() for parent in {table.parent for table in tables} for file in parent.iterdir()}
+        return bool(tables) and beside.isdisjoint(PICTURE_SUFFIXES)
+    return _is_parquet(path) or path.suffix.lower() == ".csv"
+
+
+def _holds_images(path: Path) -> bool:
+    if not path.exists():
+        raise DarkroomError(f"there is no {path}: ingest.path must name the table, a CSV or Parquet file")
+    if not os.access(path, os.R_OK):
+        raise DarkroomError(f"{path} can't be read: mend its permissions")
+    if path.is_dir():
+        return True
+    try:
+        return _is_parquet(path) and holds_images(pq.read_schema(path))
+    except UNREADABLE as error:
+        raise DarkroomError(f"{path} is not a Parquet file, or is damaged ({error}): make it again") from None
 
 
 def _is_parquet(path: Path) -> bool:
@@ -151,15 +174,4 @@ def _is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
-def _schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except UNREADABLE as error:
-        raise DarkroomError(f"{path} is not a Parquet file, or is damaged ({error}): make it again") from None
-
-
-def _require_table(path: Path) -> None:
-    if not path.exists():
-        raise DarkroomError(f"there is no {path}: ingest.path must name the table, a CSV or Parquet file")
-    if not os.access(path, os.R_OK):
-        raise DarkroomError(f"{path} can't be read: mend its permissions")
+TABLE = SourceKind("table", detect=_is_table, files=_files_of_table, list=list_table, reader=_read_table)

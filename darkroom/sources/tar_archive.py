@@ -7,90 +7,14 @@ import tarfile
 import tempfile
 import threading
 import zlib
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import UNFOLDING_ERRORS, Entries, open_unpacked, plain_name, require_file, scratch_file
-from darkroom.sources.source import Listing
-
-
-def list_tar(path: Path, max_unpacked_bytes: int) -> Listing:
-    """List a tar (plain, gz, bz2, xz, zst) of a folder as `list_folder` would list that folder.
-
-    The whole stream is read once, for names, lengths and checksums, and nothing is written. A compressed tar has no random
-    access: when the first image of one is read, it is unfolded to one temporary file, which has no name and goes with the
-    process.
-
-    Raises:
-        DarkroomError: when `path` is missing or no tar, or is cut short; when an entry leaves the archive's folder, is a link
-            or a device, stands twice or is too large; when the stream unfolds to too much; when it holds fewer than two
-            classes.
-    """
-    require_file(path, "tar")
-    entries = Entries(path, max_unpacked_bytes)
-    places = {}
-    try:
-        with path.open("rb", buffering=READ_BYTES) as file:
-            unpacked, compressed = open_unpacked(file)
-            stream = TarStream(unpacked, entries)
-            for name, offset, size, crc in stream.files():
-                entries.add(name, size, crc)
-                places[name] = offset, size, crc
-    except Damaged as error:
-        raise DarkroomError(f"{path} is not a tar file, or is cut short or damaged ({error}): make it again") from None
-    reader = TarReader(path, stream.bytes_read if compressed else None)
-    return entries.listing({name: partial(reader.read, *place) for name, place in places.items()})
-
-
-class TarReader:
-    """Reads files of one tar by offset, from any thread."""
-
-    def __init__(self, path: Path, unpacked_bytes: int | None) -> None:
-        """`unpacked_bytes`: what a compressed tar unfolds to, None for a plain one, which is read in place."""
-        self._path = path
-        self._unpacked_bytes = unpacked_bytes
-        self._file: IO[bytes] | None = None
-        self._lock = threading.Lock()
-
-    def read(self, offset: int, size: int, crc: int) -> bytes:
-        """The bytes of a file, checked against its CRC-32.
-
-        Raises:
-            OSError: when they are not the bytes that were listed.
-            DarkroomError: when there is no room to unfold the archive.
-        """
-        data = os.pread(self._opened().fileno(), size, offset)
-        if len(data) != size or zlib.crc32(data) != crc:
-            raise OSError("the archive has changed since it was listed")
-        return data
-
-    def _opened(self) -> IO[bytes]:
-        with self._lock:
-            if self._file is None:
-                self._file = (
-                    self._path.open("rb") if self._unpacked_bytes is None else self._unfold(self._unpacked_bytes)
-                )
-            return self._file
-
-    def _unfold(self, needed: int) -> IO[bytes]:
-        file = scratch_file(needed, self._path)
-        try:
-            with self._path.open("rb") as packed:
-                unpacked, _ = open_unpacked(packed)
-                while needed and (data := unpacked.read(min(READ_BYTES, needed))):
-                    file.write(data)
-                    needed -= len(data)
-            file.flush()
-        except UNFOLDING_ERRORS as error:
-            file.close()
-            raise DarkroomError(
-                f"{self._path} can't be unfolded to {tempfile.gettempdir()}: {error}; run it again"
-            ) from None
-        return file
-
+from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
 
 BLOCK = 512
 READ_BYTES = 1 << 20
@@ -108,6 +32,89 @@ FILE_TYPES = {
     tarfile.BLKTYPE: stat.S_IFBLK,
     tarfile.FIFOTYPE: stat.S_IFIFO,
 }
+
+
+# Where the header of a tar says what it is, since 1988; older ones go by their suffix.
+TAR_MAGIC = slice(257, 262)
+
+
+def list_tar(location: Location) -> Listing:
+    """List a tar (plain, gz, bz2, xz, zst) of a folder as `list_folder` would list that folder.
+
+    The whole stream is read once, for names, lengths and checksums, and nothing is written.
+
+    Raises:
+        DarkroomError: when the path is missing or no tar, or is cut short; when an entry leaves the archive's folder, is a link
+            or a device, stands twice or is too large; when the stream unfolds to too much; when it holds fewer than two
+            classes.
+    """
+    path = location.path
+    require_file(path, "tar")
+    entries = Entries(location)
+    try:
+        with path.open("rb", buffering=READ_BYTES) as file:
+            for name, offset, size, crc in TarStream(open_unpacked(file)[0], entries).files():
+                entries.add(name, size, crc, (offset,))
+    except Damaged as error:
+        raise DarkroomError(f"{path} is not a tar file, or is cut short or damaged ({error}): make it again") from None
+    return entries.listing()
+
+
+class TarReader:
+    """Reads files of one tar by offset, from any thread.
+
+    A compressed tar has no random access: when the first image of one is read, it is unfolded to one temporary file, which has
+    no name and goes with the process.
+    """
+
+    def __init__(self, path: Path, images: Sequence[SourceImage]) -> None:
+        """Args:
+        path: the tar.
+        images: all that may be read from it.
+        """
+        self._path = path
+        self._end = max((sum((image.place or (0, 0))[:2]) for image in images), default=0)
+        self._lock = threading.Lock()
+
+    def read(self, image: SourceImage) -> bytes:
+        """The bytes of a file, checked against its CRC-32.
+
+        Args:
+            image: its place is the file's offset in the unfolded tar, its length and its CRC-32.
+
+        Raises:
+            OSError: when they are not the bytes that were listed.
+            DarkroomError: when there is no room to unfold the archive.
+        """
+        offset, size, crc = image.place or ()
+        with self._lock:
+            file = self._file
+        data = os.pread(file.fileno(), size, offset)
+        if len(data) != size or zlib.crc32(data) != crc:
+            raise OSError("the archive has changed since it was listed")
+        return data
+
+    @cached_property
+    def _file(self) -> IO[bytes]:
+        """The tar itself, or what it unfolds to as far as images are in it."""
+        packed = self._path.open("rb")
+        unpacked, compressed = open_unpacked(packed)
+        if not compressed:
+            return packed
+        with packed:
+            file = scratch_file(self._end, self._path)
+            left = self._end
+            try:
+                while left and (data := unpacked.read(min(READ_BYTES, left))):
+                    file.write(data)
+                    left -= len(data)
+                file.flush()
+            except UNFOLDING_ERRORS as error:
+                file.close()
+                raise DarkroomError(
+                    f"{self._path} can't be unfolded to {tempfile.gettempdir()}: {error}; run it again"
+                ) from None
+        return file
 
 
 class Damaged(Exception):
@@ -233,3 +240,21 @@ def _size(pax: str | None, header: int) -> int:
     if pax is not None and not re.fullmatch("[0-9]{1,18}", pax):
         raise Damaged(f"a file of {pax!r} bytes")
     return header if pax is None else int(pax)
+
+
+def _is_tar(path: Path) -> bool:
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        start = file.read(TAR_MAGIC.stop)
+        file.seek(0)
+        return open_unpacked(file)[1] or start[TAR_MAGIC] == b"ustar" or path.suffix.lower() == ".tar"
+
+
+TAR = SourceKind(
+    "tar",
+    detect=_is_tar,
+    files=lambda location: [location.path.name],
+    list=list_tar,
+    reader=lambda location, images: TarReader(location.path, images).read,
+)

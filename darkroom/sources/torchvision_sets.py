@@ -5,20 +5,21 @@ import hashlib
 import math
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.fetching import fetched
-from darkroom.sources.source import Listing, SourceImage, as_png
+from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind, as_png
 
 TORCHVISION_CLASSES = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST", "cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 
 
-def list_torchvision_set(name: str, root: Path | None) -> Listing:
+def list_torchvision_set(name: str, location: Location) -> Listing:
     """All pictures of a data set, as PNG files, with the source's own train and test split.
 
     MNIST and Fashion-MNIST hold 70,000 grey pictures of 28 x 28 pixels (LeCun et al. 1998; Xiao, Rasul, Vollgraf 2017), the
@@ -26,39 +27,79 @@ def list_torchvision_set(name: str, root: Path | None) -> Listing:
 
     Args:
         name: `mnist`, `fashion-mnist`, `cifar10` or `cifar100`.
-        root: a copy as torchvision lays it out, packed or unpacked; it is only read. Without one the set is fetched once to
-            the user's cache folder.
+        location: its `root` is a copy as torchvision lays it out, packed or unpacked; it is only read. Without one the set is
+            fetched once to the user's cache folder.
 
     Raises:
         DarkroomError: when the copy is missing, incomplete or has other bytes than torchvision knows, or when there is none
             and nothing can be fetched.
     """
+    images = []
+    classes: tuple[str, ...] = ()
+    for split, part in _load(name, location).items():
+        classes = part.classes
+        images += [
+            SourceImage(f"{split}/{index:05}.png", classes[label], split, None, (index,))
+            for index, label in enumerate(part.labels)
+        ]
+    return Listing(classes, images)
+
+
+def _read_torchvision_set(name: str, location: Location, images: Sequence[SourceImage]) -> Reader:
+    """Read pictures by their split, and their number in it.
+
+    Raises:
+        DarkroomError: as `list_torchvision_set`; and when the copy has other labels than the listing.
+    """
+    parts = _load(name, location)
+    for image in images:
+        part, (index,) = parts[str(image.split)], image.place or ()
+        if index >= len(part.labels) or part.classes[part.labels[index]] != image.label:
+            raise DarkroomError(
+                f"the copy of {name} changed after the survey, which knows it by its name alone: remove .darkroom/seen"
+            )
+
+    def read(image: SourceImage) -> bytes:
+        (index,) = image.place or ()
+        return as_png(parts[str(image.split)].pixels[index])
+
+    return read
+
+
+class _Part(NamedTuple):
+    """A split: pixels, uint8 [N, H, W] or [N, H, W, 3]; their labels; the names of the classes in label order."""
+
+    pixels: UInt8s
+    labels: list[int]
+    classes: tuple[str, ...]
+
+
+def _load(name: str, location: Location) -> dict[str, _Part]:
+    """The splits `test` and `train`, from the copy or from the cache."""
     from darkroom.runtime.vision import torchvision
 
     dataset = getattr(torchvision.datasets, TORCHVISION_CLASSES[name])
-    if root is not None:
-        return _list_copy(dataset, root.expanduser())
+    if location.root is not None:
+        return _load_copy(dataset, location.root.expanduser())
     cached = fetched(name, dataset)
     try:
-        return _list_copy(dataset, cached)
+        return _load_copy(dataset, cached)
     except DarkroomError as error:
         raise DarkroomError(f"{error}; that copy is Darkroom's own: remove {cached} to have it fetched anew") from None
 
 
-def _list_copy(dataset: Any, local: Path) -> Listing:
-    images = []
+def _load_copy(dataset: Any, local: Path) -> dict[str, _Part]:
+    parts = {}
     with _checked(dataset, local) as folder:
         for split in ("test", "train"):
-            part = dataset(folder, train=split == "train")
-            pixels, labels = _pixels(part), _labels(part)
-            if len(pixels) != len(labels) or max(labels, default=0) >= len(part.classes):
+            opened = dataset(folder, train=split == "train")
+            pixels, labels = _pixels(opened), _labels(opened)
+            if len(pixels) != len(labels) or max(labels, default=0) >= len(opened.classes):
                 raise DarkroomError(
                     f"{local}: the {split} labels do not go with the images: fetch {dataset.__name__} again"
                 )
-            for index, (picture, label) in enumerate(zip(pixels, labels, strict=True)):
-                read = partial(as_png, picture)
-                images.append(SourceImage(f"{split}/{index:05}.png", part.classes[label], split, read))
-    return Listing(tuple(part.classes), images)
+            parts[split] = _Part(pixels, labels, tuple(opened.classes))
+    return parts
 
 
 @contextmanager
@@ -167,3 +208,15 @@ def _check_form(local: Path, name: str, content: bytes) -> None:
     lengths = [int.from_bytes(content[at : at + 4], "big") for at in range(4, start, 4)]
     if content[:4] != MAGIC[kind] or len(content) != start + math.prod(lengths):
         raise DarkroomError(f"{name} in {local} is cut short or damaged: fetch it again, or leave ingest.root empty")
+
+
+TORCHVISION_SETS = tuple(
+    SourceKind(
+        name,
+        detect=lambda path: False,  # they go by their names
+        files=lambda location: [],
+        list=partial(list_torchvision_set, name),
+        reader=partial(_read_torchvision_set, name),
+    )
+    for name in TORCHVISION_CLASSES
+)

@@ -7,13 +7,12 @@ import struct
 import threading
 import zipfile
 import zlib
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import IO
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, plain_name, require_file
-from darkroom.sources.source import Listing
+from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
 
 # APPNOTE.TXT 4.3.7: 30 bytes, the last four of which say how long the name and the extra field after them are.
 LOCAL_HEADER = struct.Struct("<26xHH")
@@ -21,33 +20,22 @@ READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile
 MADE_ON_WINDOWS = 0
 
 
-def list_zip(path: Path, max_unpacked_bytes: int) -> Listing:
+def list_zip(location: Location) -> Listing:
     """List a zip of a folder as `list_folder` would list that folder; only its directory is read.
 
     Raises:
-        DarkroomError: when `path` is missing or no zip; when an entry is encrypted, leaves the archive's folder, is a link or
+        DarkroomError: when the path is missing or no zip; when an entry is encrypted, leaves the archive's folder, is a link or
             a device, stands twice or unfolds to too much; when all do together; when it holds fewer than two classes.
     """
+    path = location.path
     require_file(path, "zip")
-    with contextlib.ExitStack() as unless_listed:
-        file = unless_listed.enter_context(path.open("rb"))
-        try:
-            archive = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
-            raise DarkroomError(
-                f"{path} is not a zip file, or is cut short or damaged ({error}): make it again"
-            ) from None
-        listing = _listed(path, max_unpacked_bytes, file, archive)
-        # The listing's images are read from it, for as long as there is one.
-        unless_listed.pop_all()
-        return listing
-
-
-def _listed(path: Path, max_unpacked_bytes: int, file: IO[bytes], archive: zipfile.ZipFile) -> Listing:
-    entries = Entries(path, max_unpacked_bytes)
-    reader = ZipReader(file, archive)
-    readers = {}
-    for info in archive.infolist():
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
+        raise DarkroomError(f"{path} is not a zip file, or is cut short or damaged ({error}): make it again") from None
+    entries = Entries(location)
+    for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
         name = _name(info)
         if not name or name.endswith("/") or stat.S_ISDIR(kind):
@@ -59,52 +47,73 @@ def _listed(path: Path, max_unpacked_bytes: int, file: IO[bytes], archive: zipfi
             entries.refuse(name, "is encrypted, and Darkroom has no password to give: pack it without one")
         if info.compress_type not in READABLE:
             entries.refuse(name, f"is packed by method {info.compress_type}, which Python can't unfold: pack it anew")
-        entries.add(name, info.file_size, info.CRC)
-        readers[name] = partial(reader.read, info)
-    return entries.listing(readers)
+        place = info.header_offset, info.compress_type, info.compress_size
+        entries.add(name, info.file_size, info.CRC, place)
+    return entries.listing()
 
 
 class ZipReader:
     """Reads entries of one open zip, from any thread."""
 
-    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile) -> None:
-        self._file = file
-        self._archive = archive
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._bytes = os.fstat(self._file.fileno()).st_size
         self._lock = threading.Lock()
-        self._bytes = os.fstat(file.fileno()).st_size
 
-    def read(self, info: zipfile.ZipInfo) -> bytes:
+    def read(self, image: SourceImage) -> bytes:
         """The bytes of an entry, checked against its length and CRC-32.
+
+        Args:
+            image: its place is the offset of the entry's header, the method it is packed by, its packed length, its length and
+                its CRC-32.
 
         Raises:
             OSError: when they are damaged.
         """
+        offset, method, packed_bytes, length, crc = image.place or ()
         try:
-            if info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                data = self._unfold(info)
+            if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                data = self._unfold(offset, method, packed_bytes, length)
             else:
-                # zipfile moves the place in the open file, and unfolds the rarer methods.
-                with self._lock:
-                    return self._archive.read(info)
+                data = self._unfold_rarer(offset)
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
             raise OSError(f"damaged in the archive: {error}") from None
-        if len(data) != info.file_size or zlib.crc32(data) != info.CRC:
+        if len(data) != length or zlib.crc32(data) != crc:
             raise OSError("damaged in the archive: its length or checksum is not the one in the directory")
         return data
 
-    def _unfold(self, info: zipfile.ZipInfo) -> bytes:
+    def _unfold(self, offset: int, method: int, packed_bytes: int, length: int) -> bytes:
         """Read by offset, which needs no lock; never more than the directory promises."""
         handle = self._file.fileno()
-        header = os.pread(handle, 30, info.header_offset)
+        header = os.pread(handle, 30, offset)
         if header[:4] != b"PK\3\4":
             raise zipfile.BadZipFile("there is no entry where the directory says")
-        start = info.header_offset + 30 + sum(LOCAL_HEADER.unpack(header))
-        if info.compress_size > self._bytes:
+        start = offset + 30 + sum(LOCAL_HEADER.unpack(header))
+        if packed_bytes > self._bytes:
             raise zipfile.BadZipFile("the entry is longer than the archive")
-        packed = os.pread(handle, info.compress_size, start)
-        if info.compress_type == zipfile.ZIP_STORED:
+        packed = os.pread(handle, packed_bytes, start)
+        if method == zipfile.ZIP_STORED:
             return packed
-        return zlib.decompressobj(-15).decompress(packed, info.file_size + 1)
+        return zlib.decompressobj(-15).decompress(packed, length + 1)
+
+    def _unfold_rarer(self, offset: int) -> bytes:
+        """zipfile unfolds the rarer methods, and moves the place in the open file."""
+        with self._lock:
+            archive, entries = self._directory
+            return archive.read(entries[offset])
+
+    @cached_property
+    def _directory(self) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:
+        archive = zipfile.ZipFile(self._file)
+        return archive, {info.header_offset: info for info in archive.infolist()}
+
+
+def _is_zip(path: Path) -> bool:
+    """By the mark near the end; one that was cut short has lost it, and is refused as such when it is listed."""
+    if path.is_dir():
+        return False
+    with path.open("rb") as file:
+        return zipfile.is_zipfile(path) or file.read(4) == b"PK\3\4"
 
 
 def _name(info: zipfile.ZipInfo) -> str:
@@ -118,3 +127,12 @@ def _name(info: zipfile.ZipInfo) -> str:
         with contextlib.suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return plain_name(name.replace("\\", "/") if info.create_system == MADE_ON_WINDOWS else name)
+
+
+ZIP = SourceKind(
+    "zip",
+    detect=_is_zip,
+    files=lambda location: [location.path.name],
+    list=list_zip,
+    reader=lambda location, images: ZipReader(location.path).read,
+)

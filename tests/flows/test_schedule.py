@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from tests.conftest import take_in
+from tests.conftest import ingest_source
 from tests.flows.repository import HANGS, Repository, ended, wait_for
 
 # `flows.schedule.main` with an interval in the place of the cron.
@@ -75,7 +75,7 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repositor
 def test_a_schedule_retrains_by_itself_and_tells_what_changed(
     repository: Repository, prefect_api: str, digit_folder: Path
 ) -> None:
-    take_in("folder", repository.root / "images", repository.root)
+    ingest_source("folder", repository.root / "images", repository.root)
     shutil.copy(digit_folder / "two/39.png", repository.root / "images/two")
     schedule = repository.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
     run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["COMPLETED"]}}}))

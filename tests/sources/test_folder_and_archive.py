@@ -11,7 +11,6 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,12 +20,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.folder import list_folder
-from darkroom.sources.source import Listing
-from darkroom.sources.tar_archive import list_tar
-from darkroom.sources.zip_archive import list_zip
+from darkroom.sources.folder import FOLDER
+from darkroom.sources.source import SourceKind
+from darkroom.sources.tar_archive import TAR
+from darkroom.sources.zip_archive import ZIP
+from tests.sources.listed import Source, listed
 
-ROOM = 1 << 24
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,
     "tar.gz": gzip.compress,
@@ -52,20 +51,16 @@ def tarred(folder: Path, target: Path, form: int = tarfile.PAX_FORMAT) -> Path:
     return target
 
 
-def rows(found: Listing) -> list[tuple[str, str, str | None, bytes]]:
-    return [(image.path, image.label, image.split, image.read()) for image in found.images]
-
-
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_the_same_from_all(digit_folder: Path, tmp_path: Path, packing: str) -> None:
-    folder = list_folder(digit_folder)
-    from_zip = list_zip(zipped(digit_folder, tmp_path / "digits.zip"), ROOM)
-    from_tar = list_tar(tarred(digit_folder, tmp_path / f"digits.{packing}"), ROOM)
+    folder = listed(FOLDER, digit_folder)
+    from_zip = listed(ZIP, zipped(digit_folder, tmp_path / "digits.zip"))
+    from_tar = listed(TAR, tarred(digit_folder, tmp_path / f"digits.{packing}"))
     assert folder.classes == from_zip.classes == from_tar.classes == ("one", "two", "zero")
-    assert rows(folder) == rows(from_zip) == rows(from_tar)
+    assert folder.rows() == from_zip.rows() == from_tar.rows()
     assert [image.stamp for image in from_zip.images] == [image.stamp for image in from_tar.images]
-    assert folder.images[0].file == digit_folder / "one/00.png"
-    assert from_zip.inputs == [tmp_path / "digits.zip"]
+    assert folder.images[0].file == "one/00.png" and len(folder.listing.files) == 120
+    assert from_zip.listing.inputs == from_zip.listing.files == ["digits.zip"]
 
 
 def test_an_empty_class_folder_is_named_alike(digit_folder: Path, tmp_path: Path) -> None:
@@ -74,24 +69,24 @@ def test_an_empty_class_folder_is_named_alike(digit_folder: Path, tmp_path: Path
     (tree / "empty/deep").mkdir(parents=True)
     (tree / "pipes").mkdir()
     os.mkfifo(tree / "pipes/a.png")
-    found = [(item.path, item.reason) for item in list_folder(tree).ignored]
+    found = listed(FOLDER, tree).ignored
     assert found == [
         ("empty", "an empty folder"),
         ("pipes", "a folder without images"),
         ("pipes/a.png", "a pipe, a socket or a device"),
     ]
     shutil.rmtree(tree / "pipes")
-    for listing in (list_zip(zipped(tree, tmp_path / "a.zip"), ROOM), list_tar(tarred(tree, tmp_path / "a.tar"), ROOM)):
-        assert [(item.path.removeprefix("wrapped/"), item.reason) for item in listing.ignored] == found[:1]
+    for listing in (listed(ZIP, zipped(tree, tmp_path / "a.zip")), listed(TAR, tarred(tree, tmp_path / "a.tar"))):
+        assert [(path.removeprefix("wrapped/"), reason) for path, reason in listing.ignored] == found[:1]
 
 
-def listed(listing: Callable[[Path], Listing], path: Path) -> object:
+def content(kind: SourceKind, path: Path) -> object:
     """All that must be the same for one tree, or nothing where it is refused."""
     try:
-        found = listing(path)
+        found = listed(kind, path)
     except DarkroomError:
         return None
-    return found.classes, rows(found), len(found.ignored)
+    return found.classes, found.rows(), len(found.ignored)
 
 
 PART = st.sampled_from(["train", "Test", "val", "cat", "dog", ".x", "Thumbs.db", "ä ö.png"]) | st.text(
@@ -122,22 +117,17 @@ def test_any_tree_of_names_is_listed_alike(paths: set[str], form: int) -> None:
             except OSError:
                 return  # a file and a folder of one name, which no disk holds
         archive, tar = zipped(folder, Path(scratch) / "a.zip"), tarred(folder, Path(scratch) / "a.tar", form)
-        found = [
-            listed(list_folder, folder),
-            listed(partial(list_zip, max_unpacked_bytes=ROOM), archive),
-            listed(partial(list_tar, max_unpacked_bytes=ROOM), tar),
-        ]
+        found = [content(FOLDER, folder), content(ZIP, archive), content(TAR, tar)]
         assert found[0] == found[1] == found[2]
 
 
-@pytest.mark.parametrize(("suffix", "listing"), [("zip", list_zip), ("tar", list_tar), ("tar.gz", list_tar)])
-def test_many_threads_read_one_archive(
-    digit_folder: Path, tmp_path: Path, suffix: str, listing: Callable[[Path, int], Listing]
-) -> None:
+@pytest.mark.parametrize(("suffix", "kind"), [("zip", ZIP), ("tar", TAR), ("tar.gz", TAR)])
+def test_many_threads_read_one_archive(digit_folder: Path, tmp_path: Path, suffix: str, kind: SourceKind) -> None:
     pack = zipped if suffix == "zip" else tarred
-    images = listing(pack(digit_folder, tmp_path / f"a.{suffix}"), ROOM).images * 5
+    found = listed(kind, pack(digit_folder, tmp_path / f"a.{suffix}"))
+    images = found.images * 5
     with ThreadPoolExecutor(8) as pool:
-        read = list(pool.map(lambda image: image.read(), images))
+        read = list(pool.map(found.read, images))
     assert read == [(digit_folder / image.path).read_bytes() for image in images]
 
 
@@ -151,18 +141,17 @@ def test_links_loops_and_pipes_are_named_not_followed(tmp_path: Path) -> None:
     (tmp_path / "cat/circle.png").symlink_to(tmp_path / "cat/circle.png")
     os.mkfifo(tmp_path / "dog/pipe.png")
     (tmp_path / "dog/to-pipe.png").symlink_to(tmp_path / "dog/pipe.png")
-    found = list_folder(tmp_path)
-    assert {item.path: item.reason for item in found.ignored} == {
+    found = listed(FOLDER, tmp_path)
+    assert dict(found.ignored) == {
         "cat/loop": "a link to a folder, not followed",
         "dog/pipe.png": "a pipe, a socket or a device",
         "dog/to-pipe.png": "a link to a pipe, a socket or a device",
     }
-    images = {image.path: image for image in found.images}
-    assert images["cat/linked.png"].read() == b"a"
+    assert found.bytes_of("cat/linked.png") == b"a"
     for broken in ("cat/broken.png", "cat/circle.png"):
         with pytest.raises(OSError, match=r"No such file|Too many levels"):
-            images[broken].read()
-    assert len(images) == 5
+            found.bytes_of(broken)
+    assert len(found.images) == 5
 
 
 def test_a_name_that_is_not_utf8_is_named_and_not_taken(tmp_path: Path) -> None:
@@ -174,10 +163,8 @@ def test_a_name_that_is_not_utf8_is_named_and_not_taken(tmp_path: Path) -> None:
         except OSError:
             pytest.skip("this file system takes only UTF-8")
     tar = tarred(tmp_path, tmp_path.parent / f"{tmp_path.name}.tar")
-    for found in (list_folder(tmp_path), list_tar(tar, ROOM)):
-        assert [(item.path, item.reason) for item in found.ignored] == [
-            ("cat/caf\\xe9.png", "its name is not in UTF-8: rename it")
-        ]
+    for found in (listed(FOLDER, tmp_path), listed(TAR, tar)):
+        assert found.ignored == [("cat/caf\\xe9.png", "its name is not in UTF-8: rename it")]
         assert len(found.images) == 2
 
 
@@ -188,26 +175,20 @@ def test_places_that_are_not_what_they_should_be(digit_folder: Path, tmp_path: P
     whole = zipped(digit_folder, tmp_path / "whole.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
 
-    def zip_of(path: Path) -> Listing:
-        return list_zip(path, ROOM)
-
-    def tar_of(path: Path) -> Listing:
-        return list_tar(path, ROOM)
-
-    for call, path, message in [
-        (list_folder, tmp_path / "gone", "there is no folder"),
-        (zip_of, tmp_path / "gone", "there is no file"),
-        (tar_of, tmp_path / "gone", "there is no file"),
-        (list_folder, file, "is a file, not a folder"),
-        (zip_of, digit_folder, "is a folder, not a zip"),
-        (tar_of, digit_folder, "is a folder, not a tar"),
-        (zip_of, file, "is not a zip file"),
-        (tar_of, file, "is not a tar file"),
-        (zip_of, tmp_path / "cut.zip", "is not a zip file, or is cut short"),
-        (list_folder, tmp_path / "empty", "no class folders"),
+    for kind, path, message in [
+        (FOLDER, tmp_path / "gone", "there is no folder"),
+        (ZIP, tmp_path / "gone", "there is no file"),
+        (TAR, tmp_path / "gone", "there is no file"),
+        (FOLDER, file, "is a file, not a folder"),
+        (ZIP, digit_folder, "is a folder, not a zip"),
+        (TAR, digit_folder, "is a folder, not a tar"),
+        (ZIP, file, "is not a zip file"),
+        (TAR, file, "is not a tar file"),
+        (ZIP, tmp_path / "cut.zip", "is not a zip file, or is cut short"),
+        (FOLDER, tmp_path / "empty", "no class folders"),
     ]:
         with pytest.raises(DarkroomError, match=message):
-            call(path)
+            listed(kind, path)
 
 
 @pytest.mark.parametrize("packing", PACKINGS)
@@ -216,7 +197,7 @@ def test_a_tar_cut_short_says_so(digit_folder: Path, tmp_path: Path, packing: st
     path = tarred(digit_folder, tmp_path / f"a.{packing}")
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     with pytest.raises(DarkroomError, match="is not a tar file, or is cut short or damaged"):
-        list_tar(path, ROOM)
+        listed(TAR, path)
 
 
 def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,10 +211,10 @@ def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DarkroomError, match=r"cat can't be listed: Permission denied"):
-        list_folder(tmp_path)
+        listed(FOLDER, tmp_path)
 
 
-def hostile_zip(path: Path, entry: tarfile.TarInfo) -> Listing:
+def hostile_zip(path: Path, entry: tarfile.TarInfo) -> Source:
     mode = {tarfile.SYMTYPE: 0o120777, tarfile.CHRTYPE: 0o020666, tarfile.FIFOTYPE: 0o010666}
     info = zipfile.ZipInfo(entry.name)
     info.external_attr = mode.get(entry.type, 0o100644) << 16
@@ -241,23 +222,23 @@ def hostile_zip(path: Path, entry: tarfile.TarInfo) -> Listing:
         archive.writestr("cat/a.png", b"x")
         archive.writestr("dog/a.png", b"x")
         archive.writestr(info, b"x")
-    return list_zip(path, ROOM)
+    return listed(ZIP, path)
 
 
-def hostile_tar(path: Path, entry: tarfile.TarInfo) -> Listing:
+def hostile_tar(path: Path, entry: tarfile.TarInfo) -> Source:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as archive:
         for name in ("cat/a.png", "dog/a.png"):
             archive.addfile(tarfile.TarInfo(name))
         archive.addfile(entry)
     path.write_bytes(gzip.compress(content.getvalue()))
-    return list_tar(path, ROOM)
+    return listed(TAR, path)
 
 
 @pytest.mark.parametrize("open_hostile", [hostile_zip, hostile_tar])
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_archives_that_do_what_they_should_not_are_refused_whole(
-    tmp_path: Path, open_hostile: Callable[[Path, tarfile.TarInfo], Listing], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, open_hostile: Callable[[Path, tarfile.TarInfo], Source], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "TemporaryFile", None)  # nothing may be written
     climbing = ("../a.png", "cat/../../a.png", "/etc/a.png", "C:/a.png", "cat\\..\\..\\a.png")
@@ -292,7 +273,7 @@ def test_encryption_and_strange_methods_in_a_zip_are_refused(tmp_path: Path) -> 
         content[content.index(b"PK\x01\x02") + offset] = byte
         path.write_bytes(content)
         with pytest.raises(DarkroomError, match=message):
-            list_zip(path, ROOM)
+            listed(ZIP, path)
 
 
 def test_what_unfolds_to_too_much_is_refused(tmp_path: Path) -> None:
@@ -300,21 +281,21 @@ def test_what_unfolds_to_too_much_is_refused(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (bomb / name).mkdir(parents=True)
         (bomb / name / "a.png").write_bytes(bytes(1 << 20))
-    for pack, listing, suffix in [
-        (zipped, list_zip, "zip"),
-        (tarred, list_tar, "tar.gz"),
-        (tarred, list_tar, "tar.zst"),
+    for pack, kind, suffix in [
+        (zipped, ZIP, "zip"),
+        (tarred, TAR, "tar.gz"),
+        (tarred, TAR, "tar.zst"),
     ]:
         path = pack(bomb, tmp_path / f"a.{suffix}")
         assert path.stat().st_size < 1 << 14
         with pytest.raises(DarkroomError, match=r"ingest\.max_unpacked_gib.*raise the limit"):
-            listing(path, 1 << 20)
-        assert len(listing(path, 1 << 22).images) == 2
+            listed(kind, path, 1 << 20)
+        assert len(listed(kind, path, 1 << 22).images) == 2
     entry = tarfile.TarInfo("cat/huge.png")
     entry.size = 2 << 30
     (tmp_path / "huge.tar").write_bytes(entry.tobuf())
     with pytest.raises(DarkroomError, match="unfolds to 2,147,483,648 bytes"):
-        list_tar(tmp_path / "huge.tar", 1 << 40)
+        listed(TAR, tmp_path / "huge.tar", 1 << 40)
 
 
 def test_a_zip_that_lies_about_a_length_gives_up_no_more(tmp_path: Path) -> None:
@@ -324,10 +305,10 @@ def test_a_zip_that_lies_about_a_length_gives_up_no_more(tmp_path: Path) -> None
         archive.writestr("dog/a.png", b"honest")
     content = path.read_bytes()
     path.write_bytes(content.replace((1 << 20).to_bytes(4, "little"), (100).to_bytes(4, "little")))
-    cat, dog = list_zip(path, 1000).images
+    found = listed(ZIP, path, 1000)
     with pytest.raises(OSError, match="its length or checksum"):
-        cat.read()
-    assert dog.read() == b"honest"
+        found.bytes_of("cat/a.png")
+    assert found.bytes_of("dog/a.png") == b"honest"
 
 
 def test_names_from_other_systems(tmp_path: Path) -> None:
@@ -340,7 +321,7 @@ def test_names_from_other_systems(tmp_path: Path) -> None:
     content = path.read_bytes()
     assert content.count(b"\x00\x08\x00\x00") >= 2  # the flag for UTF-8, which zip on macOS does not set
     path.write_bytes(content.replace(b"\x14\x00\x00\x08", b"\x14\x00\x00\x00"))
-    assert [image.path for image in list_zip(path, ROOM).images] == ["cat/käse.png", "dog/ö.png"]
+    assert [image.path for image in listed(ZIP, path).images] == ["cat/käse.png", "dog/ö.png"]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -348,7 +329,7 @@ def test_every_method_that_python_knows_is_read(tmp_path: Path, method: int) -> 
     with zipfile.ZipFile(tmp_path / "a.zip", "w", method) as archive:
         archive.writestr("cat/a.png", b"cat" * 100)
         archive.writestr("dog/a.png", b"dog" * 100)
-    assert [image.read() for image in list_zip(tmp_path / "a.zip", ROOM).images] == [b"cat" * 100, b"dog" * 100]
+    assert [content for *_, content in listed(ZIP, tmp_path / "a.zip").rows()] == [b"cat" * 100, b"dog" * 100]
 
 
 def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path: Path) -> None:
@@ -357,19 +338,19 @@ def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path
     at = content.index(b"one/05.png") + 15
     content[at : at + 20] = bytes(20)
     path.write_bytes(content)
-    images = {image.path: image for image in list_zip(path, ROOM).images}
+    found = listed(ZIP, path)
     with pytest.raises(OSError, match="damaged in the archive"):
-        images["one/05.png"].read()
-    assert images["one/06.png"].read()[:4] == b"\x89PNG"
+        found.bytes_of("one/05.png")
+    assert found.bytes_of("one/06.png")[:4] == b"\x89PNG"
 
 
 def test_no_room_to_unfold_a_tar_is_said_and_no_images_fault(
     digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = list_tar(tarred(digit_folder, tmp_path / "a.tar.gz"), ROOM).images
+    found = listed(TAR, tarred(digit_folder, tmp_path / "a.tar.gz"))
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10))
     with pytest.raises(DarkroomError, match="set TMPDIR to a folder with more room"):
-        images[0].read()
+        found.read(found.images[0])
 
 
 def small_archive(suffix: str) -> bytes:
@@ -397,11 +378,11 @@ def test_no_damage_to_an_archive_is_a_crash(suffix: str, changes: list[tuple[int
     with tempfile.NamedTemporaryFile() as file:
         Path(file.name).write_bytes(content)
         try:
-            listing = (list_zip if suffix == "zip" else list_tar)(Path(file.name), ROOM)
+            found = listed(ZIP if suffix == "zip" else TAR, Path(file.name))
         except DarkroomError:
             return
-        for image in listing.images:
+        for image in found.images:
             try:
-                image.read()
+                found.read(image)
             except OSError as error:
                 assert str(error)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.imagenet import list_imagenet, looks_like_imagenet
-from darkroom.sources.source import Listing
+from darkroom.sources.imagenet import IMAGENET, looks_like_imagenet
+from tests.sources.listed import Source, listed
 
 TENCH, CRANE_BIRD, CRANE_MACHINE = "n01440764", "n02012849", "n03126707"
 WORDS = {TENCH: "tench, Tinca tinca", CRANE_BIRD: "crane", CRANE_MACHINE: "crane"}
@@ -27,7 +27,7 @@ def make(root: Path, *paths: str, **texts: str) -> Path:
     return root
 
 
-def rows(listing: Listing) -> dict[str, tuple[str, str | None]]:
+def rows(listing: Source) -> dict[str, tuple[str, str | None]]:
     return {image.path: (image.label, image.split) for image in listing.images}
 
 
@@ -47,33 +47,33 @@ TRAIN = [f"train/{wnid}/{wnid}_{number}.JPEG" for wnid in WORDS for number in (1
     ],
 )
 def test_readable_names_that_stay_unique(tmp_path: Path, name: str, text: str) -> None:
-    listing = list_imagenet(make(tmp_path, *TRAIN, **{name: text}))
+    listing = listed(IMAGENET, make(tmp_path, *TRAIN, **{name: text}))
     assert listing.classes == NAMES
-    assert [file.name for file in listing.inputs] == [name.replace("_dot_", ".")]
+    assert listing.listing.inputs == [name.replace("_dot_", ".")]
     assert rows(listing)[f"train/{CRANE_BIRD}/{CRANE_BIRD}_1.JPEG"] == (NAMES[1], "train")
 
 
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "train/n00000001/images").mkdir(parents=True)
     (tmp_path / "train/other").mkdir()
-    listing = list_imagenet(make(tmp_path, *TRAIN, f"Annotations/{TENCH}/a.xml"))
-    assert [(item.path, item.reason) for item in listing.ignored] == [
+    listing = listed(IMAGENET, make(tmp_path, *TRAIN, f"Annotations/{TENCH}/a.xml"))
+    assert listing.ignored == [
         (f"Annotations/{TENCH}/a.xml", "not an image"),
         ("train/n00000001", "an empty folder"),
     ]
 
 
 def test_without_a_list_classes_keep_their_ids_and_may_lie_at_the_top(tmp_path: Path) -> None:
-    listing = list_imagenet(make(tmp_path, *(path.removeprefix("train/") for path in TRAIN)))
+    listing = listed(IMAGENET, make(tmp_path, *(path.removeprefix("train/") for path in TRAIN)))
     assert listing.classes == tuple(WORDS)
     assert {split for _, split in rows(listing).values()} == {None}
 
 
 def test_val_in_class_folders_is_the_test_split_unless_there_is_one(tmp_path: Path) -> None:
     make(tmp_path, *TRAIN, f"val/{TENCH}/a.JPEG")
-    assert rows(list_imagenet(tmp_path))[f"val/{TENCH}/a.JPEG"] == (TENCH, "test")
+    assert rows(listed(IMAGENET, tmp_path))[f"val/{TENCH}/a.JPEG"] == (TENCH, "test")
     make(tmp_path, f"test/{TENCH}/b.JPEG")
-    found = rows(list_imagenet(tmp_path))
+    found = rows(listed(IMAGENET, tmp_path))
     assert found[f"val/{TENCH}/a.JPEG"] == (TENCH, "validation")
     assert found[f"test/{TENCH}/b.JPEG"] == (TENCH, "test")
 
@@ -89,20 +89,21 @@ def test_val_in_class_folders_is_the_test_split_unless_there_is_one(tmp_path: Pa
 )  # fmt: skip
 def test_flat_val_with_a_ground_truth_list(tmp_path: Path, name: str, text: str) -> None:
     make(tmp_path, *TRAIN, *(f"val/images/V_{number}.JPEG" for number in (1, 2, 3)), **{name: text})
-    listing = list_imagenet(tmp_path)
+    listing = listed(IMAGENET, tmp_path)
     found = rows(listing)
     assert found["val/images/V_1.JPEG"] == (TENCH, "test")
     assert found["val/images/V_2.JPEG"] == (CRANE_BIRD, "test")
-    list_name = name.replace("__", "/").replace("_dot_", ".").rpartition("/")[2]
-    reasons = {item.path: item.reason for item in listing.ignored}
+    list_path = name.replace("__", "/").replace("_dot_", ".")
+    list_name = list_path.rpartition("/")[2]
+    reasons = dict(listing.ignored)
     assert reasons["val/images/V_3.JPEG"] == f"not in {list_name}"
-    assert [file.name for file in listing.inputs] == [list_name]
+    assert listing.listing.inputs == [list_path]
 
 
 def test_flat_val_without_a_list_and_test_images_are_ignored_by_name(tmp_path: Path) -> None:
     make(tmp_path, *TRAIN, "val/V_1.JPEG", "test/ILSVRC2012_test_1.JPEG", f"train/{TENCH}/a.xml")
-    listing = list_imagenet(tmp_path)
-    assert [(item.path, item.reason[:45]) for item in listing.ignored] == [
+    listing = listed(IMAGENET, tmp_path)
+    assert [(path, reason[:45]) for path, reason in listing.ignored] == [
         ("test/ILSVRC2012_test_1.JPEG", "without a label: neither a folder nor its own"),
         (f"train/{TENCH}/a.xml", "not an image"),
         ("val/V_1.JPEG", "without a label: there is no ground-truth lis"),
@@ -114,7 +115,7 @@ def test_kaggles_folders_are_stepped_through(tmp_path: Path) -> None:
     top = "ILSVRC/Data/CLS-LOC/"
     make(tmp_path, *(top + path for path in TRAIN), f"{top}val/V_1.JPEG", f"ILSVRC/Annotations/CLS-LOC/train/{TENCH}/a.xml",
          LOC_val_solution_dot_csv=f"ImageId,PredictionString\nV_1,{TENCH} 1 2 3 4\n")  # fmt: skip
-    found = rows(list_imagenet(tmp_path))
+    found = rows(listed(IMAGENET, tmp_path))
     assert found[f"{top}val/V_1.JPEG"] == (TENCH, "test")
     assert len(found) == len(TRAIN) + 1
 
@@ -132,14 +133,14 @@ def test_kaggles_folders_are_stepped_through(tmp_path: Path) -> None:
 )
 def test_lists_that_make_no_sense_are_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DarkroomError, match=message):
-        list_imagenet(make(tmp_path, *TRAIN, val_dot_txt=text))
+        listed(IMAGENET, make(tmp_path, *TRAIN, val_dot_txt=text))
 
 
 def test_folders_of_other_things_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"images of 0 classes.*set ingest\.source=folder"):
-        list_imagenet(make(tmp_path / "a", "cat/a.png", "dog/b.png"))
+        listed(IMAGENET, make(tmp_path / "a", "cat/a.png", "dog/b.png"))
     with pytest.raises(DarkroomError, match="holds no train/ beside its val/"):
-        list_imagenet(make(tmp_path / "b", f"val/{TENCH}/a.png", f"val/{CRANE_BIRD}/b.png"))
+        listed(IMAGENET, make(tmp_path / "b", f"val/{TENCH}/a.png", f"val/{CRANE_BIRD}/b.png"))
 
 
 def test_only_folders_in_this_layout_look_like_it(tmp_path: Path) -> None:
@@ -156,6 +157,6 @@ def test_files_named_by_their_ids(tmp_path: Path) -> None:
         pytest.skip("needs imagenet-200")
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path, opened.namelist()[:5])
-    listing = list_imagenet(tmp_path)
+    listing = listed(IMAGENET, tmp_path)
     assert len(listing.images) == len(listing.classes) == 5
     assert rows(listing)["imagenet-200/n01440764_tench.JPEG"] == (TENCH, None)

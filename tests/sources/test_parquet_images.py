@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources import archive, row_groups
-from darkroom.sources.source import Listing
-from darkroom.sources.table import list_table
+from darkroom.sources.table import TABLE
+from tests.sources.listed import listed
 
-ROOM = 1 << 24
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
@@ -42,20 +41,15 @@ def write(
     return file
 
 
-def rows(listing: Listing) -> list[tuple[str, str, str | None, bytes]]:
-    return [(image.path, image.label, image.split, image.read()) for image in listing.images]
-
-
 def test_one_file_with_named_labels(tmp_path: Path) -> None:
     data = [(b"one", "1.png", 1), (b"two", "2.png", 0), (b"three", "3.png", 1)]
-    listing = list_table(write(tmp_path / "set.parquet", data, ["cat", "ant", "owl"]), ROOM)
+    listing = listed(TABLE, write(tmp_path / "set.parquet", data, ["cat", "ant", "owl"]))
     assert listing.classes == ("cat", "ant", "owl")  # the owl is missing, which is for the validation to say
-    assert rows(listing) == [
+    assert listing.rows() == [
         ("1.png", "ant", None, b"one"), ("2.png", "cat", None, b"two"), ("3.png", "ant", None, b"three"),
     ]  # fmt: skip
     assert listing.images[0].stamp == f"crc32:{zlib.crc32(b'one'):08x}:3"
-    assert listing.inputs == [tmp_path / "set.parquet"]
-    assert listing.images[0].file is None
+    assert listing.listing.inputs == listing.listing.files == ["set.parquet"]
 
 
 def test_a_folder_with_splits_from_file_names_and_folders(tmp_path: Path) -> None:
@@ -64,8 +58,8 @@ def test_a_folder_with_splits_from_file_names_and_folders(tmp_path: Path) -> Non
     write(tmp_path / "data/test-00000-of-00001.parquet", [(b"e", "1.png", "x")])
     write(tmp_path / "validation/0000.parquet", [(b"f", "../f.png", "y")])
     (tmp_path / "README.md").touch()
-    listing = list_table(tmp_path, ROOM)
-    assert rows(listing) == [
+    listing = listed(TABLE, tmp_path)
+    assert listing.rows() == [
         ("data/train-00000-of-00002/0000000-1.png", "x", "train", b"a"),
         ("data/train-00000-of-00002/0000001", "y", "train", b"b"),
         ("data/train-00001-of-00002/0000000-1.png", "x", "train", b"c"),
@@ -73,16 +67,16 @@ def test_a_folder_with_splits_from_file_names_and_folders(tmp_path: Path) -> Non
         ("train/d.png", "y", "train", b"d"),
         ("validation/f.png", "y", "validation", b"f"),
     ]
-    assert [(item.path, item.reason) for item in listing.ignored] == [("README.md", "not a Parquet file")]
+    assert listing.ignored == [("README.md", "not a Parquet file")]
 
 
 def test_rows_without_a_label_or_an_image(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet", [(b"a", "a", 0), (b"b", "b", -1), (None, "c", 1)], ["x", "y"])
-    listing = list_table(file, ROOM)
-    assert [(item.path, item.reason) for item in listing.ignored] == [("b", "without a label")]
+    listing = listed(TABLE, file)
+    assert listing.ignored == [("b", "without a label")]
     assert [(image.path, image.stamp is None) for image in listing.images] == [("a", False), ("c", True)]
     with pytest.raises(OSError, match=r"row 3 of a\.parquet holds no image"):
-        listing.images[1].read()
+        listing.bytes_of("c")
 
 
 def test_a_damaged_row_group_of_images_is_named(tmp_path: Path) -> None:
@@ -94,20 +88,20 @@ def test_a_damaged_row_group_of_images_is_named(tmp_path: Path) -> None:
     content[start : start + chunk.total_compressed_size] = bytes(chunk.total_compressed_size)
     file.write_bytes(content)
     with pytest.raises(DarkroomError, match=r"a\.parquet: row group 3 of 3 is damaged .*; fetch the file again"):
-        list_table(file, ROOM)
+        listed(TABLE, file)
 
 
 def test_labels_that_look_the_same_are_refused(tmp_path: Path) -> None:
     data = [(b"a", "1.png", "caf\xe9"), (b"b", "2.png", "cafe\u0301")]
     with pytest.raises(DarkroomError, match=r"look the same, 'cafe.u0301' \(2\.png\) and 'caf.xe9' \(1\.png\): rename"):
-        list_table(write(tmp_path / "a.parquet", data), ROOM)
+        listed(TABLE, write(tmp_path / "a.parquet", data))
 
 
 def test_group_and_timestamp_columns_count_here_too(tmp_path: Path) -> None:
     file = write(
         tmp_path / "a.parquet", [(b"a", "a", "x"), (b"b", "b", "y")], group=["g", None], split=["train", "val"]
     )
-    assert [(image.split, image.group) for image in list_table(file, ROOM).images] == [
+    assert [(image.split, image.group) for image in listed(TABLE, file).images] == [
         ("train", "g"),
         ("validation", None),
     ]
@@ -116,54 +110,54 @@ def test_group_and_timestamp_columns_count_here_too(tmp_path: Path) -> None:
 def test_what_can_not_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DarkroomError, match="holds no Parquet files"):
-        list_table(tmp_path / "empty", ROOM)
+        listed(TABLE, tmp_path / "empty")
     with pytest.raises(DarkroomError, match="a label that is not among the 2 that the file names: row 2"):
-        list_table(write(tmp_path / "a.parquet", [(b"a", "a", 0), (b"b", "b", 7)], ["x", "y"]), ROOM)
+        listed(TABLE, write(tmp_path / "a.parquet", [(b"a", "a", 0), (b"b", "b", 7)], ["x", "y"]))
     with pytest.raises(DarkroomError, match=r"names its classes otherwise than 1\.parquet"):
         write(tmp_path / "two/1.parquet", [(b"a", "a", 0)], ["x", "y"])
         write(tmp_path / "two/2.parquet", [(b"a", "a", 0)], ["y", "x"])
-        list_table(tmp_path / "two", ROOM)
+        listed(TABLE, tmp_path / "two")
     with pytest.raises(DarkroomError, match=r"unfolds to more than ingest\.max_unpacked_gib"):
-        list_table(write(tmp_path / "b.parquet", [(bytes(1 << 16), "a", 0), (b"b", "b", 1)]), 1 << 12)
+        listed(TABLE, write(tmp_path / "b.parquet", [(bytes(1 << 16), "a", 0), (b"b", "b", 1)]), 1 << 12)
     pq.write_table(pa.table({"picture": [b"a"], "label": [1]}), tmp_path / "c.parquet")
     with pytest.raises(DarkroomError, match="has no column path; its columns are picture, label"):
-        list_table(tmp_path / "c.parquet", ROOM)
+        listed(TABLE, tmp_path / "c.parquet")
     table = pa.table({"image": pa.array([{"bytes": b"a"}]), "label": [0]}).replace_schema_metadata({"huggingface": "{"})
     pq.write_table(table, tmp_path / "d.parquet")
     with pytest.raises(DarkroomError, match="its Hugging Face metadata make no sense"):
-        list_table(tmp_path / "d.parquet", ROOM)
+        listed(TABLE, tmp_path / "d.parquet")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged/train.parquet").write_bytes(b"PAR1")
     with pytest.raises(DarkroomError, match="is not a Parquet file, or is damaged"):
-        list_table(tmp_path / "damaged", ROOM)
+        listed(TABLE, tmp_path / "damaged")
 
 
 @pytest.mark.parametrize(("step", "unfolded"), [(1, 0), (7, 1)])
 def test_threads_read_in_the_order_of_rows_and_in_any_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, unfolded: int
 ) -> None:
-    monkeypatch.setattr(row_groups, "KEPT_BYTES", 64)
+    monkeypatch.setattr(row_groups, "CACHED_BYTES", 64)
     scratch = Mock(wraps=archive.scratch_file)
     monkeypatch.setattr(row_groups, "scratch_file", scratch)
     numbers = [number * step % 50 for number in range(50)]
     data = [(f"picture {number:02}".encode(), f"{number:02}.png", number % 2) for number in numbers]
-    images = list_table(write(tmp_path / "a.parquet", data, row_group=10), ROOM).images
+    found = listed(TABLE, write(tmp_path / "a.parquet", data, row_group=10))
     assert scratch.call_count == 0
     with ThreadPoolExecutor(8) as pool:
-        read = list(pool.map(lambda image: image.read(), images * 4))
-    assert read == [f"picture {image.path.removesuffix('.png')}".encode() for image in images] * 4
+        read = list(pool.map(found.read, found.images * 4))
+    assert read == [f"picture {image.path.removesuffix('.png')}".encode() for image in found.images] * 4
     assert scratch.call_count == unfolded
 
 
 @settings(max_examples=40)
 @given(st.lists(st.tuples(st.none() | st.binary(max_size=5), st.none() | st.text(max_size=3)), min_size=2, max_size=9))
-def test_every_row_has_a_name_of_its_own_and_its_own_bytes(found: list[tuple[bytes | None, str | None]]) -> None:
-    data = [(content, path, number % 2) for number, (content, path) in enumerate(found)]
+def test_every_row_has_a_name_of_its_own_and_its_own_bytes(pairs: list[tuple[bytes | None, str | None]]) -> None:
+    data = [(content, path, number % 2) for number, (content, path) in enumerate(pairs)]
     with tempfile.TemporaryDirectory() as scratch:
-        images = list_table(write(Path(scratch) / "train.parquet", data), ROOM).images
-        assert len({image.path for image in images}) == len(data)
-        assert sorted(image.read() for image in images if image.stamp) == sorted(
-            content for content, _ in found if content is not None
+        found = listed(TABLE, write(Path(scratch) / "train.parquet", data))
+        assert len({image.path for image in found.images}) == len(data)
+        assert sorted(found.read(image) for image in found.images if image.stamp) == sorted(
+            content for content, _ in pairs if content is not None
         )
 
 
@@ -193,11 +187,11 @@ def test_no_damage_to_a_table_is_a_crash(name: str, changes: list[tuple[int, int
     with tempfile.TemporaryDirectory() as scratch:
         (Path(scratch) / name).write_bytes(content)
         try:
-            images = list_table(Path(scratch) / name, ROOM).images
+            found = listed(TABLE, Path(scratch) / name)
         except DarkroomError:
             return
-        for image in images:
+        for image in found.images:
             try:
-                image.read()
+                found.read(image)
             except OSError as error:
                 assert str(error)

@@ -5,6 +5,7 @@ import shutil
 import tarfile
 import typing
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,72 +14,96 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from darkroom.images.manifest import read_manifest
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.sections import Ingest
-from darkroom.sources.registry import detect_kind, list_source, source_files
-from tests.sources.test_folder_and_archive import PACKINGS, ROOM, tarred, zipped
+from darkroom.sources.registry import SOURCE_KINDS, detect_kind
+from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind, as_png
+from tests.conftest import ingest_source
+from tests.sources.listed import listed
+from tests.sources.test_folder_and_archive import PACKINGS, tarred, zipped
 
 
 def test_digits_are_the_ones_scikit_learn_has() -> None:
-    listing = list_source("digits", Path("nowhere"), None, 0)
-    assert len(listing.images) == 1797
-    assert listing.classes == tuple("0123456789")
-    assert np.asarray(Image.open(io.BytesIO(listing.images[0].read()))).shape == (8, 8)
-    assert listing.images[0].label == "0"
+    found = listed(SOURCE_KINDS["digits"], Path("nowhere"))
+    assert len(found.images) == 1797
+    assert found.classes == tuple("0123456789")
+    assert np.asarray(Image.open(io.BytesIO(found.read(found.images[0])))).shape == (8, 8)
+    assert found.images[0].label == "0"
 
 
-@pytest.mark.parametrize("kind", typing.get_args(Ingest.model_fields["source"].annotation))
-def test_every_kind_in_the_settings_is_known_and_says_when_nothing_is_there(
-    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if kind == "digits":
-        return
-    with pytest.raises(DarkroomError, match="there is no"):
-        list_source(kind, tmp_path / "gone", tmp_path / "gone", ROOM)
+def test_the_settings_know_every_kind() -> None:
+    assert sorted(typing.get_args(Ingest.model_fields["source"].annotation)) == sorted(SOURCE_KINDS)
 
 
-@pytest.mark.parametrize("kind", ["folder", "imagenet", "table"])
-def test_a_survey_of_nothing_says_so(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(DarkroomError, match="there is no"):
-        source_files(kind, tmp_path / "gone", None)
+@pytest.mark.parametrize("name", SOURCE_KINDS)
+def test_every_kind_says_when_nothing_is_there(name: str, tmp_path: Path) -> None:
+    if name != "digits":
+        with pytest.raises(DarkroomError, match="there is no"):
+            listed(SOURCE_KINDS[name], tmp_path / "gone", root=tmp_path / "gone")
 
 
-def test_the_files_of_a_folder_are_its_images_under_their_names(digit_folder: Path, tmp_path: Path) -> None:
+def test_a_kind_is_used_once_it_is_registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text file with a label and a grey value on each line, which is the side of a picture's pixels, too."""
+
+    def lines(location: Location) -> list[list[str]]:
+        return [line.split() for line in location.path.read_text().splitlines()]
+
+    def list_values(location: Location) -> Listing:
+        name = location.path.name
+        images = [SourceImage(f"{row:03}", label, None, name, (row,)) for row, (label, _) in enumerate(lines(location))]
+        return Listing(("dark", "light"), images, [], [name])
+
+    def read_values(location: Location, images: Sequence[SourceImage]) -> Reader:
+        values = [int(value) for _, value in lines(location)]
+        return lambda image: as_png(np.full((9, 9), values[(image.place or (0,))[0]], np.uint8))
+
+    kind = SourceKind(
+        "values",
+        detect=lambda path: path.suffix == ".values",
+        files=lambda location: [location.path.name],
+        list=list_values,
+        reader=read_values,
+    )
+    monkeypatch.setitem(SOURCE_KINDS, "values", kind)
+    source = tmp_path / "grey.values"
+    source.write_text("dark 10\nlight 200\ndark 20\n")
+    assert detect_kind(source) == "values"
+    manifest = read_manifest(ingest_source("values", source, tmp_path), ["path", "label", "brightness"])
+    assert manifest["path"].to_pylist() == ["000", "001", "002"]
+    assert manifest["label"].to_pylist() == ["dark", "light", "dark"]
+    np.testing.assert_allclose(manifest["brightness"], [10 / 255, 200 / 255, 20 / 255], atol=1e-6)
+
+
+def test_the_files_of_a_folder_are_its_images(digit_folder: Path, tmp_path: Path) -> None:
     images = tmp_path / "wrapping" / "images"
     shutil.copytree(digit_folder, images)
     (images / "one/.hidden").touch()
     (images / "one/broken.png").symlink_to("nowhere")
-    (images / "one/linked.png").symlink_to(images / "two/00.png")
-    files = source_files("folder", tmp_path, None)
-    listing = list_source("folder", tmp_path, None, 0)
-    assert files == [(image.path, str(image.file)) for image in listing.images]
-    assert ("one/linked.png", f"{images}/one/linked.png") in files
+    found = listed(SOURCE_KINDS["folder"], tmp_path)
+    assert found.listing.files == [f"wrapping/images/{image.path}" for image in found.images]
+    assert "wrapping/images/one/broken.png" in found.listing.files and len(found.images) == 121
 
 
-def test_the_file_of_an_archive_is_itself_unopened(digit_folder: Path, tmp_path: Path) -> None:
-    for kind, file in (
-        ("zip", zipped(digit_folder, tmp_path / "a.zip")),
-        ("tar", tarred(digit_folder, tmp_path / "a.tar")),
-    ):
-        file.write_bytes(file.read_bytes()[:100])
-        assert source_files(kind, file, None) == [(file.name, str(file))]
+def test_the_files_of_archives_are_found_without_opening_them(tmp_path: Path) -> None:
+    for kind in ("zip", "tar"):
+        assert SOURCE_KINDS[kind].files(Location(tmp_path / f"a.{kind}", None, 0)) == [f"a.{kind}"]
+    for kind in ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100"):
+        assert SOURCE_KINDS[kind].files(Location(tmp_path, tmp_path, 0)) == []
 
 
 def test_the_files_of_tables(digit_folder: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.csv"
     table.write_text(f"path,label\n{digit_folder}/one/00.png,one\ngone.png,two\n")
-    assert source_files("table", table, None) == [
-        (f"{digit_folder}/one/00.png", f"{digit_folder}/one/00.png"),
-        ("gone.png", f"{tmp_path}/gone.png"),
-        ("table.csv", str(table)),
-    ]
+    kind = SOURCE_KINDS["table"]
+    assert kind.files(Location(table, None, 0)) is None
+    assert listed(kind, table).listing.files == [f"{digit_folder}/one/00.png", "gone.png", "table.csv"]
     image = pa.array([{"bytes": b"x", "path": "a"}])
-    held = tmp_path / "held"
-    (held / "data").mkdir(parents=True)
-    pq.write_table(pa.table({"image": image, "label": [0]}), held / "data/train.parquet")
-    assert source_files("table", held, None) == [("data/train.parquet", f"{held}/data/train.parquet")]
-    alone = held / "data/train.parquet"
-    assert source_files("table", alone, None) == [("train.parquet", str(alone))]
+    folder = tmp_path / "tables"
+    (folder / "data").mkdir(parents=True)
+    pq.write_table(pa.table({"image": image, "label": [0]}), folder / "data/train.parquet")
+    assert kind.files(Location(folder, None, 0)) == ["data/train.parquet"]
+    assert kind.files(Location(folder / "data/train.parquet", None, 0)) == ["train.parquet"]
 
 
 def test_the_files_of_imagenet_include_the_lists_that_it_was_read_by(tmp_path: Path) -> None:
@@ -87,14 +112,9 @@ def test_the_files_of_imagenet_include_the_lists_that_it_was_read_by(tmp_path: P
         (tmp_path / path).touch()
     (tmp_path / "val.txt").write_text("c.JPEG n01440764\n")
     (tmp_path / "words.txt").write_text("n01440764\ttench\n")
-    assert [name for name, _ in source_files("imagenet", tmp_path, None)] == [
+    assert listed(SOURCE_KINDS["imagenet"], tmp_path).listing.files == [
         "train/n01440764/a.JPEG", "train/n02012849/b.JPEG", "val.txt", "val/c.JPEG", "words.txt",
     ]  # fmt: skip
-
-
-def test_data_sets_that_have_a_name_consist_of_no_files(tmp_path: Path) -> None:
-    for kind in ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100"):
-        assert source_files(kind, tmp_path, tmp_path) == []
 
 
 def test_archives_by_what_is_in_them_under_any_name(digit_folder: Path, tmp_path: Path) -> None:

@@ -14,21 +14,19 @@ from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import Faults, in_label_order, read_timestamps
-from darkroom.sources.source import Listing
-from darkroom.sources.table import list_table
-
-ROOM = 1 << 24
+from darkroom.sources.table import TABLE
+from tests.sources.listed import Source, listed
 
 
-def csv(folder: Path, *lines: str) -> Listing:
+def csv(folder: Path, *lines: str) -> Source:
     table = folder / "table.csv"
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return list_table(table, ROOM)
+    return listed(TABLE, table)
 
 
-def parquet(folder: Path, **columns: Any) -> Listing:
+def parquet(folder: Path, **columns: Any) -> Source:
     pq.write_table(pa.table(columns), folder / "table.parquet")
-    return list_table(folder / "table.parquet", ROOM)
+    return listed(TABLE, folder / "table.parquet")
 
 
 def test_all_columns_in_any_order_and_the_rest_left_alone(tmp_path: Path) -> None:
@@ -43,13 +41,13 @@ def test_all_columns_in_any_order_and_the_rest_left_alone(tmp_path: Path) -> Non
     assert found.classes == ("cat", "dog, small")
     assert (first.path, first.label, first.split, first.group) == ("a ä.png", "cat", "train", "herd 1")
     assert first.timestamp == datetime.datetime(2026, 5, 31, 10, tzinfo=UTC)
-    assert (first.file, first.read()) == (tmp_path / "a ä.png", b"picture")
+    assert (first.file, found.read(first)) == ("a ä.png", b"picture")
     assert (second.path, second.label, second.split, second.group, second.timestamp) == (
         "deep/b,c.png", "dog, small", None, None, None,
     )  # fmt: skip
     with pytest.raises(FileNotFoundError):
-        second.read()
-    assert found.inputs == [tmp_path / "table.csv"]
+        found.read(second)
+    assert found.listing.inputs == ["table.csv"]
 
 
 def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
@@ -159,13 +157,13 @@ def test_columns_of_strange_types(tmp_path: Path) -> None:
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"there is no .*gone: ingest\.path must name the table"):
-        list_table(tmp_path / "gone", ROOM)
+        listed(TABLE, tmp_path / "gone")
     (tmp_path / "latin.csv").write_bytes("path,label\na.png,käse\n".encode("latin-1"))
     with pytest.raises(DarkroomError, match=r"CSV in UTF-8: row 1 \(.*\) holds the byte 0xe4; save it as UTF-8"):
-        list_table(tmp_path / "latin.csv", ROOM)
+        listed(TABLE, tmp_path / "latin.csv")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(DarkroomError, match="is not a Parquet file, or is damaged"):
-        list_table(tmp_path / "cut.parquet", ROOM)
+        listed(TABLE, tmp_path / "cut.parquet")
 
 
 def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
@@ -178,12 +176,12 @@ def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
     content[at : at + 40] = bytes(40)
     file.write_bytes(content)
     with pytest.raises(DarkroomError, match=r"t\.parquet: row group 2 of 3 is damaged \(.*fetch the file again"):
-        list_table(file, ROOM)
+        listed(TABLE, file)
 
 
 def test_a_name_with_a_backslash_that_is_there_is_a_name(tmp_path: Path) -> None:
     (tmp_path / r"a\b.png").write_bytes(b"b")
-    assert csv(tmp_path, "path,label", r"a\b.png,x", "c.png,y").images[0].read() == b"b"
+    assert csv(tmp_path, "path,label", r"a\b.png,x", "c.png,y").bytes_of(r"a\b.png") == b"b"
 
 
 def test_absolute_paths_may_lead_anywhere_and_are_shortened_below_the_table(tmp_path: Path) -> None:
@@ -191,17 +189,17 @@ def test_absolute_paths_may_lead_anywhere_and_are_shortened_below_the_table(tmp_
     (tmp_path / "here").mkdir()
     found = csv(tmp_path / "here", "path,label", f"{tmp_path}/b.png,b", f"{tmp_path}/here/deep/../a.png,a")
     assert [image.path for image in found.images] == [f"{tmp_path}/b.png", "a.png"]
-    assert found.images[0].read() == b"b"
+    assert found.read(found.images[0]) == b"b"
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_no_trouble(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"\xef\xbb\xbfpath,label\r\na.png,cat\r\nb.png,dog\r\n")
-    assert [image.label for image in list_table(tmp_path / "t.csv", ROOM).images] == ["cat", "dog"]
+    assert [image.label for image in listed(TABLE, tmp_path / "t.csv").images] == ["cat", "dog"]
 
 
 @given(st.sets(st.integers(-(10**6), 10**6).map(str) | st.sampled_from(["07", "7", "a"]), min_size=1), st.randoms())
-def test_the_order_of_classes_does_not_depend_on_the_rows(labels: set[str], chance: random.Random) -> None:
+def test_the_order_of_classes_does_not_depend_on_the_rows(labels: set[str], rng: random.Random) -> None:
     shuffled = sorted(labels)
-    chance.shuffle(shuffled)
+    rng.shuffle(shuffled)
     assert in_label_order(set(shuffled)) == in_label_order(labels)
     assert set(in_label_order(labels)) == labels

@@ -19,8 +19,8 @@ from PIL import Image
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import torchvision
 from darkroom.sources import fetching
-from darkroom.sources.source import Listing
-from darkroom.sources.torchvision_sets import list_torchvision_set
+from darkroom.sources.registry import SOURCE_KINDS
+from tests.sources.listed import Source, listed
 
 GREY = {"mnist": torchvision.datasets.MNIST, "fashion-mnist": torchvision.datasets.FashionMNIST}
 COLOUR = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}
@@ -75,9 +75,12 @@ def write_colour(root: Path, dataset: Any, monkeypatch: pytest.MonkeyPatch) -> n
     return pixels
 
 
-def pixels_of(listing: Listing, path: str) -> npt.NDArray[np.uint8]:
-    (image,) = [image for image in listing.images if image.path == path]
-    return np.asarray(Image.open(io.BytesIO(image.read())))
+def torchvision_set(name: str, root: Path | None) -> Source:
+    return listed(SOURCE_KINDS[name], Path("nowhere"), root=root)
+
+
+def pixels_of(listing: Source, path: str) -> npt.NDArray[np.uint8]:
+    return np.asarray(Image.open(io.BytesIO(listing.bytes_of(path))))
 
 
 def state(root: Path) -> dict[str, tuple[int, int]]:
@@ -97,7 +100,7 @@ def test_grey_sets_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         if how == "beside":
             file.rename(tmp_path / file.name)
     before = state(tmp_path)
-    listing = list_torchvision_set(name, tmp_path)
+    listing = torchvision_set(name, tmp_path)
     assert state(tmp_path) == before
     assert listing.classes == tuple(dataset.classes)
     assert [(image.path, image.split) for image in listing.images] == [
@@ -106,6 +109,18 @@ def test_grey_sets_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     ]
     assert listing.images[4].label == dataset.classes[1]
     np.testing.assert_array_equal(pixels_of(listing, "train/00004.png"), arrays["train-images-idx3-ubyte"][4])
+
+
+def test_a_copy_whose_labels_changed_since_the_survey_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_grey(tmp_path, GREY["mnist"], monkeypatch)
+    found = torchvision_set("mnist", tmp_path)
+    raw = tmp_path / "MNIST/raw"
+    (raw / "train-labels-idx1-ubyte.gz").unlink()
+    (raw / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(6, np.uint8)))
+    with pytest.raises(DarkroomError, match=r"the copy of mnist changed after the survey.*remove \.darkroom/seen"):
+        found.read(found.images[0])
 
 
 @pytest.mark.parametrize("name", COLOUR)
@@ -120,7 +135,7 @@ def test_colour_sets_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     else:
         (tmp_path / dataset.filename).unlink()
     before = state(tmp_path)
-    listing = list_torchvision_set(name, tmp_path)
+    listing = torchvision_set(name, tmp_path)
     assert state(tmp_path) == before
     assert listing.classes == ("apple", "bear", "crab")
     assert len(listing.images) == 3 * (len(dataset.train_list) + 1)
@@ -146,7 +161,7 @@ def test_nothing_unchecked_is_unpickled(tmp_path: Path, monkeypatch: pytest.Monk
         whole = file.read_bytes()
         file.write_bytes(pickle.dumps(Trap()))
         with pytest.raises(DarkroomError, match=r"not all there with the MD5.*not the file that torchvision knows"):
-            list_torchvision_set(name, tmp_path)
+            torchvision_set(name, tmp_path)
         file.write_bytes(whole)
     assert not (tmp_path / "sprung").exists()
 
@@ -155,22 +170,22 @@ def test_copies_that_are_not_whole_are_refused(tmp_path: Path, monkeypatch: pyte
     write_grey(tmp_path, GREY["mnist"], monkeypatch)
     raw = tmp_path / "MNIST/raw"
     with pytest.raises(DarkroomError, match=r"there is no folder .*nowhere: ingest\.root must"):
-        list_torchvision_set("mnist", tmp_path / "nowhere")
+        torchvision_set("mnist", tmp_path / "nowhere")
     with pytest.raises(DarkroomError, match=r"cifar-10-python\.tar\.gz is not there"):
-        list_torchvision_set("cifar10", tmp_path)
+        torchvision_set("cifar10", tmp_path)
     packed = (raw / "t10k-labels-idx1-ubyte.gz").read_bytes()
     (raw / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"others"))
     with pytest.raises(DarkroomError, match=r"t10k-labels-idx1-ubyte\.gz has the MD5 .*torchvision knows MNIST's as"):
-        list_torchvision_set("mnist", tmp_path)
+        torchvision_set("mnist", tmp_path)
     (raw / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(DarkroomError, match=r"holds neither t10k-labels-idx1-ubyte\.gz nor t10k-labels-idx1-ubyte:"):
-        list_torchvision_set("mnist", tmp_path)
+        torchvision_set("mnist", tmp_path)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(gzip.decompress(packed)[:-1])
     with pytest.raises(DarkroomError, match=r"t10k-labels-idx1-ubyte in .* is cut short or damaged"):
-        list_torchvision_set("mnist", tmp_path)
+        torchvision_set("mnist", tmp_path)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(idx(np.full(3, 200, np.uint8)))
     with pytest.raises(DarkroomError, match="the test labels do not go with the images"):
-        list_torchvision_set("mnist", tmp_path)
+        torchvision_set("mnist", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])
@@ -178,7 +193,7 @@ def test_without_a_network_both_ways_out_are_named(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(fetching, "_download", refuse)
     with pytest.raises(DarkroomError, match=r'SET="ingest\.root=FOLDER".*SET="ingest\.source=digits"'):
-        list_torchvision_set(name, None)
+        torchvision_set(name, None)
     assert not (tmp_path / "darkroom" / name).exists()
 
 
@@ -191,11 +206,11 @@ def test_what_was_fetched_is_kept_and_checked(tmp_path: Path, monkeypatch: pytes
         write_grey(folder, dataset, monkeypatch)
 
     monkeypatch.setattr(fetching, "_download", download)
-    assert len(list_torchvision_set("mnist", None).images) == len(list_torchvision_set("mnist", None).images) == 9
+    assert len(torchvision_set("mnist", None).images) == len(torchvision_set("mnist", None).images) == 9
     assert len(calls) == 1
     (tmp_path / "darkroom/mnist/MNIST/raw/train-labels-idx1-ubyte.gz").write_bytes(b"")
     with pytest.raises(DarkroomError, match=r"has the MD5 .*remove .*darkroom/mnist to have it fetched anew"):
-        list_torchvision_set("mnist", None)
+        torchvision_set("mnist", None)
 
 
 def refuse(*arguments: object, **named: object) -> None:
@@ -216,14 +231,14 @@ def test_without_any_network_the_offline_way_is_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr(fetching, "_download", refuse)
     monkeypatch.setattr(subprocess, "run", refuse)
     with pytest.raises(DarkroomError, match=r'nor as Debian\'s package.*make run SET="ingest\.source=digits"'):
-        list_torchvision_set("fashion-mnist", None)
+        torchvision_set("fashion-mnist", None)
     assert not (tmp_path / "darkroom" / "fashion-mnist").exists()
 
 
 def test_fashion_mnist_where_it_is_cached() -> None:
     if not (fetching.cache_folder() / "fashion-mnist").exists():
         pytest.skip("needs Fashion-MNIST, which `make run` fetches")
-    listing = list_torchvision_set("fashion-mnist", None)
+    listing = torchvision_set("fashion-mnist", None)
     assert len(listing.images) == 70_000
     assert sum(image.split == "test" for image in listing.images) == 10_000
     assert listing.classes[0] == "T-shirt/top"

@@ -5,7 +5,6 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ from PIL import Image
 from darkroom.images import measure, pixels
 from darkroom.images.decode import Decoded, decode
 from darkroom.images.manifest import read_manifest
-from darkroom.sources.registry import list_source
-from darkroom.sources.source import Listing
-from stages import ingest, preprocess
-from tests.conftest import take_in
+from darkroom.sources.registry import SOURCE_KINDS
+from darkroom.sources.source import Location, Reader, SourceImage, SourceKind
+from stages import preprocess
+from tests.conftest import ingest_source
 from tests.images.pictures import encoded
 
 CLASSES = ("cat", "dog", "owl")
@@ -58,7 +57,7 @@ def zipped(folder: Path, target: Path) -> Path:
 
 def run_line(kind: str, source: Path, root: Path) -> Path:
     """Survey, ingest and preprocess into a root; which split an image is in follows from its id alone."""
-    folder = take_in(kind, source, root, 0.5)
+    folder = ingest_source(kind, source, root, 0.5)
     ids = read_manifest(folder, ["id"])["id"].to_pylist()
     splits = [("train", "train", "validation", "test")[int(name, 16) % 4] for name in ids]
     pq.write_table(pa.table({"id": ids, "split": splits}), root / "data/splits.parquet")
@@ -96,13 +95,17 @@ def count_openings(monkeypatch: pytest.MonkeyPatch) -> Opened:
     opened = Opened()
     sha256, file_digest = hashlib.sha256, hashlib.file_digest
 
-    def read(image: Any) -> bytes:
-        opened.read.append(image.path)
-        return bytes(image.read())
+    def counted(kind: SourceKind) -> SourceKind:
+        def reader(location: Location, images: Sequence[SourceImage]) -> Reader:
+            read = kind.reader(location, images)
 
-    def listed(*arguments: Any) -> Listing:
-        listing = list_source(*arguments)
-        return replace(listing, images=[replace(image, read=partial(read, image)) for image in listing.images])
+            def counting(image: SourceImage) -> bytes:
+                opened.read.append(image.path)
+                return read(image)
+
+            return counting
+
+        return replace(kind, reader=reader)
 
     def decoded(data: bytes, *arguments: Any, **named: Any) -> Decoded:
         opened.decoded.append(sha256(data).hexdigest())
@@ -117,7 +120,8 @@ def count_openings(monkeypatch: pytest.MonkeyPatch) -> Opened:
         opened.hashed.append(Path(file.name).name)
         return file_digest(file, name)
 
-    monkeypatch.setattr(ingest, "list_source", listed)
+    for name in ("folder", "zip"):
+        monkeypatch.setitem(SOURCE_KINDS, name, counted(SOURCE_KINDS[name]))
     monkeypatch.setattr(measure, "decode", decoded)
     monkeypatch.setattr(pixels, "decode", decoded)
     monkeypatch.setattr(hashlib, "sha256", hashed)

@@ -15,7 +15,7 @@ from PIL import Image
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
-from tests.conftest import take_in
+from tests.conftest import ingest_source
 from tests.images.pictures import colour, encoded, mutated, png, seeds, turned
 
 DEEP = Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
@@ -100,7 +100,7 @@ def test_each_file_is_taken_rejected_or_ignored(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = state(folder)
-    out = take_in("folder", folder, tmp_path / "root", 1.0)
+    out = ingest_source("folder", folder, tmp_path / "root", 1.0)
     assert state(folder) == before
 
     manifest = read_manifest(out).to_pandas().set_index("path")
@@ -154,7 +154,7 @@ def test_devices_pipes_and_files_beyond_measure_are_rejected(
     (root / odd).write_bytes(b"text")
     rows = ["a.png,x", "b.png,y", "pipe.png,x", "huge.png,y", "/dev/zero,x", f'"{odd}",y']
     (root / "table.csv").write_text("\n".join(["path,label", *rows]))
-    out = take_in("table", root / "table.csv", tmp_path / "root", 1.0)
+    out = ingest_source("table", root / "table.csv", tmp_path / "root", 1.0)
     rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")["reason"].to_dict()
     assert rejects == {
         "/dev/zero": "can't be read: not a regular file",
@@ -177,7 +177,7 @@ def test_a_file_that_may_not_be_read_is_rejected(folder: Path, tmp_path: Path, m
         return opens(path, *arguments, **named)
 
     monkeypatch.setattr(Path, "open", refuse)
-    out = take_in("folder", folder, tmp_path / "root", 1.0)
+    out = ingest_source("folder", folder, tmp_path / "root", 1.0)
     rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")
     assert rejects.loc["cat/jpeg.jpg", "reason"] == "can't be read: Permission denied"
 
@@ -190,7 +190,7 @@ def test_of_a_thousand_damaged_files_none_is_lost(start: int, tmp_path: Path) ->
     with zipfile.ZipFile(tmp_path / "damaged.zip", "w") as archive:
         for number in range(start, start + 1000):
             archive.writestr(f"{'ab'[number % 2]}/{number:04}.jpg", mutated(number, sound))
-    out = take_in("zip", tmp_path / "damaged.zip", tmp_path / "root", 1.0)
+    out = ingest_source("zip", tmp_path / "damaged.zip", tmp_path / "root", 1.0)
     manifest, rejects = read_manifest(out), pd.read_parquet(out / "rejects.parquet")
     taken = manifest["path"].to_pylist()
     assert sorted([*taken, *rejects["path"]]) == [f"{c}/{n:04}.jpg" for c in "ab" for n in range(start, start + 1000)

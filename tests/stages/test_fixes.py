@@ -13,7 +13,7 @@ from darkroom.images.manifest import REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.labels.fixes import APPLIED, COLUMNS, settled_images
 from darkroom.runtime.errors import DarkroomError
-from stages import ingest, survey
+from tests.conftest import ingest_source
 from tests.stages.growing import CLASSES, add, count_openings, outputs, picture, zipped
 
 Row = tuple[str, str, str]
@@ -29,24 +29,21 @@ def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def take(kind: str, source: Path, root: Path, *rows: Row, rejects: float = 0.5) -> Path:
+def ingest_with_fixes(kind: str, source: Path, root: Path, *rows: Row, rejects: float = 0.5) -> Path:
     """Survey and ingest with fixes given as (image, action, new label)."""
     file = root / "label_fixes.csv"
     root.mkdir(parents=True, exist_ok=True)
     with file.open("w", newline="") as opened:
         csv.writer(opened).writerows([COLUMNS, *((*row, "Ann", f"since {row[1]}") for row in rows)])
-    seen, found, out = root / ".darkroom/seen", root / "data/survey", root / "data/ingest"
-    survey.run(kind, source, None, seen, found)
-    ingest.run(kind, source, None, "turbo", rejects, 1 << 30, found, seen, out, file)
-    return out
+    return ingest_source(kind, source, root, rejects, fixes=file)
 
 
 def test_relabelled_removed_and_kept(pile: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = ("cat/0003.jpg", "relabel", "dog"), ("dog/0001.jpg", "remove", ""), ("owl/0002.png", "keep", "")
-    plain = read_manifest(take("folder", pile, tmp_path / "plain")).to_pandas()
+    plain = read_manifest(ingest_with_fixes("folder", pile, tmp_path / "plain")).to_pandas()
     assert "label_fixes" not in capsys.readouterr().out
     before = outputs(pile)
-    out = take("folder", pile, tmp_path / "fixed", *rows)
+    out = ingest_with_fixes("folder", pile, tmp_path / "fixed", *rows)
     assert outputs(pile) == before
     assert "1 relabelled, 1 removed, 1 kept as they are, as " in capsys.readouterr().out
 
@@ -79,37 +76,36 @@ def test_relabelled_removed_and_kept(pile: Path, tmp_path: Path, capsys: pytest.
 
 def test_a_class_that_loses_all_its_images_stays_in_the_list(pile: Path, tmp_path: Path) -> None:
     owls = sorted((pile / "owl").iterdir())
-    out = take("folder", pile, tmp_path, *((f"owl/{path.name}", "relabel", "cat") for path in owls))
+    out = ingest_with_fixes("folder", pile, tmp_path, *((f"owl/{path.name}", "relabel", "cat") for path in owls))
     assert set(read_manifest(out)["label"].to_pylist()) == {"cat", "dog"}
     assert all(name in (out / "classes.json").read_text() for name in CLASSES)
 
 
 def test_removed_images_do_not_count_as_files_that_can_not_be_read(pile: Path, tmp_path: Path) -> None:
     rows = [(f"dog/{path.name}", "remove", "") for path in (pile / "dog").iterdir()]
-    take("folder", pile, tmp_path / "one", *rows, rejects=0.05)
+    ingest_with_fixes("folder", pile, tmp_path / "one", *rows, rejects=0.05)
     with pytest.raises(DarkroomError, match=r"1 of 21 files \(4\.8%\)"):
-        take("folder", pile, tmp_path / "other", *rows, rejects=0.04)
+        ingest_with_fixes("folder", pile, tmp_path / "other", *rows, rejects=0.04)
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_an_id_is_as_good_as_a_path(kind: str, pile: Path, tmp_path: Path) -> None:
     source = pile if kind == "folder" else zipped(pile, tmp_path / "pile.zip")
-    ids = dict(
-        zip(*read_manifest(take(kind, source, tmp_path / "plain"), ["path", "id"]).to_pydict().values(), strict=True)
-    )
+    plain = read_manifest(ingest_with_fixes(kind, source, tmp_path / "plain"), ["path", "id"])
+    ids = dict(zip(*plain.to_pydict().values(), strict=True))
     rows = ("cat/0003.jpg", "relabel", "dog"), ("dog/0001.jpg", "remove", "")
-    one = take(kind, source, tmp_path / "one", *rows)
-    other = take(kind, source, tmp_path / "other", *((ids[path], *rest) for path, *rest in rows))
+    one = ingest_with_fixes(kind, source, tmp_path / "one", *rows)
+    other = ingest_with_fixes(kind, source, tmp_path / "other", *((ids[path], *rest) for path, *rest in rows))
     assert outputs(one.parent.parent) == outputs(other.parent.parent)
     with pytest.raises(
         DarkroomError, match=rf"line 3: {ids['cat/0003.jpg']} is the id of 'cat/0003.jpg', which stands in line 2"
     ):
-        take(kind, source, tmp_path / "twice", rows[0], (ids["cat/0003.jpg"], "keep", ""))
+        ingest_with_fixes(kind, source, tmp_path / "twice", rows[0], (ids["cat/0003.jpg"], "keep", ""))
 
 
 def test_an_id_of_no_image_stops_the_line(pile: Path, tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match="line 2: no image that can be read has the id 0123456789abcdef"):
-        take("folder", pile, tmp_path, ("0123456789abcdef", "remove", ""))
+        ingest_with_fixes("folder", pile, tmp_path, ("0123456789abcdef", "remove", ""))
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["survey"]
 
 
@@ -118,13 +114,13 @@ def test_a_mistake_stops_the_line_before_an_image_is_read(
 ) -> None:
     opened = count_openings(monkeypatch)
     with pytest.raises(DarkroomError, match=r"line 2: the source has no image 'cat/3\.png'"):
-        take("folder", pile, tmp_path, ("cat/3.png", "remove", ""))
+        ingest_with_fixes("folder", pile, tmp_path, ("cat/3.png", "remove", ""))
     assert (opened.read, opened.decoded) == ([], [])
 
 
 def test_a_fix_of_a_file_that_can_not_be_read(pile: Path, tmp_path: Path) -> None:
-    take("folder", pile, tmp_path, ("cat/broken.jpg", "keep", ""))
-    out = take("folder", pile, tmp_path, ("cat/broken.jpg", "remove", ""), rejects=0.0)
+    ingest_with_fixes("folder", pile, tmp_path, ("cat/broken.jpg", "keep", ""))
+    out = ingest_with_fixes("folder", pile, tmp_path, ("cat/broken.jpg", "remove", ""), rejects=0.0)
     assert list(pd.read_parquet(out / "rejects.parquet")["reviewer"]) == ["Ann"]
 
 
@@ -145,11 +141,13 @@ def test_fixes_that_come_and_go_leave_what_a_run_from_nothing_makes(
     source = pile if kind == "folder" else zipped(pile, tmp_path / "pile.zip")
     for folder in ("grown", "anew"):
         shutil.rmtree(tmp_path / folder, ignore_errors=True)
-    take(kind, source, tmp_path / "grown")
+    ingest_with_fixes(kind, source, tmp_path / "grown")
     with monkeypatch.context() as patch:
         opened = count_openings(patch)
         for fixes in versions:
-            take(kind, source, tmp_path / "grown", *((image, *fix) for image, fix in sorted(fixes.items())))
+            ingest_with_fixes(
+                kind, source, tmp_path / "grown", *((image, *fix) for image, fix in sorted(fixes.items()))
+            )
         assert opened.decoded == []
-    take(kind, source, tmp_path / "anew", *((image, *fix) for image, fix in sorted(versions[-1].items())))
+    ingest_with_fixes(kind, source, tmp_path / "anew", *((image, *fix) for image, fix in sorted(versions[-1].items())))
     assert outputs(tmp_path / "grown") == outputs(tmp_path / "anew")

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,10 @@ import pytest
 from darkroom.images.cache import ImageCache, PixelCache
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
-from stages import ingest, survey
-from tests.conftest import take_in
+from darkroom.sources.registry import SOURCE_KINDS
+from darkroom.sources.source import Listing, Location
+from stages import ingest
+from tests.conftest import ingest_source, ingest_surveyed, survey_source
 from tests.stages.growing import (
     add,
     count_openings,
@@ -54,7 +57,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(first: Path, tmp_path: Path) -> Path:
     """A copy of `first`; what the survey knows of its folder is of this copy."""
     shutil.copytree(first, tmp_path / "place")
-    survey.run("folder", tmp_path / "place/pile", None, tmp_path / "place/folder/.darkroom/seen", tmp_path / "survey")
+    survey_source("folder", tmp_path / "place/pile", tmp_path / "place/folder")
     return tmp_path / "place"
 
 
@@ -177,19 +180,50 @@ def test_an_edit_that_sets_the_time_back_is_noticed(place: Path) -> None:
 
 @pytest.mark.parametrize("known", [False, True])
 def test_a_file_that_changes_after_the_survey_stops_the_line(known: bool, place: Path) -> None:
-    seen, surveyed, out = (place / "folder" / name for name in (".darkroom/seen", "data/survey", "data/ingest"))
+    out = place / "folder/data/ingest"
     file = place / "pile/dog/0001.jpg" if known else add(place / "pile", 1001)
-    survey.run("folder", place / "pile", None, seen, surveyed)
+    survey_source("folder", place / "pile", place / "folder")
     if known:
         # Without its shard a known image must be read again.
         shutil.rmtree(out / "shards")
     before = sorted(out.rglob("*"))
     file.write_bytes(picture(5))
     with pytest.raises(DarkroomError, match=f"{file.name} changed while it was ingested: run the line again"):
-        ingest.run("folder", place / "pile", None, "turbo", 0.5, 1 << 30, surveyed, seen, out)
+        ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
     assert sorted(out.rglob("*")) == before
     run_line("folder", place / "pile", place / "folder")
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
+
+
+def test_an_archive_that_changes_after_the_survey_stops_the_line(place: Path) -> None:
+    before = outputs(place / "zip")
+    survey_source("zip", place / "pile.zip", place / "zip")
+    change(place / "pile")
+    zipped(place / "pile", place / "pile.zip")
+    with pytest.raises(DarkroomError, match=r"pile\.zip changed after the survey: run the line again"):
+        ingest_surveyed("zip", place / "pile.zip", place / "zip", 0.5)
+    assert outputs(place / "zip") == before
+    (place / "pile.zip").unlink()
+    with pytest.raises(DarkroomError, match=r"pile\.zip changed after the survey"):
+        ingest_surveyed("zip", place / "pile.zip", place / "zip", 0.5)
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_source_is_listed_once(kind: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = []
+    original = SOURCE_KINDS[kind]
+
+    def counted(location: Location) -> Listing:
+        listed.append(location.path)
+        return original.list(location)
+
+    monkeypatch.setitem(SOURCE_KINDS, kind, replace(original, list=counted))
+    source = place / ("pile" if kind == "folder" else "pile.zip")
+    run_line(kind, source, place / "anew")
+    assert listed == [source]
+    # A folder must be listed to see whether anything changed; an archive is listed again when its hash changes.
+    run_line(kind, source, place / "anew")
+    assert len(listed) == (2 if kind == "folder" else 1)
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])
@@ -219,10 +253,10 @@ def test_copies_renamed_rejected_and_vanished_files(kind: str, place: Path, monk
 
 def test_another_decoder_opens_everything_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = count_openings(monkeypatch)
-    take_in("folder", place / "pile", place / "folder", 0.5, "pillow")
+    ingest_source("folder", place / "pile", place / "folder", 0.5, "pillow")
     assert len(opened.decoded) == 302
     first = outputs(place / "folder")
-    take_in("folder", place / "pile", place / "anew", 0.5, "pillow")
+    ingest_source("folder", place / "pile", place / "anew", 0.5, "pillow")
     assert {name: content for name, content in first.items() if name.startswith("ingest/")} == {
         name: content for name, content in outputs(place / "anew").items() if name.startswith("ingest/")
     }
@@ -254,7 +288,7 @@ def test_too_many_rejects_stop_the_line_and_harm_nothing(place: Path) -> None:
     (place / "pile/owl/new.jpg").write_bytes(b"not an image")
     before = outputs(place / "folder")
     with pytest.raises(DarkroomError, match=r"3 of 303 files"):
-        take_in("folder", place / "pile", place / "folder", 0.001)
+        ingest_source("folder", place / "pile", place / "folder", 0.001)
     after = outputs(place / "folder")
     assert {name: before[name] for name in before if name.startswith("ingest")} == {
         name: after[name] for name in after if name.startswith("ingest")

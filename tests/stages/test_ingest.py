@@ -9,7 +9,7 @@ import pytest
 from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.runtime.errors import DarkroomError
-from tests.conftest import take_in
+from tests.conftest import ingest_source
 from tests.stages.growing import zipped
 
 
@@ -27,7 +27,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_every_image_becomes_a_row_and_its_bytes_are_kept(digit_folder: Path, tmp_path: Path) -> None:
     before = snapshot(digit_folder)
-    out = take_in("folder", digit_folder, tmp_path)
+    out = ingest_source("folder", digit_folder, tmp_path)
     assert snapshot(digit_folder) == before
     manifest = read_manifest(out)
     assert manifest.schema.equals(MANIFEST)
@@ -43,8 +43,8 @@ def test_every_image_becomes_a_row_and_its_bytes_are_kept(digit_folder: Path, tm
 
 
 def test_the_same_bytes_from_a_folder_and_from_its_zip(digit_folder: Path, tmp_path: Path) -> None:
-    one = take_in("folder", digit_folder, tmp_path / "one")
-    other = take_in("zip", zipped(digit_folder, tmp_path / "digits.zip"), tmp_path / "other")
+    one = ingest_source("folder", digit_folder, tmp_path / "one")
+    other = ingest_source("zip", zipped(digit_folder, tmp_path / "digits.zip"), tmp_path / "other")
     assert contents(one) == contents(other)
 
 
@@ -62,7 +62,7 @@ def test_damaged_files_are_listed_with_their_reason(
 ) -> None:
     source = damaged(digit_folder, tmp_path)
     before = {path: path.lstat().st_mtime_ns for path in source.rglob("*")}
-    out = take_in("folder", source, tmp_path / "root", 0.05)
+    out = ingest_source("folder", source, tmp_path / "root", 0.05)
     assert {path: path.lstat().st_mtime_ns for path in source.rglob("*")} == before
     rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")
     assert [*rejects.reset_index().columns] == REJECTS.names
@@ -77,7 +77,7 @@ def test_damaged_files_are_listed_with_their_reason(
 
 def test_more_damage_than_allowed_stops_with_numbers_and_writes_nothing(digit_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"4 of 122 files \(3\.3%\).*max_reject_fraction allows 1\.0%") as caught:
-        take_in("folder", damaged(digit_folder, tmp_path), tmp_path / "root", 0.01)
+        ingest_source("folder", damaged(digit_folder, tmp_path), tmp_path / "root", 0.01)
     assert "zero/00.png: the file is empty" in str(caught.value)
     assert [path.name for path in (tmp_path / "root/data").iterdir()] == ["survey"]
 
@@ -86,13 +86,13 @@ def test_a_source_in_which_nothing_can_be_read(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "source" / name).mkdir(parents=True)
         (tmp_path / "source" / name / "a.jpg").write_bytes(b"nothing")
-    out = take_in("folder", tmp_path / "source", tmp_path, 1.0)
+    out = ingest_source("folder", tmp_path / "source", tmp_path, 1.0)
     assert len(read_manifest(out)) == 0 and read_manifest(out).schema.equals(MANIFEST)
     assert len(pd.read_parquet(out / "rejects.parquet")) == 2
-    assert contents(take_in("folder", tmp_path / "source", tmp_path, 1.0)) == contents(out)
+    assert contents(ingest_source("folder", tmp_path / "source", tmp_path, 1.0)) == contents(out)
 
 
 @pytest.mark.parametrize("decoder", ["turbo", "opencv", "pillow"])
 def test_all_decoders_say_the_same_of_sound_files(decoder: str, digit_folder: Path, tmp_path: Path) -> None:
-    out = take_in("folder", digit_folder, tmp_path, 0.0, decoder)
-    assert contents(out) == contents(take_in("folder", digit_folder, tmp_path / "turbo"))
+    out = ingest_source("folder", digit_folder, tmp_path, 0.0, decoder)
+    assert contents(out) == contents(ingest_source("folder", digit_folder, tmp_path / "turbo"))

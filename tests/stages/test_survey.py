@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from darkroom.sources import survey as surveying
+from darkroom.sources.source import Location
 from darkroom.sources.survey import SETTLED
 from stages import survey
 
@@ -33,8 +34,12 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return opened
 
 
+def look(source: str, path: Path, root: Path) -> None:
+    survey.run(source=source, location=Location(path, None, 1 << 30), cache=root / "seen", out=root / "out")
+
+
 def run(root: Path) -> dict[str, tuple[int | None, str | None]]:
-    survey.run("folder", root / "images", None, root / "seen", root / "out")
+    look("folder", root / "images", root)
     rows = pq.read_table(root / "out/files.parquet").to_pylist()
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     return {row["path"]: (row["bytes"], row["sha256"]) for row in rows}
@@ -98,14 +103,14 @@ def test_a_file_that_can_not_be_read_has_no_hash(root: Path, monkeypatch: pytest
     monkeypatch.setattr(surveying, "_hash", lambda place: None if place.endswith("zero/00.png") else hash_file(place))
     (root / "images/one/gone.png").symlink_to("nowhere.png")
     found = run(root)
-    assert found["zero/00.png"][1] is None and "one/gone.png" not in found
+    assert found["zero/00.png"][1] is None and found["one/gone.png"] == (None, None)
     monkeypatch.undo()
     assert run(root)["zero/00.png"][1] is not None
 
 
 def test_an_archive_is_one_file(root: Path) -> None:
     archive = Path(shutil.make_archive(str(root / "images"), "zip", root / "images"))
-    survey.run("zip", archive, None, root / "seen", root / "out")
+    look("zip", archive, root)
     rows = pq.read_table(root / "out/files.parquet").to_pylist()
     assert rows == [
         {
@@ -117,5 +122,5 @@ def test_an_archive_is_one_file(root: Path) -> None:
 
 
 def test_a_source_without_files_of_its_own(root: Path) -> None:
-    survey.run("digits", root / "images", None, root / "seen", root / "out")
+    look("digits", root / "images", root)
     assert pq.read_table(root / "out/files.parquet").num_rows == 0

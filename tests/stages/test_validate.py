@@ -26,7 +26,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from stages import validate
-from tests.conftest import take_in
+from tests.conftest import ingest_source
 
 LIMITS = Limits(
     max_reject_fraction=0.1,
@@ -55,7 +55,7 @@ def draw(path: Path, number: int, width: int = 16, height: int = 12) -> None:
 
 def ingested(tmp_path: Path) -> Path:
     """Take in what lies in `tmp_path/source`."""
-    return take_in("folder", tmp_path / "source", tmp_path, rejects=1.0)
+    return ingest_source("folder", tmp_path / "source", tmp_path, rejects=1.0)
 
 
 def run(tmp_path: Path, stop: tuple[str, ...] = STOP, to: str = "", **changed: Any) -> None:

@@ -1,0 +1,98 @@
+"""What survey hands to ingest: a source's listing and the hashes of its files, as tables without a trace of the machine."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from darkroom.runtime.text import count, plural
+from darkroom.sources.names import printable
+from darkroom.sources.source import Ignored, Listing, SourceImage
+
+# `bytes` is null where the file is not there, `sha256` where it can't be read.
+FILES = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
+# `file` is a row of `FILES`; the other columns are the attributes of `SourceImage`.
+IMAGES = pa.schema(
+    [
+        ("path", pa.string()),
+        ("label", pa.string()),
+        ("split", pa.string()),
+        ("file", pa.int64()),
+        ("place", pa.list_(pa.int64())),
+        ("stamp", pa.string()),
+        ("group", pa.string()),
+        ("timestamp", pa.timestamp("us", tz="UTC")),
+    ]
+)
+LISTING = {
+    "images": IMAGES,
+    "ignored": pa.schema([("path", pa.string()), ("reason", pa.string())]),
+    "classes": pa.schema([("name", pa.string())]),
+}
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What a survey found.
+
+    Attributes:
+        listing: of the source.
+        hashes: SHA-256 of each image that is a whole file, in the order of the images; None for the others, and for what
+            can't be read.
+        containers: path and SHA-256 of each file that is not one image: archives, tables, lists.
+    """
+
+    listing: Listing
+    hashes: list[str | None]
+    containers: dict[str, str | None]
+
+
+def to_tables(listing: Listing) -> dict[str, pa.Table]:
+    """A listing as tables with the columns of `LISTING`; `file` counts in the order of `Listing.files`."""
+    rows = {file: row for row, file in enumerate(listing.files)}
+    images = listing.images
+    columns = {name: [getattr(image, name) for image in images] for name in IMAGES.names}
+    columns["file"] = [None if file is None else rows[file] for file in columns["file"]]
+    ordered = sorted((one.path, one.reason) for one in listing.ignored)
+    ignored = {"path": [path for path, _ in ordered], "reason": [reason for _, reason in ordered]}
+    content = {"images": columns, "ignored": ignored, "classes": {"name": list(listing.classes)}}
+    return {name: pa.table(content[name], schema=schema) for name, schema in LISTING.items()}
+
+
+def write_survey(tables: dict[str, pa.Table], folder: Path) -> None:
+    """Write the tables of a listing and its `files`, each to `<name>.parquet`; equal tables give equal files."""
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+
+
+def read_survey(folder: Path) -> Surveyed:
+    """Read what `write_survey` wrote."""
+    files, images, ignored, classes = (
+        pq.read_table(folder / f"{name}.parquet").to_pydict() for name in ("files", *LISTING)
+    )
+    paths, hashes = files["path"], files["sha256"]
+    rows, places = images["file"], images["place"]
+    whole = [row is not None and place is None for row, place in zip(rows, places, strict=True)]
+    images["file"] = [None if row is None else paths[row] for row in rows]
+    images["place"] = [None if place is None else tuple(place) for place in places]
+    single = {row for row, alone in zip(rows, whole, strict=True) if alone}
+    listing = Listing(
+        tuple(classes["name"]),
+        [SourceImage(*values) for values in zip(*(images[name] for name in IMAGES.names), strict=True)],
+        [Ignored(*values) for values in zip(ignored["path"], ignored["reason"], strict=True)],
+    )
+    return Surveyed(
+        listing,
+        [hashes[row] if alone else None for row, alone in zip(rows, whole, strict=True)],
+        {path: sha256 for row, (path, sha256) in enumerate(zip(paths, hashes, strict=True)) if row not in single},
+    )
+
+
+def describe_ignored(ignored: Sequence[Ignored]) -> str:
+    """How many files are ignored, and the first five with their reasons."""
+    examples = ", ".join(f"{printable(one.path)} ({one.reason})" for one in ignored[:5])
+    more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
+    number = len(ignored)
+    return f"{count(number, 'file')} {plural(number, 'is', 'are')} not counted as images: {examples}{more}"
