@@ -1,13 +1,12 @@
 """The model spec: everything beside the weights that is needed to use them, readable without torch."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import write_json
+from darkroom.runtime.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def load_spec(path: Path) -> ModelSpec:
     Raises:
         DarkroomError: when the class names do not have the hash that stands beside them.
     """
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     classes = ClassList(tuple(content.pop("classes")))
     if content.pop("class_hash") != classes.hash:
         raise DarkroomError(f"{path} was changed by hand: its class names do not have its hash; run `dvc repro train`")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from darkroom.diff.markdown import LIMIT
-from darkroom.model.provenance import import_closure
+from darkroom.runtime.closure import Code
 from tests.diffed import command, two_revisions
 
 ROOT = Path(__file__).parents[2]
@@ -110,7 +110,7 @@ def test_the_workflow_installs_what_the_diff_imports_in_the_locked_versions() ->
     assert steps()["treeverse/setup-dvc@v2"]["with"]["version"] == locked["dvc"]
     assert set(packages) <= set(locked), "each has a version in the lock"
     imported = set()
-    for path in import_closure(Path("darkroom/diff/__main__.py"), ROOT):
+    for path in Code(ROOT).closure("darkroom/diff/__main__.py"):
         if path.endswith(".py"):
             for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Import):
