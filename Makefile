@@ -26,10 +26,10 @@ INSTALLED_TFLITE := $(VENV_TFLITE)/.installed
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run test flow schedule tune lint lock clean converter
+.PHONY: help run test test-slow flow schedule tune lint lock clean converter
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
@@ -48,9 +48,12 @@ tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tu
 
 # Two processes of one thread each, for two cores; what starts Prefect's servers comes after them, by itself, since a busy
 # machine stretches its time-outs and schedules would meet each other's servers.
-test: lint  ## lint, and all tests
-	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest --numprocesses 2 --dist loadgroup --ignore tests/flows
-	@"$(BIN)/python" -m pytest tests/flows
+test: lint  ## lint, and all tests but the slow ones
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow" --numprocesses 2 --dist loadgroup --ignore tests/flows
+	@"$(BIN)/python" -m pytest -m "not slow" tests/flows
+
+test-slow: $(INSTALLED_DEV)  ## tests that take minutes: the README typed whole, kills, long fuzzing
+	@"$(BIN)/python" -m pytest -m slow
 
 lint: $(INSTALLED_DEV)  ## style and types
 	@"$(BIN)/ruff" check .

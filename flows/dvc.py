@@ -1,4 +1,4 @@
-"""The only place that starts DVC."""
+"""The only place that starts DVC; one run of the line at a time, and what a killed run left behind is put in order."""
 
 import graphlib
 import json
@@ -6,12 +6,76 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.lock import alone
 from flows import processes
 from flows.processes import Log
+
+FOLDER = Path(".darkroom/line")
+LOCK = FOLDER / "lock"
+# There from the start of a run to its good end: where a run begins and finds it, the one before failed or was killed.
+UNFINISHED = FOLDER / "unfinished"
+
+DVC_YAML, DVC_LOCK = Path("dvc.yaml"), Path("dvc.lock")
+
+
+@contextmanager
+def line_lock() -> Iterator[None]:
+    """Wait until no other run of the line is at work in this folder, then hold it for the block.
+
+    Where the run before was killed, its remaining processes are ended first, and the files that DVC does not write whole
+    are checked.
+    """
+    waiting = "another run of the line is at work in this folder: waiting for its end"
+    with alone(LOCK, waiting, wait=True):
+        if UNFINISHED.exists():
+            _recover()
+        UNFINISHED.touch()
+        yield
+        UNFINISHED.unlink()
+
+
+def _recover() -> None:
+    if ended := processes.end_started_under(LOCK):
+        print(f"the run before was killed: {ended} of its processes were still there, and are ended")
+    if DVC_LOCK.exists() and not _is_valid_lock(DVC_LOCK.read_text(encoding="utf-8", errors="replace")):
+        print(f"{DVC_LOCK} was cut off when a run was killed: DVC makes it again from its cache")
+        DVC_LOCK.unlink()
+    path = Path(".dvc/tmp/rwlock")
+    if path.exists() and not _holds_living_dvc(path.read_text(encoding="utf-8", errors="replace")):
+        path.unlink()
+
+
+def _is_valid_lock(text: str) -> bool:
+    # Here, since it takes a quarter of a second.
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text))
+    except (YAMLError, Invalid):
+        return False
+    return True
+
+
+def _holds_living_dvc(rwlock: str) -> bool:
+    """Whether DVC's list of the paths in use names a DVC that still runs; the number of one that is gone may be another's."""
+    for number in set(re.findall(r'"pid": (\d+)', rwlock)):
+        try:
+            if any("dvc" in word for word in psutil.Process(int(number)).cmdline()):
+                return True
+        except psutil.Error:
+            continue
+    return False
 
 
 def bring_up_to_date(stage: str | None = None, log: Log | None = None) -> None:
@@ -33,69 +97,75 @@ def bring_up_to(stage: str, log: Log | None = None) -> None:
     _run_or_explain(["--wait-for-lock", "repro", stage], log)
 
 
-def run_experiment(overrides: Sequence[str], log: Log | None = None) -> None:
-    """Change settings in `params.yaml` and run what is stale, recorded as a DVC experiment.
-
-    Args:
-        overrides: `section.key=value` in Hydra's grammar, as `dvc exp run -S` takes them.
-        log: see `bring_up_to_date`.
-
-    Raises:
-        DarkroomError: naming the stage that stopped, and why; `params.yaml` stays changed.
-    """
-    settings = [part for override in overrides for part in ("-S", override)]
-    _run_or_explain(["--wait-for-lock", "exp", "run", *settings], log)
-
-
 def is_up_to_date() -> bool:
     """Whether `dvc repro` would do nothing but run the stages that always run, such as `survey`.
 
+    The stage `code`, where the line has it, runs first: `dvc status` sees a change of code only in what it writes.
     (`dvc repro --dry` can't tell where nothing was ever made: it fails.)
     """
+    if "code" in stages_in_order():
+        bring_up_to_date("code", lambda line: None)
     return all(found == ["always changed"] for found in json.loads(_ask("status", "--json")).values())
 
 
 def stages_in_order() -> list[str]:
-    """The names of the stages, each after those it depends on."""
-    before: dict[str, list[str]] = {}
-    for line in sorted(_ask("dag", "--dot").splitlines()):
-        *earlier, stage = re.findall(r'"([^"]+)"', line) or [""]
-        if stage:
-            before.setdefault(stage, []).extend(earlier)
-    return list(graphlib.TopologicalSorter(before).static_order())
+    """The names of the stages in `dvc.yaml`, each after those whose outputs it depends on.
 
-
-def _command(arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, "-m", "dvc", *arguments]
-
-
-def git_identity() -> dict[str, str]:
-    """For the environment of a child that commits: a name where git knows none, else nothing.
-
-    DVC records an experiment as a commit, and first stashes what is not committed; where git has no identity that fails
-    with "Git user name and email must be configured". The name stands in this child's environment only.
+    Raises:
+        DarkroomError: when the file can't be read, or its stages depend on each other in a circle.
     """
-    identity = "Darkroom", "darkroom@localhost"
-    unknown: dict[str, str] = {}
-    for key, value in zip(("name", "email"), identity, strict=True):
-        known = subprocess.run(["git", "config", f"user.{key}"], capture_output=True, check=False).stdout.strip()
-        if not known:
-            unknown |= {f"GIT_AUTHOR_{key.upper()}": value, f"GIT_COMMITTER_{key.upper()}": value}
-    return unknown
+    try:
+        stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(DVC_YAML)["stages"]
+        made = {name: _paths(stage.get("outs", [])) for name, stage in stages.items()}
+        needed = {name: _paths(stage.get("deps", [])) for name, stage in stages.items()}
+        before = {
+            name: sorted(other for other in made if any(_overlap(a, b) for a in needed[name] for b in made[other]))
+            for name in stages
+        }
+        return list(graphlib.TopologicalSorter(before).static_order())
+    except (OSError, YAMLError, LookupError, TypeError, AttributeError, graphlib.CycleError) as error:
+        raise DarkroomError(f"{DVC_YAML} can't be read as a list of stages: {error}") from None
 
 
-def environment() -> dict[str, str]:
-    """Ours, in which `python` is this interpreter, nothing phones home, lines come unbuffered, and git knows a name."""
-    return {
-        **git_identity(),
-        **os.environ,
+def _paths(entries: list[Any]) -> list[str]:
+    """The paths of `deps` or `outs`, each alone or with options below it."""
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
+def environment(lock: Path = LOCK) -> dict[str, str]:
+    """Ours, in which `python` is this interpreter, nothing phones home, and lines come unbuffered.
+
+    Args:
+        lock: that whoever starts the process holds; see `flows.processes.end_started_under`.
+    """
+    changed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "PYTHONUNBUFFERED": "1",
         "DVC_NO_ANALYTICS": "1",
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
         "NO_ALBUMENTATIONS_UPDATE": "1",
+        processes.STARTED_UNDER: str(lock.resolve()),
     }
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        changed["DVC_SYSTEM_CONFIG_DIR"] = str(_config_without_git().resolve())
+    return {**os.environ, **changed}
+
+
+def _config_without_git() -> Path:
+    """A folder with a configuration by which DVC works outside a git repository; the user's own has precedence over it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+    return FOLDER
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "dvc", *arguments]
 
 
 def _run_or_explain(arguments: Sequence[str], log: Log | None) -> None:
@@ -114,20 +184,20 @@ def _ask(*arguments: str) -> str:
 
 def _explain(arguments: Sequence[str], status: int, printed: str) -> str:
     """Why DVC stopped: the stage, with its own last `error: …`; or what DVC itself has against the repository."""
-    said_by_dvc = re.findall(r"^ERROR: (.*)", printed, flags=re.MULTILINE)
+    of_dvc = re.findall(r"^ERROR: (.*)", printed, flags=re.MULTILINE)
     if blocked := re.search(r"is busy, it is being blocked by:\s*(.*)", printed):
         return f"another run of the line is at work in this folder, {blocked[1].strip()}: wait for it, or end it"
-    stopped = re.search(r"failed to reproduce '([^']+)'", "\n".join(said_by_dvc))
+    stopped = re.search(r"failed to reproduce '([^']+)'", "\n".join(of_dvc))
     if not stopped:
-        reason = "\n".join(said_by_dvc) or printed.strip() or f"it ended with status {status}"
+        reason = "\n".join(of_dvc) or printed.strip() or f"it ended with status {status}"
         return f"`dvc {' '.join(arguments)}` failed: {reason}"
     stage = stopped[1]
-    said_by_stage = re.findall(r"^error: (.*?)(?=^ERROR: |\Z)", printed, flags=re.MULTILINE | re.DOTALL)
-    if said_by_stage:
-        return f"stage {stage} stopped: {said_by_stage[-1].strip()}"
-    ending = re.search(r"exited with (-?\d+)", "\n".join(said_by_dvc))
+    of_stage = re.findall(r"^error: (.*?)(?=^ERROR: |\Z)", printed, flags=re.MULTILINE | re.DOTALL)
+    if of_stage:
+        return f"stage {stage} stopped: {of_stage[-1].strip()}"
+    ending = re.search(r"exited with (-?\d+)", "\n".join(of_dvc))
     if not ending:
-        return f"stage {stage} stopped: {said_by_dvc[-1]}"
+        return f"stage {stage} stopped: {of_dvc[-1]}"
     if ending[1] in ("-9", "137"):
         return f"stage {stage} was killed from outside, most often because the machine ran out of memory"
     return f"stage {stage} failed with status {ending[1]}; what it printed stands above"

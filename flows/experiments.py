@@ -1,8 +1,8 @@
-"""Trials as DVC experiments: `dvc exp show` lists them beside those that `dvc exp run` made.
+"""Runs and trials as DVC experiments: `dvc exp show` lists them beside those that `dvc exp run` made.
 
-An experiment is a commit on top of HEAD under `refs/exps/`, and git writes it here without DVC. `dvc exp save` would save the
-workspace: the trial's settings beside the weights and the test accuracy of another training; see
-docs/decisions/2026-11-23-tuning.md.
+An experiment is a commit on top of HEAD under `refs/exps/`. Git writes it here from an index of its own, without DVC: HEAD, the
+branch, the stash and what the user has staged stay as they are, at whatever moment this is killed. `dvc exp save` detaches HEAD
+and applies a stash on its way (docs/decisions/2026-11-27-experiments.md).
 """
 
 import io
@@ -16,43 +16,88 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
-from flows import dvc
+from darkroom.runtime.lock import alone
+from darkroom.settings.read import PARAMS_FILE
+from flows.dvc import DVC_LOCK
 
-METRICS = "reports/train/metrics.json"
-# Our own, so that what the user has staged stays as it is.
-INDEX = Path(".darkroom/tune/index")
+TRAIN_METRICS = "reports/train/metrics.json"
+FOLDER = Path(".darkroom/experiments")
+INDEX = FOLDER / "index"
+LOCK, WAITING = FOLDER / "lock", "another experiment is being recorded: waiting for its end"
+AUTHOR = {"NAME": "Darkroom", "EMAIL": "darkroom@localhost"}
 
 
 def recorded() -> set[str]:
-    """The names of all experiments of this repository."""
-    return {line.rpartition("/")[2] for line in _git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()}
+    """The names of all experiments of this repository; none where there is no git repository."""
+    try:
+        refs = _git("for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    except DarkroomError:
+        return set()
+    return {ref.rpartition("/")[2] for ref in refs}
 
 
-def record(name: str, params: str, metrics: Mapping[str, Any], stages: Collection[str]) -> None:
+def record_run() -> str | None:
+    """Record the workspace as it is after a run: the tracked files, `params.yaml` and `dvc.lock`.
+
+    Returns:
+        The name of the experiment, `run-` and 8 hex digits of its content; None where the workspace is what is committed.
+
+    Raises:
+        DarkroomError: when there is no commit that it could be compared with.
+    """
+    with alone(LOCK, WAITING, wait=True):
+        head = _start()
+        _git("add", "--force", str(PARAMS_FILE), str(DVC_LOCK))
+        tree = _git("write-tree")
+        if tree == _git("rev-parse", "HEAD^{tree}"):
+            return None
+        name = f"run-{tree[:8]}"
+        if name not in recorded():
+            _commit(name, head, tree)
+        return name
+
+
+def record_trial(name: str, params: str, metrics: Mapping[str, Any], stages: Collection[str]) -> None:
     """Record one training of the stage `train`.
 
     Args:
         name: of the experiment; new, and fit for a git reference.
         params: the text of `params.yaml` that it was trained with.
-        metrics: what `reports/train/metrics.json` would say.
+        metrics: what `reports/train/metrics.json` would hold.
         stages: those before `train`: what the later ones left in `dvc.lock` is of another training, and is left out.
 
     Raises:
         DarkroomError: when there is no commit that it could be compared with.
     """
-    head = _git("rev-parse", "HEAD")
-    _git("read-tree", "HEAD")
+    with alone(LOCK, WAITING, wait=True):
+        head = _start()
+        _put(str(PARAMS_FILE), params)
+        _put(str(DVC_LOCK), _lock_of(stages))
+        _put(TRAIN_METRICS, json.dumps(metrics, indent=2) + "\n")
+        _commit(name, head, _git("write-tree"))
+
+
+def _start() -> str:
+    """A fresh index with all tracked files as they are now; the commit that HEAD names."""
+    head = _git("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+    for left in (INDEX, INDEX.with_suffix(".lock")):
+        left.unlink(missing_ok=True)
+    _git("read-tree", head)
     _git("add", "--update")
-    _put("params.yaml", params)
-    _put("dvc.lock", _lock(stages))
-    _put(METRICS, json.dumps(metrics, indent=2) + "\n")
-    commit = _git("commit-tree", _git("write-tree"), "-p", head, "-m", f"dvc: commit experiment {name}")
-    _git("update-ref", f"refs/exps/{head[:2]}/{head[2:]}/{name}", commit)
+    return head
 
 
-def _lock(stages: Collection[str]) -> str:
+def _commit(name: str, head: str, tree: str) -> None:
+    commit = _git("commit-tree", tree, "-p", head, "-m", f"dvc: commit experiment {name}")
+    reference = f"refs/exps/{head[:2]}/{head[2:]}/{name}"
+    # Left by an `update-ref` that was killed; nothing else writes this name.
+    Path(_git("rev-parse", "--git-path", f"{reference}.lock")).unlink(missing_ok=True)
+    _git("update-ref", reference, commit)
+
+
+def _lock_of(stages: Collection[str]) -> str:
     yaml = YAML()
-    lock = yaml.load(Path("dvc.lock").read_text(encoding="utf-8"))
+    lock = yaml.load(DVC_LOCK.read_text(encoding="utf-8"))
     for stage in [stage for stage in lock["stages"] if stage not in stages]:
         del lock["stages"][stage]
     buffer = io.StringIO()
@@ -66,12 +111,26 @@ def _put(path: str, text: str) -> None:
     _git("update-index", "--add", "--cacheinfo", f"100644,{blob},{_git('rev-parse', '--show-prefix')}{path}")
 
 
+def _identity() -> dict[str, str]:
+    """For the environment of `git commit-tree`: a name and an address, each where git knows none."""
+    unknown: dict[str, str] = {}
+    for key, value in AUTHOR.items():
+        command = ["git", "config", f"user.{key.lower()}"]
+        if not subprocess.run(command, capture_output=True, check=False).stdout.strip():
+            unknown |= {f"GIT_AUTHOR_{key}": value, f"GIT_COMMITTER_{key}": value}
+    return unknown
+
+
 def _git(*arguments: str, text: str | None = None) -> str:
-    environment = {**dvc.git_identity(), **os.environ, "GIT_INDEX_FILE": str(INDEX.resolve())}
-    done = subprocess.run(["git", *arguments], env=environment, input=text, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise DarkroomError(
-            f"a trial can't be recorded as an experiment: `git {arguments[0]}` failed: {done.stderr.strip()}; experiments "
-            "need a git repository with a commit"
+    identity = _identity() if arguments[0] == "commit-tree" else {}
+    environment = {**identity, **os.environ, "GIT_INDEX_FILE": str(INDEX.resolve())}
+    try:
+        done = subprocess.run(
+            ["git", *arguments], env=environment, input=text, capture_output=True, text=True, check=False
         )
+    except FileNotFoundError:
+        raise DarkroomError("there is no git on this machine") from None
+    if done.returncode != 0:
+        reason = done.stderr.strip() or "there is no commit yet"
+        raise DarkroomError(f"experiments need a git repository with a commit: `git {arguments[0]}`: {reason}")
     return done.stdout.strip()

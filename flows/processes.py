@@ -12,6 +12,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -19,9 +20,12 @@ import psutil
 
 Log = Callable[[str], None]
 
-# How long a command whose children have been ended may take to end by itself, in seconds. DVC puts git's HEAD and the user's
-# uncommitted changes aside for a moment when it starts an experiment, and SIGINT in that moment would leave them there.
+# How long a command whose children have been ended may take to end by itself, in seconds. DVC writes `dvc.lock` in place, and
+# SIGINT in the middle would leave half of it.
 GRACE = 2
+
+# In the environment of a process: the path of the lock that whoever started it held.
+STARTED_UNDER = "DARKROOM_STARTED_UNDER"
 
 # Colours and cursor movements that a program writes to a terminal (ECMA-48).
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
@@ -112,6 +116,23 @@ def end(child: "subprocess.Popen[bytes]", patience: float = 10, grace: float = 0
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.1)
     child.wait()
+
+
+def end_started_under(lock: Path) -> int:
+    """End all that was started by an earlier holder of a lock, one that was killed; call this while holding it.
+
+    Returns:
+        How many processes there were. They get SIGKILL: everything here is written so that a kill does no harm.
+    """
+    path = str(lock.resolve())
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(STARTED_UNDER) == path:
+                process.kill()
+                found.append(process)
+    psutil.wait_procs(found, timeout=10)
+    return len(found)
 
 
 def _group(leader: int) -> set[psutil.Process]:

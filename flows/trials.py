@@ -102,7 +102,7 @@ class _Recorder:
             if outcome.state != "unfinished" and name not in there:
                 settings = outcome.settings | {"epochs": self._plan.train.epochs}
                 text = with_settings(self._text, full_names(settings))
-                experiments.record(name, text, outcome.metrics(), self._before_train)
+                experiments.record_trial(name, text, outcome.metrics(), self._before_train)
 
 
 def full_names(settings: Mapping[str, Value]) -> dict[str, Value]:

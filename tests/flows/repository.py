@@ -23,9 +23,7 @@ stages:
       - train
     outs:
       - models/train
-    metrics:
-      - reports/evaluate/metrics.json:
-          cache: false
+      - reports/evaluate
   ingest:
     cmd: python -m stages.survey && python -m stages.ingest
     deps:
@@ -34,6 +32,8 @@ stages:
       - ingest
     outs:
       - data/ingest
+metrics:
+  - reports/evaluate/metrics.json
 """
 
 # Three numbers of epochs stand for a training that fails, one that dies without a word, and one that never ends.
@@ -117,6 +117,22 @@ class Repository:
     def training(self) -> psutil.Process:
         """The hanging training, once it is there."""
         return wait_for(lambda: psutil.Process(int((self.root / ".darkroom/train.pid").read_text())))
+
+
+def git_state(folder: Path) -> tuple[object, ...]:
+    """All of git that a run must leave alone: HEAD, branches, the index byte by byte, what is staged, the stash, locks."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+    return (
+        (folder / ".git/HEAD").read_text(),
+        git("for-each-ref", "refs/heads", "refs/tags"),
+        (folder / ".git/index").read_bytes(),
+        git("diff", "--cached"),
+        git("stash", "list"),
+        sorted(path.name for path in (folder / ".git").iterdir()),
+    )
 
 
 Answer = TypeVar("Answer")

@@ -1,5 +1,6 @@
 """DVC is asked in the right order, and its failures become one message that says which stage, and why."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from darkroom.runtime.errors import DarkroomError
 from flows import dvc
 from tests.conftest import ROOT
-from tests.flows.repository import DIES, FAILS, HANGS, Repository, ended, wait_for
+from tests.flows.repository import DIES, FAILS, HANGS, Repository, ended, git_state, wait_for
 
 
 def test_stages_come_after_those_they_need(here: Repository) -> None:
@@ -55,32 +56,61 @@ def test_what_dvc_has_against_a_repository_is_told(here: Repository) -> None:
         dvc.bring_up_to_date(log=lambda line: None)
 
 
-def test_an_experiment_needs_no_git_identity_also_where_something_is_not_committed(here: Repository) -> None:
-    (here.root / "notes.txt").write_text("mine")
-    here.git("add", "notes.txt")
-    here.set("patience", 4)
-    dvc.run_experiment(["train.epochs=3"], lambda line: None)
-    assert dvc.is_up_to_date()
-    assert (here.root / "notes.txt").read_text() == "mine"
-    assert "experiment" in here.git("log", "--all", "--format=%s")
-
-
-def test_an_experiment_that_is_stopped_leaves_git_as_it_was_and_no_training(repository: Repository) -> None:
-    notes = repository.root / "train.py"
-    notes.write_text(notes.read_text() + "# mine\n")
-    program = (
-        "from flows import dvc, processes; processes.end_children_on_signals(); dvc.run_experiment(['train.epochs=99'])"
-    )
-    assert HANGS == 99
-    command = repository.start("-c", program)
+def test_a_run_that_is_stopped_leaves_no_training(repository: Repository) -> None:
+    repository.set("epochs", HANGS)
+    before = git_state(repository.root)
+    command = repository.start("-m", "flows.run")
     training = repository.training()
     command.send_signal(signal.SIGINT)
     printed = command.communicate()[0]
     assert command.returncode == 130 and "Traceback" not in printed
     wait_for(lambda: ended(training))
-    assert repository.git("symbolic-ref", "HEAD").strip() == "refs/heads/main"
-    assert repository.git("stash", "list") == ""
-    assert notes.read_text().endswith("# mine\n")
+    assert git_state(repository.root) == before
+
+
+def test_what_a_killed_run_left_is_put_in_order(repository: Repository) -> None:
+    repository.set("epochs", HANGS)
+    command = repository.start("-m", "flows.run")
+    training = repository.training()
+    command.kill()
+    command.wait()
+    assert not ended(training)
+    # DVC was writing when it was killed, and its number is another program's by now.
+    (repository.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest:\n    cmd:")
+    (repository.root / ".dvc/tmp/rwlock").write_text(
+        json.dumps({"write": {"data": {"pid": 1, "cmd": "dvc repro"}}})[:-3]
+    )
+
+    status, printed = repository.run("-m", "flows.run", "--set", "train.epochs=3")
+    assert status == 0, printed
+    assert ended(training)
+    assert (
+        "the run before was killed: 2 of its processes were still there, and are ended\ndvc.lock was cut off" in printed
+    )
+    assert not (repository.root / ".darkroom/line/unfinished").exists()
+
+
+def test_a_second_run_waits_for_the_first(here: Repository) -> None:
+    with dvc.line_lock():
+        second = here.start("-m", "flows.run")
+        assert second.stdout
+        assert second.stdout.readline() == "another run of the line is at work in this folder: waiting for its end\n"
+        assert not (here.root / "dvc.lock").exists()
+    assert second.communicate()[0].endswith("flow\n") and second.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages: [",
+        "stages:\n  a:\n    cmd: a\n    deps: [b]\n    outs: [a]\n  b:\n    cmd: b\n    deps: [a/c]\n    outs: [b]\n",
+        "[]",
+    ],
+)
+def test_a_file_that_has_no_line_is_an_error_of_one_line(here: Repository, text: str) -> None:
+    (here.root / "dvc.yaml").write_text(text)
+    with pytest.raises(DarkroomError, match=r"dvc\.yaml can't be read as a list of stages: "):
+        dvc.stages_in_order()
 
 
 def test_a_folder_where_another_run_is_at_work_is_said_with_its_process() -> None:

@@ -18,7 +18,6 @@ from darkroom.tuning.study import open_study, outcomes
 from flows import dvc, experiments, trial, trials, tune
 from stages import train as training
 from tests.conftest import ROOT
-from tests.flows.repository import Repository
 
 SPACE = {"learning_rate": {"low": 0.01, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.5}}
 # In the file's own form: one line is replaced by another.
@@ -106,28 +105,6 @@ def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
     )
 
 
-def test_dvc_lists_a_trial_with_its_settings_and_nothing_of_another_training(here: Repository) -> None:
-    (here.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest:\n    cmd: a\n  train:\n    cmd: b\n")
-    staged = here.root / "notes.txt"
-    staged.write_text("mine")
-    here.git("add", "notes.txt")
-    before = here.git("status", "--porcelain")
-    Path(".darkroom/tune").mkdir(parents=True)
-    metrics = {"validation": {"loss": 0.25, "accuracy": 0.9}, "step": 3}
-    text = Path("params.yaml").read_text().replace("dropout: 0.0", "dropout: 0.4")
-    experiments.record("tune-0a1b2c3d-007", text, metrics, ["ingest"])
-    assert experiments.recorded() == {"tune-0a1b2c3d-007"}
-    assert here.git("status", "--porcelain") == before and here.git("stash", "list") == ""
-    (base,) = json.loads(dvc._ask("exp", "show", "--json", "--no-fetch"))[1:]
-    (listed,) = base["experiments"]
-    assert listed["name"] == "tune-0a1b2c3d-007"
-    shown = listed["revs"][0]["data"]
-    assert shown["params"]["params.yaml"]["data"]["train"]["dropout"] == 0.4
-    lock = here.git("show", "tune:dvc.lock".replace("tune", listed["revs"][0]["rev"]))
-    assert "ingest" in lock and "train" not in lock
-    assert json.loads(here.git("show", f"{listed['revs'][0]['rev']}:reports/train/metrics.json")) == metrics
-
-
 def test_a_tuning_ends_with_the_best_in_params_yaml(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +123,7 @@ def test_a_tuning_ends_with_the_best_in_params_yaml(
     monkeypatch.setattr(dvc, "stages_in_order", lambda: ["preprocess", "train"])
     recorded: set[str] = set()
     monkeypatch.setattr(experiments, "recorded", lambda: recorded)
-    monkeypatch.setattr(experiments, "record", lambda name, *_: recorded.add(name))
+    monkeypatch.setattr(experiments, "record_trial", lambda name, *_: recorded.add(name))
 
     def start(path: Path, *arguments: str) -> int:
         made = Plan.model_validate_json(path.read_text())
@@ -170,14 +147,3 @@ def test_a_tuning_ends_with_the_best_in_params_yaml(
     monkeypatch.setattr(trials, "_start", lambda *arguments: pytest.fail("it tried again"))
     assert "params.yaml holds the best now" in tune.run(apply=True)
     assert (tmp_path / PARAMS_FILE).read_text() == (tmp_path / "reports/tune/params.yaml").read_text() != before
-
-
-def test_two_tunings_at_once_are_refused(tmp_path: Path) -> None:
-    from darkroom.runtime.lock import alone
-
-    with (
-        alone(tmp_path / "deep/lock", "taken"),
-        pytest.raises(DarkroomError, match="taken"),
-        alone(tmp_path / "deep/lock", "taken"),
-    ):
-        pass
