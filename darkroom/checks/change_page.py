@@ -4,8 +4,8 @@ from collections.abc import Hashable
 from typing import Any
 
 from darkroom.checks.change import Change
+from darkroom.checks.charts import histogram
 from darkroom.checks.outcomes import Outcome
-from darkroom.drawing.histograms import histogram
 from darkroom.drawing.pages import render_page
 
 # Classes drawn, those that moved most; the numbers beside them count all.
@@ -33,9 +33,12 @@ def changes_page(change: Change | str, outcomes: list[Outcome]) -> str:
     """The page `index.html` of the changes; `change` is text where there was nothing to compare with."""
     if isinstance(change, str):
         return render_page("since_commit.html", reason=change, outcomes=[])
-    plots = [histogram("Sizes", "geometric mean of the sides, in pixels", list(change.sides), ratio=True)]
+    sizes, brightness = (
+        dict(zip(("last commit", "now"), sides, strict=True)) for sides in (change.sides, change.brightness)
+    )
+    charts = [histogram("Sizes", "geometric mean of the sides, in pixels", sizes, ratio=True)]
     if len(change.brightness[0]):
-        plots.append(histogram("Brightness", "mean grey value, 0 black, 1 white", list(change.brightness)))
+        charts.append(histogram("Brightness", "mean grey value, 0 black, 1 white", brightness))
     shifts = change.shifts
     return render_page(
         "since_commit.html",
@@ -46,7 +49,7 @@ def changes_page(change: Change | str, outcomes: list[Outcome]) -> str:
         after=len(change.sides[1]),
         classes=_class_shares(change),
         class_count=len(change.classes),
-        plots=plots,
+        charts=charts,
     )
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from darkroom.checks.charts import histogram, size_scatter
 from darkroom.checks.facts import Facts
 from darkroom.checks.limits import Limits
 from darkroom.checks.outcomes import Outcome
 from darkroom.checks.outliers import find_suspects
 from darkroom.checks.samples import SAMPLES, Sample, pick_samples, read_samples
 from darkroom.checks.text import is_uneven, several, unevenness
-from darkroom.drawing.histograms import Plot, histogram, size_scatter
+from darkroom.drawing.chart import Chart
 from darkroom.drawing.pages import render_page
 from darkroom.duplicates.groups import Copies
 
@@ -70,10 +71,7 @@ class Contents:
             "several": several(facts) if facts.several_pictures else "",
             "sizes": _bars(size_counts(images)),
             "kinds": _bars(images.groupby(["format", "mode"]).size().items()),
-            "scatter": size_scatter(images["width"], images["height"])
-            if _varies(images, ["width", "height"])
-            else None,
-            "plots": self._plots(),
+            "charts": self._charts(),
             "spread": f"{smallest:,} images in each" if smallest == largest else f"{smallest:,} to {largest:,} images",
             "samples": {
                 label: [self._samples[row] for row in self._picked if self._samples[row].label == label]
@@ -93,23 +91,25 @@ class Contents:
             "conflicts": [self._pictured(copies) for copies in self._conflicts],
         }
 
-    def _plots(self) -> list[Plot]:
+    def _charts(self) -> list[Chart]:
         images, limits = self._facts.images, self._limits
+        charts = []
+        if _varies(images, ["width", "height"]):
+            charts.append(size_scatter(images["width"], images["height"]))
         aspect = (images["width"] / images["height"]).to_numpy(np.float64)
-        found = [
-            histogram("Brightness", "mean grey value, 0 black, 1 white", [images["brightness"].to_numpy(np.float64)],
-                      (limits.min_brightness, limits.max_brightness)),
-            histogram("Contrast", "deviation of the grey values, of 1", [images["contrast"].to_numpy(np.float64)],
-                      (limits.min_contrast, None)),
-            histogram("Sharpness", "variance of the Laplacian", [images["sharpness"].to_numpy(np.float64)],
-                      (limits.min_sharpness, None), ratio=True),
-        ]  # fmt: skip
         if aspect.min() != aspect.max():
             most = limits.max_aspect_ratio
-            found.insert(
-                0, histogram("Aspect ratio", "width divided by height", [aspect], (1 / most, most), ratio=True)
+            charts.append(
+                histogram("Aspect ratio", "width divided by height", {"": aspect}, (1 / most, most), ratio=True)
             )
-        return found
+        for title, x_title, allowed, ratio in (
+            ("Brightness", "mean grey value, 0 black, 1 white", (limits.min_brightness, limits.max_brightness), False),
+            ("Contrast", "deviation of the grey values, of 1", (limits.min_contrast, None), False),
+            ("Sharpness", "variance of the Laplacian", (limits.min_sharpness, None), True),
+        ):
+            values = images[title.lower()].to_numpy(np.float64)
+            charts.append(histogram(title, x_title, {"": values}, allowed, ratio))
+        return charts
 
     def _pictured(self, copies: Copies) -> tuple[Copies, list[Sample]]:
         return copies, [self._samples[row] for row in _shown(copies)]

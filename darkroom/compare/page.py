@@ -7,15 +7,15 @@ from darkroom.compare.mistakes import changed_mistakes
 from darkroom.compare.scored import Scored
 from darkroom.compare.text import chance, class_verdict, missing, points, score_rows, tag, verdict
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
-from darkroom.drawing.graph import Axis, Graph, Plane
-from darkroom.drawing.pages import render_page
+from darkroom.drawing.chart import Chart, Line
+from darkroom.drawing.pages import render_page, short
+from darkroom.evaluation.charts import CHART_HEIGHT, LEAST_COVERAGE, coverage_axes, reliability_chart
 from darkroom.images.manifest import manifest_of
 from darkroom.runtime.revisions import open_revision
 
 # Pictures of a gallery, classes of the table (half of them the worst, half the best), confusions.
 SHOWN, CLASSES, MISTAKES = 24, 30, 12
-KINDS = ("second", "first")
-LEAST_COVERAGE = 0.05
+STYLES = ("cold dashed", "accent")
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def side_by_side_page(found: Comparison, before: Scored, after: Scored) -> str:
         class_verdict=class_verdict(found),
         missing=missing(found),
         scores=score_rows(found),
-        graphs=[_reliability(found), _coverage(found)],
+        charts=[_reliability(found), _coverage(found)],
         classes=[_class_row(each, found.level, widest) for each in few],
         reach=f"{100 * widest:.1f}",
         mistakes=changed_mistakes(found.shared, MISTAKES),
@@ -120,43 +120,24 @@ def _class_row(change: ClassChange, level: float, widest: float) -> ClassRow:
     return ClassRow(change, points(change.recall), tag(change, level), (low, value, high))
 
 
-def _reliability(found: Comparison) -> Graph:
-    plane = Plane(Axis("confidence", 0, 1), Axis("share named correctly", 0, 1))
-    series = [plane.line("as it should be", "even", (0, 1), (0, 1))]
-    most = max(each.images for side in (found.before, found.after) for each in side.reliability)
-    for side, kind in zip((found.before, found.after), KINDS, strict=True):
-        bins = side.reliability
-        series.append(
-            plane.dots(
-                side.name,
-                kind,
-                [each.confidence for each in bins],
-                [each.accuracy for each in bins],
-                ([each.accuracy_low for each in bins], [each.accuracy_high for each in bins]),
-                [
-                    f"{side.name}: {each.images:,} images with a mean confidence of {each.confidence:.1%}, "
-                    f"{each.accuracy:.1%} of them right ({each.accuracy_low:.1%} to {each.accuracy_high:.1%})"
-                    for each in bins
-                ],
-                [round(2 + 4 * (each.images / most) ** 0.5, 1) for each in bins],
-                joined=True,
-            )
-        )
-    errors = [f"{side.calibration_error.value:.2%} for {side.name}" for side in (found.before, found.after)]
-    return plane.graph("Confidence beside accuracy", f"calibration error {' and '.join(errors)}", series)
+def _reliability(found: Comparison) -> Chart:
+    sides = list(zip((found.before, found.after), STYLES, strict=True))
+    errors = [f"{side.calibration_error.value:.2%} for {short(side.name)}" for side, _ in sides]
+    note = f"expected calibration error {' and '.join(errors)}"
+    return reliability_chart([(side.name, style, side.reliability) for side, style in sides], note)
 
 
-def _coverage(found: Comparison) -> Graph:
-    curves = [
-        # The very surest answers are few: one mistake among them would set the scale.
-        [place for place in zip(side.coverage.coverage, side.coverage.risk, strict=True) if place[0] >= LEAST_COVERAGE]
-        for side in (found.before, found.after)
-    ]
-    highest = max(risk for curve in curves for _, risk in curve)
-    plane = Plane(
-        Axis("share of the images answered", 0, 1), Axis("share of the answers wrong", 0, max(highest * 1.08, 0.01))
-    )
-    sides = list(zip((found.before, found.after), KINDS, curves, strict=True))
-    series = [plane.line(side.name, kind, *zip(*curve, strict=True)) for side, kind, curve in sides]
-    ends = " and ".join(f"{curve[-1][1]:.2%} for {side.name}" for side, _, curve in sides)
-    return plane.graph("Mistakes by coverage", f"with all images answered {ends}", series)
+def _coverage(found: Comparison) -> Chart:
+    marks, ends, highest = [], [], 0.01 / 1.08
+    for side, style in zip((found.before, found.after), STYLES, strict=True):
+        curve = [
+            place
+            for place in zip(side.coverage.coverage, side.coverage.risk, strict=True)
+            if place[0] >= LEAST_COVERAGE
+        ]
+        coverage, risk = zip(*curve, strict=True)
+        highest = max(highest, *risk)
+        ends.append(f"{risk[-1]:.2%} for {short(side.name)}")
+        marks.append(Line(coverage, risk, style, short(side.name, 28)))
+    note = f"with all images answered {' and '.join(ends)}"
+    return Chart("Error rate by coverage", note, *coverage_axes(highest), marks, CHART_HEIGHT)

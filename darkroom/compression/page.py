@@ -7,7 +7,7 @@ from darkroom.compression.calibration_search import Trial, best
 from darkroom.compression.decision import Limits, Verdict
 from darkroom.compression.latency import LARGE_BATCH, Speed
 from darkroom.compression.scores import Validated
-from darkroom.compression.tradeoff import Point, tradeoff
+from darkroom.compression.tradeoff import Point, tradeoff_chart
 from darkroom.drawing.pages import render_page
 from darkroom.model.spec import ModelSpec
 
@@ -80,7 +80,7 @@ def compression_page(
         rows=rows,
         first=rows[0],
         chosen=chosen,
-        plot=tradeoff(_points(rows), limits.max_accuracy_loss, limits.min_speedup),
+        chart=tradeoff_chart(_points(rows), limits.max_accuracy_loss, limits.min_speedup),
         calibrators=calibrators,
         best=best(calibrators),
         limits=limits,

@@ -1,17 +1,13 @@
-"""Accuracy against the time for one image, drawn as inline SVG: a dot for each candidate, and the corner it must lie in."""
+"""Accuracy against the time for one image: a dot for each candidate, and the corner in which one must lie to ship."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.drawing.linechart import ticks
-from darkroom.drawing.scale import Scale
+from darkroom.drawing.axis import Axis, round_axis
+from darkroom.drawing.chart import Chart, Labels, Mark, Points, Region
 
-# In units of the drawing, which the page scales: small enough that 11-unit lettering stays legible on a phone.
-WIDTH, HEIGHT = 480, 300
-LEFT, RIGHT, TOP, BOTTOM = 54, 468, 16, 256
-LINE = 13  # between two lines of lettering
-ROOM = 1.35  # so many times the largest median fits
+# So many times the largest median fits.
+ROOM = 1.35
 
 
 @dataclass(frozen=True)
@@ -35,47 +31,8 @@ class Point:
     high: float
 
 
-@dataclass(frozen=True)
-class Dot:
-    """A point laid out: its place, the ends of its interval and of its 95th percentile, and its lettering."""
-
-    x: float
-    y: float
-    top: float
-    bottom: float
-    right: float
-    label_x: float
-    label_y: float
-    anchor: str
-    title: str
-    chosen: bool
-    text: str
-
-
-@dataclass(frozen=True)
-class TradeOff:
-    """Ready to be drawn by the macro `tradeoff` of `quantize.html`; ticks are (place, text).
-
-    Attributes:
-        fast_enough, accurate_enough: the edges of the corner that a candidate and its interval must lie in.
-    """
-
-    dots: list[Dot]
-    x_ticks: list[tuple[float, str]]
-    y_ticks: list[tuple[float, str]]
-    fast_enough: float
-    accurate_enough: float
-    x_title: str = "milliseconds for one image"
-    width: int = WIDTH
-    height: int = HEIGHT
-    left: int = LEFT
-    right: int = RIGHT
-    top: int = TOP
-    bottom: int = BOTTOM
-
-
-def tradeoff(points: Sequence[Point], max_accuracy_loss: float, min_speedup: float) -> TradeOff:
-    """Lay out the drawing.
+def tradeoff_chart(points: Sequence[Point], max_accuracy_loss: float, min_speedup: float) -> Chart:
+    """The candidates, and the corner in which one and its interval must lie.
 
     Args:
         points: float first.
@@ -83,48 +40,39 @@ def tradeoff(points: Sequence[Point], max_accuracy_loss: float, min_speedup: flo
         min_speedup: that is asked for.
     """
     reference = points[0]
-    needed = reference.accuracy - max_accuracy_loss
-    letters = ticks(min(needed, *(point.low for point in points)), max(point.high for point in points), 6)
-    up = Scale(letters[0], letters[-1], BOTTOM, TOP, False)
+    needed, fast = reference.accuracy - max_accuracy_loss, reference.p50_ms / min_speedup
     # By the medians: on a busy machine the 95th percentile may lie far away, and is drawn to the edge then.
-    across = Scale(0.0, ROOM * max(point.p50_ms for point in points), LEFT, RIGHT, False)
-    digits = max(0, -math.floor(math.log10(letters[1] - letters[0]) + 1e-9) - 2)
-    return TradeOff(
-        dots=_dots(points, across, up),
-        x_ticks=across.ticks(7),
-        y_ticks=[(float(up.place(value)), f"{value:.{digits}%}") for value in letters],
-        fast_enough=float(across.place(reference.p50_ms / min_speedup)),
-        accurate_enough=float(up.place(needed)),
+    across = Axis("milliseconds for one image", 0, ROOM * max(point.p50_ms for point in points))
+    up = round_axis(
+        "accuracy",
+        min(needed, *(point.low for point in points)),
+        max(needed, *(point.high for point in points)),
+        percent=True,
     )
-
-
-def _dots(points: Sequence[Point], across: Scale, up: Scale) -> list[Dot]:
-    """The points in their places; names that would lie on each other are moved apart, downwards."""
-    dots: list[Dot] = []
-    for point in sorted(points, key=lambda each: -each.accuracy):
-        x, y = float(across.place(point.p50_ms)), float(up.place(point.accuracy))
-        right_half = x > (LEFT + RIGHT) / 2
-        anchor = "end" if right_half else "start"
-        label_y = y - 6
-        while any(dot.anchor == anchor and abs(dot.label_y - label_y) < LINE for dot in dots):
-            label_y += 1
-        text = (
+    marks: list[Mark] = [Region((0, fast), (needed, up.high), "good dashed", "may ship")]
+    for style, chosen in (("cold", False), ("accent", True)):
+        group = [point for point in points if point.chosen is chosen]
+        times, accuracies = [point.p50_ms for point in group], [point.accuracy for point in group]
+        texts = [
             f"{point.title}: {point.accuracy:.2%} on validation, {point.p50_ms:.3g} ms for one image, "
             f"{point.p95_ms:.3g} ms at the 95th percentile"
-        )
-        dots.append(
-            Dot(
-                x=x,
-                y=y,
-                top=float(up.place(point.high)),
-                bottom=float(up.place(point.low)),
-                right=min(float(across.place(point.p95_ms)), float(RIGHT)),
-                label_x=x - 8 if right_half else x + 8,
-                label_y=label_y,
-                anchor=anchor,
-                title=point.title,
-                chosen=point.chosen,
-                text=text,
+            for point in group
+        ]
+        marks.append(
+            Points(
+                times,
+                accuracies,
+                style,
+                texts,
+                "ships" if chosen else "",
+                radius=5 if chosen else 4,
+                low=[point.low for point in group],
+                high=[point.high for point in group],
+                until=[point.p95_ms for point in group],
             )
         )
-    return dots
+    titles = [point.title for point in points]
+    marks.append(Labels([point.p50_ms for point in points], [point.accuracy for point in points], titles))
+    spoken = [f"{point.title} {point.accuracy:.2%}, {point.p50_ms:.3g} ms" for point in points]
+    note = f"{next(point.title for point in points if point.chosen)} ships"
+    return Chart("Accuracy and time", note, across, up, marks, 300, alt="; ".join(spoken))

@@ -22,25 +22,15 @@ from darkroom.diff.text import (
     signs,
     tested_on,
 )
+from darkroom.drawing.axis import Axis, round_axis
+from darkroom.drawing.chart import Chart, Steps
 from darkroom.drawing.pages import render_page
-from darkroom.statistics.shift import Floats
 
 # Of classes, of label fixes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
 CLASSES, LISTED = 30, 50
 
-# The drawing of a histogram, in units that the page scales.
-WIDTH, HEIGHT, BOTTOM = 320, 120, 100
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """The `d` of two SVG paths, and the ends of the scale."""
-
-    shift: Moved
-    before: str
-    after: str
-    low: str
-    high: str
+# Of a histogram: its ticks, both ends included, and its height in units of the drawing.
+TICKS, HEIGHT = 5, 236
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
         class_count=len(difference.classes),
         largest=max(1, int(few[["before", "after"]].to_numpy().max(initial=0))),
         splits=[] if difference.splits is None else difference.splits.to_dict("records"),
-        histograms=[_histogram(shift) for shift in difference.shifts],
+        histograms=[(shift, _histogram(shift)) for shift in difference.shifts],
         scores=[_compared(name, *sides) for name, sides in difference.scores.items()],
         tested_on=tested_on(difference),
         galleries=shown,
@@ -113,18 +103,23 @@ def _picture(shown: Shown, old: Pictures, new: Pictures) -> Picture | None:
     return (old if shown.old else new).of.get(shown.row)
 
 
-def _histogram(shift: Moved) -> Histogram:
-    highest = max(shift.before.max(), shift.after.max())
-    low, high = (f"{edge:.{shift.digits}f}" for edge in shift.edges[[0, -1]])
-    return Histogram(shift, _steps(shift.before / highest), _steps(shift.after / highest), low, high)
-
-
-def _steps(heights: Floats) -> str:
-    """An outline of bars from the ground and back to it; `heights` are in [0, 1]."""
-    places = np.linspace(0, WIDTH, len(heights) + 1)
-    tops = BOTTOM - heights * (BOTTOM - 6)
-    lines = (f"V{top:.1f}H{right:.1f}" for top, right in zip(tops, places[1:], strict=True))
-    return f"M0 {BOTTOM}{''.join(lines)}V{BOTTOM}"
+def _histogram(shift: Moved) -> Chart:
+    """Bins of equal width, as the measure is compared: by ratio or by difference."""
+    bins = len(shift.before)
+    places = np.linspace(0, bins, TICKS).astype(int)
+    ticks = [(float(place), f"{shift.edges[place]:,.{shift.digits}f}") for place in places]
+    old, new = (f"{median:,.{shift.digits}f}" for median in shift.medians)
+    return Chart(
+        shift.name[0].upper() + shift.name[1:],
+        f"median {old} before, {new} after",
+        Axis(shift.name, 0, bins, ticks=ticks),
+        round_axis("share of images", 0, float(max(shift.before.max(), shift.after.max())), percent=True),
+        [
+            Steps(range(bins + 1), shift.before, "cold", "before"),
+            Steps(range(bins + 1), shift.after, "accent outlined", "after"),
+        ],
+        HEIGHT,
+    )
 
 
 def _compared(name: str, before: Score | None, after: Score | None) -> Compared:

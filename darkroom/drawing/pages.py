@@ -7,6 +7,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from darkroom.drawing.chart import figure
+
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -40,6 +42,7 @@ def render_page(template: str, **context: Any) -> str:
         "sureness": sureness,
         "odds": odds,
         "setting": setting,
+        "figure": figure,
     }
     return environment.get_template(template).render(**context)
 

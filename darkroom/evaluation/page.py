@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from darkroom.drawing.heatmaps import legend
-from darkroom.drawing.linechart import linechart
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.thumbnails import is_small
 from darkroom.evaluation.charts import (
-    coverage_graph,
-    precision_recall_graph,
-    reliability_graph,
-    robustness_graph,
-    roc_graph,
+    coverage_chart,
+    precision_recall_chart,
+    robustness_chart,
+    roc_chart,
+    temperature_chart,
 )
 from darkroom.evaluation.confusion import confusion
 from darkroom.evaluation.error_analysis import Insights
@@ -27,6 +26,7 @@ from darkroom.images.pack import Packed
 from darkroom.model.spec import ModelSpec
 from darkroom.settings.first import Changed
 from darkroom.statistics.intervals import RESAMPLES
+from darkroom.training.charts import training_charts
 from darkroom.training.curves import Curves
 
 
@@ -86,16 +86,15 @@ def report_page(found: Evaluation, insights: Insights, run: Run, gallery: int) -
         weakest=min((row for row in rows if row.images), key=lambda row: row.recall),
         curves=run.curves,
         epochs=len(run.curves.train["loss"]),
-        charts=_charts(run),
+        training_charts=training_charts(run.curves.train, run.curves.validation, spec.epoch),
         names=names,
         short_names=max(len(name) for name in names) <= 3,
         confusion=confusion(found, held_out, names, frames),
         rows=sorted(rows, key=lambda row: (row.f1, row.name)),
         axis=_axis(rows),
-        ranking_graphs=[roc_graph(found.roc), precision_recall_graph(found.precision_recall)] if found.roc else [],
+        ranking_charts=[roc_chart(found.roc), precision_recall_chart(found.precision_recall)] if found.roc else [],
         areas=_areas(found.roc, found.precision_recall),
-        reliability=reliability_graph(found),
-        coverage=coverage_graph(found),
+        confidence_charts=[temperature_chart(found), coverage_chart(found)],
         legend=legend(),
         explanation=insights.explanation,
         surest=frames.of(choice.mistakes, GALLERY_SIDE, heat=True),
@@ -106,7 +105,7 @@ def report_page(found: Evaluation, insights: Insights, run: Run, gallery: int) -
         suspects=suspect_frames(insights.suspects, run.packed, gallery),
         suspect_count=len(insights.suspects),
         robustness=insights.robustness,
-        robustness_graph=robustness_graph(insights.robustness) if insights.robustness else None,
+        robustness_chart=robustness_chart(insights.robustness) if insights.robustness else None,
         damaged=damaged(held_out.images[example], held_out.ids[example], insights.robustness)
         if insights.robustness
         else [],
@@ -114,14 +113,6 @@ def report_page(found: Evaluation, insights: Insights, run: Run, gallery: int) -
         damaged_precision=insights.damaged_precision,
         damaged_crisp=is_small(held_out.images[example]),
     )
-
-
-def _charts(run: Run) -> list[object]:
-    train, validation, epoch = run.curves.train, run.curves.validation, run.spec.epoch
-    return [
-        linechart("Loss", train["loss"], validation["loss"], epoch, percent=False),
-        linechart("Accuracy", train["accuracy"], validation["accuracy"], epoch, percent=True),
-    ]
 
 
 def _areas(roc: Sequence[Curve], precision_recall: Sequence[Curve]) -> list[tuple[str, Curve, Curve]]:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.drawing.linechart import linechart
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.thumbnails import image_data_uri, is_small
 from darkroom.runtime.arrays import UInt8s
+from darkroom.training.charts import training_charts
 from darkroom.training.curves import Epoch
 from darkroom.training.examples import Example
 
@@ -31,16 +31,16 @@ def training_page(
         facts: settings: the name, the value, and the reason, empty for what the user set.
         samples: training images before and after augmentation.
     """
-    train_loss, validation_loss = [each.train_loss for each in history], [each.validation_loss for each in history]
-    train, validation = [each.train_accuracy for each in history], [each.validation_accuracy for each in history]
+    train = {"loss": [each.train_loss for each in history], "accuracy": [each.train_accuracy for each in history]}
+    validation = {
+        "loss": [each.validation_loss for each in history],
+        "accuracy": [each.validation_accuracy for each in history],
+    }
     return render_page(
         "training.html",
         history=history,
         best=best,
-        charts=[
-            linechart("Loss", train_loss, validation_loss, best.number, percent=False),
-            linechart("Accuracy", train, validation, best.number, percent=True),
-        ],
+        charts=training_charts(train, validation, best.number),
         chosen=[fact for fact in facts if fact[2]],
         told=[fact for fact in facts if not fact[2]],
         samples=[_pictured(sample) for sample in samples],

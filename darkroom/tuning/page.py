@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from darkroom.drawing.pages import render_page
 from darkroom.statistics.intervals import wilson
-from darkroom.tuning.charts import TrialPlots
+from darkroom.tuning.charts import TrialCharts
 from darkroom.tuning.outcome import Outcome
 from darkroom.tuning.space import Space
 from darkroom.tuning.text import at_an_end, told_dimension
@@ -32,7 +32,7 @@ def tuning_page(
         importance: of each setting, shares of one; empty where too little is known.
         images: in the validation split.
     """
-    plots = TrialPlots(as_it_is, tried, best)
+    charts = TrialCharts(as_it_is, tried, best)
     ended = [outcome for outcome in tried if outcome.state != "unfinished"]
     return render_page(
         "tune.html",
@@ -45,9 +45,8 @@ def tuning_page(
         ends=[] if best is None else at_an_end(space, best.settings),
         space=[(name, told_dimension(dimension)) for name, dimension in space.items()],
         importance=list(importance.items()),
-        history=plots.history(),
-        epochs=plots.epochs(),
-        along=[plots.along(name, dimension) for name, dimension in space.items()],
+        course=[charts.history(), charts.epochs()],
+        along=[charts.along(name, dimension) for name, dimension in space.items()],
         images=images,
         confidence=CONFIDENCE,
     )
