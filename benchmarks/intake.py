@@ -67,9 +67,9 @@ class Ours:
         self._scratch = scratch
         self.parts: dict[str, list[float]] = defaultdict(list)
         settings = read_params(ROOT / "params.yaml")
-        wanted = settings.validate_.model_dump(exclude={"near_copies", "stop"})
+        wanted = settings.validate.model_dump(exclude={"near_copies", "stop"})
         self._limits = Limits(max_reject_fraction=settings.ingest.max_reject_fraction, **wanted)
-        self._decoder, self._stop = settings.ingest.decoder, tuple(settings.validate_.stop)
+        self._decoder, self._stop = settings.ingest.decoder, tuple(settings.validate.stop)
 
     def __call__(self) -> float:
         with tempfile.TemporaryDirectory(dir=self._scratch) as name:

@@ -25,8 +25,7 @@ from darkroom.inference.device import choose_device, settle_precision
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.networks import TORCHVISION
-from darkroom.settings.timm_names import TIMM
+from darkroom.settings.networks import published_networks, torchvision_networks
 
 PAGE = Path("docs/networks.md")
 SETTINGS = {"filters": 32, "depth": 3, "dropout": 0.1}
@@ -56,7 +55,7 @@ CASES = (
 def key(case: Case) -> str:
     """How a row begins."""
     stem = "as published" if case.published else "fitted"
-    if case.network not in TORCHVISION + TIMM:
+    if case.network not in published_networks():
         stem = "its own"
     return f"| `{case.network}` | {case.size} x {case.size} x 3 | {stem} |"
 
@@ -123,6 +122,7 @@ def machine() -> str:
 
 def render(rows: list[str]) -> str:
     """The whole page."""
+    timm = len(published_networks()) - len(torchvision_networks())
     return f"""\
 # Networks
 
@@ -131,8 +131,8 @@ def render(rows: list[str]) -> str:
 - `simple_cnn`: blocks of two convolutions; `train.filters`, `train.depth` and `train.dropout` shape it.
 - `small_image_net`: fast learning on 24 to 64 pixels; `train.filters` shapes it.
 - `capsule_net`: capsules with dynamic routing (Sabour and others 2017), trained with the margin loss.
-- torchvision's {len(TORCHVISION)} classification networks by their names: `resnet18`, `vgg16`, `vit_b_16`, …
-- timm's {len(TIMM):,} networks as `timm/` and their names: `timm/tf_efficientnet_lite0`, …
+- torchvision's {len(torchvision_networks())} classification networks by their names: `resnet18`, `vgg16`, `vit_b_16`, …
+- timm's {timm:,} networks as `timm/` and their names: `timm/tf_efficientnet_lite0`, …
 
 All take grey and colour images, and the number of classes from the class list. A size that a network does not take is refused
 before training, with one that it takes.

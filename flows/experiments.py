@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.lock import alone
-from darkroom.settings.read import PARAMS_FILE
+from darkroom.settings.base import PARAMS_FILE
 from flows.dvc import DVC_LOCK
 
 TRAIN_METRICS = "reports/train/metrics.json"

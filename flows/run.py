@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
-from darkroom.settings.read import PARAMS_FILE, read_params
-from darkroom.settings.sections import Params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import Params, read_params
 from darkroom.settings.write import with_settings, write_params
 from darkroom.sources.registry import detect_kind
 from flows import dvc, experiments
@@ -127,7 +127,7 @@ def _source_settings(path: Path) -> tuple[str, ...]:
 
 def chosen_settings(overrides: Sequence[str], params: Params) -> dict[str, Any]:
     """`section.key` → its checked value, of the settings that `overrides` name."""
-    checked = params.model_dump(by_alias=True)
+    checked = params.values()
     names = [text.partition("=")[0] for text in overrides]
     return {name: checked[section][key] for name in names for section, key in [name.split(".")]}
 

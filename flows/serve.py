@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import read_params
-from darkroom.settings.sections import Schedule
+from darkroom.settings.schedule import Schedule
 from flows.retrain import retrain
 
 NAME = "scheduled"

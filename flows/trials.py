@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.read import PARAMS_FILE
-from darkroom.settings.sections import Tune
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.tune import Tune
 from darkroom.settings.write import with_settings
 from darkroom.tuning.outcome import Outcome, read_outcome
 from darkroom.tuning.plan import DATABASE, Plan

@@ -18,7 +18,8 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.lock import alone
 from darkroom.runtime.stage import user_errors
-from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import read_params
 from darkroom.settings.write import with_settings, write_params
 from darkroom.tuning.outcome import Outcome, best_of
 from darkroom.tuning.page import tuning_page

@@ -29,8 +29,7 @@ from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
-from darkroom.settings.first import Changed, changed_settings
-from darkroom.settings.read import read_params
+from darkroom.settings.read import ChangedSetting, changed_settings, read_params
 from darkroom.training.curves import read_curves
 
 MODEL, ARRAYS, INGEST = Path("models/train"), Path("data/preprocess"), Path("data/ingest")
@@ -50,7 +49,7 @@ def run(
     gallery: int,
     target_precision: float,
     robustness_images: int,
-    settings: list[Changed],
+    settings: list[ChangedSetting],
     code: str,
 ) -> None:
     """Score a model on the test split.
@@ -130,6 +129,7 @@ def main() -> None:
             CURVES,
             OUT,
             REPORTS,
+            **params.predict.model_dump(),
             **params.evaluate.model_dump(),
             settings=changed_settings(params),
             code=code_version("evaluate"),

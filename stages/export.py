@@ -33,7 +33,9 @@ from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.export import Export
+from darkroom.settings.quantize import Quantize
 from darkroom.statistics.calibration import load_calibration
 
 MODEL, QUANTIZED = Path("models/train"), Path("models/quantize")
@@ -129,8 +131,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def main() -> None:
     with stage("export"):
-        params = read_params()
-        wanted = params.export
+        settings = read_section(Export)
         run(
             MODEL,
             CALIBRATED,
@@ -140,11 +141,11 @@ def main() -> None:
             EVALUATED,
             OUT,
             REPORTS,
-            wanted.parity_images,
-            Limits(wanted.max_probability_difference, wanted.max_label_disagreement),
+            settings.parity_images,
+            Limits(settings.max_probability_difference, settings.max_label_disagreement),
             # The same images as in quantize.
-            params.quantize.calibration_images,
-            CONVERTER if wanted.tflite else None,
+            read_section(Quantize).calibration_images,
+            CONVERTER if settings.tflite else None,
         )
 
 

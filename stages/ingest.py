@@ -23,7 +23,8 @@ from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.ingest import Ingest
 from darkroom.sources.listing import describe_ignored, read_survey
 from darkroom.sources.names import printable
 from darkroom.sources.registry import SOURCE_KINDS
@@ -112,7 +113,7 @@ def main() -> None:
     # Nothing here refers to itself, and looking for such things among 60,000 images takes 0.7 of 2.6 seconds.
     gc.disable()
     with stage("ingest"):
-        params = read_params().ingest
+        params = read_section(Ingest)
         root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)
         run(
             source=params.source,

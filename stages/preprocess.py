@@ -23,7 +23,10 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.ingest import Ingest
+from darkroom.settings.preprocess import Preprocess
+from darkroom.settings.train import Train
 from darkroom.splits.rule import SPLITS
 
 INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
@@ -131,10 +134,19 @@ def _describe(rows: pa.Table, classes: ClassList, folder: Path) -> None:
 def main() -> None:
     hide_pandas_from_pyarrow()
     with stage("preprocess"):
-        params = read_params()
-        shape = params.preprocess
-        weights = pretrained_input(params.train.network, params.train.weights)
-        run(INGEST, SPLITS_TABLE, shape.size, shape.channels, shape.resize, params.ingest.decoder, SEEN, OUT, weights)
+        shape, train = read_section(Preprocess), read_section(Train)
+        weights = pretrained_input(train.network, train.weights)
+        run(
+            INGEST,
+            SPLITS_TABLE,
+            shape.size,
+            shape.channels,
+            shape.resize,
+            read_section(Ingest).decoder,
+            SEEN,
+            OUT,
+            weights,
+        )
 
 
 if __name__ == "__main__":

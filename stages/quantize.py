@@ -25,7 +25,8 @@ from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage, write_timing
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.quantize import Quantize
 from darkroom.statistics.calibration import load_calibration
 
 MODEL, ARRAYS, CALIBRATION = Path("models/train"), Path("data/preprocess"), Path("models/evaluate/calibration.json")
@@ -113,7 +114,7 @@ def run(
 
 def main() -> None:
     with stage("quantize"):
-        params = read_params().quantize
+        params = read_section(Quantize)
         times = run(
             MODEL,
             CALIBRATION,

@@ -21,7 +21,8 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.split import Split
 from darkroom.splits import summary as told
 from darkroom.splits.rule import UNCLAIMED, Images, Wish, apply_rule
 from darkroom.splits.sticky import keep_places
@@ -116,7 +117,7 @@ def table_before() -> Iterator[Path | None]:
 def main() -> None:
     hide_pandas_from_pyarrow()
     with stage("split"):
-        params = read_params().split
+        params = read_section(Split)
         with table_before() as previous:
             run(
                 INGEST,

@@ -22,8 +22,8 @@ from darkroom.network.pretrained import load_pretrained
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
+from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
-from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
@@ -252,7 +252,7 @@ def _fit(
 
 def main() -> None:
     with stage("train"):
-        run(read_params().train, INGEST, SPLITS_TABLE, PREPROCESS, OUT, REPORTS)
+        run(read_section(Train), INGEST, SPLITS_TABLE, PREPROCESS, OUT, REPORTS)
 
 
 if __name__ == "__main__":

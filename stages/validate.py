@@ -13,7 +13,9 @@ from pathlib import Path
 from darkroom.checks.checker import Checker
 from darkroom.checks.limits import Limits
 from darkroom.runtime.stage import stage
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.ingest import Ingest
+from darkroom.settings.validate import Validate
 
 INGEST, SEEN = Path("data/ingest"), Path(".darkroom/seen")
 OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
@@ -40,14 +42,14 @@ def run(
 
 def main() -> None:
     with stage("validate"):
-        params = read_params()
-        wanted = params.validate_.model_dump(exclude={"near_copies", "stop"})
+        settings, ingest = read_section(Validate), read_section(Ingest)
+        limits = settings.model_dump(exclude={"near_copies", "stop"})
         run(
             INGEST,
-            Limits(max_reject_fraction=params.ingest.max_reject_fraction, **wanted),
-            params.validate_.near_copies,
-            tuple(params.validate_.stop),
-            params.ingest.decoder,
+            Limits(max_reject_fraction=ingest.max_reject_fraction, **limits),
+            settings.near_copies,
+            tuple(settings.stop),
+            ingest.decoder,
             SEEN,
             OUT,
             REPORTS,

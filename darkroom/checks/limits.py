@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """The thresholds; their meanings are in `darkroom.settings.sections`."""
+    """The thresholds; their meanings are in `darkroom.settings.validate`."""
 
     max_reject_fraction: float
     min_images_per_class: int

@@ -24,7 +24,7 @@ from darkroom.evaluation.scorecard import ClassRow, class_rows
 from darkroom.evaluation.test_split import HeldOut
 from darkroom.images.pack import Packed
 from darkroom.model.spec import ModelSpec
-from darkroom.settings.first import Changed
+from darkroom.settings.read import ChangedSetting
 from darkroom.statistics.intervals import RESAMPLES
 from darkroom.training.charts import training_charts
 from darkroom.training.curves import Curves
@@ -47,7 +47,7 @@ class Run:
     curves: Curves
     held_out: HeldOut
     packed: Mapping[str, Packed]
-    settings: Sequence[Changed]
+    settings: Sequence[ChangedSetting]
     provenance: Mapping[str, str]
 
 

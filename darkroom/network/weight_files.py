@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from darkroom.network.pretrained_input import LITE0, PACKAGE, in_package
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.networks import TORCHVISION
+from darkroom.settings.networks import torchvision_networks
 
 # Where training scripts put a network's weights among what else they save; averaged weights first, as timm has it.
 _NESTED = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -120,7 +120,7 @@ def published_file(name: str, fetch: bool) -> Path | None:
 
 def _torchvision_files(name: str) -> dict[str, Path | None]:
     """Torch's cache holds files by the last part of their address."""
-    if name not in TORCHVISION:
+    if name not in torchvision_networks():
         raise DarkroomError(
             f"train.weights: nothing is published for train.network={name}: set train.weights=none or to a file, or take "
             f"one of torchvision's or timm's networks"

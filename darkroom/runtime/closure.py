@@ -141,7 +141,7 @@ def _named(node: ast.AST) -> list[str]:
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
-        # `from darkroom.images import decode` may mean a module, `from darkroom.settings.sections import Params` a thing.
+        # `from darkroom.images import decode` may mean a module, `from darkroom.settings.read import Params` a thing.
         return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return [node.value.rpartition("/")[2]]

@@ -1,49 +1,41 @@
 """The names of the networks, to be checked before anything heavy is imported."""
 
 import difflib
-
-from darkroom.settings.timm_names import TIMM
+from functools import cache
+from pathlib import Path
 
 SIMPLE_CNN = "simple_cnn"
 SMALL_IMAGE_NET = "small_image_net"
 CAPSULE_NET = "capsule_net"
 
-# torchvision 0.28's classification networks; a test holds this list equal to torchvision's own.
-_TORCHVISION = """
-    alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169 densenet201
-    efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
-    efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s googlenet inception_v3 maxvit_t mnasnet0_5
-    mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small regnet_x_16gf regnet_x_1_6gf
-    regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf regnet_y_128gf regnet_y_16gf regnet_y_1_6gf
-    regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf regnet_y_8gf resnet101 resnet152 resnet18 resnet34
-    resnet50 resnext101_32x8d resnext101_64x4d resnext50_32x4d shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5
-    shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn
-    vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2
-    wide_resnet50_2
-"""
-
-TORCHVISION = tuple(_TORCHVISION.split())
-
 # Darkroom's own.
 OWN = (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET)
 
-NETWORKS = (*OWN, *TORCHVISION, *TIMM)
+# The classification networks of torchvision 0.28, then timm's as timm/NAME: one a line. A test holds them equal to the
+# libraries' own lists.
+PUBLISHED = Path(__file__).with_name("networks.txt")
+
+
+@cache
+def published_networks() -> tuple[str, ...]:
+    """The names of the networks of other libraries."""
+    return tuple(PUBLISHED.read_text(encoding="utf-8").split())
+
+
+def torchvision_networks() -> tuple[str, ...]:
+    """Those of them that are torchvision's."""
+    return tuple(name for name in published_networks() if not name.startswith("timm/"))
 
 
 def unknown_network(name: str) -> str | None:
     """What is wrong with a network's name, with the nearest known ones, or None when it is known."""
-    if name in NETWORKS:
+    if name in OWN or name in published_networks():
         return None
-    if f"timm/{name}" in TIMM:
+    if f"timm/{name}" in published_networks():
         return f"there is no network {name!r}; did you mean timm/{name}?"
-    near = difflib.get_close_matches(name, NETWORKS, n=3, cutoff=0.5)
-    own = f"{SIMPLE_CNN}, {SMALL_IMAGE_NET}, {CAPSULE_NET}"
-    hint = (
-        f"did you mean {', '.join(near)}?"
-        if near
-        else f"known are {own}, torchvision's networks, and timm's as timm/NAME"
-    )
-    return f"there is no network {name!r}; {hint}"
+    near = difflib.get_close_matches(name, (*OWN, *published_networks()), n=3, cutoff=0.5)
+    known = f"known are {', '.join(OWN)}, torchvision's networks, and timm's as timm/NAME"
+    return f"there is no network {name!r}; " + (f"did you mean {', '.join(near)}?" if near else known)
 
 
 def own_settings(name: str) -> tuple[str, ...]:

@@ -1,47 +1,67 @@
-"""`docs/parameters.md`, made from the typed sections: `python -m darkroom.settings.page` writes it."""
+"""`docs/parameters.md`, made from the sections: `python -m darkroom.settings.page` writes it."""
 
+import ast
+import inspect
+import itertools
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from darkroom.settings.read import PARAMS_FILE
-from darkroom.settings.sections import Params
+from darkroom.settings.base import Section
+from darkroom.settings.read import SECTIONS
 
 PAGE = Path("docs/parameters.md")
 
 INTRODUCTION = """\
 # Settings
 
-Every setting of `params.yaml`: its type and limits, what it is at first, and what it does. Mistakes are reported all at once,
-before anything is read or written. From the command line: `make run SET="train.epochs=3 split.seed=1"`, which changes
-`params.yaml` as well; `git checkout params.yaml` brings the committed settings back.
+Every setting of `params.yaml`: its type and limits, its default, and what it does. Mistakes are reported all at once, before
+anything is read or written. From the command line: `make run SET="train.epochs=3 split.seed=1"`, which changes `params.yaml` as
+well; `git checkout params.yaml` brings the committed settings back.
 
-This page is made from `darkroom/settings/sections.py` by `python -m darkroom.settings.page`; a test holds it current.
+This page is made from the modules of `darkroom/settings/` by `python -m darkroom.settings.page`; a test holds it current.
 """
 
-
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+TYPES = {
+    "object": "settings",
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true`, `false`",
+}
 
 
 def render() -> str:
     """The whole page, as Markdown."""
-    schema = Params.model_json_schema()
-    start = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
     parts = [INTRODUCTION]
-    for section, reference in schema["properties"].items():
-        fields = schema["$defs"][reference["$ref"].rsplit("/", 1)[1]]["properties"]
-        parts += [f"## {section}", "", "| setting | type | at first | what it does |", "|---|---|---|---|"]
-        for name, field in fields.items():
-            parts.append(f"| `{name}` | {_type(field)} | {_value(start[section][name])} | {field['description']} |")
+    for name, section in SECTIONS.items():
+        defaults, words = section().model_dump(mode="json"), descriptions(section)
+        parts += [f"## {name}", "", "| setting | type | default | what it does |", "|---|---|---|---|"]
+        for key, schema in section.model_json_schema()["properties"].items():
+            parts.append(f"| `{key}` | {_type(schema)} | {_value(defaults[key])} | {words[key]} |")
         parts.append("")
     return "\n".join(parts)
 
 
+def descriptions(section: type[Section]) -> dict[str, str]:
+    """The docstring below each setting, in one line.
+
+    Pydantic can read them too (`use_attribute_docstrings`), at a cost of some 40 ms whenever a stage starts.
+    """
+    (parsed,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(parsed, ast.ClassDef)
+    found: dict[str, str] = {}
+    for statement, below in itertools.pairwise(parsed.body):
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+            assert isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant), statement.target.id
+            found[statement.target.id] = " ".join(str(below.value.value).split())
+    return found
+
+
 def _value(value: object) -> str:
     """A setting as `params.yaml` has it."""
-    if isinstance(value, list):
-        return ", ".join(_value(item) for item in value)
+    if isinstance(value, list | dict):
+        return ", ".join(f"`{item}`" for item in value) or "empty"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return "empty" if value is None else f"`{value}`"
@@ -61,15 +81,8 @@ def _type(field: dict[str, Any]) -> str:
         return f"list of {_type(field['items'])}"
     if field.get("format") == "date":
         return "day"
-    names = {
-        "object": "settings",
-        "integer": "whole number",
-        "number": "number",
-        "string": "text",
-        "boolean": "`true`, `false`",
-    }
     limits = [f"{sign} {field[key]}" for key, sign in LIMITS.items() if key in field]
-    return " ".join([names[field["type"]], ", ".join(limits)]).strip()
+    return " ".join([TYPES[field["type"]], ", ".join(limits)]).strip()
 
 
 def main() -> None:

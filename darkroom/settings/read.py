@@ -1,20 +1,61 @@
-"""Reading `params.yaml`: every mistake is found and reported at once, before anything is read or written."""
+"""All of `params.yaml`, checked at once, before anything is read or written; and the settings that differ from the defaults."""
 
-import difflib
 import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from types import UnionType
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.sections import Params, section_fields
+from darkroom.settings.base import PARAMS_FILE, Section, check_section, mistakes_error, parse, read_file, unknown
+from darkroom.settings.evaluate import Evaluate
+from darkroom.settings.export import Export
+from darkroom.settings.ingest import Ingest
+from darkroom.settings.predict import Predict
+from darkroom.settings.preprocess import Preprocess
+from darkroom.settings.quantize import Quantize
+from darkroom.settings.schedule import Schedule
+from darkroom.settings.split import Split
+from darkroom.settings.train import Train
+from darkroom.settings.tune import Tune
+from darkroom.settings.validate import Validate
 
-PARAMS_FILE = Path("params.yaml")
+# Old name → new name: an old one is refused, and the message says the new one.
+RENAMED = {
+    "evaluate.gallery": "predict.gallery",
+    "evaluate.robustness_images": "predict.robustness_images",
+}
+
+# The sections that decide what a report shows, and their settings that are other ones on every machine: where the images are.
+REPORTED = ("ingest", "validate", "split", "preprocess", "train", "predict", "evaluate")
+PLACES = ("ingest.path", "ingest.root")
+
+
+@dataclass(frozen=True)
+class Params:
+    """All of `params.yaml`: one section a stage, one for tuning, and one for the schedule."""
+
+    ingest: Ingest
+    validate: Validate
+    split: Split
+    preprocess: Preprocess
+    train: Train
+    predict: Predict
+    evaluate: Evaluate
+    quantize: Quantize
+    export: Export
+    tune: Tune
+    schedule: Schedule
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Section → setting → value, with dates as text."""
+        return {name: getattr(self, name).model_dump(mode="json") for name in SECTIONS}
+
+
+SECTIONS: dict[str, type[Section]] = {
+    field.name: field.type for field in fields(Params) if isinstance(field.type, type)
+}
 
 
 def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Params:
@@ -27,83 +68,70 @@ def read_params(path: Path = PARAMS_FILE, overrides: tuple[str, ...] = ()) -> Pa
     Raises:
         DarkroomError: with every mistake in one message.
     """
-    try:
-        raw = _parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DarkroomError(f"there is no {path} in {Path.cwd()}: run this from the root of the repository") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise DarkroomError(f"{path} is not valid YAML in UTF-8: {error}") from None
-    if not isinstance(raw, dict):
-        raise DarkroomError(f"{path} must hold the sections {', '.join(section_fields())}, and holds none")
-    mistakes = [mistake for text in overrides if (mistake := _lay_over(raw, text))]
-    try:
-        params = Params.model_validate(raw)
-    except ValidationError as error:
-        mistakes += _merged([_explain(detail) for detail in error.errors()])
+    content = read_file(path)
+    mistakes = [mistake for text in overrides if (mistake := _override(content, text))]
+    mistakes += [f"{name}: {unknown(str(name), list(SECTIONS))}" for name in content if name not in SECTIONS]
+    sections: dict[str, Any] = {}
+    for name, section in SECTIONS.items():
+        checked = check_section(section, content, _hint(name))
+        if isinstance(checked, list):
+            mistakes += checked
+        else:
+            sections[name] = checked
     if mistakes:
-        count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        raise DarkroomError(f"{count} in the settings ({path}):\n" + "\n".join(f"  - {line}" for line in mistakes))
-    return params
+        raise mistakes_error(mistakes, path)
+    return Params(**sections)
 
 
-def _parse(text: str) -> Any:
-    """YAML 1.2, as DVC reads and writes it: `1e-05` is a number and `yes` a word. PyYAML takes them the other way round."""
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def _lay_over(raw: dict[str, Any], text: str) -> str | None:
-    """Set one `section.key=value` in `raw`; return what is wrong with it, or None."""
+def _override(content: dict[str, Any], text: str) -> str | None:
+    """Set one `section.key=value`; return what is wrong with it, or None."""
     match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", text, flags=re.DOTALL)
     if not match:
         return f"{text!r} is not of the form section.key=value"
     section, key, value = match.groups()
-    holder = raw.setdefault(section, {})
-    if not isinstance(holder, dict):
-        return f"{section}: must hold settings, and holds {holder!r}"
+    settings = content.setdefault(section, {})
+    if not isinstance(settings, dict):
+        return None  # said once, with the sections
     try:
-        holder[key] = _parse(value)
+        settings[key] = parse(value)
     except YAMLError:
         return f"{text!r}: the value is not valid YAML"
     return None
 
 
-def _merged(lines: list[str]) -> list[str]:
-    """Where a setting may be of several types each of them complains: their complaints in one line."""
-    merged: dict[str, str] = {}
-    for line in lines:
-        found, _, wanted = line.partition(", should be ")
-        merged[found] = f"{merged[found]} or {wanted}" if found in merged else line
-    return list(merged.values())
+def _hint(section: str) -> Callable[[str], str | None]:
+    """What to say about a key that this section does not have: its new name, or the section that has it."""
 
-
-def _explain(detail: ErrorDetails) -> str:
-    """One mistake in one line: where, what was found, what is allowed, and the nearest name for an unknown one."""
-    known = section_fields()
-    parts = [str(part) for part in detail["loc"]]
-    where = ".".join(parts[:2])
-    if detail["type"] == "extra_forbidden":
-        candidates = list(known) if len(parts) == 1 else list(known[parts[0]])
+    def hint(key: str) -> str | None:
+        if new := RENAMED.get(f"{section}.{key}"):
+            return f"is called {new} now"
         # A setting of another section by its full name is meant more likely than a like-named one of this section.
-        near = [f"{name}.{key}" for name, keys in known.items() for key in keys if len(parts) == 2 and key == parts[1]][
-            :1
-        ]
-        near = near or difflib.get_close_matches(parts[-1], candidates, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(candidates)}"
-        return f"{where}: there is no such setting; {hint}"
-    if detail["type"] == "missing":
-        return f"{where}: is missing"
-    if detail["type"] == "value_error":
-        return f"{where}: {detail['ctx']['error']}"
-    message = detail["msg"].removeprefix("Input should be ")
-    found = detail["input"]
-    if detail["type"] == "literal_error" and isinstance(found, str) and len(parts) >= 2:
-        near = difflib.get_close_matches(found, _literals(known[parts[0]][parts[1]].annotation), n=1)
-        message += f"; did you mean {near[0]}?" if near else ""
-    return f"{where}: is {found!r}, should be {message}"
+        others = [f"{name}.{key}" for name, other in SECTIONS.items() if key in other.model_fields]
+        return f"there is no such setting; did you mean {others[0]}?" if others else None
+
+    return hint
 
 
-def _literals(annotation: Any) -> list[str]:
-    """The strings that a `Literal`, alone or in a union, allows."""
-    if isinstance(annotation, UnionType):
-        return [text for member in get_args(annotation) for text in _literals(member)]
-    return [str(value) for value in get_args(annotation) if isinstance(value, str | int)]
+@dataclass(frozen=True)
+class ChangedSetting:
+    """A setting by its full name, its value, and its default."""
+
+    name: str
+    value: Any
+    default: Any
+
+
+def changed_settings(params: Params) -> list[ChangedSetting]:
+    """The settings up to `evaluate` that differ from their defaults, in the order of `params.yaml`.
+
+    Where the images are (`ingest.path` and `ingest.root`) is left out: it is another place on every machine, and the data
+    version says what they are.
+    """
+    values = params.values()
+    defaults = {name: SECTIONS[name]().model_dump(mode="json") for name in REPORTED}
+    return [
+        ChangedSetting(f"{section}.{name}", values[section][name], default)
+        for section in REPORTED
+        for name, default in defaults[section].items()
+        if values[section][name] != default and f"{section}.{name}" not in PLACES
+    ]

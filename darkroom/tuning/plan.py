@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.sections import Tune
 from darkroom.settings.train import Train
+from darkroom.settings.tune import Tune
 
 # Beside checkpoints: outside every output, and safe to delete.
 FOLDER = Path(".darkroom/tune")

@@ -18,6 +18,7 @@ NOT_TUNED = {
     "epochs": "trials of different lengths can't be compared epoch by epoch; set tune.epochs",
     "seed": "it would choose by luck",
     "workers": "it does not change the result",
+    "processes": "it is a matter of the machine",
 }
 # Settings that shape a network, and that not every network reads.
 SHAPING = ("filters", "depth", "dropout", "pooling")
@@ -55,7 +56,7 @@ def read_space(entries: Mapping[str, Mapping[str, Any]], train: Train) -> tuple[
     """The space that can be searched around some settings.
 
     Args:
-        entries: `tune.space`, each entry of a form that `wrong_dimension` has nothing against.
+        entries: `tune.space`, each entry of a form that `dimension_mistake` accepts.
         train: the settings that stay as they are, with the epochs of a trial.
 
     Returns:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from darkroom.runtime.paths import INPUTS, OUTPUTS
-from darkroom.settings.sections import section_fields
+from darkroom.settings.read import SECTIONS
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ def test_one_word_in_five_places(stage: str) -> None:
     if stage != "code":
         # What the survey looks at is what ingest reads: they share the settings.
         section = "ingest" if stage == "survey" else stage
-        assert section in section_fields()
+        assert section in SECTIONS
         assert section in {name.partition(".")[0] for name in PIPELINE[stage]["params"]}
     assert any(out in (f"data/{stage}", f"models/{stage}", f"reports/{stage}") for out in outputs(stage))
     assert (ROOT / f"tests/stages/test_{stage}.py").exists()

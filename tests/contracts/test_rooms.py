@@ -46,7 +46,7 @@ KNOWN = {
     "darkroom/sources/torchvision_sets.py imports darkroom.network.vision.torchvision",
 }
 LONG = {
-    *("darkroom/settings/sections.py", "darkroom/settings/timm_names.py", "stages/preprocess.py", "stages/train.py"),
+    *("stages/preprocess.py", "stages/train.py"),
     *("stages/ingest.py", "stages/split.py", "stages/evaluate.py", "stages/quantize.py", "stages/export.py"),
 }
 TOPS = ("darkroom", "stages", "flows")

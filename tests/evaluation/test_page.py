@@ -23,7 +23,7 @@ from darkroom.inference.corruptions import CORRUPTIONS
 from darkroom.inference.explain import Explanation
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
-from darkroom.settings.first import Changed
+from darkroom.settings.read import ChangedSetting
 from darkroom.statistics.calibration import Calibration
 from darkroom.training.curves import Curves
 
@@ -126,7 +126,7 @@ def make_page(
         damaged_images=images if found else 0,
         damaged_precision="bfloat16",
     )
-    settings = [Changed("train.unfreeze", [2, 4], []), Changed("split.folds", 5, None)] if found else []
+    settings = [ChangedSetting("train.unfreeze", [2, 4], []), ChangedSetting("split.folds", 5, None)] if found else []
     run = Run(spec, curves, held_out, {"train": packed, "validation": packed}, settings, provenance)
     return report_page(evaluation, insights, run, gallery)
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.read import read_params
-from darkroom.settings.sections import Params
+from darkroom.settings.read import Params, read_params
 from flows.run import chosen_settings, read_overrides
 from tests.conftest import ROOT
 from tests.flows.repository import FAILS, Repository

@@ -31,7 +31,7 @@ QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 
 REFUSALS = """
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.sections import Schedule
+from darkroom.settings.schedule import Schedule
 from flows.serve import cron_schedule
 for cron, zone in (("61 3 * * *", "UTC"), ("0 3 * *", "UTC"), ("0 3 * * *", "Mars/Olympus"), ("0 3 * * *", "Asia/Tokyo")):
     try:

@@ -3,13 +3,15 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch
 from darkroom.tuning.outcome import Outcome, read_outcome
@@ -118,7 +120,7 @@ def test_a_tuning_ends_with_the_best_in_params_yaml(
     bad = params.train.model_copy(update={"learning_rate": 1e-6, "optimizer": "sgd"})
     space = {"learning_rate": {"low": 0.02, "high": 0.2, "log": True}}
     tuned = params.tune.model_copy(update={"trials": 2, "epochs": None, "timeout": None, "space": space})
-    monkeypatch.setattr(tune, "read_params", lambda: params.model_copy(update={"train": bad, "tune": tuned}))
+    monkeypatch.setattr(tune, "read_params", lambda: replace(params, train=bad, tune=tuned))
     monkeypatch.setattr(dvc, "bring_up_to", lambda stage: None)
     monkeypatch.setattr(dvc, "stages_in_order", lambda: ["preprocess", "train"])
     recorded: set[str] = set()

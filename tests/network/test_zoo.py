@@ -10,15 +10,16 @@ from darkroom.network.pretrained_input import LITE0
 from darkroom.network.zoo import GridPooled, build_network
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import load_timm, torchvision
-from darkroom.settings.networks import TORCHVISION, unknown_network
-from darkroom.settings.timm_names import TIMM
+from darkroom.settings.networks import published_networks, torchvision_networks, unknown_network
 
 SETTINGS = {"filters": 8, "depth": 2, "dropout": 0.1}
 
 
 def test_the_lists_of_names_are_torchvisions_and_timms() -> None:
-    assert list(TORCHVISION) == torchvision.models.list_models(module=torchvision.models)
-    assert [name.removeprefix("timm/") for name in TIMM] == load_timm().list_models()
+    published = [*torchvision.models.list_models(module=torchvision.models)]
+    assert list(torchvision_networks()) == published
+    published += [f"timm/{name}" for name in load_timm().list_models()]
+    assert list(published_networks()) == published
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.base import read_section
 from darkroom.settings.page import PAGE, render
-from darkroom.settings.read import read_params
-from darkroom.settings.sections import section_fields
+from darkroom.settings.read import RENAMED, SECTIONS, ChangedSetting, changed_settings, read_params
+from darkroom.settings.split import Split
+from darkroom.settings.train import Train
 from tests.conftest import ROOT
 
 PARAMS = ROOT / "params.yaml"
@@ -23,13 +25,12 @@ def write(tmp_path: Path, **sections: object) -> Path:
     return path
 
 
-def test_what_ships_is_valid_and_complete() -> None:
-    params = read_params(PARAMS)
-    assert params.train.network == "small_image_net"
-    content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
-    assert {name: list(keys) for name, keys in content.items()} == {
-        name: list(fields) for name, fields in section_fields().items()
-    }
+def test_what_ships_are_the_defaults_in_their_order() -> None:
+    shipped = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+    defaults = {name: section().model_dump(mode="json") for name, section in SECTIONS.items()}
+    assert shipped == defaults
+    assert [(name, *shipped[name]) for name in shipped] == [(name, *defaults[name]) for name in defaults]
+    assert read_params(PARAMS).values() == defaults
 
 
 def test_all_mistakes_are_reported_together_with_suggestions() -> None:
@@ -62,6 +63,32 @@ def test_a_setting_of_another_section_is_pointed_to() -> None:
         read_params(PARAMS, ("train.cron=daily",))
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
+    with pytest.raises(DarkroomError, match=rf"{old}: is called {new} now"):
+        read_params(PARAMS, (f"{old}=1",))
+    section, _, key = new.partition(".")
+    assert key in SECTIONS[section].model_fields
+
+
+def test_a_stage_reads_its_section_alone(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "split: {validation: 0.2, test: 0.1, seed: 7, folds: , fold: 0, validation_from: , test_from: }\ntrain: 3\n"
+    )
+    assert read_section(Split, path) == Split(validation=0.2, seed=7)
+    with pytest.raises(DarkroomError, match=r"1 mistake in the settings .*\n  - train: is 3, should hold settings"):
+        read_section(Train, path)
+
+
+def test_what_differs_from_the_defaults_is_listed() -> None:
+    changed = ("train.epochs=3", "split.test_from=2026-10-01", "ingest.path=/somewhere", "quantize.min_speedup=2")
+    assert changed_settings(read_params(PARAMS, changed)) == [
+        ChangedSetting("split.test_from", "2026-10-01", None),
+        ChangedSetting("train.epochs", 3, 12),
+    ]
+
+
 def test_a_missing_section_and_a_missing_setting(tmp_path: Path) -> None:
     content = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
     del content["split"], content["train"]["epochs"]
@@ -70,7 +97,7 @@ def test_a_missing_section_and_a_missing_setting(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError) as caught:
         read_params(path)
     assert "split: is missing" in str(caught.value)
-    assert "train.epochs: is missing" in str(caught.value)
+    assert "train.epochs: is missing; add `epochs: 12`" in str(caught.value)
 
 
 def test_numbers_are_not_read_out_of_text(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import read_params
 from darkroom.settings.write import with_settings, write_params
 from tests.conftest import ROOT
 
@@ -63,7 +64,7 @@ def test_values_of_every_kind_are_read_back(tmp_path: Path) -> None:
         },
     )
     assert (params.ingest.path, params.ingest.root) == (AWKWARD, "it's ~/here")
-    assert params.validate_.stop == ["manifest", "size"]
+    assert params.validate.stop == ["manifest", "size"]
     assert params.split.test_from == datetime.date(2026, 5, 31)
     assert (params.train.weight_decay, params.train.albumentations) == (1e-5, transforms)
 
@@ -71,7 +72,7 @@ def test_values_of_every_kind_are_read_back(tmp_path: Path) -> None:
 def test_a_list_may_become_empty(tmp_path: Path) -> None:
     assert "  stop: []                     # these stop the line" in with_settings(TEXT, {"validate.stop": []})
     params = read_back(tmp_path, {"validate.stop": []})
-    assert (params.validate_.stop, params.validate_.min_images_per_class) == ([], 10)
+    assert (params.validate.stop, params.validate.min_images_per_class) == ([], 10)
 
 
 def test_a_form_that_cannot_be_changed_is_refused() -> None:

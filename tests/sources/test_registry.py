@@ -16,7 +16,7 @@ from PIL import Image
 
 from darkroom.images.manifest import read_manifest
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.sections import Ingest
+from darkroom.settings.ingest import Ingest
 from darkroom.sources.registry import SOURCE_KINDS, detect_kind
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind, as_png
 from tests.conftest import ingest_source

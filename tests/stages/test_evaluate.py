@@ -19,7 +19,7 @@ from darkroom.model.provenance import data_version
 from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
 from darkroom.network.load import build_model, load_model, save_model
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.first import Changed
+from darkroom.settings.read import ChangedSetting
 from darkroom.statistics.calibration import load_calibration
 from tests.shipped import run_evaluate
 
@@ -27,7 +27,7 @@ OUTPUTS = [
     *("confusion.csv", "curves.json", "label_suspects.csv", "metrics.json", "per_class.json", "precision_recall.csv"),
     *("predictions.parquet", "reliability.csv", "report.html", "risk_coverage.csv", "robustness.csv", "roc.csv"),
 ]
-SETTINGS = [Changed("train.epochs", 2, 12)]
+SETTINGS = [ChangedSetting("train.epochs", 2, 12)]
 
 
 @pytest.fixture(scope="module")

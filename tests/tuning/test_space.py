@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.dimension import wrong_dimension
-from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
+from darkroom.settings.tune import dimension_mistake
 from darkroom.tuning.rate import usual_rate_outside
 from darkroom.tuning.space import Choices, Range, read_space, settle
 from tests.conftest import ROOT
@@ -42,11 +43,11 @@ def test_our_own_space_can_be_searched() -> None:
     ],
 )
 def test_an_entry_of_another_form_is_refused(entry: dict[str, Any], said: str) -> None:
-    assert said in str(wrong_dimension(entry))
+    assert said in str(dimension_mistake(entry))
 
 
 def test_true_and_one_are_two_choices() -> None:
-    assert wrong_dimension({"choices": [True, 1]}) is None
+    assert dimension_mistake({"choices": [True, 1]}) is None
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.settings.read import PARAMS_FILE, read_params
+from darkroom.settings.base import PARAMS_FILE
+from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.tuning.outcome import Outcome, best_of
 from darkroom.tuning.plan import study_name, trial_settings
