@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.lock import alone
+from darkroom.runtime.files import alone
 from flows import processes
 from flows.processes import Log
 

@@ -16,7 +16,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.lock import alone
+from darkroom.runtime.files import alone
 from darkroom.settings.base import PARAMS_FILE
 from flows.dvc import DVC_LOCK
 

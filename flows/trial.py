@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.lock import alone
+from darkroom.runtime.files import alone
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch

@@ -15,8 +15,7 @@ from pathlib import Path
 from darkroom.images.pack import load_packed
 from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_folder
-from darkroom.runtime.lock import alone
+from darkroom.runtime.files import alone, whole_folder
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params

@@ -22,7 +22,6 @@ from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.stage import stage
-from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.preprocess import Preprocess
@@ -132,7 +131,6 @@ def _describe(rows: pa.Table, classes: ClassList, folder: Path) -> None:
 
 
 def main() -> None:
-    hide_pandas_from_pyarrow()
     with stage("preprocess"):
         shape, train = read_section(Preprocess), read_section(Train)
         weights = pretrained_input(train.network, train.weights)

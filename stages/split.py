@@ -20,7 +20,6 @@ from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
-from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.base import read_section
 from darkroom.settings.split import Split
 from darkroom.splits import summary as told
@@ -115,7 +114,6 @@ def table_before() -> Iterator[Path | None]:
 
 
 def main() -> None:
-    hide_pandas_from_pyarrow()
     with stage("split"):
         params = read_section(Split)
         with table_before() as previous:

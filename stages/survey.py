@@ -12,7 +12,6 @@ from pathlib import Path
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
-from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
 from darkroom.sources.listing import write_survey
 from darkroom.sources.source import Location
@@ -41,7 +40,6 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
 
 
 def main() -> None:
-    hide_pandas_from_pyarrow()
     with stage("survey"):
         params = read_params().ingest
         root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)

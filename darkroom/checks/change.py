@@ -13,9 +13,8 @@ import yaml
 
 from darkroom.checks.limits import Limits
 from darkroom.checks.suite import Check, Suite
-from darkroom.images.manifest import read_manifest_of, read_parts
+from darkroom.images.manifest import read_manifest_of
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.local_cache import cached_files
 from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
 
 # How git says that there is no repository, no commit, or no such file in it.
@@ -78,23 +77,15 @@ def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
     if lock.exists() and committed == _ingest_of(lock.read_text(encoding="utf-8")):
         return "the data are those of the last commit"
     try:
-        before = _manifest_of_head(committed)
+        table = read_manifest_of("HEAD", COLUMNS)
     except DarkroomError as error:
         return f"the data of the last commit can't be had: {error}"
-    if before is None or before.empty:
+    if table is None or not len(table):
         return "the last commit has no images"
+    before: pd.DataFrame = table.to_pandas()
     if before["id"].tolist() == manifest["id"].tolist():
         return "the data are those of the last commit"
     return before
-
-
-def _manifest_of_head(committed: dict[str, Any]) -> pd.DataFrame | None:
-    if parts := cached_files(committed, "manifest/"):
-        frame: pd.DataFrame = read_parts(parts, COLUMNS).to_pandas()
-        return frame
-    # What is not at hand, or was laid out otherwise, DVC finds.
-    table = read_manifest_of("HEAD", COLUMNS)
-    return None if table is None else table.to_pandas()
 
 
 def last_commit() -> str:

@@ -11,8 +11,7 @@ from darkroom.evaluation.coverage import RiskCoverage, risk_coverage
 from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval, wilson
 from darkroom.statistics.metrics import Float64s, Int64s, negative_log_likelihoods
-from darkroom.statistics.multiplicity import holm
-from darkroom.statistics.paired import MacroF1, accuracy_difference, macro_f1_difference, mcnemar
+from darkroom.statistics.paired import MacroF1, accuracy_difference, holm, macro_f1_difference, mcnemar
 
 
 @dataclass(frozen=True)

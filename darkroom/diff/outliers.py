@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.diff.shifts import MEASURES
-from darkroom.statistics.shift import Floats
+from darkroom.runtime.arrays import Float64s
 
 # A deviation counts in units of at least this, so that in data where all images have the same size one pixel more is no
 # hundred deviations; of ratios it is 1%.
@@ -31,9 +31,9 @@ class Strangeness:
             deviation = 1.4826 * float(np.median(np.abs(values - median))) if len(values) else np.nan
             self._scales.append((median, max(deviation, LEAST_DEVIATION)))
 
-    def scores(self, images: pd.DataFrame) -> Floats:
+    def scores(self, images: pd.DataFrame) -> Float64s:
         """Float64 [N]; 0 where nothing was measured."""
-        scores: Floats = np.abs(self._distances(images)).max(axis=1)
+        scores: Float64s = np.abs(self._distances(images)).max(axis=1)
         return scores
 
     def words(self, images: pd.DataFrame) -> list[str]:
@@ -48,11 +48,11 @@ class Strangeness:
             told.append(f"{value}, {abs(distance):.1f} deviations {side}" if distance else "")
         return told
 
-    def _distances(self, images: pd.DataFrame) -> Floats:
+    def _distances(self, images: pd.DataFrame) -> Float64s:
         """Signed, [N, measures]."""
         columns = [
             (measure.scaled(images) - median) / deviation
             for measure, (median, deviation) in zip(MEASURES, self._scales, strict=True)
         ]
-        distances: Floats = np.nan_to_num(np.stack(columns, axis=1))
+        distances: Float64s = np.nan_to_num(np.stack(columns, axis=1))
         return distances

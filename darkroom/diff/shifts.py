@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from darkroom.statistics.shift import Floats, Shift, class_distance, kolmogorov_smirnov
+from darkroom.runtime.arrays import Float64s
+from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
 
-Scale = Callable[[Floats], Floats]
+Scale = Callable[[Float64s], Float64s]
 
 # A shift is worth a look when it is larger than this and beyond chance.
 LARGE = 0.1
@@ -36,9 +37,9 @@ class Moved:
     whole: Shift
     added: Shift | None
     medians: tuple[float, float]
-    edges: Floats
-    before: Floats
-    after: Floats
+    edges: Float64s
+    before: Float64s
+    after: Float64s
     digits: int
 
 
@@ -60,7 +61,7 @@ class Measure:
     scale: Scale = np.positive
     plain: Scale = np.positive
 
-    def scaled(self, images: pd.DataFrame) -> Floats:
+    def scaled(self, images: pd.DataFrame) -> Float64s:
         """Values on the scale to compare them on; NaN where nothing was measured."""
         return self.scale(self.of(images).to_numpy(dtype=np.float64, na_value=np.nan))
 
@@ -121,7 +122,7 @@ def measured_shifts(before: pd.DataFrame, after: pd.DataFrame, added: pd.DataFra
     return found
 
 
-def _edges(values: Floats) -> Floats:
+def _edges(values: Float64s) -> Float64s:
     """Equal bins over all but the outermost half percent on either side, which few images would stretch over most of them."""
     low, high = np.quantile(values, [0.005, 0.995])
     if low == high:
@@ -129,5 +130,5 @@ def _edges(values: Floats) -> Floats:
     return np.linspace(low, high, BINS + 1)
 
 
-def _shares(values: Floats, edges: Floats) -> Floats:
+def _shares(values: Float64s, edges: Float64s) -> Float64s:
     return np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0] / len(values)

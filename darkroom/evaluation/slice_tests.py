@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaln
 
-from darkroom.statistics.multiplicity import holm
+from darkroom.statistics.paired import holm
 
 Float64s = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]

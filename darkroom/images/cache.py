@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from darkroom.images.manifest import MEASURED
 from darkroom.images.measure import THUMBNAIL_SIDE
 from darkroom.runtime.arrays import Bools, Int64s, UInt8s
-from darkroom.runtime.cache import KeptTables
+from darkroom.runtime.cache import TableCache
 
 # A row for each content: its columns of the manifest, or why it is rejected, and where its bytes are in the shards of that run.
 FACTS = pa.schema(
@@ -55,7 +55,7 @@ class ImageCache:
             folder: `.darkroom/cache`; it need not exist.
             decoder: entries that were made with another one are ignored.
         """
-        self._tables = KeptTables(folder / "images", f"{decoding_identity(decoder)} {', '.join(FACTS.names)}")
+        self._tables = TableCache(folder / "images", f"{decoding_identity(decoder)} {', '.join(FACTS.names)}")
         self._loaded = self._tables.load()
         self.facts = self._loaded.get("facts", FACTS.empty_table()).combine_chunks()
 
@@ -113,7 +113,7 @@ class PixelCache:
         shape: of one image, [S, S, C].
         """
         self._file = folder / "pixels.bin"
-        self._tables = KeptTables(folder / "rows", f"{identity} {shape}")
+        self._tables = TableCache(folder / "rows", f"{identity} {shape}")
         self._shape = shape
         self._length = int(np.prod(shape))
         rows = self._tables.load().get("rows", ROWS.empty_table())

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from darkroom.runtime.cache import KeptTables
+from darkroom.runtime.cache import TableCache
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
 from darkroom.sources.listing import FILES, Surveyed, to_tables
@@ -57,7 +57,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
         return to_tables(listing) | {"files": files}, hashed
     files, hashed = hash_files(sorted(found), location.base, cache)
     key = pa.table({"key": [_listing_key(source, location, files)]})
-    cached = KeptTables(cache / "listing", "listing 1")
+    cached = TableCache(cache / "listing", "listing 1")
     tables = cached.load()
     if tables.pop("key", None) != key:
         tables = to_tables(kind.list(location))
@@ -79,7 +79,7 @@ def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table,
     Returns:
         The columns of `darkroom.sources.listing.FILES`, a row for each file, and how many were hashed.
     """
-    tables = KeptTables(cache / "survey", "survey 1")
+    tables = TableCache(cache / "survey", "survey 1")
     known = _known(tables)
     now = time.time_ns()
     found = list(_look(files, base))
@@ -113,7 +113,7 @@ def require_unchanged(surveyed: Surveyed, location: Location, cache: Path) -> No
     """
     files = list(surveyed.containers)
     found = list(_look(files, location.base))
-    known = _known(KeptTables(cache / "survey", "survey 1"))
+    known = _known(TableCache(cache / "survey", "survey 1"))
     _hash_new(found, known)
     hashes = {files[one.row]: known[one.place, one.mark] for one in found}
     for file, sha256 in surveyed.containers.items():
@@ -121,7 +121,7 @@ def require_unchanged(surveyed: Surveyed, location: Location, cache: Path) -> No
             raise DarkroomError(f"{file} changed after the survey: run the line again when the source is still")
 
 
-def _known(tables: KeptTables) -> dict[tuple[str, str], str | None]:
+def _known(tables: TableCache) -> dict[tuple[str, str], str | None]:
     """Place and mark → SHA-256 of the files of the last survey."""
     if (table := tables.load().get("hashes")) is None:
         return {}

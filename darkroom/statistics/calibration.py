@@ -1,17 +1,14 @@
-"""Whether a confidence of 90% is right nine times in ten: measured, and mended with one number fitted on validation."""
+"""Calibration: whether predictions with 90% confidence are correct nine times in ten, and the temperature for it."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import write_json
-from darkroom.statistics.calibration_error import calibration_error_interval
-from darkroom.statistics.intervals import Estimate, mean_interval, wilson
-from darkroom.statistics.metrics import Float64s, Int64s
+from darkroom.runtime.files import read_json, write_json
+from darkroom.statistics.intervals import RESAMPLES, Estimate, mean_interval, wilson
 
 BINS = 15  # as Guo et al. and most who publish the error
 LOWEST, HIGHEST = 0.05, 20.0
@@ -20,15 +17,15 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Calibration:
-    """What validation taught about confidence; the numbers are about validation images, at the threshold.
+    """Temperature and threshold, fitted on validation; the numbers are of validation images, at the threshold.
 
     Attributes:
         temperature: logits are divided by it before the softmax.
-        threshold: calibrated confidence below which the model abstains; None when no threshold is sure to reach the target
-            precision: the model then always answers, and the numbers below are about all images.
-        target_precision: the share of the answers given that should be right.
+        threshold: calibrated confidence below which the model abstains; None when no threshold reaches the target precision
+            with confidence: the model then always answers, and the numbers below are of all images.
+        target_precision: the share of the answers that should be correct.
         coverage: the share of images answered.
-        precision: the share of the answers that are right.
+        precision: the share of the answers that are correct.
         precision_low, precision_high: its interval.
         images: validation images.
     """
@@ -53,16 +50,16 @@ def load_calibration(path: Path) -> Calibration:
         DarkroomError: when there is no such file.
     """
     try:
-        return Calibration(**json.loads(path.read_text(encoding="utf-8")))
+        return Calibration(**read_json(path))
     except FileNotFoundError:
         raise DarkroomError(f"{path} is not there yet: run `dvc repro evaluate`") from None
 
 
-def fit_temperature(logits: npt.NDArray[np.float32], labels: Int64s) -> float:
-    """The temperature that makes right answers likeliest (Guo et al. 2017: "On calibration of modern neural networks").
+def fit_temperature(logits: Float32s, labels: Int64s) -> float:
+    """The temperature that makes the labels likeliest (Guo et al. 2017: "On calibration of modern neural networks").
 
     The mean negative log-likelihood has one minimum over log T, since it is convex in 1/T. Where every image is answered
-    correctly it only falls as T does, and tells nothing about mistakes: T stays 1 then.
+    correctly it only falls as T does, and says nothing about mistakes: T stays 1 then.
 
     Args:
         logits: float32 [N, K], of images that were not trained on.
@@ -86,15 +83,15 @@ def fit_temperature(logits: npt.NDArray[np.float32], labels: Int64s) -> float:
     return temperature if _loss(logits, labels, temperature) < _loss(logits, labels, 1.0) else 1.0
 
 
-def _loss(logits: npt.NDArray[np.float32], labels: Int64s, temperature: float) -> float:
+def _loss(logits: Float32s, labels: Int64s, temperature: float) -> float:
     """The mean negative log-likelihood at a temperature, in nats."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]).mean())
 
 
-def brier(probabilities: npt.NDArray[np.float32], labels: Int64s, confidence: float) -> Estimate:
-    """The mean squared distance from the right answer, 0 to 2 (Brier 1950), with its interval.
+def brier(probabilities: Float32s, labels: Int64s, confidence: float) -> Estimate:
+    """The mean squared distance from the label, 0 to 2 (Brier 1950), with its interval.
 
     Args:
         probabilities: float32 [N, K].
@@ -109,12 +106,12 @@ def brier(probabilities: npt.NDArray[np.float32], labels: Int64s, confidence: fl
 
 
 def expected_calibration_error(
-    probabilities: npt.NDArray[np.float32], labels: Int64s, confidence: float, bins: int = BINS
+    probabilities: Float32s, labels: Int64s, confidence: float, bins: int = BINS
 ) -> Estimate:
     """How far confidence and accuracy lie apart, averaged over bins of confidence by their images, with its interval.
 
     Naeini et al. 2015: "Obtaining well calibrated probabilities using Bayesian binning". The error of a perfectly calibrated
-    model is above 0 on any sample; the interval allows for that (`darkroom.statistics.calibration_error`), the value does
+    model is above 0 on any sample; the interval allows for that, the value does
     not, so that it equals what others publish, and may lie above its interval.
 
     Args:
@@ -125,8 +122,40 @@ def expected_calibration_error(
     """
     gaps, index = _gaps(probabilities, labels, bins)
     value = float(np.abs(np.bincount(index, gaps, bins)).sum() / len(gaps))
-    low, high = calibration_error_interval(gaps, index, bins, confidence)
+    low, high = _error_interval(gaps, index, bins, confidence)
     return Estimate(value, low, high)
+
+
+def _error_interval(gaps: Float64s, index: Int64s, bins: int, confidence: float) -> tuple[float, float]:
+    """The interval of the expected calibration error, which is a sum of sizes of gaps, and so grows with their noise.
+
+    The gap of each bin, over all images, has a nearly normal noise whose deviation is known; 2,000 draws of the noise of
+    all bins stand for other samples (the parametric bootstrap: Efron and Tibshirani 1993, chapter 6).
+
+    - The lower end is the value less what noise alone would bring a calibrated model to. Since the size of a sum is at
+      most the sum of the sizes, that is never too high.
+    - The upper end is the bootstrap's, moved down by twice the bias that it estimates, as in `bootstrap_macro`.
+
+    In simulations with errors of 0 to 0.1 and 300 to 3,000 images, 95% intervals held the true error in 94% to 100%; the
+    plain percentiles in none at all where the true error was 0.
+
+    Args:
+        gaps: float64 [N], confidence minus 1 where the prediction is correct and minus 0 where not.
+        index: int64 [N], the bin of each image.
+        bins: how many there are.
+        confidence: 0.95 for a 95% interval.
+
+    Returns:
+        The lower and the upper end, within 0 and 1.
+    """
+    images = len(gaps)
+    gap = np.bincount(index, gaps, bins) / images
+    variance = (np.bincount(index, gaps**2, bins) / images - gap**2) / images
+    noise = np.random.default_rng(0).standard_normal((RESAMPLES, bins)) * np.sqrt(np.maximum(variance, 0))
+    value, drawn, tail = np.abs(gap).sum(), np.abs(gap + noise).sum(axis=1), 0.5 + confidence / 2
+    low = value - np.quantile(np.abs(noise).sum(axis=1), tail)
+    high = np.quantile(drawn, tail) - 2 * (drawn.mean() - value)
+    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
 
 
 @dataclass(frozen=True)
@@ -137,7 +166,7 @@ class ReliabilityBin:
         low, high: the bin's ends; `low` belongs to it, `high` to the next one (1 to the last).
         images: how many, at least one.
         confidence: their mean confidence.
-        accuracy: the share named correctly, with the ends of its interval.
+        accuracy: the share predicted correctly, with the ends of its interval.
     """
 
     low: float
@@ -149,9 +178,7 @@ class ReliabilityBin:
     accuracy_high: float
 
 
-def reliability(
-    probabilities: npt.NDArray[np.float32], labels: Int64s, confidence: float, bins: int = BINS
-) -> list[ReliabilityBin]:
+def reliability(probabilities: Float32s, labels: Int64s, confidence: float, bins: int = BINS) -> list[ReliabilityBin]:
     """Confidence beside accuracy, bin by bin; bins without an image are left out.
 
     Args:
@@ -161,17 +188,17 @@ def reliability(
         bins: of equal width between 0 and 1.
     """
     gaps, index = _gaps(probabilities, labels, bins)
-    right = probabilities.argmax(axis=1) == labels
+    correct = probabilities.argmax(axis=1) == labels
     images = np.bincount(index, minlength=bins)
-    hits = np.bincount(index, right, bins)
-    sure = np.bincount(index, gaps + right, bins)
+    hits = np.bincount(index, correct, bins)
+    confidences = np.bincount(index, gaps + correct, bins)
     low, high = wilson(hits, images, confidence)
     return [
         ReliabilityBin(
             low=b / bins,
             high=(b + 1) / bins,
             images=int(images[b]),
-            confidence=float(sure[b] / images[b]),
+            confidence=float(confidences[b] / images[b]),
             accuracy=float(hits[b] / images[b]),
             accuracy_low=float(low[b]),
             accuracy_high=float(high[b]),
@@ -180,8 +207,8 @@ def reliability(
     ]
 
 
-def _gaps(probabilities: npt.NDArray[np.float32], labels: Int64s, bins: int) -> tuple[Float64s, Int64s]:
-    """Confidence minus 1 for a right answer and minus 0 for a wrong one, float64 [N], and each image's bin, int64 [N]."""
-    sure = probabilities.max(axis=1).astype(np.float64)
-    index = np.minimum((sure * bins).astype(np.int64), bins - 1)
-    return sure - (probabilities.argmax(axis=1) == labels), index
+def _gaps(probabilities: Float32s, labels: Int64s, bins: int) -> tuple[Float64s, Int64s]:
+    """Confidence minus 1 where the prediction is correct, minus 0 where not, float64 [N]; each image's bin, int64 [N]."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    index = np.minimum((confidence * bins).astype(np.int64), bins - 1)
+    return confidence - (probabilities.argmax(axis=1) == labels), index

@@ -1,4 +1,4 @@
-"""Intervals: how far a number may lie from what another test set of the same size and kind would say."""
+"""Confidence intervals: how far a number may lie from that of another test set of the same size and kind."""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -6,9 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.statistics.metrics import Int64s
-
-Float64s = npt.NDArray[np.float64]
+from darkroom.runtime.arrays import Float64s, Int64s
 
 RESAMPLES = 2_000
 # Keeps one chunk of draws below some 50 MB at a thousand classes.
@@ -27,22 +25,22 @@ class Estimate:
 def wilson(part: npt.ArrayLike, whole: npt.ArrayLike, confidence: float) -> tuple[Float64s, Float64s]:
     """The score interval of a share (Wilson 1927: "Probable inference, the law of succession, and statistical inference").
 
-    It holds its promise for small counts and for shares near 0 and 1, where the usual ±z·s does not.
+    Its coverage is close to the confidence for small counts and for shares near 0 and 1, too, where that of ±z·s is not.
 
     Args:
-        part: how many were right, a number or [K].
-        whole: of how many, likewise; of none nothing is known, and the interval is 0 to 1.
+        part: how many are correct, a number or [K].
+        whole: of how many, a number or [K]; of none nothing is known, and the interval is 0 to 1.
         confidence: 0.95 for a 95% interval.
 
     Returns:
         The lower and the upper end, each with the shape of `part`.
     """
-    right, n = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
+    correct, n = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
-    centre = (right + z2 / 2) / (n + z2)
-    reach = np.sqrt(z2 * (right * (n - right) / np.maximum(n, 1) + z2 / 4)) / (n + z2)
+    centre = (correct + z2 / 2) / (n + z2)
+    reach = np.sqrt(z2 * (correct * (n - correct) / np.maximum(n, 1) + z2 / 4)) / (n + z2)
     # At a share of 0 or 1 the end is that share exactly; rounding must not push it past.
-    return np.where(right == 0, 0.0, centre - reach), np.where(right == n, 1.0, centre + reach)
+    return np.where(correct == 0, 0.0, centre - reach), np.where(correct == n, 1.0, centre + reach)
 
 
 def mean_interval(values: Float64s, confidence: float) -> tuple[float, float]:
@@ -69,7 +67,7 @@ def bootstrap_macro(counts: Int64s, confidence: float, seed: int = 0) -> dict[st
     Without it, 95% intervals held the true macro F1 in 55% of simulations with 100 classes of 5 images, and in 85% with
     200 of 50; with it, in 97% and 96%.
 
-    A matrix without a single mistake, or without a single image named correctly, only ever yields itself and would claim
+    A matrix without a single mistake, or without a single correct prediction, only ever yields itself and would claim
     certainty; the three are then the accuracy, 1 or 0, and the interval is Wilson's.
 
     Args:
@@ -80,9 +78,9 @@ def bootstrap_macro(counts: Int64s, confidence: float, seed: int = 0) -> dict[st
     Returns:
         By name, `precision`, `recall` and `f1`: the lower and the upper end.
     """
-    right, images = int(np.trace(counts)), int(counts.sum())
-    if right in (0, images):
-        low, high = wilson(right, images, confidence)
+    correct, images = int(np.trace(counts)), int(counts.sum())
+    if correct in (0, images):
+        low, high = wilson(correct, images, confidence)
         return dict.fromkeys(("precision", "recall", "f1"), (float(low), float(high)))
     rows, columns = np.nonzero(counts)
     shares = counts[rows, columns] / images
@@ -104,17 +102,17 @@ def macro_of_draws(draws: Int64s, rows: Int64s, columns: Int64s, classes: int) -
     """Macro precision, recall and F1 of each draw, float64 [R] each, by the rules of `darkroom.statistics.metrics`.
 
     Args:
-        draws: int64 [R, cells]; cell `c` counts images of class `rows[c]` named `columns[c]`.
+        draws: int64 [R, cells]; cell `c` counts images of class `rows[c]` predicted as `columns[c]`.
         rows, columns: int64 [cells].
         classes: how many there are.
     """
     diagonal = rows == columns
-    right = _sums(draws[:, diagonal], rows[diagonal], classes)
-    support, named = _sums(draws, rows, classes), _sums(draws, columns, classes)
-    present = (support + named > 0).sum(axis=1)
-    ratios = {"precision": (right, named), "recall": (right, support), "f1": (2 * right, support + named)}
+    correct = _sums(draws[:, diagonal], rows[diagonal], classes)
+    support, predicted = _sums(draws, rows, classes), _sums(draws, columns, classes)
+    present = (support + predicted > 0).sum(axis=1)
+    ratios = {"precision": (correct, predicted), "recall": (correct, support), "f1": (2 * correct, support + predicted)}
     return {
-        name: np.divide(part, whole, out=np.zeros_like(right), where=whole > 0).sum(axis=1) / present
+        name: np.divide(part, whole, out=np.zeros_like(correct), where=whole > 0).sum(axis=1) / present
         for name, (part, whole) in ratios.items()
     }
 

@@ -1,16 +1,16 @@
 """Metrics as functions of counts: everything is counted once, over all images, and divided once.
 
 The zero-division rule, here and on every page: a ratio of nothing to nothing counts as 0, as scikit-learn's
-`zero_division=0` does. A class that has no image and that no image was named after takes no part in averages over classes.
+`zero_division=0` does. A class that has no image and is never predicted takes no part in averages over classes.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-Int64s = npt.NDArray[np.int64]
-Float64s = npt.NDArray[np.float64]
+from darkroom.runtime.arrays import Float32s
+from darkroom.runtime.arrays import Float64s as Float64s
+from darkroom.runtime.arrays import Int64s as Int64s
 
 # The least probability that a float32 holds in full precision; log of a true 0 would make the whole loss infinite.
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -38,7 +38,7 @@ class ClassScores:
 
 
 def confusion_counts(actual: Int64s, predicted: Int64s, classes: int) -> Int64s:
-    """How many images of class `i` were named `j`.
+    """How many images of class `i` were predicted as `j`.
 
     Args:
         actual: int64 [N], labels.
@@ -52,7 +52,7 @@ def confusion_counts(actual: Int64s, predicted: Int64s, classes: int) -> Int64s:
 
 
 def accuracy(counts: Int64s) -> float:
-    """The share of images that were named correctly, from int64 [K, K]."""
+    """The share of images that were predicted correctly, from int64 [K, K]."""
     return float(np.trace(counts) / counts.sum())
 
 
@@ -70,7 +70,7 @@ def class_scores(counts: Int64s) -> ClassScores:
 
 
 def averages(scores: ClassScores) -> dict[str, float]:
-    """Macro (classes count alike) and weighted (by their images) averages of precision, recall and F1."""
+    """Macro (classes count equally) and weighted (by their images) averages of precision, recall and F1."""
     present = (scores.support + scores.named) > 0
     columns = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
     macro = {f"macro_{name}": float(values[present].mean()) for name, values in columns.items()}
@@ -79,8 +79,8 @@ def averages(scores: ClassScores) -> dict[str, float]:
     return macro | weighted
 
 
-def negative_log_likelihoods(probabilities: npt.NDArray[np.float32], actual: Int64s) -> Float64s:
-    """-ln of the probability given to the right class, for each image, in nats; the mean is the log loss.
+def negative_log_likelihoods(probabilities: Float32s, actual: Int64s) -> Float64s:
+    """-ln of the probability given to the label, for each image, in nats; the mean is the log loss.
 
     Args:
         probabilities: float32 [N, K]; one below 1.2e-38 counts as 1.2e-38.

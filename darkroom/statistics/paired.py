@@ -1,4 +1,4 @@
-"""Two models on the same images: the difference of their scores, which is far surer than either score."""
+"""Two models on the same images: differences of their scores, which paired images make far more exact, and tests."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -7,8 +7,8 @@ from statistics import NormalDist
 import numpy as np
 from scipy.stats import binom
 
+from darkroom.runtime.arrays import Float64s, Int64s
 from darkroom.statistics.intervals import CHUNK, RESAMPLES, Estimate, macro_of_draws
-from darkroom.statistics.metrics import Float64s, Int64s
 
 
 def accuracy_difference(only_before: int, only_after: int, images: int, confidence: float) -> Estimate:
@@ -19,8 +19,8 @@ def accuracy_difference(only_before: int, only_after: int, images: int, confiden
     without it no change at all would give an interval of no width.
 
     Args:
-        only_before, only_after: images that only the one model, or only the other, names correctly.
-        images: that both answered.
+        only_before, only_after: images that only the one model, or only the other, predicts correctly.
+        images: that both predicted.
         confidence: 0.95 for a 95% interval.
     """
     n, lost, won = images + 2, only_before + 0.5, only_after + 0.5
@@ -30,7 +30,7 @@ def accuracy_difference(only_before: int, only_after: int, images: int, confiden
 
 
 def mcnemar(only_before: Int64s, only_after: Int64s) -> Float64s:
-    """How often chance alone would split the images that changed sides as unevenly, were both models equally good.
+    """The p-value of a split of the images that changed sides, were both models equally good.
 
     The mid-p form of McNemar's exact test (Fagerland, Lydersen and Laake 2013: "The McNemar test for binary matched-pairs
     data: mid-p and asymptotic are better than exact conditional"); the exact one is too cautious with few images.
@@ -44,6 +44,24 @@ def mcnemar(only_before: Int64s, only_after: Int64s) -> Float64s:
     fewer, both = np.minimum(only_before, only_after), only_before + only_after
     p: Float64s = 2 * binom.cdf(fewer, both, 0.5) - binom.pmf(fewer, both, 0.5)
     return np.minimum(p, 1.0)
+
+
+def holm(p: Float64s) -> Float64s:
+    """Adjust p-values for many tests, so that the probability of even one false finding stays below the level.
+
+    Holm 1979: "A simple sequentially rejective multiple test procedure"; it holds however the tests depend on each other.
+
+    Args:
+        p: float64 [M].
+
+    Returns:
+        float64 [M], in the same order; a finding is what lies below the level.
+    """
+    order = np.argsort(p, kind="stable")
+    adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    result = np.empty(len(p))
+    result[order] = np.minimum(adjusted, 1)
+    return result
 
 
 @dataclass(frozen=True)
@@ -60,21 +78,21 @@ def macro_f1_difference(
 ) -> MacroF1:
     """Macro F1 after less before, with the interval of a paired bootstrap: the same images are drawn for both models.
 
-    Drawing images is drawing the cells of the table label x answer before x answer after from a multinomial; the ends are
-    moved by twice the bias that the bootstrap estimates and reach at least to the value (as `bootstrap_macro` explains).
-    Where no image has another answer, the two are equal on every sample: the interval is then 0 to 0.
+    Drawing images is drawing the cells of the table label x prediction before x prediction after from a multinomial; the ends
+    are moved by twice the bias that the bootstrap estimates and reach at least to the value (as `bootstrap_macro` explains).
+    Where no prediction differs, the two are equal on every sample: the interval is then 0 to 0.
 
     Args:
-        labels, before, after: int64 [N], the right class, and the one that each model named.
+        labels, before, after: int64 [N], the label, and the prediction of each model.
         classes: how many there are.
         confidence: 0.95 for a 95% interval.
-        seed: of the draws; the same answers and seed give the same interval.
+        seed: of the draws; the same predictions and seed give the same interval.
     """
     cells, counts = np.unique(np.stack([labels, before, after]), axis=1, return_counts=True)
     generator = np.random.default_rng(seed)
 
     def scores(draws: Int64s) -> tuple[Float64s, Float64s]:
-        old, new = (macro_of_draws(draws, cells[0], named, classes)["f1"] for named in cells[1:])
+        old, new = (macro_of_draws(draws, cells[0], predicted, classes)["f1"] for predicted in cells[1:])
         return old, new
 
     (old,), (new,) = scores(counts[None])

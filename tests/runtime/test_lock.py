@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.lock import alone
+from darkroom.runtime.files import alone
 
 
 def test_a_second_holder_is_refused(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from darkroom.statistics.multiplicity import holm
-from darkroom.statistics.paired import accuracy_difference, macro_f1_difference, mcnemar
+from darkroom.statistics.paired import accuracy_difference, holm, macro_f1_difference, mcnemar
 from tests.evaluation.answers import Labels
 
 

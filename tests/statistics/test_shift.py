@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
 
@@ -20,10 +20,15 @@ def test_the_distance_of_values_is_the_largest_of_their_distributions(before: li
     assert kolmogorov_smirnov(old, old) == Shift(0.0, 1.0)
 
 
-def test_the_probability_of_values_is_that_of_many() -> None:
+def test_the_probability_of_values_is_exact_for_few_and_close_to_smirnovs_limit_for_many() -> None:
+    # All three of one side below all three of the other: 2 of the 20 orders of six values are as far apart.
+    few = kolmogorov_smirnov(np.arange(3.0), np.arange(3.0, 6.0))
+    assert few.distance == 1.0 and few.probability == pytest.approx(0.1)
     draw = np.random.default_rng(0)
-    old, new = draw.normal(size=2000), draw.normal(0.05, size=1500)
-    assert kolmogorov_smirnov(old, new).probability == pytest.approx(stats.ks_2samp(old, new).pvalue, rel=0.05)
+    old, new = draw.normal(size=20_000), draw.normal(0.01, size=15_000)
+    found = kolmogorov_smirnov(old, new)
+    limit = special.kolmogorov(found.distance * (20_000 * 15_000 / 35_000) ** 0.5)
+    assert found.probability == pytest.approx(limit, rel=0.02)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=8))
