@@ -15,24 +15,21 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.cache import ImageCache
-from darkroom.images.ingest import ingest_images
+from darkroom.images.ingest import describe_rejects, ingest_images
 from darkroom.images.manifest import write_manifest
 from darkroom.labels.apply import Fixing, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
+from darkroom.runtime.paths import IMAGE_CACHE, INGEST, LABEL_FIXES, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.sources.listing import describe_ignored, read_survey
-from darkroom.sources.names import printable
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Location
 from darkroom.sources.survey import require_unchanged
-
-SURVEY, SEEN, OUT = Path("data/survey"), Path(".darkroom/seen"), Path("data/ingest")
-FIXES = Path("data/label_fixes.csv")
 
 
 def run(
@@ -65,7 +62,7 @@ def run(
     require_unchanged(surveyed, location, cache)
     listing = surveyed.listing
     paths = [image.path for image in listing.images]
-    fixing = Fixing(fixes or FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
+    fixing = Fixing(fixes or LABEL_FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
     if listing.ignored:
         print(f"ingest: {describe_ignored(listing.ignored)}; all are named in {out / 'ignored.parquet'}")
     with whole_folder(out) as folder:
@@ -87,22 +84,15 @@ def run(
     )
     if len(found.fixes):
         print(f"ingest: {describe_fixes(found.fixes)}, as {fixes} says")
-    for line in _reasons(unreadable, f"in {out / 'rejects.parquet'}"):
+    for line in describe_rejects(unreadable, f"in {out / 'rejects.parquet'}"):
         print(f"  rejected {line}")
-
-
-def _reasons(rejects: pa.Table, where: str) -> list[str]:
-    """The first ten rejects with their reasons, and how many more there are."""
-    first = rejects.slice(0, 10)
-    lines = [printable(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
-    return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])
 
 
 def _require_enough(images: int, rejects: pa.Table, max_reject_fraction: float) -> None:
     total = images + len(rejects)
     if len(rejects) <= max_reject_fraction * total:
         return
-    listed = "".join(f"\n  {line}" for line in _reasons(rejects, ""))
+    listed = "".join(f"\n  {line}" for line in describe_rejects(rejects, ""))
     raise DarkroomError(
         f"{len(rejects):,} of {total:,} files ({len(rejects) / total:.1%}) can't be read as images, and "
         f"ingest.max_reject_fraction allows {max_reject_fraction:.1%}: fix or remove them, or raise the limit{listed}"
@@ -121,9 +111,9 @@ def main() -> None:
             decoder=params.decoder,
             max_reject_fraction=params.max_reject_fraction,
             survey=SURVEY,
-            cache=SEEN,
-            out=OUT,
-            fixes=FIXES,
+            cache=IMAGE_CACHE,
+            out=INGEST,
+            fixes=LABEL_FIXES,
         )
 
 

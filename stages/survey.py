@@ -10,14 +10,13 @@ Costs: a listing; hashing for what is new. DVC runs it every time, since only a 
 from pathlib import Path
 
 from darkroom.runtime.files import whole_folder
+from darkroom.runtime.paths import IMAGE_CACHE, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
 from darkroom.settings.read import read_params
 from darkroom.sources.listing import write_survey
 from darkroom.sources.source import Location
 from darkroom.sources.survey import survey
-
-SEEN, OUT = Path(".darkroom/seen"), Path("data/survey")
 
 
 def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
@@ -43,7 +42,7 @@ def main() -> None:
     with stage("survey"):
         params = read_params().ingest
         root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)
-        run(source=params.source, location=Location(Path(params.path), root, limit), cache=SEEN, out=OUT)
+        run(source=params.source, location=Location(Path(params.path), root, limit), cache=IMAGE_CACHE, out=SURVEY)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from darkroom.images.shards import KnownImage, PreviousShards, ShardWriter
 from darkroom.labels.apply import Fixing, with_fixes
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.names import printable
 from darkroom.sources.source import Reader, SourceImage
 
 
@@ -187,3 +188,15 @@ def _changed(image: SourceImage) -> DarkroomError:
 def _stamp(image: SourceImage) -> str:
     """An archive entry's stamp together with its path."""
     return f"{image.path}\0{image.stamp}"
+
+
+def describe_rejects(rejects: pa.Table, where: str) -> list[str]:
+    """The first ten rejects with their reasons, and how many more there are.
+
+    Args:
+        rejects: the columns of `REJECTS`.
+        where: words for where all of them are.
+    """
+    first = rejects.slice(0, 10)
+    lines = [printable(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
+    return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])

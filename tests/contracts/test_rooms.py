@@ -43,11 +43,10 @@ KNOWN = {
     "darkroom/inference/logits.py imports darkroom.evaluation.test_split.HeldOut",
     "darkroom/runtime/revisions.py imports darkroom.images.manifest.MANIFEST",
     "darkroom/runtime/revisions.py imports darkroom.images.manifest.read_manifest",
-    "darkroom/sources/torchvision_sets.py imports darkroom.network.vision.torchvision",
 }
 LONG = {
     *("stages/preprocess.py", "stages/train.py"),
-    *("stages/ingest.py", "stages/split.py", "stages/evaluate.py", "stages/quantize.py", "stages/export.py"),
+    *("stages/split.py", "stages/evaluate.py", "stages/quantize.py", "stages/export.py"),
 }
 TOPS = ("darkroom", "stages", "flows")
 
