@@ -16,6 +16,7 @@ from sklearn.datasets import load_digits
 
 from darkroom.images.manifest import read_manifest
 from darkroom.sources.source import Location
+from darkroom.splits.rule import SplitConfig
 from stages import ingest, preprocess, split, survey
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +81,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Pa
     (root / "data/validate").mkdir()
     manifest = read_manifest(root / "data/ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), root / "data/validate/groups.parquet")
-    split.run(root / "data/ingest", root / "data/validate/groups.parquet", 0.2, 0.2, 0, root / "data/split")
+    split.run(
+        ingest=root / "data/ingest",
+        groups=root / "data/validate/groups.parquet",
+        config=SplitConfig(0.2, 0.2, 0),
+        fold=0,
+        previous=None,
+        out=root / "data/split",
+    )
     splits, out = root / "data/split/splits.parquet", root / "data/preprocess"
     preprocess.run(root / "data/ingest", splits, "auto", "auto", "crop", "turbo", root / ".darkroom/seen", out)
     return root

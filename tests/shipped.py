@@ -13,6 +13,7 @@ from darkroom.bundle.parity_report import Limits
 from darkroom.images.manifest import read_manifest
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
+from darkroom.splits.rule import SplitConfig
 from stages import evaluate, export, preprocess, quantize, split, train
 from tests.conftest import ROOT, ingest_source
 
@@ -31,7 +32,14 @@ def make_line(root: Path) -> Path:
     (data / "validate").mkdir()
     manifest = read_manifest(data / "ingest")
     pq.write_table(pa.table({"id": manifest["id"], "group": manifest["sha256"]}), data / "validate/groups.parquet")
-    split.run(data / "ingest", data / "validate/groups.parquet", 0.2, 0.2, 0, data / "split")
+    split.run(
+        ingest=data / "ingest",
+        groups=data / "validate/groups.parquet",
+        config=SplitConfig(0.2, 0.2, 0),
+        fold=0,
+        previous=None,
+        out=data / "split",
+    )
     splits = data / "split/splits.parquet"
     preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/seen", data / "preprocess")
     model = models / "train"

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from darkroom.diff.pairing import Pairing, Rows
-from darkroom.splits.rule import WITHHELD
+from darkroom.splits.rule import EXCLUDED
 
 Bools = npt.NDArray[np.bool_]
 
@@ -115,7 +115,7 @@ class Leaks:
         images: those of groups that lie in several splits: `set`, `path`, `label`, `exact`, `split`, `new`; the index is the
             row.
         torn: groups whose older images lie in several splits since before a newer near-copy brought them together; that one
-            is withheld, so these are no leaks.
+            is excluded, so these are no leaks.
     """
 
     images: pd.DataFrame
@@ -131,12 +131,12 @@ def find_leaks(after: pd.DataFrame, added: Rows) -> Leaks:
     """
     groups, contents = pd.factorize(after["group"])[0], pd.factorize(after["sha256"])[0]
     splits = pd.factorize(after["split"])[0]
-    held = (after["split"] == WITHHELD).to_numpy(dtype=bool)
-    straddling = _straddling(groups, splits, held)
-    # A group of the user's holds by the user's word, with or without a withheld image that links it.
+    excluded = (after["split"] == EXCLUDED).to_numpy(dtype=bool)
+    straddling = _straddling(groups, splits, excluded)
+    # A group of the user's holds by the user's word, with or without an excluded image that links it.
     users = np.bincount(groups, weights=after["user_group"].notna(), minlength=len(straddling)) > 0
-    leaking = straddling & (users | (np.bincount(groups, weights=held, minlength=len(straddling)) == 0))
-    leaking[groups[_straddling(contents, splits, held)[contents]]] = True
+    leaking = straddling & (users | (np.bincount(groups, weights=excluded, minlength=len(straddling)) == 0))
+    leaking[groups[_straddling(contents, splits, excluded)[contents]]] = True
     is_new = np.zeros(len(after), dtype=bool)
     is_new[added] = True
     images = _members(after, groups.astype(np.int64), leaking)
@@ -144,9 +144,9 @@ def find_leaks(after: pd.DataFrame, added: Rows) -> Leaks:
     return Leaks(images, int((straddling & ~leaking).sum()))
 
 
-def _straddling(of: npt.NDArray[np.intp], splits: npt.NDArray[np.intp], held: Bools) -> Bools:
-    """For each number in `of` whether its images lie in several splits; withheld images lie in none."""
+def _straddling(of: npt.NDArray[np.intp], splits: npt.NDArray[np.intp], excluded: Bools) -> Bools:
+    """For each number in `of` whether its images lie in several splits; excluded images lie in none."""
     found = np.zeros((of.max(initial=-1) + 1, splits.max(initial=-1) + 1), dtype=bool)
-    found[of[~held], splits[~held]] = True
+    found[of[~excluded], splits[~excluded]] = True
     straddling: Bools = found.sum(axis=1) > 1
     return straddling

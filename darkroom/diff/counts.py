@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.diff.state import State
-from darkroom.splits.rule import SPLITS, WITHHELD
+from darkroom.splits.rule import EXCLUDED, SPLITS
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def by_split(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame | None:
     """`Difference.splits`, from the images of both sides."""
     if "split" not in before or "split" not in after:
         return None
-    names = [*SPLITS, WITHHELD]
+    names = [*SPLITS, EXCLUDED]
     counts = [side["split"].value_counts().reindex(names, fill_value=0).to_numpy() for side in (before, after)]
     table = pd.DataFrame({"split": names, "before": counts[0], "after": counts[1]})
     return table[(table["before"] > 0) | (table["after"] > 0)]

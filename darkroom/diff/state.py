@@ -13,6 +13,7 @@ from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.revisions import WORKSPACE, Committed, Revision, open_revision
+from darkroom.splits.rule import EXCLUDED
 
 REJECTS = f"{INGEST}/rejects.parquet"
 FIXES = f"{INGEST}/fixes.parquet"
@@ -96,7 +97,8 @@ def _read_state(name: str) -> State:
                     f"`{name}` has a {path} of other images than its manifest: it is left out; run `dvc repro`."
                 )
                 continue
-            images[column] = table[column]
+            # Excluded images were called withheld once.
+            images[column] = table[column].replace({"withheld": EXCLUDED})
         return State(
             name,
             images,

@@ -33,7 +33,7 @@ def leak_sentences(difference: Difference) -> tuple[str, str]:
         return "Not checked for leaks:", "groups or splits are not known."
     torn = ""
     if leaks.torn:
-        torn = f" {many(leaks.torn, 'group')} of older images in several splits, joined by a new near-copy that is withheld."
+        torn = f" {many(leaks.torn, 'group')} of older images in several splits, joined by a new near-copy that is excluded."
     if leaks.images.empty:
         return "No leak:", f"no copy of an image lies in another split than the image.{torn}"
     groups, new = leaks.images["set"].nunique(), int(leaks.images["new"].sum())

@@ -1,63 +1,64 @@
-"""Images stay where they are, and new ones join their copies.
+"""A sticky split: images keep their assignment, and new ones join their copies.
 
 The rule (`darkroom.splits.rule`) moves nothing as long as groups keep their names. A near-copy that comes later can
-rename a group or join two, and no rule that looks at the images alone could then both keep the old ones in place and put
-the new one beside them. So the placements of the run before go first.
+rename a group or join two, and no rule that looks at the images alone could then both leave the old ones where they are and
+put the new one beside them. So the previous split goes first.
 """
 
 import numpy as np
 
-from darkroom.splits.rule import NOWHERE, Bools, Images, Int64s, Parts
+from darkroom.runtime.arrays import Bools, Int16s, Int64s
+from darkroom.splits.rule import NO_PARTITION, SplitInput
 
 
-def keep_places(before: Parts, ruled: Parts, images: Images) -> Parts:
-    """Where every image goes, int16 [N].
+def keep_assignments(previous: Int16s, assigned: Int16s, images: SplitInput) -> Int16s:
+    """The partition of every image, int16 [N].
 
-    An image that was placed stays. A new one goes where its group is; where nobody of its group was placed, the rule decides.
-    Where the group's old images are in different parts, which a new near-copy of both brings together, the new one goes
-    where the same bytes already are, and otherwise `NOWHERE`: in any part it would resemble an image of another.
+    An image of the previous split keeps its partition. A new one goes where its group is; where its whole group is new, the
+    rule decides. Where the group's old images are in different partitions, which a new near-copy of both joins, the new one
+    goes where the same bytes already are, and is excluded otherwise: in any partition it would resemble an image of another.
 
     Args:
-        before: int16 [N], `NOWHERE` for new images.
-        ruled: int16 [N], what the rule says.
+        previous: int16 [N], `NO_PARTITION` for new images.
+        assigned: int16 [N], by the rule.
     """
-    with_group = np.where(_found(before, images.group), _common(before, images.group), ruled)
-    new = before == NOWHERE
-    parts = np.where(new, with_group, before)
-    torn = new & (parts == NOWHERE)
-    if torn.any():
-        parts[torn] = _common(before, images.content)[torn]
-    return parts
+    with_group = np.where(_any_old(previous, images.group), _common(previous, images.group), assigned)
+    new = previous == NO_PARTITION
+    partitions = np.where(new, with_group, previous)
+    in_split_group = new & (partitions == NO_PARTITION)
+    if in_split_group.any():
+        partitions[in_split_group] = _common(previous, images.content)[in_split_group]
+    return partitions
 
 
-def _found(before: Parts, of: Int64s) -> Bools:
-    """Whether anybody with the same number in `of` was placed, bool [N]."""
+def _any_old(previous: Int16s, of: Int64s) -> Bools:
+    """Whether any image with the same number in `of` has a partition, bool [N]."""
     found = np.zeros(of.max(initial=-1) + 1, dtype=bool)
-    found[of[before != NOWHERE]] = True
+    found[of[previous != NO_PARTITION]] = True
     return found[of]
 
 
-def _common(before: Parts, of: Int64s) -> Parts:
-    """The part of all placed images with the same number in `of`, int16 [N]; `NOWHERE` where they differ or there are none."""
-    placed = before != NOWHERE
+def _common(partitions: Int16s, of: Int64s) -> Int16s:
+    """The partition that all assigned images with the same number in `of` have in common, int16 [N]; else `NO_PARTITION`."""
+    assigned = partitions != NO_PARTITION
     count = of.max(initial=-1) + 1
-    low, high = np.full(count, np.iinfo(np.int16).max, dtype=np.int16), np.full(count, NOWHERE, dtype=np.int16)
-    np.minimum.at(low, of[placed], before[placed])
-    np.maximum.at(high, of[placed], before[placed])
-    return np.where(low == high, high, np.int16(NOWHERE))[of]
+    low, high = np.full(count, np.iinfo(np.int16).max, dtype=np.int16), np.full(count, NO_PARTITION, dtype=np.int16)
+    np.minimum.at(low, of[assigned], partitions[assigned])
+    np.maximum.at(high, of[assigned], partitions[assigned])
+    return np.where(low == high, high, np.int16(NO_PARTITION))[of]
 
 
-def placed_apart(parts: Parts, images: Images) -> Bools:
-    """Whether an image is placed, and another of its group in another part, bool [N]."""
-    found: Bools = (parts != NOWHERE) & (_common(parts, images.group) == NOWHERE)
+def apart_from_group(partitions: Int16s, images: SplitInput) -> Bools:
+    """Whether an image is in a partition, and another of its group in another one, bool [N]."""
+    found: Bools = (partitions != NO_PARTITION) & (_common(partitions, images.group) == NO_PARTITION)
     return found
 
 
-def torn_groups(parts: Parts, images: Images) -> Bools:
-    """Whether an image's group lies in several parts, bool [N]."""
+def in_split_groups(partitions: Int16s, images: SplitInput) -> Bools:
+    """Whether the images of an image's group are in several partitions, excluded ones included, bool [N]."""
     count = len(images.group_names)
-    low, high = np.full(count, np.iinfo(np.int16).max, dtype=np.int16), np.full(count, NOWHERE, dtype=np.int16)
-    np.minimum.at(low, images.group, parts)
-    np.maximum.at(high, images.group, parts)
-    torn: Bools = low != high
-    return torn[images.group]
+    low, high = np.full(count, np.iinfo(np.int16).max, dtype=np.int16), np.full(count, NO_PARTITION, dtype=np.int16)
+    np.minimum.at(low, images.group, partitions)
+    np.maximum.at(high, images.group, partitions)
+    differing: Bools = low != high
+    return differing[images.group]

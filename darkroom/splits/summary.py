@@ -1,239 +1,193 @@
-"""A finished division, as it is told on the terminal."""
-
-from dataclasses import dataclass
+"""The split summary: lines for the terminal, and the error where a class is missing from a split."""
 
 import numpy as np
-import pyarrow as pa
 
+from darkroom.runtime.arrays import Bools
 from darkroom.runtime.errors import DarkroomError
-from darkroom.splits.rule import (
-    NOWHERE,
-    SPLITS,
-    TEST,
-    UNCLAIMED,
-    VALIDATION,
-    WITHHELD,
-    Bools,
-    Images,
-    Int64s,
-    Parts,
-    Ruled,
-    Wish,
-)
-from darkroom.splits.sticky import placed_apart
-from darkroom.splits.table import Recalled
-from darkroom.splits.tolerance import (
-    SEEDS_TRIED,
-    class_shares,
-    empty_splits,
-    first_full_seed,
-    groups_needed,
-    split_shares,
-)
+from darkroom.runtime.text import count
+from darkroom.splits.rule import EXCLUDED, NO_PARTITION, SPLITS, TEST, UNDECIDED, VALIDATION
+from darkroom.splits.sticky import apart_from_group
+from darkroom.splits.table import SplitResult
+from darkroom.splits.tolerance import SEEDS_TRIED, class_balance, empty_splits, first_full_seed, groups_needed
 
-# Images and classes named on the terminal; the table holds all.
-TOLD = 5
+# Images and classes listed on the terminal; the table has all.
+LISTED_IMAGES, LISTED_CLASSES = 5, 20
 
 
-@dataclass(frozen=True)
-class Division:
-    """Where N images of the given classes went, and why.
-
-    Attributes:
-        paths: string [N].
-        labels: int64 [N], positions in `classes`.
-        parts: int16 [N], `NOWHERE` for withheld images.
-        fold: the one that validates, where there are folds.
-    """
-
-    classes: tuple[str, ...]
-    paths: pa.ChunkedArray
-    labels: Int64s
-    images: Images
-    recalled: Recalled
-    ruled: Ruled
-    parts: Parts
-    wish: Wish
-    fold: int
-
-    def path(self, row: int) -> str:
-        return str(self.paths[int(row)].as_py())
-
-    def part(self, row: int) -> str:
-        return WITHHELD if self.parts[row] == NOWHERE else self.wish.parts[self.parts[row]]
+def summary_lines(result: SplitResult) -> list[str]:
+    """What the stage prints."""
+    return [*_totals(result), *_previous(result), *_notable(result), *_balance(result)]
 
 
-def totals(division: Division) -> list[str]:
+def _totals(result: SplitResult) -> list[str]:
     """`split: train 80 (80.0%), validation 10 (10.0%), test 10 (10.0%)`, and the folds' sizes."""
-    parts, names = division.parts, division.wish.splits(division.fold)
-    sizes = np.bincount(np.where(parts == NOWHERE, len(names) - 1, parts), minlength=len(names)).tolist()
-    counts = dict.fromkeys((*SPLITS, WITHHELD), 0)
+    partitions, names = result.partitions, result.config.splits(result.fold)
+    positions = np.where(partitions == NO_PARTITION, len(names) - 1, partitions)
+    sizes = np.bincount(positions, minlength=len(names)).tolist()
+    counts = dict.fromkeys((*SPLITS, EXCLUDED), 0)
     for name, size in zip(names, sizes, strict=True):
         counts[name] += size
-    told = [
-        f"{name} {count:,} ({count / len(parts):.1%})" for name, count in counts.items() if count or name != WITHHELD
+    texts = [
+        f"{name} {size:,} ({size / len(partitions):.1%})" for name, size in counts.items() if size or name != EXCLUDED
     ]
-    lines = [f"split: {', '.join(told)}"]
-    if division.wish.folds:
+    lines = [f"split: {', '.join(texts)}"]
+    if result.config.folds:
         low, high = min(sizes[1:-1]), max(sizes[1:-1])
-        lines.append(f"  {division.wish.folds} folds of {low:,} to {high:,} images; fold {division.fold} validates")
+        lines.append(f"  {result.config.folds} folds of {low:,} to {high:,} images; fold {result.fold} validates")
     return lines
 
 
-def memory(division: Division) -> list[str]:
-    """What became of the placements of the run before."""
-    recalled = division.recalled
-    if recalled.changed:
-        return [f"  every image is placed anew: {', '.join(recalled.changed)}"]
+def _previous(result: SplitResult) -> list[str]:
+    """What became of the previous split."""
+    previous = result.previous
+    if previous.changed:
+        return [f"  every image is assigned again: {', '.join(previous.changed)}"]
     lines = []
-    kept = int((recalled.parts != NOWHERE).sum())
-    if kept:
-        lines.append(f"  {_images(kept)} stay where they were, {len(division.parts) - kept:,} are placed now")
-    if recalled.reclaimed:
-        lines.append(f"  the source says otherwise than before about {_images(recalled.reclaimed)}: placed anew")
-    otherwise = int(((division.parts != division.ruled.parts) & (division.parts != NOWHERE)).sum())
-    if otherwise:
+    unchanged = int((previous.partitions != NO_PARTITION).sum())
+    if unchanged:
         lines.append(
-            f"  {_images(otherwise)} stay, or join copies that stay, where a run from nothing would not put them"
+            f"  {count(unchanged, 'image')} as in the previous split, {len(result.partitions) - unchanged:,} new"
+        )
+    if previous.source_changed:
+        lines.append(
+            f"  the source has another split than before for {count(previous.source_changed, 'image')}: assigned again"
+        )
+    otherwise = (result.partitions != result.assignment.partitions) & (result.partitions != NO_PARTITION)
+    if otherwise.any():
+        lines.append(
+            f"  {count(int(otherwise.sum()), 'image')} as in the previous split, or with copies that are, where a run from "
+            "nothing would assign another"
         )
     return lines
 
 
-def notable(division: Division) -> list[str]:
-    """Images that are not where they would be by themselves, by name."""
-    claims, parts = division.images.claims, division.parts
-    lines = _named(division, parts == NOWHERE, "withheld, linking images that were in different parts before")
-    lines += _named(
-        division,
-        placed_apart(parts, division.images),
-        "in another split than others of their group: they were placed before they were known to belong together. Set "
-        "another split.seed, which places every image anew; of copies, all but one can be removed instead",
+def _notable(result: SplitResult) -> list[str]:
+    """Images that are not where they would be by themselves, with their paths."""
+    source_split, partitions = result.images.source_split, result.partitions
+    lines = _listed(
+        result,
+        partitions == NO_PARTITION,
+        "excluded, near-copies of images in different partitions of the previous split",
     )
-    if division.wish.folds:
-        count = int((claims == VALIDATION).sum())
-        if count:
-            lines.append(f"  the source's {count:,} validation images are divided with the rest: split.folds is set")
-        claims = np.where(claims == VALIDATION, UNCLAIMED, claims)
-    against = (claims != UNCLAIMED) & (parts != claims) & (parts != NOWHERE)
-    lines += _named(division, against, "not in the split that the source names, but beside copies")
-    if (claims == TEST).any() and not division.wish.test_from:
-        joined = (claims == UNCLAIMED) & (parts == TEST) & (division.recalled.parts == NOWHERE)
-        lines += _named(division, joined, "in test, beside copies in the source's test split")
-    return lines + _named(division, division.ruled.fetched, "from before the cut, beside later copies")
+    lines += _listed(
+        result,
+        apart_from_group(partitions, result.images),
+        "in another split than others of their group: they were assigned before they were found to belong together. Set "
+        "another split.seed, which assigns every image again; of copies, all but one can be removed instead",
+    )
+    if result.config.folds:
+        number = int((source_split == VALIDATION).sum())
+        if number:
+            lines.append(f"  the source's {number:,} validation images are divided with the rest: split.folds is set")
+        source_split = np.where(source_split == VALIDATION, UNDECIDED, source_split)
+    against = (source_split != UNDECIDED) & (partitions != source_split) & (partitions != NO_PARTITION)
+    lines += _listed(result, against, "not in the split of the source, but beside copies")
+    if (source_split == TEST).any() and not result.config.test_from:
+        joined = (source_split == UNDECIDED) & (partitions == TEST) & (result.previous.partitions == NO_PARTITION)
+        lines += _listed(result, joined, "in test, beside copies in the source's test split")
+    return lines + _listed(result, result.assignment.before_cut, "from before the date, beside later copies")
 
 
-def shares(division: Division) -> list[str]:
-    """The class furthest from the wish, or all of those that are further than 99.9% of divisions would have them."""
-    found = class_shares(
-        division.labels,
-        division.images,
-        division.parts,
-        division.ruled,
-        division.wish,
-        division.fold,
-        len(division.classes),
-    )
-    outside = [share for share in found if share.outside]
-    if not found:
+def _balance(result: SplitResult) -> list[str]:
+    """The class with the largest deviation from target, or all of those outside the tolerance."""
+    shares = class_balance(result)
+    outside = [share for share in shares if share.outside]
+    if not shares:
         return []
-    head = "furthest from the wish"
+    head = "class balance, largest deviation from target"
     if outside:
-        head = f"{len(outside):,} of {len(found):,} shares are outside the band that one in 1,000 leaves by chance"
-    lines = [f"  {head}:"]
-    for share in outside[: 4 * TOLD] or found[:1]:
-        lines.append(
-            f"    {division.classes[share.label]}: {share.found:.1%} for {share.split}, wish {share.wish:.1%}, "
-            f"band {share.low:.1%} to {share.high:.1%}"
+        head = (
+            f"class balance, {len(outside):,} of {len(shares):,} shares outside the tolerance (by chance 1 in 1,000 is)"
         )
-    if len(outside) > 4 * TOLD:
-        lines.append(f"    … and {len(outside) - 4 * TOLD:,} more")
+    lines = [f"  {head}:"]
+    for share in outside[:LISTED_CLASSES] or shares[:1]:
+        lines.append(
+            f"    {result.classes[share.label]}: {share.actual:.1%} in {share.split}, target {share.target:.1%}, "
+            f"tolerance {share.low:.1%} to {share.high:.1%}"
+        )
+    if len(outside) > LISTED_CLASSES:
+        lines.append(f"    … and {len(outside) - LISTED_CLASSES:,} more")
     return lines
 
 
-def _named(division: Division, which: Bools, what: str) -> list[str]:
-    """`3 images are …:` and the first few of them, each with its part and what decides it; nothing where there are none."""
+def _listed(result: SplitResult, which: Bools, what: str) -> list[str]:
+    """`3 images …:` and the first few of them, each with its partition and its group's; nothing where there are none."""
     rows = np.flatnonzero(which)
     if not len(rows):
         return []
-    lines = [f"  {_images(len(rows))} {what}:"]
-    for row in rows[:TOLD]:
-        lines.append(f"    {division.path(row)}: {division.part(row)}{_beside(division, row)}")
-    if len(rows) > TOLD:
-        lines.append(f"    … and {len(rows) - TOLD:,} more")
+    lines = [f"  {count(len(rows), 'image')} {what}:"]
+    for row in rows[:LISTED_IMAGES]:
+        lines.append(f"    {result.path(row)}: {result.partition(row)}{_beside(result, row)}")
+    if len(rows) > LISTED_IMAGES:
+        lines.append(f"    … and {len(rows) - LISTED_IMAGES:,} more")
     return lines
 
 
-def _beside(division: Division, row: int) -> str:
-    """The first other image of the group in each part, as `; beside a.png in test, b.png in train`."""
-    group = division.images.group
-    mates = np.flatnonzero((group == group[row]) & (division.parts != NOWHERE) & (np.arange(len(group)) != row))
-    parts, first = np.unique(division.parts[mates], return_index=True)
+def _beside(result: SplitResult, row: int) -> str:
+    """The first other image of the group in each partition, as `; beside a.png in test, b.png in train`."""
+    group = result.images.group
+    others = np.flatnonzero(
+        (group == group[row]) & (result.partitions != NO_PARTITION) & (np.arange(len(group)) != row)
+    )
+    partitions, first = np.unique(result.partitions[others], return_index=True)
     return "".join(
-        f"{', ' if k else '; beside '}{division.path(mates[at])} in {division.wish.parts[part]}"
-        for k, (part, at) in enumerate(zip(parts, first, strict=True))
+        f"{', ' if number else '; beside '}{result.path(others[position])} in {result.config.partitions[partition]}"
+        for number, (partition, position) in enumerate(zip(partitions, first, strict=True))
     )
 
 
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
-
-
-def require_every_class(division: Division) -> None:
-    """Stop unless every class is in every split.
+def require_every_class(result: SplitResult) -> None:
+    """Stop where a class is missing from a split: it could not be learned, or not be evaluated.
 
     Raises:
-        DarkroomError: naming each such class, how many independent groups it has and how many it would need, and what to do:
-            a seed that works is named where one of the next 100 does.
+        DarkroomError: with each such class, how many independent groups it has and how many it would need, and what to do:
+            a seed that works, where one of the next 100 does.
     """
-    labels, wish, fold, ruled = division.labels, division.wish, division.fold, division.ruled
-    missing = empty_splits(labels, division.parts, wish, fold, len(division.classes))
+    missing = empty_splits(result)
     if not missing:
         return
-    chances = split_shares(ruled.shares, wish, fold)
-    needed = groups_needed(list(chances.values()))
-    lines, undrawn = [], set()
+    probabilities = result.split_probabilities()
+    needed = groups_needed(list(probabilities.values()))
+    lines, any_fixed = [], False
     for label, splits in missing:
-        mine = labels == label
-        images, groups = int(mine.sum()), len(np.unique(division.images.group[mine & ruled.drawn]))
-        line = f"\n  {division.classes[label]}: none of its {images:,} images is in {' or '.join(splits)}; "
-        if undrawn_here := [split for split in splits if not chances[split]]:
-            undrawn.update(undrawn_here)
-            line += "; ".join(_why_undrawn(division, split) for split in undrawn_here)
+        of_class = result.labels == label
+        images = int(of_class.sum())
+        groups = len(np.unique(result.images.group[of_class & result.assignment.sampled]))
+        line = f"\n  {result.classes[label]}: none of its {images:,} images is in {' or '.join(splits)}; "
+        if fixed := [split for split in splits if not probabilities[split]]:
+            any_fixed = True
+            line += "; ".join(_why_fixed(result, split) for split in fixed)
         elif groups == 1 < images:
             line += f"they are one group (copies, or one name in the source's column), and {needed:,} groups would do"
         else:
-            line += (
-                f"{groups:,} independent groups are drawn, and {needed:,} would be in every split with a chance of 99%"
-            )
+            line += f"it has {groups:,} independent groups, and {needed:,} would be in every split with a probability of 99%"
         lines.append(line)
     raise DarkroomError(
-        "some classes are too small to be in every split:" + "".join(lines) + "\n" + _remedy(division, bool(undrawn))
+        "some classes are too small to be in every split:" + "".join(lines) + "\n" + _remedy(result, any_fixed)
     )
 
 
-def _why_undrawn(division: Division, split: str) -> str:
-    """Why nothing is drawn for a split: the source or a date decides."""
-    claim = TEST if split == "test" else VALIDATION
-    if (division.images.claims == claim).any():
+def _why_fixed(result: SplitResult, split: str) -> str:
+    """Why a split is not sampled: the source or a date decides."""
+    partition = TEST if split == "test" else VALIDATION
+    if (result.images.source_split == partition).any():
         return f"the source brings its own {split} split: put images of this class into it"
     setting = f"{split}_from"
     return (
-        f"none is from split.{setting} ({getattr(division.wish, setting)}) on: set an earlier day, or add later images"
+        f"none is from split.{setting} ({getattr(result.config, setting)}) on: set an earlier day, or add later images"
     )
 
 
-def _remedy(division: Division, undrawn: bool) -> str:
-    """What helps where splits are drawn for; a seed can't help where they are not."""
-    if undrawn:
+def _remedy(result: SplitResult, any_fixed: bool) -> str:
+    """What helps where splits are sampled; a seed can't help where they are not."""
+    if any_fixed:
         return "add different images to these classes, or leave such a class out of the source"
-    share = "lower split.folds or raise split.test" if division.wish.folds else "raise split.validation or split.test"
-    seed = first_full_seed(
-        division.labels, division.images, division.ruled, division.wish, division.fold, len(division.classes)
-    )
+    share = "lower split.folds or raise split.test" if result.config.folds else "raise split.validation or split.test"
+    seed = first_full_seed(result)
     if seed is None:
         tried = f"none of the next {SEEDS_TRIED} seeds puts every class into every split"
         return f"add different images to these classes, or {share}; {tried}"
     return (
         f"add different images to these classes, {share}, or set split.seed={seed}, with which every class is in every split "
-        "(every image is then placed anew)"
+        "(every image is then assigned again)"
     )

@@ -1,4 +1,4 @@
-"""The table of the split stage: written for those who follow, and read again by the next run, which moves nothing in it."""
+"""The split table: written for the later stages, and read by the next run, which moves no image of it."""
 
 import hashlib
 import json
@@ -10,141 +10,188 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from darkroom.runtime.arrays import Bools, Int16s, Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.splits.rule import NOWHERE, TEST, WITHHELD, Bools, Images, Parts, Wish
-from darkroom.splits.sticky import torn_groups
+from darkroom.splits.rule import EXCLUDED, NO_PARTITION, TEST, Assignment, SplitConfig, SplitInput
+from darkroom.splits.sticky import in_split_groups
 
 SETTINGS = b"darkroom.split"
 CONTENT = "content"
 
 
 @dataclass(frozen=True)
-class Recalled:
-    """Where the images were.
+class PreviousSplit:
+    """The assignments of the previous run.
 
     Attributes:
-        parts: int16 [N], `NOWHERE` for those that are new.
-        changed: why the table says nothing, as `split.seed was 0 and is 1`; then all images are new.
-        reclaimed: how many images the source now puts into another split than it did; their groups are new.
+        partitions: int16 [N], `NO_PARTITION` for new images.
+        changed: why the previous table does not count, as `split.seed was 0 and is 1`; then all images are new.
+        source_changed: how many images the source now puts into another split than it did; their groups are new.
     """
 
-    parts: Parts
+    partitions: Int16s
     changed: list[str]
-    reclaimed: int
+    source_changed: int
 
 
-def recall(previous: Path | None, wish: Wish, manifest: pa.Table, images: Images) -> Recalled:
-    """Read the table of the run before.
+@dataclass(frozen=True)
+class SplitResult:
+    """Where N images of the given classes are, and why.
 
-    An image is known by its id, and a renamed one by its bytes: another with these is gone. One that was
-    withheld is new. Where the source now says something else about an image than it did then, the user has spoken: the
-    image's whole group is placed anew.
+    Attributes:
+        classes: the class list.
+        paths: string [N].
+        labels: int64 [N], positions in `classes`.
+        images: as the rule takes them.
+        previous: the assignments of the previous run.
+        assignment: by the rule alone.
+        partitions: int16 [N], `NO_PARTITION` for excluded images.
+        config: the settings.
+        fold: the one that validates, where there are folds.
+    """
+
+    classes: tuple[str, ...]
+    paths: pa.ChunkedArray
+    labels: Int64s
+    images: SplitInput
+    previous: PreviousSplit
+    assignment: Assignment
+    partitions: Int16s
+    config: SplitConfig
+    fold: int
+
+    def path(self, row: int) -> str:
+        return str(self.paths[int(row)].as_py())
+
+    def partition(self, row: int) -> str:
+        return EXCLUDED if self.partitions[row] == NO_PARTITION else self.config.partitions[self.partitions[row]]
+
+    def partitions_of(self, split: str) -> list[int]:
+        """The partitions that make up a split."""
+        return [number for number, name in enumerate(self.config.splits(self.fold)[:-1]) if name == split]
+
+    def split_probabilities(self) -> dict[str, float]:
+        """The probability of each split for a sampled group."""
+        probabilities = dict.fromkeys(("test", "validation", "train"), 0.0)
+        names = self.config.splits(self.fold)[:-1]
+        for split, probability in zip(names, self.assignment.probabilities.tolist(), strict=True):
+            probabilities[split] += probability
+        return probabilities
+
+
+def read_previous_split(
+    previous: Path | None, config: SplitConfig, manifest: pa.Table, images: SplitInput
+) -> PreviousSplit:
+    """Read the table of the previous run.
+
+    An image is found by its id, and a renamed one by its bytes, if another image with these is gone. One that was
+    excluded is new. Where the source now puts an image into another split than it did then, the user has decided: the
+    image's whole group is assigned again.
 
     Args:
-        previous: a table that `place_table` made; None where there is none.
-        wish: a table that was made with another one says nothing.
+        previous: a table that `split_table` made; None where there is none.
+        config: a table that was made with other settings does not count.
         manifest: the columns `id`, `sha256` and `source_split`.
 
     Raises:
         DarkroomError: when the table can't be read.
     """
-    parts = np.full(len(manifest), NOWHERE, dtype=np.int16)
+    partitions = np.full(len(manifest), NO_PARTITION, dtype=np.int16)
     if previous is None:
-        return Recalled(parts, [], 0)
+        return PreviousSplit(partitions, [], 0)
     try:
         table = pq.read_table(previous)
     except (pa.ArrowException, OSError) as error:
         raise DarkroomError(
-            f"{previous}, which says where the images were, can't be read ({error}): get it back with "
-            f"`dvc checkout {previous.parent}`, or delete it to have every image placed anew"
+            f"{previous}, the split of the previous run, can't be read ({error}): get it back with "
+            f"`dvc checkout {previous.parent}`, or delete it to have every image assigned again"
         ) from None
     if SETTINGS not in (table.schema.metadata or {}) or CONTENT not in table.column_names:
-        return Recalled(parts, [f"{previous} was made by another rule"], 0)
+        return PreviousSplit(partitions, [f"{previous} was made by another rule"], 0)
     then = json.loads(table.schema.metadata[SETTINGS])
     changed = [
-        f"split.{name} was {then[name]} and is {now}" for name, now in settings_of(wish).items() if then[name] != now
+        f"split.{name} was {then[name]} and is {now}" for name, now in settings_of(config).items() if then[name] != now
     ]
     if changed:
-        return Recalled(parts, changed, 0)
-    placed = _parts_in(table, wish)
+        return PreviousSplit(partitions, changed, 0)
+    previous_partitions = _partitions_in(table, config)
     found = pc.index_in(manifest["id"].combine_chunks(), value_set=table["id"].combine_chunks())
     gone = ~pc.is_in(table["id"].combine_chunks(), value_set=manifest["id"].combine_chunks()).to_numpy(
         zero_copy_only=False
     )
-    found = pc.coalesce(found, _renamed(table[CONTENT].combine_chunks(), placed, gone, _content(manifest)))
+    found = pc.coalesce(found, _renamed(table[CONTENT].combine_chunks(), previous_partitions, gone, _content(manifest)))
     known = pc.is_valid(found).to_numpy(zero_copy_only=False)
     rows = found.drop_null()
-    parts[known] = placed[rows.to_numpy()]
-    said = pc.fill_null(table["source_split"].combine_chunks().take(rows), "")
-    says = pc.fill_null(manifest["source_split"].combine_chunks().filter(pa.array(known)), "")
-    reclaimed = np.flatnonzero(known)[pc.not_equal(said, says).to_numpy(zero_copy_only=False)]
-    anew = np.zeros(len(images.group_names), dtype=bool)
-    anew[images.group[reclaimed]] = True
-    parts[anew[images.group]] = NOWHERE
-    return Recalled(parts, [], len(reclaimed))
+    partitions[known] = previous_partitions[rows.to_numpy()]
+    source_then = pc.fill_null(table["source_split"].combine_chunks().take(rows), "")
+    source_now = pc.fill_null(manifest["source_split"].combine_chunks().filter(pa.array(known)), "")
+    differing = np.flatnonzero(known)[pc.not_equal(source_then, source_now).to_numpy(zero_copy_only=False)]
+    again = np.zeros(len(images.group_names), dtype=bool)
+    again[images.group[differing]] = True
+    partitions[again[images.group]] = NO_PARTITION
+    return PreviousSplit(partitions, [], len(differing))
 
 
-def _renamed(then: pa.UInt64Array, placed: Parts, gone: Bools, now: pa.UInt64Array) -> pa.Int32Array:
+def _renamed(then: pa.UInt64Array, partitions: Int16s, gone: Bools, now: pa.UInt64Array) -> pa.Int32Array:
     """For each present image the row of one that is gone and had its bytes; null where there is none, or several differ."""
-    left = np.flatnonzero(gone)
-    contents, first, numbers = np.unique(then.to_numpy()[left], return_index=True, return_inverse=True)
-    low, high = np.full(len(contents), np.iinfo(np.int16).max, np.int16), np.full(len(contents), NOWHERE, np.int16)
-    np.minimum.at(low, numbers, placed[left])
-    np.maximum.at(high, numbers, placed[left])
-    rows = pa.array(left[first[low == high]].astype(np.int32))
+    rows_gone = np.flatnonzero(gone)
+    contents, first, numbers = np.unique(then.to_numpy()[rows_gone], return_index=True, return_inverse=True)
+    low = np.full(len(contents), np.iinfo(np.int16).max, np.int16)
+    high = np.full(len(contents), NO_PARTITION, np.int16)
+    np.minimum.at(low, numbers, partitions[rows_gone])
+    np.maximum.at(high, numbers, partitions[rows_gone])
+    rows = pa.array(rows_gone[first[low == high]].astype(np.int32))
     return rows.take(pc.index_in(now, value_set=pa.array(contents[low == high])))
 
 
 def _content(manifest: pa.Table) -> pa.UInt64Array:
-    """The first 64 bits of each image's SHA-256: enough to tell a million files apart."""
+    """The first 64 bits of each image's SHA-256: enough to distinguish a million files."""
     start = pc.binary_slice(pc.cast(manifest["sha256"].combine_chunks(), pa.binary()), 0, 16)
     return pa.array([int(digits, 16) for digits in start.to_pylist()], pa.uint64())
 
 
-def settings_of(wish: Wish) -> dict[str, str | int | float | None]:
-    """What a table must have been made with for its placements to count."""
-    values = asdict(wish)
+def settings_of(config: SplitConfig) -> dict[str, str | int | float | None]:
+    """The settings that a table must have been made with for its assignments to count."""
+    values = asdict(config)
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in values.items()}
 
 
-def _parts_in(table: pa.Table, wish: Wish) -> Parts:
-    """The part of each row, int16."""
-    if wish.folds is None:
-        return _codes(table["split"], wish.parts)
-    folds = pc.fill_null(table["fold"].cast(pa.int16()), NOWHERE - 1).to_numpy()
+def _partitions_in(table: pa.Table, config: SplitConfig) -> Int16s:
+    """The partition of each row, int16; `NO_PARTITION` for a split of another name, such as `excluded`."""
+    if config.folds is None:
+        return _codes(table["split"], config.partitions)
+    folds = pc.fill_null(table["fold"].cast(pa.int16()), NO_PARTITION - 1).to_numpy()
     return np.where(_codes(table["split"], ("test",)) == TEST, TEST, folds + 1).astype(np.int16)
 
 
-def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Parts:
-    codes = pc.fill_null(pc.index_in(column, value_set=pa.array(names)), NOWHERE)
+def _codes(column: pa.ChunkedArray, names: tuple[str, ...]) -> Int16s:
+    codes = pc.fill_null(pc.index_in(column, value_set=pa.array(names)), NO_PARTITION)
     return np.asarray(codes.to_numpy(), dtype=np.int16)
 
 
-def place_table(manifest: pa.Table, images: Images, parts: Parts, wish: Wish, fold: int) -> pa.Table:
-    """The table that the split stage writes: id, split, group, fold, source_split, content; a row for each image.
+def split_table(manifest: pa.Table, images: SplitInput, partitions: Int16s, config: SplitConfig, fold: int) -> pa.Table:
+    """The table of the split stage: id, split, group, fold, source_split, content; a row for each image.
 
-    A group in several parts is written as one for each part, named by the SHA-256 of its name and the part's, so that no
-    group in the table straddles two splits. `content` is the beginning of the SHA-256. `fold` is null without folds, and for
-    test and withheld images. The settings stand in the schema's metadata; which fold validates is not among them, since it
-    moves no image to another fold.
+    A group in several partitions is written as one for each of them, named by the SHA-256 of its name and the partition's,
+    so that no group in the table is in two splits. `content` is the beginning of the SHA-256. `fold` is null without folds,
+    and for test and excluded images. The settings are in the schema's metadata; which fold validates is not among them, since
+    it moves no image to another fold.
     """
     groups = images.group_names.take(pa.array(images.group))
-    torn = np.flatnonzero(torn_groups(parts, images))
-    if len(torn):
+    split_rows = np.flatnonzero(in_split_groups(partitions, images))
+    if len(split_rows):
         names = groups.to_pylist()
-        for row in torn:
-            part = wish.parts[parts[row]] if parts[row] != NOWHERE else WITHHELD
-            names[row] = hashlib.sha256(f"{names[row]}\0{part}".encode()).hexdigest()
+        for row in split_rows:
+            partition = config.partitions[partitions[row]] if partitions[row] != NO_PARTITION else EXCLUDED
+            names[row] = hashlib.sha256(f"{names[row]}\0{partition}".encode()).hexdigest()
         groups = pa.array(names, pa.string())
-    folds = parts - 1
-    splits = pa.array(wish.splits(fold)).take(pa.array(np.where(parts == NOWHERE, len(wish.parts), parts)))
+    positions = np.where(partitions == NO_PARTITION, len(config.partitions), partitions)
     columns = {
         "id": manifest["id"].combine_chunks(),
-        "split": splits,
+        "split": pa.array(config.splits(fold)).take(pa.array(positions)),
         "group": groups,
-        "fold": pa.array(folds, pa.int8(), mask=(parts <= TEST) | (wish.folds is None)),
+        "fold": pa.array(partitions - 1, pa.int8(), mask=(partitions <= TEST) | (config.folds is None)),
         "source_split": manifest["source_split"].combine_chunks(),
         CONTENT: _content(manifest),
     }
-    table = pa.table(columns)
-    return table.replace_schema_metadata({SETTINGS: json.dumps(settings_of(wish)).encode()})
+    return pa.table(columns).replace_schema_metadata({SETTINGS: json.dumps(settings_of(config)).encode()})

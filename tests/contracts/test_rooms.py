@@ -41,12 +41,10 @@ ORDER = [
 KNOWN = {
     "darkroom/drawing/histograms.py imports darkroom.checks.outcomes.significant",
     "darkroom/inference/logits.py imports darkroom.evaluation.test_split.HeldOut",
-    "darkroom/runtime/revisions.py imports darkroom.images.manifest.MANIFEST",
-    "darkroom/runtime/revisions.py imports darkroom.images.manifest.read_manifest",
 }
 LONG = {
     *("stages/preprocess.py", "stages/train.py"),
-    *("stages/split.py", "stages/evaluate.py", "stages/quantize.py", "stages/export.py"),
+    *("stages/evaluate.py", "stages/quantize.py", "stages/export.py"),
 }
 TOPS = ("darkroom", "stages", "flows")
 

@@ -307,8 +307,8 @@ def test_equal_files_and_near_copies_have_signs_of_their_own() -> None:
     assert "- `1.png` (`cat`) = `2.png` (`dog`)" in text and "- `3.png` (`cat`) ≈ `4.png` (`dog`)" in text
 
 
-def test_groups_joined_by_a_withheld_image_are_no_leak() -> None:
-    one = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"), ("r", "3.png", "cat", "withheld"))
+def test_groups_joined_by_an_excluded_image_are_no_leak() -> None:
+    one = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"), ("r", "3.png", "cat", "excluded"))
     leaks = find_leaks(one.images.assign(group="g"), np.array([2]))
     assert leaks.images.empty and leaks.torn == 1
 

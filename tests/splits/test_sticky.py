@@ -1,4 +1,4 @@
-"""Growth: whatever arrives, nothing that was placed moves, copies follow, and no written group straddles two splits."""
+"""Growth: whatever arrives, no image moves to another split, copies follow, and no written group is in two splits."""
 
 import hashlib
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.splits.rule import NOWHERE, Images, Wish, apply_rule
-from darkroom.splits.sticky import keep_places
-from darkroom.splits.table import place_table, recall
+from darkroom.splits.rule import NO_PARTITION, SplitConfig, SplitInput, assign
+from darkroom.splits.sticky import keep_assignments
+from darkroom.splits.table import read_previous_split, split_table
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image of a made-up source: `content` for its bytes, `claim` for the source's split."""
+    """An image of a made-up source: `content` for its bytes."""
 
     path: int
     content: int
-    claim: str | None = None
+    source_split: str | None = None
 
     @property
     def id(self) -> str:
@@ -52,20 +52,22 @@ def group_all(pictures: list[Picture], links: Links) -> list[str]:
     return [sha(lead[picture.content]) for picture in pictures]
 
 
-def place(pictures: list[Picture], links: Links, wish: Wish, table: Path, remember: bool, fold: int = 0) -> Table:
+def run_split(
+    pictures: list[Picture], links: Links, config: SplitConfig, table: Path, sticky: bool, fold: int = 0
+) -> Table:
     """What the split stage does, between reading and writing: the rows of the table by id."""
     manifest = pa.table(
         {
             "id": [picture.id for picture in pictures],
             "sha256": [sha(picture.content) for picture in pictures],
-            "source_split": pa.array([picture.claim for picture in pictures], pa.string()),
+            "source_split": pa.array([picture.source_split for picture in pictures], pa.string()),
             "timestamp": pa.nulls(len(pictures), pa.timestamp("us", tz="UTC")),
         }
     )
-    images = Images.of(manifest, pa.table({"group": group_all(pictures, links)}))
-    recalled = recall(table if remember else None, wish, manifest, images)
-    parts = keep_places(recalled.parts, apply_rule(images, wish).parts, images)
-    made = place_table(manifest, images, parts, wish, fold)
+    images = SplitInput.of(manifest, pa.table({"group": group_all(pictures, links)}))
+    previous = read_previous_split(table if sticky else None, config, manifest, images)
+    partitions = keep_assignments(previous.partitions, assign(images, config).partitions, images)
+    made = split_table(manifest, images, partitions, config, fold)
     pq.write_table(made, table)
     return {row["id"]: row for row in made.to_pylist()}
 
@@ -75,14 +77,14 @@ def growths(draw: st.DrawFn) -> tuple[list[Picture], list[Picture], Links]:
     """Old images, all images, and near-copies among their contents."""
     contents = draw(st.lists(st.integers(0, 9), min_size=1, max_size=14))
     paths = draw(st.permutations(range(len(contents))))
-    claims = [draw(st.sampled_from([None, None, None, "train", "validation", "test"])) for _ in contents]
-    pictures = [Picture(*row) for row in zip(paths, contents, claims, strict=True)]
+    source_splits = [draw(st.sampled_from([None, None, None, "train", "validation", "test"])) for _ in contents]
+    pictures = [Picture(*row) for row in zip(paths, contents, source_splits, strict=True)]
     old = draw(st.integers(1, len(pictures)))
     links = draw(st.frozensets(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=6))
     return pictures[:old], pictures, links
 
 
-WISHES = st.builds(Wish, st.just(0.3), st.just(0.3), st.integers(0, 9), st.sampled_from([None, 3]))
+CONFIGS = st.builds(SplitConfig, st.just(0.3), st.just(0.3), st.integers(0, 9), st.sampled_from([None, 3]))
 
 
 @pytest.fixture(scope="module")
@@ -90,13 +92,13 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("splits") / "splits.parquet"
 
 
-@given(growths(), WISHES)
-def test_nothing_moves_nothing_straddles_and_copies_of_test_images_are_tested(
-    table: Path, growth: tuple[list[Picture], list[Picture], Links], wish: Wish
+@given(growths(), CONFIGS)
+def test_nothing_moves_no_group_is_in_two_splits_and_copies_of_test_images_are_tested(
+    table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig
 ) -> None:
     old, pictures, links = growth
-    before = place(old, links, wish, table, remember=False)
-    after = place(pictures, links, wish, table, remember=True)
+    before = run_split(old, links, config, table, sticky=False)
+    after = run_split(pictures, links, config, table, sticky=True)
     for image, row in before.items():
         assert (after[image]["split"], after[image]["fold"]) == (row["split"], row["fold"])
     splits: dict[object, set[object]] = {}
@@ -105,25 +107,25 @@ def test_nothing_moves_nothing_straddles_and_copies_of_test_images_are_tested(
     assert all(len(found) == 1 for found in splits.values())
     where = {picture.content: before[picture.id]["split"] for picture in old}
     assert all(after[p.id]["split"] == where[p.content] for p in pictures if p.content in where)
-    assert place(pictures, links, wish, table, remember=True) == after
+    assert run_split(pictures, links, config, table, sticky=True) == after
 
 
-@given(growths(), WISHES, st.randoms())
+@given(growths(), CONFIGS, st.randoms())
 def test_the_order_of_arrivals_does_not_matter(
-    table: Path, growth: tuple[list[Picture], list[Picture], Links], wish: Wish, chance: object
+    table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig, random: object
 ) -> None:
     old, pictures, links = growth
     shuffled = list(pictures)
-    chance.shuffle(shuffled)  # type: ignore[attr-defined]
-    place(old, links, wish, table, remember=False)
-    one = place(pictures, links, wish, table, remember=True)
-    place(old[::-1], links, wish, table, remember=False)
-    assert place(shuffled, links, wish, table, remember=True) == one
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    run_split(old, links, config, table, sticky=False)
+    one = run_split(pictures, links, config, table, sticky=True)
+    run_split(old[::-1], links, config, table, sticky=False)
+    assert run_split(shuffled, links, config, table, sticky=True) == one
 
 
-@given(growths(), WISHES)
+@given(growths(), CONFIGS)
 def test_grown_is_as_from_nothing_where_near_copies_come_after_their_first(
-    table: Path, growth: tuple[list[Picture], list[Picture], Links], wish: Wish
+    table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig
 ) -> None:
     old, pictures, links = growth
     # Late pictures get later paths, and each near-copy links to one old content at most; the source divides nothing.
@@ -135,10 +137,10 @@ def test_grown_is_as_from_nothing_where_near_copies_come_after_their_first(
         if one in known and other not in known:
             firsts.setdefault(other, one)
     late = frozenset((one, other) for other, one in firsts.items())
-    place(old, late, wish, table, remember=False)
-    place(pictures, late, wish, table, remember=True)
+    run_split(old, late, config, table, sticky=False)
+    run_split(pictures, late, config, table, sticky=True)
     grown = table.read_bytes()
-    place(pictures, late, wish, table, remember=False)
+    run_split(pictures, late, config, table, sticky=False)
     assert table.read_bytes() == grown
 
 
@@ -147,87 +149,89 @@ def test_another_fold_to_validate_on_moves_no_image_to_another_fold(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], seed: int
 ) -> None:
     old, pictures, links = growth
-    wish = Wish(0.2, 0.2, seed, folds=3)
-    place(old, links, wish, table, remember=False)
-    first = place(pictures, links, wish, table, remember=True, fold=0)
-    other = place(pictures, links, wish, table, remember=True, fold=2)
+    config = SplitConfig(0.2, 0.2, seed, folds=3)
+    run_split(old, links, config, table, sticky=False)
+    first = run_split(pictures, links, config, table, sticky=True, fold=0)
+    other = run_split(pictures, links, config, table, sticky=True, fold=2)
     for image, row in first.items():
         assert other[image]["fold"] == row["fold"] and other[image]["group"] == row["group"]
         expected = {0: "train", 1: "train", 2: "validation"}.get(row["fold"], row["split"])  # type: ignore[call-overload]
         assert other[image]["split"] == expected
 
 
-def far_apart(wish: Wish) -> tuple[Picture, Picture]:
+def far_apart(config: SplitConfig) -> tuple[Picture, Picture]:
     """A training and a test image."""
-    drawn: dict[str, Picture] = {}
+    sampled: dict[str, Picture] = {}
     for content in range(100):
         manifest = pa.table({"sha256": [sha(content)], "source_split": pa.nulls(1, pa.string())})
         manifest = manifest.append_column("timestamp", pa.nulls(1, pa.timestamp("us", tz="UTC")))
-        images = Images.of(manifest, pa.table({"group": [sha(content)]}))
-        drawn.setdefault(wish.splits(0)[apply_rule(images, wish).parts[0]], Picture(content, content))
-    return drawn["train"], drawn["test"]
+        images = SplitInput.of(manifest, pa.table({"group": [sha(content)]}))
+        sampled.setdefault(config.splits(0)[assign(images, config).partitions[0]], Picture(content, content))
+    return sampled["train"], sampled["test"]
 
 
-WISH = Wish(0.1, 0.3, 0)
+CONFIG = SplitConfig(0.1, 0.3, 0)
 
 
-def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_and_exact_copies_are_not(table: Path) -> None:
-    train, test = far_apart(WISH)
-    before = place([train, test], frozenset(), WISH, table, remember=False)
+def test_a_near_copy_of_a_training_and_a_test_image_is_excluded_and_exact_copies_are_not(table: Path) -> None:
+    train, test = far_apart(CONFIG)
+    before = run_split([train, test], frozenset(), CONFIG, table, sticky=False)
     link, copies = Picture(500, 500), [Picture(501, train.content), Picture(502, test.content)]
     links = frozenset({(train.content, 500), (500, test.content)})
-    after = place([train, test, link, *copies], links, WISH, table, remember=True)
+    after = run_split([train, test, link, *copies], links, CONFIG, table, sticky=True)
     assert [after[p.id]["split"] for p in (train, test, link, *copies)] == [
         "train",
         "test",
-        "withheld",
+        "excluded",
         "train",
         "test",
     ]
     assert len({after[p.id]["group"] for p in (train, test, link)}) == 3
     assert before[train.id]["group"] != after[train.id]["group"] == after[copies[0].id]["group"]
     # With the test image gone, nothing keeps the link out of training.
-    assert place([train, link], links, WISH, table, remember=True)[link.id]["split"] == "train"
+    assert run_split([train, link], links, CONFIG, table, sticky=True)[link.id]["split"] == "train"
 
 
-def test_what_the_source_says_later_about_an_old_image_counts_and_about_a_new_copy_does_not(table: Path) -> None:
-    train, test = far_apart(WISH)
-    place([train, test], frozenset(), WISH, table, remember=False)
-    claimed = Picture(700, 700, "test")
+def test_a_new_split_in_the_source_counts_for_an_old_image_and_not_for_its_new_copy(table: Path) -> None:
+    train, test = far_apart(CONFIG)
+    run_split([train, test], frozenset(), CONFIG, table, sticky=False)
+    late = Picture(700, 700, "test")
     links = frozenset({(train.content, 700)})
     for _ in range(2):
-        after = place([train, test, claimed], links, WISH, table, remember=True)
-        assert after[train.id]["split"] == after[claimed.id]["split"] == "train"
+        after = run_split([train, test, late], links, CONFIG, table, sticky=True)
+        assert after[train.id]["split"] == after[late.id]["split"] == "train"
     moved = Picture(train.path, train.content, "test")
-    after = place([moved, test, claimed], links, WISH, table, remember=True)
+    after = run_split([moved, test, late], links, CONFIG, table, sticky=True)
     assert {row["split"] for row in after.values()} == {"test"}
 
 
-def test_a_source_that_brings_a_test_split_later_leaves_the_drawn_one_in_place(table: Path) -> None:
-    train, test = far_apart(WISH)
-    place([train, test], frozenset(), WISH, table, remember=False)
-    after = place([train, test, Picture(900, 900, "test")], frozenset(), WISH, table, remember=True)
+def test_a_source_that_brings_a_test_split_later_leaves_the_sampled_one_in_place(table: Path) -> None:
+    train, test = far_apart(CONFIG)
+    run_split([train, test], frozenset(), CONFIG, table, sticky=False)
+    after = run_split([train, test, Picture(900, 900, "test")], frozenset(), CONFIG, table, sticky=True)
     assert [row["split"] for row in after.values()] == ["train", "test", "test"]
 
 
-@pytest.mark.parametrize("wish", [Wish(0.1, 0.3, 1), Wish(0.2, 0.3, 0), Wish(0.1, 0.3, 0, folds=3)])
-def test_other_settings_place_anew(table: Path, wish: Wish) -> None:
+@pytest.mark.parametrize(
+    "config", [SplitConfig(0.1, 0.3, 1), SplitConfig(0.2, 0.3, 0), SplitConfig(0.1, 0.3, 0, folds=3)]
+)
+def test_other_settings_assign_again(table: Path, config: SplitConfig) -> None:
     pictures = [Picture(number, number) for number in range(50)]
-    place(pictures, frozenset(), WISH, table, remember=False)
-    grown = place(pictures, frozenset(), wish, table, remember=True)
-    assert grown == place(pictures, frozenset(), wish, table, remember=False)
+    run_split(pictures, frozenset(), CONFIG, table, sticky=False)
+    grown = run_split(pictures, frozenset(), config, table, sticky=True)
+    assert grown == run_split(pictures, frozenset(), config, table, sticky=False)
 
 
-def test_the_settings_that_changed_are_named_and_a_damaged_table_is_an_error(table: Path) -> None:
+def test_the_settings_that_changed_are_listed_and_a_damaged_table_is_an_error(table: Path) -> None:
     pictures = [Picture(1, 1)]
-    place(pictures, frozenset(), WISH, table, remember=False)
+    run_split(pictures, frozenset(), CONFIG, table, sticky=False)
     manifest = pa.table({"id": [pictures[0].id], "sha256": [sha(1)], "source_split": pa.nulls(1, pa.string())})
     manifest = manifest.append_column("timestamp", pa.nulls(1, pa.timestamp("us", tz="UTC")))
-    images = Images.of(manifest, pa.table({"group": [sha(1)]}))
-    recalled = recall(table, Wish(0.1, 0.3, 7), manifest, images)
-    assert recalled.changed == ["split.seed was 0 and is 7"] and recalled.parts.tolist() == [NOWHERE]
+    images = SplitInput.of(manifest, pa.table({"group": [sha(1)]}))
+    previous = read_previous_split(table, SplitConfig(0.1, 0.3, 7), manifest, images)
+    assert previous.changed == ["split.seed was 0 and is 7"] and previous.partitions.tolist() == [NO_PARTITION]
     pq.write_table(pq.read_table(table).replace_schema_metadata({}), table)
-    assert "made by another rule" in recall(table, WISH, manifest, images).changed[0]
+    assert "made by another rule" in read_previous_split(table, CONFIG, manifest, images).changed[0]
     table.write_bytes(table.read_bytes()[:-20])
     with pytest.raises(DarkroomError, match=r"can't be read.*dvc checkout"):
-        recall(table, WISH, manifest, images)
+        read_previous_split(table, CONFIG, manifest, images)

@@ -1,38 +1,40 @@
-"""The tolerance holds as stated, and a class is told the size that it needs."""
+"""The tolerance holds as stated, and so does the number of groups that a class needs."""
 
 from math import comb
 
 import numpy as np
 import pytest
 
-from darkroom.splits.tolerance import band, groups_needed
+from darkroom.splits.tolerance import groups_needed, tolerance
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.1, 0.2, 0.5])
-def test_the_band_holds_999_of_1000_binomial_draws_and_is_no_wider_than_two_groups(share: float) -> None:
+def test_the_tolerance_holds_999_of_1000_binomial_samples_and_is_no_wider_than_two_groups(share: float) -> None:
     for m in (1, 2, 3, 5, 15, 40, 100, 400):
-        chance = np.array([comb(m, k) * share**k * (1 - share) ** (m - k) for k in range(m + 1)])
-        low, high = band(share, [m])[0] * m + [-1, 1]
+        probability = np.array([comb(m, k) * share**k * (1 - share) ** (m - k) for k in range(m + 1)])
+        low, high = tolerance(share, [m])[0] * m + [-1, 1]
         counts = np.arange(m + 1)
-        assert chance[(counts < low) | (counts > high)].sum() <= 0.001
+        assert probability[(counts < low) | (counts > high)].sum() <= 0.001
         closer = (counts >= low + 2) & (counts <= high - 2.5)
-        assert low <= 0 or high >= m or chance[~closer].sum() > 0.001
+        assert low <= 0 or high >= m or probability[~closer].sum() > 0.001
 
 
 @pytest.mark.parametrize(
     "sizes", [[1] * 40, [100] + [1] * 900, [500] + [1] * 500, [200] * 5, [100, 100] + [1] * 200, list(range(1, 61))]
 )
-def test_the_band_widened_by_the_largest_group_holds_for_groups_of_any_size(sizes: list[int]) -> None:
-    chance, n, share = np.random.default_rng(0), np.array(sizes), 0.05
-    low, high = band(share, [n.sum() ** 2 / (n**2).sum()])[0] + np.array([-1, 1]) * n.max() / n.sum()
-    found = (chance.random((20_000, len(n))) < share) @ n / n.sum()
+def test_the_tolerance_widened_by_the_largest_group_holds_for_groups_of_any_size(sizes: list[int]) -> None:
+    rng, n, share = np.random.default_rng(0), np.array(sizes), 0.05
+    low, high = tolerance(share, [n.sum() ** 2 / (n**2).sum()])[0] + np.array([-1, 1]) * n.max() / n.sum()
+    found = (rng.random((20_000, len(n))) < share) @ n / n.sum()
     assert ((found < low) | (found > high)).mean() < 0.002
 
 
-@pytest.mark.parametrize("chances", [[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.05, 0.1, 0.85], [0.1, 0.0, 0.9]])
-def test_so_many_groups_are_in_every_split_with_a_chance_of_99_percent(chances: list[float]) -> None:
-    needed, rng, drawn = groups_needed(chances), np.random.default_rng(0), np.array(chances) > 0
-    full = [(rng.multinomial(m, chances, 100_000)[:, drawn] > 0).all(axis=1).mean() for m in (needed, needed - 2)]
+@pytest.mark.parametrize("probabilities", [[0.1, 0.1, 0.8], [0.3, 0.3, 0.4], [0.05, 0.1, 0.85], [0.1, 0.0, 0.9]])
+def test_so_many_groups_are_in_every_split_with_a_probability_of_99_percent(probabilities: list[float]) -> None:
+    needed, rng, sampled = groups_needed(probabilities), np.random.default_rng(0), np.array(probabilities) > 0
+    full = [
+        (rng.multinomial(m, probabilities, 100_000)[:, sampled] > 0).all(axis=1).mean() for m in (needed, needed - 2)
+    ]
     assert full[0] > 0.989 and full[1] < 0.9905
 
 

@@ -1,11 +1,10 @@
-"""The split stage: a row for each image, the same bytes again, and everything unusual said by name."""
+"""The split stage: a row for each image, the same bytes again, and everything unusual printed with its path."""
 
 import hashlib
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +14,7 @@ import pytest
 from darkroom.images.manifest import MANIFEST
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from darkroom.splits.rule import SplitConfig
 from stages import split
 from tests.diffed import two_revisions
 
@@ -65,29 +65,44 @@ def write_data(root: Path, rows: list[Row]) -> Path:
     return root
 
 
-def run(root: Path, validation: float = 0.2, test: float = 0.2, seed: int = 0, **more: Any) -> pd.DataFrame:
-    """The table beside the manifest's paths and labels; it remembers when there is something to remember."""
+def run(
+    root: Path,
+    validation: float = 0.2,
+    test: float = 0.2,
+    seed: int = 0,
+    folds: int | None = None,
+    fold: int = 0,
+    sticky: bool = True,
+    **dates: date,
+) -> pd.DataFrame:
+    """The table beside the manifest's paths and labels."""
     out = root / "data/split"
     before = out / "splits.parquet"
-    more.setdefault("previous", before if before.exists() else None)
-    split.run(root / "data/ingest", root / "data/validate/groups.parquet", validation, test, seed, out, **more)
+    split.run(
+        ingest=root / "data/ingest",
+        groups=root / "data/validate/groups.parquet",
+        config=SplitConfig(validation, test, seed, folds, **dates),
+        fold=fold,
+        previous=before if sticky and before.exists() else None,
+        out=out,
+    )
     manifest = pd.read_parquet(root / "data/ingest/manifest/0.parquet")
     table = pd.read_parquet(before)
     assert table["id"].tolist() == manifest["id"].tolist()
     return table.assign(path=manifest["path"], label=manifest["label"]).set_index("path")
 
 
-def test_a_row_for_each_image_in_one_split_and_the_totals_told(
+def test_a_row_for_each_image_in_one_split_and_the_totals_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = run(write_data(tmp_path, rows_of({"cat": 300, "dog": 50})))
     assert set(table["split"]) == {"train", "validation", "test"} and table["fold"].isna().all()
-    told = capsys.readouterr().out
-    assert told.startswith(f"split: train {(table['split'] == 'train').sum()} (") and "withheld" not in told
-    assert "furthest from the wish" in told and "wish 20.0%, band" in told
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"split: train {(table['split'] == 'train').sum()} (") and "excluded" not in printed
+    assert "largest deviation from target" in printed and "target 20.0%, tolerance" in printed
 
 
-def test_a_renamed_image_stays_where_it_was(tmp_path: Path) -> None:
+def test_a_renamed_image_keeps_its_split(tmp_path: Path) -> None:
     rows = rows_of({"cat": 100, "dog": 60})
     before = run(
         write_data(tmp_path, [replace(row, group="lead" if row.path < "cat/010" else row.group) for row in rows])
@@ -104,15 +119,15 @@ def test_a_table_that_is_gone_comes_from_the_cache(
     monkeypatch.chdir(folder)
     table = Path("data/split/splits.parquet")
     content = table.read_bytes()
-    with split.table_before() as here:
+    with split.previous_table(table) as here:
         assert here == table
     table.unlink()
-    with split.table_before() as there:
+    with split.previous_table(table) as there:
         assert there is not None and there.read_bytes() == content
-    for kept in (folder / ".dvc/cache", folder.with_name("shelf")):
-        shutil.rmtree(kept)
-    with split.table_before() as nowhere:
-        assert nowhere is None
+    for folder_of_copies in (folder / ".dvc/cache", folder.with_name("shelf")):
+        shutil.rmtree(folder_of_copies)
+    with split.previous_table(table) as missing:
+        assert missing is None
     assert (
         "data/split/splits.parquet of dvc.lock is neither in DVC's cache nor in its remote" in capsys.readouterr().out
     )
@@ -123,13 +138,13 @@ def test_growth_gives_the_bytes_of_a_run_from_nothing(tmp_path: Path, capsys: py
     before = run(write_data(tmp_path, rows[::2]))
     after = run(write_data(tmp_path, rows))
     assert (after.loc[before.index, "split"] == before["split"]).all()
-    assert "80 images stay where they were, 80 are placed now" in capsys.readouterr().out
+    assert "80 images as in the previous split, 80 new" in capsys.readouterr().out
     grown = (tmp_path / "data/split/splits.parquet").read_bytes()
-    run(tmp_path, previous=None)
+    run(tmp_path, sticky=False)
     assert (tmp_path / "data/split/splits.parquet").read_bytes() == grown
 
 
-def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_by_name(
+def test_a_near_copy_of_a_training_and_a_test_image_is_excluded_and_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = rows_of({"cat": 100, "dog": 60})
@@ -137,15 +152,15 @@ def test_a_near_copy_of_a_training_and_a_test_image_is_withheld_by_name(
     train, test = (before.index[before["split"] == name][0] for name in ("train", "test"))
     linked = [replace(row, group="lead") if row.path in (train, test) else row for row in rows]
     after = run(write_data(tmp_path, [*linked, Row("dog/link.png", "link", group="lead")]))
-    told = capsys.readouterr().out
-    assert after.loc["dog/link.png", "split"] == "withheld"
+    printed = capsys.readouterr().out
+    assert after.loc["dog/link.png", "split"] == "excluded"
     assert (after.loc[before.index, "split"] == before["split"]).all()
     assert (after.groupby("group")["split"].nunique() == 1).all()
-    assert "withheld 1 (0.6%)" in told
-    assert f"dog/link.png: withheld; beside {test} in test, {train} in train" in told
+    assert "excluded 1 (0.6%)" in printed
+    assert f"dog/link.png: excluded; beside {test} in test, {train} in train" in printed
     assert (
-        "2 images in another split than others of their group" in told
-        and f"{test}: test; beside {train} in train" in told
+        "2 images in another split than others of their group" in printed
+        and f"{test}: test; beside {train} in train" in printed
     )
 
 
@@ -159,8 +174,8 @@ def test_folds_and_a_source_with_a_validation_split_of_its_own(
     assert first["fold"].equals(other["fold"]) and set(first["fold"].dropna()) == {0, 1, 2, 3}
     assert ((other["split"] == "validation") == (other["fold"] == 3)).all()
     assert first["fold"].isna().equals(first["split"] == "test")
-    told = capsys.readouterr().out
-    assert "40 validation images are divided with the rest" in told and "fold 3 validates" in told
+    printed = capsys.readouterr().out
+    assert "40 validation images are divided with the rest" in printed and "fold 3 validates" in printed
 
 
 def test_dates_need_timestamps(tmp_path: Path) -> None:
@@ -175,11 +190,11 @@ def test_dates_need_timestamps(tmp_path: Path) -> None:
         run(tmp_path, test_from=date(2026, 1, 15))
 
 
-def test_a_class_that_is_too_small_is_named_with_what_it_needs_and_a_seed_that_works(tmp_path: Path) -> None:
+def test_a_class_that_is_too_small_is_listed_with_what_it_needs_and_a_seed_that_works(tmp_path: Path) -> None:
     copies = [Row(f"copies/{number}.png", "one") for number in range(9)]
     write_data(tmp_path, rows_of({"big": 300, "small": 12}))
     with pytest.raises(
-        DarkroomError, match=r"small: none of its 12 images is in validation; 12 .* and 51 would"
+        DarkroomError, match=r"small: none of its 12 images is in validation; it has 12 .* and 51 would"
     ) as caught:
         run(tmp_path, 0.1, 0.1, seed=2)
     assert not (tmp_path / "data/split").exists()
@@ -203,7 +218,7 @@ def test_a_class_that_the_sources_test_split_lacks_is_sent_there(tmp_path: Path)
     assert "split.seed=" not in str(caught.value)
 
 
-def test_images_beside_copies_that_the_source_put_elsewhere_are_named(
+def test_images_beside_copies_that_the_source_put_elsewhere_are_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
@@ -212,8 +227,8 @@ def test_images_beside_copies_that_the_source_put_elsewhere_are_named(
     ]
     before = run(write_data(tmp_path, [*rows, Row("dog/a.png", rows[5].content, "train")]))
     assert before.loc["dog/a.png", "split"] == "test"
-    told = capsys.readouterr().out
-    assert "1 image in test, beside copies" in told and "dog/a.png: test; beside cat/005.png in test" in told
+    printed = capsys.readouterr().out
+    assert "1 image in test, beside copies" in printed and "dog/a.png: test; beside cat/005.png in test" in printed
     trained = before.index[before["split"] == "train"][0]
     content = next(row.content for row in rows if row.path == trained)
     after = run(write_data(tmp_path, [*rows, Row("dog/b.png", "re-encoded", "test", group=content)]))
@@ -221,7 +236,7 @@ def test_images_beside_copies_that_the_source_put_elsewhere_are_named(
     assert f"dog/b.png: train; beside {trained} in train" in capsys.readouterr().out
 
 
-def test_other_settings_and_another_word_of_the_source_are_said(
+def test_other_settings_and_another_split_in_the_source_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = rows_of({"cat": 100})
@@ -229,9 +244,9 @@ def test_other_settings_and_another_word_of_the_source_are_said(
     trained = table.index[table["split"] == "train"][0]
     again = [replace(row, source_split="test") if row.path == trained else row for row in rows]
     assert run(write_data(tmp_path, again)).loc[trained, "split"] == "test"
-    assert "the source says otherwise than before about 1 image" in capsys.readouterr().out
+    assert "the source has another split than before for 1 image" in capsys.readouterr().out
     run(tmp_path, seed=1)
-    assert "every image is placed anew: split.seed was 0 and is 1" in capsys.readouterr().out
+    assert "every image is assigned again: split.seed was 0 and is 1" in capsys.readouterr().out
 
 
 def test_groups_of_another_manifest_are_refused(tmp_path: Path) -> None:
