@@ -114,11 +114,11 @@ def _hint(section: str) -> Callable[[str], str | None]:
 
 @dataclass(frozen=True)
 class ChangedSetting:
-    """A setting by its full name, its value, and its default."""
+    """A setting by its full name, its value, and its default, with which Darkroom ships; `metrics.json` has the same names."""
 
     name: str
     value: Any
-    default: Any
+    shipped: Any
 
 
 def changed_settings(params: Params) -> list[ChangedSetting]:
