@@ -104,10 +104,9 @@ def main() -> None:
     gc.disable()
     with stage("ingest"):
         params = read_section(Ingest)
-        root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)
         run(
             source=params.source,
-            location=Location(Path(params.path), root, limit),
+            location=Location.from_settings(params.path, params.root, params.max_unpacked_gib),
             decoder=params.decoder,
             max_reject_fraction=params.max_reject_fraction,
             survey=SURVEY,

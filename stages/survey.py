@@ -41,8 +41,12 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
 def main() -> None:
     with stage("survey"):
         params = read_params().ingest
-        root, limit = Path(params.root) if params.root else None, int(params.max_unpacked_gib * 2**30)
-        run(source=params.source, location=Location(Path(params.path), root, limit), cache=IMAGE_CACHE, out=SURVEY)
+        run(
+            source=params.source,
+            location=Location.from_settings(params.path, params.root, params.max_unpacked_gib),
+            cache=IMAGE_CACHE,
+            out=SURVEY,
+        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ class Location:
     root: Path | None
     max_unpacked_bytes: int
 
+    @classmethod
+    def from_settings(cls, path: str, root: str | None, max_unpacked_gib: float) -> "Location":
+        """As the settings of `ingest` name it."""
+        return cls(Path(path), Path(root) if root else None, int(max_unpacked_gib * 2**30))
+
     @property
     def base(self) -> Path:
         """The folder at which the relative paths of the source's files start."""
