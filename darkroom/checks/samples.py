@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from darkroom.drawing.thumbnails import image_data_uri, is_small
+from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.images.decode import decode
 from darkroom.images.shards import read_shards
 

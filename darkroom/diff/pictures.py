@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from darkroom.drawing.thumbnails import image_data_uri, is_small
+from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.images.decode import UnreadableImage, decode
 from darkroom.images.manifest import INGEST
 from darkroom.runtime.errors import DarkroomError

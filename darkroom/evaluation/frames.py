@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.drawing.heatmaps import heatmap_data_uri
-from darkroom.drawing.thumbnails import image_data_uri, is_small
+from darkroom.drawing.pictures import heatmap_data_uri, image_data_uri, is_small
 from darkroom.evaluation.test_split import HeldOut
 
 Heat = Mapping[int, npt.NDArray[np.float32]]

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from darkroom.drawing.heatmaps import legend
 from darkroom.drawing.pages import render_page
-from darkroom.drawing.thumbnails import is_small
+from darkroom.drawing.pictures import is_small, legend
 from darkroom.evaluation.charts import (
     coverage_chart,
     precision_recall_chart,

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from darkroom.drawing.heatmaps import heatmap_data_uri
-from darkroom.drawing.thumbnails import image_data_uri, is_small
+from darkroom.drawing.pictures import heatmap_data_uri, image_data_uri, is_small
 from darkroom.evaluation.evaluation import Evaluation
 from darkroom.evaluation.examples import ordered
 from darkroom.evaluation.frames import CELL_SIDE, GALLERY_SIDE, Frame, Frames, Heat

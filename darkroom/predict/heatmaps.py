@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from darkroom.bundle.bundle import Bundle
-from darkroom.drawing.heatmaps import overlay
+from darkroom.drawing.pictures import overlay
 from darkroom.inference.occlusion import occlusion
 from darkroom.predict.answers import Answer
 from darkroom.runtime.errors import DarkroomError

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom.drawing.pages import render_page
-from darkroom.drawing.thumbnails import image_data_uri, is_small
+from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.runtime.arrays import UInt8s
 from darkroom.training.charts import training_charts
 from darkroom.training.curves import Epoch

@@ -45,7 +45,7 @@ def test_an_answer_that_never_changes_has_no_heat() -> None:
 
 def test_occlusion_and_pictures_of_it_need_no_torch() -> None:
     code = (
-        "import sys\nimport darkroom.inference.occlusion, darkroom.drawing.heatmaps\n"
+        "import sys\nimport darkroom.inference.occlusion, darkroom.drawing.pictures\n"
         "assert not {'torch', 'pandas', 'scipy', 'sklearn', 'pyarrow'} & set(sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
