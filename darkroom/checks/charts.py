@@ -42,9 +42,9 @@ def histogram(
     edges = np.geomspace(low, high, BINS + 1) if ratio else np.linspace(low, high, BINS + 1)
     shares = [np.histogram(np.clip(each, edges[0], edges[-1]), edges)[0] / len(each) for each in series.values()]
     names = list(series) if len(series) > 1 else [""]
+    styles = ("cold clear", "accent outlined") if len(series) > 1 else ("cold",)
     marks: list[Mark] = [
-        Steps(edges, share, style, name)
-        for share, style, name in zip(shares, ("cold", "accent outlined"), names, strict=False)
+        Steps(edges, share, style, name) for share, style, name in zip(shares, styles, names, strict=True)
     ]
     within = [limit for limit in limits if limit is not None and low <= limit <= high]
     marks += [Rule(limit, "accent dashed", "" if k else "limit") for k, limit in enumerate(within)]

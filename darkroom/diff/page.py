@@ -115,7 +115,7 @@ def _histogram(shift: Moved) -> Chart:
         Axis(shift.name, 0, bins, ticks=ticks),
         round_axis("share of images", 0, float(max(shift.before.max(), shift.after.max())), percent=True),
         [
-            Steps(range(bins + 1), shift.before, "cold", "before"),
+            Steps(range(bins + 1), shift.before, "cold clear", "before"),
             Steps(range(bins + 1), shift.after, "accent outlined", "after"),
         ],
         HEIGHT,
