@@ -1,9 +1,8 @@
 """Open every image exactly once.
 
 Reads: data/survey/, the listing of the source and the hashes of its files; the source's images, which are never written to;
-    data/label_fixes.csv, what reviewers decided; .darkroom/seen, what earlier runs found out about its images.
-Writes: data/ingest/: manifest/, shards/ of the original bytes, rejects.parquet, ignored.parquet, fixes.parquet,
-    classes.json.
+    data/label_fixes.csv, what reviewers decided; .darkroom/cache, what earlier runs found out about its images.
+Writes: data/ingest/: manifest/, shards/ of the original bytes, {rejects,ignored,fixes}.parquet, classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
 

@@ -3,7 +3,7 @@
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
 Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the
     training split alone, or from the weights that the training starts from.
-    .darkroom/seen/pixels: the same rows, for the next run.
+    .darkroom/cache/pixels: the same rows, for the next run.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
@@ -29,7 +29,7 @@ from darkroom.settings.train import Train
 from darkroom.splits.rule import SPLITS
 
 INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
-SEEN = Path(".darkroom/seen")
+SEEN = Path(".darkroom/cache")
 COLUMNS = ["id", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
 
 

@@ -1,6 +1,6 @@
 """Hold the data against what is expected of it, find copies, and stop the line where it must not go on.
 
-Reads: data/ingest/: manifest, rejects, what is ignored, class list; thumbnails from .darkroom/seen, or else from the shards;
+Reads: data/ingest/: manifest, rejects, what is ignored, class list; thumbnails from .darkroom/cache, or else from the shards;
     some 140 images of the shards for the page; the manifest of the last commit, from DVC's cache or remote.
 Writes: data/validate/groups.parquet: id, group; only when no expectation stops the line.
     reports/validate/: index.html, great_expectations.html, validation.json, suite.json; also when one does.
@@ -17,7 +17,7 @@ from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.validate import Validate
 
-INGEST, SEEN = Path("data/ingest"), Path(".darkroom/seen")
+INGEST, SEEN = Path("data/ingest"), Path(".darkroom/cache")
 OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
 
 

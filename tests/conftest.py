@@ -54,7 +54,7 @@ def ingest_source(
 
 def survey_source(source: str, path: Path, root: Path) -> None:
     survey.run(
-        source=source, location=Location(path, None, ROOM), cache=root / ".darkroom/seen", out=root / "data/survey"
+        source=source, location=Location(path, None, ROOM), cache=root / ".darkroom/cache", out=root / "data/survey"
     )
 
 
@@ -67,7 +67,7 @@ def ingest_surveyed(
         decoder=decoder,
         max_reject_fraction=rejects,
         survey=root / "data/survey",
-        cache=root / ".darkroom/seen",
+        cache=root / ".darkroom/cache",
         out=root / "data/ingest",
         fixes=fixes,
     )
@@ -90,7 +90,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Pa
         out=root / "data/split",
     )
     splits, out = root / "data/split/splits.parquet", root / "data/preprocess"
-    preprocess.run(root / "data/ingest", splits, "auto", "auto", "crop", "turbo", root / ".darkroom/seen", out)
+    preprocess.run(root / "data/ingest", splits, "auto", "auto", "crop", "turbo", root / ".darkroom/cache", out)
     return root
 
 

@@ -41,7 +41,7 @@ def make_line(root: Path) -> Path:
         out=data / "split",
     )
     splits = data / "split/splits.parquet"
-    preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/seen", data / "preprocess")
+    preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/cache", data / "preprocess")
     model = models / "train"
     train.run(
         Train(**SETTINGS), data / "ingest", splits, data / "preprocess", model, reports / "train", root / "states"

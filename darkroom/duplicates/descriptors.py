@@ -126,7 +126,7 @@ def read_thumbnails(manifest: pa.Table, rows: npt.NDArray[np.int64], ingest: Pat
         manifest: the columns `sha256`, `shard`, `offset`, `bytes`.
         rows: positions in the manifest, int64 [N].
         ingest: the folder that the ingest stage wrote.
-        seen: the folder `.darkroom/seen`.
+        seen: the folder `.darkroom/cache`.
         decoder: that ingest used.
 
     Returns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import write_json
+from darkroom.runtime.files import read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ClassList:
         """Stop unless `names` is this list, in this order.
 
         Raises:
-            DarkroomError: naming the classes that are only on one side, or those that stand in another place.
+            DarkroomError: naming the classes that only one list has, or those in another order.
         """
         if tuple(names) == self.names:
             return
@@ -53,10 +53,10 @@ def load_classes(path: Path) -> ClassList:
     """Read what `ClassList.save` wrote.
 
     Raises:
-        DarkroomError: when the file is damaged, or the names do not have the hash that stands beside them.
+        DarkroomError: when the file is damaged, or the names do not have the hash beside them.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         classes, written = ClassList(tuple(content["classes"])), content["hash"]
     except (ValueError, TypeError, KeyError) as error:
         raise DarkroomError(f"{path} is damaged ({error!r}): run `dvc repro ingest`") from None

@@ -1,4 +1,4 @@
-"""Which data, which code and which packages stand behind a number."""
+"""Versions of the code and of the data that a number comes from."""
 
 import hashlib
 from pathlib import Path
@@ -16,10 +16,10 @@ def code_version(stage: str) -> str:
 
 
 def data_version(ingest: Path, splits: Path) -> str:
-    """12 hex digits of the SHA-256 over the manifest and the split table: any image, label or split moved changes it.
+    """12 hex digits of the SHA-256 over the manifest and the split table: a change of any image, label or split changes it.
 
     Args:
-        ingest: the folder that the ingest stage wrote. Its manifest lies in parts, taken in the order of their names; a
+        ingest: the folder that the ingest stage wrote. Its manifest is stored in parts, read in the order of their names; a
             manifest in one file, as it was first, counts as one part.
         splits: the table of the split stage.
     """

@@ -85,7 +85,7 @@ def load_spec(path: Path) -> ModelSpec:
     """Read what `ModelSpec.save` wrote.
 
     Raises:
-        DarkroomError: when the class names do not have the hash that stands beside them.
+        DarkroomError: when the class names do not have the hash beside them.
     """
     content = read_json(path)
     classes = ClassList(tuple(content.pop("classes")))

@@ -22,10 +22,10 @@ QUANTIZE_REPORTS = Path("reports/quantize")
 BUNDLE = Path("models/export")
 EXPORT_REPORTS = Path("reports/export")
 
-# No tool tracks these: measured times, what changed since the last commit, and what is kept to save work.
+# Not tracked: measured times, what changed since the last commit, and the cache of images.
 TIMINGS = Path("reports/timings")
 CHANGES = Path("reports/changes")
-IMAGE_CACHE = Path(".darkroom/seen")
+IMAGE_CACHE = Path(".darkroom/cache")
 
 # By stage, what it reads beside its own code, and what it writes; a folder stands for all that is in it.
 INPUTS: dict[str, tuple[Path, ...]] = {

@@ -1,4 +1,4 @@
-"""The files of one revision, of the workspace or of any git revision through DVC's cache or remote: only those asked for."""
+"""The files of one revision: of the workspace, or of any git revision through DVC's cache or remote, fetched when asked for."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ NAMES = f"name a commit, a branch or a tag, or `{WORKSPACE}`"
 
 
 class Workspace:
-    """What lies in the current folder."""
+    """The files of the current folder."""
 
     def __init__(self) -> None:
         self.name = WORKSPACE
@@ -30,7 +30,7 @@ class Workspace:
         return Path(path).exists()
 
     def get(self, path: str) -> Path:
-        """Where it lies.
+        """Its path.
 
         Raises:
             DarkroomError: when it is not there.
@@ -41,7 +41,7 @@ class Workspace:
 
 
 class Committed:
-    """What a `dvc.lock` vouches for, copied into a folder when it is asked for.
+    """The files that a `dvc.lock` names, copied into a folder when they are asked for.
 
     Attributes:
         name: of the git revision, or of the file.
@@ -62,12 +62,12 @@ class Committed:
         """Whether the revision holds such a file or folder.
 
         Raises:
-            DarkroomError: when the listing that would tell can't be got.
+            DarkroomError: when the listing of a folder can't be fetched.
         """
         if not any(Path(path).is_relative_to(output) for output in self.outputs):
             return False
         try:
-            # Not `exists`, which takes a listing that can't be got for a file that is not there.
+            # Not `exists`, which takes a listing that can't be fetched for a file that does not exist.
             self._system.info(path)
         except FileNotFoundError:
             return False
@@ -76,7 +76,7 @@ class Committed:
         return True
 
     def get(self, path: str) -> Path:
-        """Copy a file, or a folder with all that is in it, from DVC's cache or else from its remote; say where it lies then.
+        """Copy a file, or a folder with all that is in it, from DVC's cache or else from its remote; its new path.
 
         Raises:
             DarkroomError: when it is in neither.

@@ -1,4 +1,4 @@
-"""Every source of chance, from one seed: counted, not drawn, so that order and restarts do not matter."""
+"""Random numbers from one seed, each a function of its place, so that order and restarts do not matter."""
 
 import hashlib
 
@@ -18,7 +18,7 @@ def uniform_per_image(keys: UInt64s, *parts: str | int) -> Float64s:
 
     Args:
         keys: uint64 [N], one an image, the same on every run.
-        parts: what tells this draw from others: the seed, the epoch, the purpose.
+        parts: of this draw: the seed, the epoch, the purpose.
 
     Returns:
         float64 [N]. SplitMix64 (Steele, Lea, Flood 2014: "Fast Splittable Pseudorandom Number Generators") over

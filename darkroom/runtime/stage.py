@@ -1,4 +1,4 @@
-"""What every command of the line does around its work: user mistakes without a traceback, and the time it took."""
+"""Around the work of every command: mistakes of the user without a traceback, and the time it took."""
 
 import sys
 import time
@@ -10,8 +10,7 @@ import psutil
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
-
-TIMINGS = Path("reports/timings")
+from darkroom.runtime.paths import TIMINGS
 
 
 @contextmanager
@@ -28,8 +27,8 @@ def user_errors() -> Iterator[None]:
 def stage(name: str) -> Iterator[None]:
     """Run a stage's `main`: user errors as messages, and its wall time in `reports/timings/<name>.json`.
 
-    The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so they
-    stay out of what DVC tracks.
+    The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so DVC
+    does not track them.
     """
     with user_errors():
         try:
@@ -47,6 +46,6 @@ def stage(name: str) -> Iterator[None]:
 
 
 def write_timing(name: str, values: dict[str, object]) -> None:
-    """Write measured times to `reports/timings/<name>.json`, which no tool tracks."""
+    """Write measured times to `reports/timings/<name>.json`, which DVC does not track."""
     TIMINGS.mkdir(parents=True, exist_ok=True)
     write_json(TIMINGS / f"{name}.json", values)

@@ -1,4 +1,4 @@
-"""Work on all cores, whose results are taken in order and can't pile up."""
+"""Work on all cores, with results in order and a bounded number of them waiting."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -10,12 +10,12 @@ from joblib import cpu_count
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Results that may wait for each core; joblib's own generator runs ahead without end of whoever takes slowly.
+# Results that may wait for each core; joblib's own generator runs ahead of a slow consumer without bound.
 AHEAD = 4
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The result for each item, in the order given; items are asked for by the caller's thread, when there is room.
+    """The result for each item, in the order given. The caller's thread iterates over the items, and only when there is room.
 
     Threads, not processes: decoding a photograph frees the interpreter, and its bytes need not be copied.
     """

@@ -1,4 +1,4 @@
-"""The one place that imports torchvision, and timm, which imports it too."""
+"""The one place that imports torchvision, and timm, which imports it, too."""
 
 from types import ModuleType
 

@@ -41,7 +41,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
     Args:
         source: as in `ingest.source`.
         location: of the source.
-        cache: `.darkroom/seen`, where hashes and listing are cached.
+        cache: `.darkroom/cache`, where hashes and listing are cached.
 
     Returns:
         The tables that `darkroom.sources.listing.write_survey` takes, and how many files were hashed.
@@ -74,7 +74,7 @@ def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table,
     Args:
         files: relative to `base`, or absolute; sorted.
         base: a folder.
-        cache: `.darkroom/seen`.
+        cache: `.darkroom/cache`.
 
     Returns:
         The columns of `darkroom.sources.listing.FILES`, a row for each file, and how many were hashed.
@@ -106,7 +106,7 @@ def require_unchanged(surveyed: Surveyed, location: Location, cache: Path) -> No
     Args:
         surveyed: what the survey found.
         location: of the source.
-        cache: `.darkroom/seen`; it is only read.
+        cache: `.darkroom/cache`; it is only read.
 
     Raises:
         DarkroomError: naming the file.

@@ -56,7 +56,7 @@ def _read_torchvision_set(name: str, location: Location, images: Sequence[Source
         part, (index,) = parts[str(image.split)], image.place or ()
         if index >= len(part.labels) or part.classes[part.labels[index]] != image.label:
             raise DarkroomError(
-                f"the copy of {name} changed after the survey, which knows it by its name alone: remove .darkroom/seen"
+                f"the copy of {name} changed after the survey, which knows it by its name alone: remove .darkroom/cache"
             )
 
     def read(image: SourceImage) -> bytes:

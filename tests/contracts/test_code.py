@@ -112,7 +112,10 @@ def test_code_changes_the_hashes_of_the_stages_that_reach_it_and_no_other(house:
         path = sorted(room.parent.glob("*.py"))[-1]
         text = path.read_text(encoding="utf-8")
         path.write_text(f"{text}\nADDED = 1\n", encoding="utf-8")
-        changed = {stage for stage, version in versions(house).items() if version != before[stage]}
+        # Only this file is read again: a tenth of the time.
+        edited = Code(house)
+        edited._files = {name: file for name, file in code._files.items() if house / name != path}
+        changed = {stage for stage in STAGES if edited.version(stage) != before[stage]}
         path.write_text(text, encoding="utf-8")
         assert changed == {stage for stage in STAGES if path.relative_to(house).as_posix() in closures[stage]}
 

@@ -119,7 +119,7 @@ def test_a_copy_whose_labels_changed_since_the_survey_is_refused(
     raw = tmp_path / "MNIST/raw"
     (raw / "train-labels-idx1-ubyte.gz").unlink()
     (raw / "train-labels-idx1-ubyte").write_bytes(idx(np.zeros(6, np.uint8)))
-    with pytest.raises(DarkroomError, match=r"the copy of mnist changed after the survey.*remove \.darkroom/seen"):
+    with pytest.raises(DarkroomError, match=r"the copy of mnist changed after the survey.*remove \.darkroom/cache"):
         found.read(found.images[0])
 
 

@@ -61,7 +61,7 @@ def run_line(kind: str, source: Path, root: Path) -> Path:
     ids = read_manifest(folder, ["id"])["id"].to_pylist()
     splits = [("train", "train", "validation", "test")[int(name, 16) % 4] for name in ids]
     pq.write_table(pa.table({"id": ids, "split": splits}), root / "data/splits.parquet")
-    seen, out = root / ".darkroom/seen", root / "data/preprocess"
+    seen, out = root / ".darkroom/cache", root / "data/preprocess"
     preprocess.run(folder, root / "data/splits.parquet", 8, 3, "crop", "turbo", seen, out)
     return root
 

@@ -113,7 +113,7 @@ def test_with_no_change_nothing_is_opened_and_nothing_changes(
 @pytest.mark.parametrize("gone", ["", "images", "pixels", *CACHED])
 def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
     change(place / "pile")
-    target = place / "folder/.darkroom/seen" / gone
+    target = place / "folder/.darkroom/cache" / gone
     assert target.exists()
     shutil.rmtree(target) if target.is_dir() else target.unlink()
     run_line("folder", place / "pile", place / "folder")
@@ -123,7 +123,7 @@ def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
 @pytest.mark.parametrize("name", CACHED)
 def test_damage_in_a_cache_is_noticed(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(place / "pile")
-    target = place / "folder/.darkroom/seen" / name
+    target = place / "folder/.darkroom/cache" / name
     content = bytearray(target.read_bytes())
     content[len(content) // 3] ^= 1
     target.write_bytes(content)

@@ -95,7 +95,7 @@ def run_again(root: Path, resize: str, capsys: pytest.CaptureFixture[str]) -> tu
     data = root / "data"
     splits = data / "split/splits.parquet"
     capsys.readouterr()
-    preprocess.run(data / "ingest", splits, 8, 1, resize, "turbo", root / ".darkroom/seen", root / "out")
+    preprocess.run(data / "ingest", splits, 8, 1, resize, "turbo", root / ".darkroom/cache", root / "out")
     decoded = capsys.readouterr().out.split(" images, ")[1].split(" of them decoded")[0]
     return int(decoded), (root / "out/train/images.npy").read_bytes()
 

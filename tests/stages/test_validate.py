@@ -65,7 +65,7 @@ def run(tmp_path: Path, stop: tuple[str, ...] = STOP, to: str = "", **changed: A
         True,
         stop,
         "turbo",
-        tmp_path / ".darkroom/seen",
+        tmp_path / ".darkroom/cache",
         tmp_path / to / "out",
         tmp_path / to / "reports",
         tmp_path / to / "changes",
