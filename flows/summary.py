@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from darkroom.runtime.stage import TIMINGS
+from darkroom.runtime.paths import TIMINGS
 
 METRICS = Path("reports/evaluate/metrics.json")
 REPORT = Path("reports/evaluate/report.html")
