@@ -5,7 +5,6 @@ import json
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def ingested(tmp_path: Path) -> Path:
 def run(tmp_path: Path, stop: tuple[str, ...] = STOP, to: str = "", **changed: Any) -> None:
     validate.run(
         tmp_path / "data/ingest",
-        replace(LIMITS, **changed),
+        LIMITS.model_copy(update=changed),
         True,
         stop,
         "turbo",
