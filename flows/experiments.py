@@ -17,10 +17,13 @@ from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import alone
+from darkroom.runtime.paths import TRAIN_REPORTS
 from darkroom.settings.base import PARAMS_FILE
-from flows.dvc import DVC_LOCK
+from darkroom.settings.write import with_settings
+from darkroom.tuning.space import Value
+from darkroom.tuning.trial import StudyConfig, TrialResult
+from flows.dvc import DVC_LOCK, stages_in_order
 
-TRAIN_METRICS = "reports/train/metrics.json"
 FOLDER = Path(".darkroom/experiments")
 INDEX = FOLDER / "index"
 LOCK, WAITING = FOLDER / "lock", "another experiment is being recorded: waiting for its end"
@@ -73,8 +76,38 @@ def record_trial(name: str, params: str, metrics: Mapping[str, Any], stages: Col
         head = _start()
         _put(str(PARAMS_FILE), params)
         _put(str(DVC_LOCK), _lock_of(stages))
-        _put(TRAIN_METRICS, json.dumps(metrics, indent=2) + "\n")
+        _put((TRAIN_REPORTS / "metrics.json").as_posix(), json.dumps(metrics, indent=2) + "\n")
         _commit(name, head, _git("write-tree"))
+
+
+class TrialRecorder:
+    """Makes an experiment of each training that ended and has none yet."""
+
+    def __init__(self, config: StudyConfig) -> None:
+        self._config = config
+        self._text = PARAMS_FILE.read_text(encoding="utf-8")
+        stages = stages_in_order()
+        self._before_train = stages[: stages.index("train")]
+
+    def __call__(self, trained: list[TrialResult]) -> None:
+        names = recorded()
+        for result in trained:
+            name = experiment_name(self._config.study, result)
+            if result.state != "unfinished" and name not in names:
+                settings = result.settings | {"epochs": self._config.train.epochs}
+                text = with_settings(self._text, full_names(settings))
+                record_trial(name, text, result.metrics(), self._before_train)
+
+
+def full_names(settings: Mapping[str, Value]) -> dict[str, Value]:
+    """Settings of `train` under the names that `make run SET=…` takes."""
+    return {f"train.{name}": value for name, value in settings.items()}
+
+
+def experiment_name(study: str, result: TrialResult) -> str:
+    """`tune-STUDY-NUMBER`, and its state where it did not finish."""
+    place = "baseline" if result.number is None else f"{result.number:03}"
+    return f"tune-{study}-{place}" + ("" if result.state == "finished" else f"-{result.state}")
 
 
 def _start() -> str:

@@ -1,4 +1,4 @@
-"""The line as Prefect tasks, one for each stage; DVC decides what there is to do.
+"""The line as Prefect flows, with a task for each stage; DVC decides what there is to do.
 
 Nothing is cached or repeated by Prefect: DVC knows what is stale, and a training that failed fails again. What went wrong
 comes back as a failed state with the stage's own message, which Prefect logs without a traceback.
@@ -6,6 +6,8 @@ comes back as a failed state with the stage's own message, which Prefect logs wi
 
 import json
 import logging
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -14,10 +16,14 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from darkroom.diff import compare, read_state, to_markdown
+from darkroom.images.manifest import MANIFEST_FOLDER
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import BUNDLE
+from darkroom.runtime.revisions import WORKSPACE
 from darkroom.settings.read import read_params
 from flows import dvc
-from flows.summary import BUNDLE, METRICS, REPORT, headline
+from flows.summary import METRICS, REPORT, headline
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
@@ -43,12 +49,13 @@ def bring_line_up_to_date() -> None:
     """
     read_params()
     logging.getLogger("prefect.task_runs").addFilter(_is_news)
-    for stage in dvc.stages_in_order():
-        state = bring_up_to_date(stage, return_state=True)
-        if not state.is_completed():
-            raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
-    if not dvc.is_up_to_date():
-        raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
+    with dvc.line_lock():
+        for stage in dvc.stages_in_order():
+            state = bring_up_to_date(stage, return_state=True)
+            if not state.is_completed():
+                raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
+        if not dvc.is_up_to_date():
+            raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
 
 
 def publish_summary() -> str:
@@ -74,4 +81,26 @@ def line() -> State[Any]:
         bring_line_up_to_date()
     except DarkroomError as error:
         return Failed(message=str(error))
+    return Completed(message=publish_summary())
+
+
+@flow(name="retrain")
+def retrain() -> State[Any]:
+    """Bring the line up to date with whatever the source holds by now, and publish what it made and what changed.
+
+    The survey looks at the source each time, so new, changed and removed images are ingested; where there are none and no
+    setting changed, nothing else runs. The artifacts are `darkroom-run` and `darkroom-changes`.
+    """
+    try:
+        before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
+        bring_line_up_to_date()
+        after = read_state(WORKSPACE)
+    except DarkroomError as error:
+        return Failed(message=str(error))
+    if before:
+        changes = to_markdown(compare(replace(before, name="before"), replace(after, name="now")))
+    else:
+        changes = f"The first run here: {len(after.images):,} images, and nothing to compare them with.\n"
+    get_run_logger().info("what changed:\n%s", changes)
+    create_markdown_artifact(changes, key="darkroom-changes", description="Against the run before")
     return Completed(message=publish_summary())

@@ -1,19 +1,68 @@
 """`make schedule`: retrain on the cron of `params.yaml`, until Ctrl-C.
 
-Needs no server: where `PREFECT_API_URL` names none, one of the project's own runs as long as this does, with its page.
+    python -m flows.schedule          # with a Prefect server where none is named, and its page
+    python -m flows.schedule --serve  # the runner alone, which the command above starts and ends
+
+Needs no server: where `PREFECT_API_URL` names none, one of the project's own runs as long as this does. Prefect reads its
+environment when it is imported: after the server is settled, hence the imports in the functions.
 """
 
+import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import read_params
+from darkroom.settings.schedule import Schedule
 from flows import server
 from flows.processes import end, end_children_on_signals
 from flows.summary import tool
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
+
+NAME = "scheduled"
+
+
+def cron_schedule(settings: Schedule) -> "CronSchedule":
+    """The schedule of `params.yaml`, as Prefect takes it.
+
+    Raises:
+        DarkroomError: for a cron or a time zone that is none.
+    """
+    from prefect.client.schemas.schedules import CronSchedule
+
+    if len(settings.cron.split()) != 5:
+        raise DarkroomError(
+            f"schedule.cron: {settings.cron!r} must have five fields: minute, hour, day, month, weekday"
+        )
+    try:
+        return CronSchedule(cron=settings.cron, timezone=settings.timezone)
+    except ValidationError as error:
+        mistakes = "; ".join(f"schedule.{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+        raise DarkroomError(mistakes) from None
+
+
+def serve_retraining(schedule: "SCHEDULE_TYPES") -> None:
+    """Retrain whenever `schedule` is due, or somebody asks for a run, one run at a time, until SIGINT."""
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.line import retrain
+
+    retrain.serve(
+        NAME,
+        schedules=[schedule],
+        limit=1,
+        pause_on_shutdown=False,
+        print_starting_message=False,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
 
 
 def watch(command: Sequence[str]) -> None:
@@ -33,26 +82,36 @@ def watch(command: Sequence[str]) -> None:
         raise DarkroomError(f"the schedule ended by itself, with status {status}; what it printed stands above")
 
 
-def main() -> None:
-    end_children_on_signals()
-    with user_errors():
-        settings = read_params().schedule
-        port = server.settle()
-        # Prefect reads its environment when it is imported: after it is settled.
-        from flows.serve import NAME, cron_schedule
+def run() -> None:
+    """Serve until Ctrl-C, with a server where none is named."""
+    settings = read_params().schedule
+    port = server.settle()
+    cron_schedule(settings)
+    if port:
+        server.start(port, schedules=True)
+    address = os.environ["PREFECT_API_URL"]
+    server.require(address)
+    print(
+        f"retraining by the cron {settings.cron!r} ({settings.timezone}), until Ctrl-C\n"
+        f"  page     {address.removesuffix('/api')}\n"
+        f"  run now  PREFECT_API_URL={address} {tool('prefect')} deployment run retrain/{NAME}",
+        flush=True,
+    )
+    watch([sys.executable, "-m", "flows.schedule", "--serve"])
 
-        cron_schedule(settings)
-        if port:
-            server.start(port, schedules=True)
-        address = os.environ["PREFECT_API_URL"]
-        server.require(address)
-        print(
-            f"retraining by the cron {settings.cron!r} ({settings.timezone}), until Ctrl-C\n"
-            f"  page     {address.removesuffix('/api')}\n"
-            f"  run now  PREFECT_API_URL={address} {tool('prefect')} deployment run retrain/{NAME}",
-            flush=True,
-        )
-        watch([sys.executable, "-m", "flows.serve"])
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m flows.schedule", description="Retrain on a schedule.")
+    parser.add_argument("--serve", action="store_true", help="the runner alone, for a server that is there")
+    arguments = parser.parse_args()
+    if arguments.serve:
+        # Prefect's runner has handlers of its own.
+        with user_errors():
+            serve_retraining(cron_schedule(read_params().schedule))
+    else:
+        end_children_on_signals()
+        with user_errors():
+            run()
 
 
 if __name__ == "__main__":

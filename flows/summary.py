@@ -2,15 +2,15 @@
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from darkroom.runtime.paths import TIMINGS
+from darkroom.runtime.paths import BUNDLE, EVALUATE_REPORTS, TIMINGS
 
-METRICS = Path("reports/evaluate/metrics.json")
-REPORT = Path("reports/evaluate/report.html")
-BUNDLE = Path("models/export")
+METRICS = EVALUATE_REPORTS / "metrics.json"
+REPORT = EVALUATE_REPORTS / "report.html"
 
 
 def headline(confidence: float) -> str:
@@ -71,9 +71,8 @@ def tool(name: str) -> str:
 
 def _next_commands() -> list[tuple[str, str]]:
     """Commands worth typing, and what for."""
-    committed = (
-        subprocess.run(["git", "cat-file", "-e", "HEAD:dvc.lock"], capture_output=True, check=False).returncode == 0
-    )
+    ask = ["git", "cat-file", "-e", "HEAD:dvc.lock"]
+    committed = shutil.which("git") and subprocess.run(ask, capture_output=True, check=False).returncode == 0
     compare = [
         (f"{tool('dvc')} metrics diff", "against the last commit"),
         (f"{tool('python')} -m darkroom.diff HEAD workspace", "what changed in the data"),

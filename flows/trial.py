@@ -1,6 +1,6 @@
-"""One trial in a process of its own, started by `flows.tune`: its memory goes back with it, and a crash ends it alone.
+"""One trial in a process of its own, started by `flows.tune`: its memory is freed with it, and a crash ends it alone.
 
-Looks at training and validation images; the test split is not read.
+Reads training and validation images, never the test split.
 """
 
 import argparse
@@ -9,75 +9,73 @@ from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import alone
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch
-from darkroom.tuning.outcome import Outcome, read_outcome, write_outcome
-from darkroom.tuning.plan import DATABASE, FOLDER, Plan
 from darkroom.tuning.space import read_space
 from darkroom.tuning.study import EPOCHS, REASON, SETTINGS, next_trial, open_study
+from darkroom.tuning.trial import DATABASE, StudyConfig, TrialResult, read_result, write_result
 from stages import train
 
 Epochs = list[tuple[int, float, float]]
 
 
-def run_trial(plan: Plan) -> None:
-    """Take up the trial that was cut off, or draw a new one; train, and tell Optuna what came of it."""
+def run_trial(config: StudyConfig) -> None:
+    """Resume the trial that was cut off, or sample a new one; train, and report the result to Optuna."""
     from optuna import TrialPruned
     from optuna.trial import TrialState
 
-    study = open_study(DATABASE, plan.study, plan.pruner, plan.train.epochs)
-    trial = next_trial(study, read_space(plan.space, plan.train)[0], plan.train.seed)
+    study = open_study(DATABASE, config.study, config.pruner, config.train.epochs)
+    trial = next_trial(study, read_space(config.space, config.train)[0], config.train.seed)
     settings = trial.user_attrs[SETTINGS]
     print(f"tune: trial {trial.number}: {' '.join(f'{name}={value}' for name, value in settings.items())}", flush=True)
     before: Epochs = [tuple(epoch) for epoch in trial.user_attrs.get(EPOCHS, [])]
     epochs = {epoch[0]: epoch for epoch in before}
 
     def after_epoch(epoch: Epoch) -> None:
-        # A trial that was cut off goes on from its checkpoint; where that was lost, it repeats what Optuna knows already.
+        # A trial that was cut off resumes from its checkpoint; where that was lost, it repeats what Optuna knows already.
         if epoch.number not in epochs:
             trial.report(epoch.validation_loss, epoch.number)
         epochs[epoch.number] = (epoch.number, epoch.validation_loss, epoch.validation_accuracy)
         trial.set_user_attr(EPOCHS, list(epochs.values()))
         # After the last epoch there is nothing to save.
-        if epoch.number < plan.train.epochs and trial.should_prune():
+        if epoch.number < config.train.epochs and trial.should_prune():
             raise TrialPruned
 
     try:
-        kept = _train(Train.model_validate(plan.train.model_dump() | settings), plan.folder, after_epoch)
+        best = _train(Train.model_validate(config.train.model_dump() | settings), config.folder, after_epoch)
     except TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
     except DarkroomError as error:
-        # Such as a rate at which the loss is no number: what is like it is drawn less from now on.
+        # Such as a rate at which the loss is not a number: values like it are sampled less from now on.
         trial.set_user_attr(REASON, str(error))
         study.tell(trial, state=TrialState.PRUNED)
     else:
-        trial.set_user_attr(EPOCHS, _with_kept(epochs, kept))
-        study.tell(trial, kept[1])
+        trial.set_user_attr(EPOCHS, _with_best(epochs, best))
+        study.tell(trial, best[1])
 
 
-def run_as_it_is(plan: Plan) -> None:
-    """Train with the settings as they are, for comparison; the outcome lies in the study's folder.
+def run_baseline(config: StudyConfig) -> None:
+    """Train with the settings as `params.yaml` has them, for comparison; the result is a file in the study's folder.
 
     Raises:
         DarkroomError: whatever stops the training; it would stop every trial.
     """
-    before = read_outcome(plan.as_it_is)
+    before = read_result(config.baseline)
     epochs = {epoch[0]: epoch for epoch in (before.epochs if before else [])}
-    settings = {name: getattr(plan.train, name) for name in plan.space}
-    print("tune: the settings as they are, to compare with", flush=True)
+    settings = {name: getattr(config.train, name) for name in config.space}
+    print("tune: the baseline, with the settings as params.yaml has them", flush=True)
 
     def after_epoch(epoch: Epoch) -> None:
         epochs[epoch.number] = (epoch.number, epoch.validation_loss, epoch.validation_accuracy)
-        write_outcome(plan.as_it_is, Outcome(None, "unfinished", settings, list(epochs.values())))
+        write_result(config.baseline, TrialResult(None, "unfinished", settings, list(epochs.values())))
 
-    kept = _train(plan.train, plan.folder, after_epoch)
-    write_outcome(plan.as_it_is, Outcome(None, "finished", settings, _with_kept(epochs, kept)))
+    best = _train(config.train, config.folder, after_epoch)
+    write_result(config.baseline, TrialResult(None, "finished", settings, _with_best(epochs, best)))
 
 
 def _train(settings: Train, folder: Path, after_epoch: Callable[[Epoch], None]) -> tuple[int, float, float]:
-    """The kept epoch: its number, validation loss and accuracy. The network itself is not kept: it takes seconds to minutes."""
+    """The best epoch: its number, validation loss and accuracy. The network itself is only a by-product."""
     reports = folder / "reports"
     # A folder of its own, so that the checkpoint of the line's own training stays.
     checkpoints = folder / "checkpoints"
@@ -95,23 +93,22 @@ def _train(settings: Train, folder: Path, after_epoch: Callable[[Epoch], None]) 
     return metrics["step"], metrics["validation"]["loss"], metrics["validation"]["accuracy"]
 
 
-def _with_kept(epochs: dict[int, tuple[int, float, float]], kept: tuple[int, float, float]) -> Epochs:
-    """A kill between the checkpoint of an epoch and its record leaves that epoch out; the kept one is always known."""
-    return sorted((epochs | {kept[0]: kept}).values())
+def _with_best(epochs: dict[int, tuple[int, float, float]], best: tuple[int, float, float]) -> Epochs:
+    """A kill between the checkpoint of an epoch and its record leaves that epoch out; the best one is always known."""
+    return sorted((epochs | {best[0]: best}).values())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.trial", description="One trial of `python -m flows.tune`.")
-    parser.add_argument("plan", type=Path, help="the file that `flows.tune` wrote")
-    parser.add_argument("--as-it-is", action="store_true", help="train with the settings as they are")
+    parser.add_argument("config", type=Path, help="the file that `flows.tune` wrote")
+    parser.add_argument("--baseline", action="store_true", help="train with the settings as params.yaml has them")
     arguments = parser.parse_args()
-    plan = Plan.model_validate_json(arguments.plan.read_text(encoding="utf-8"))
-    waiting = "tune: a trial of a tuning that was killed is still under way: waiting for its end"
-    with user_errors(), alone(FOLDER / "trial.lock", waiting, wait=True):
-        if arguments.as_it_is:
-            run_as_it_is(plan)
+    config = StudyConfig.model_validate_json(arguments.config.read_text(encoding="utf-8"))
+    with user_errors():
+        if arguments.baseline:
+            run_baseline(config)
         else:
-            run_trial(plan)
+            run_trial(config)
 
 
 if __name__ == "__main__":

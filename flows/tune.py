@@ -3,34 +3,50 @@
     python -m flows.tune            # the trials that are still to do; Ctrl-C and start again whenever you like
     python -m flows.tune --apply 1  # and then write the best into params.yaml
 
-Reads: what the stages before `train` made, which are brought up to date first. The validation loss chooses; the test split is
-not read.
+Reads: what the stages before `train` made, which are brought up to date first. Nothing is selected on the test split: it is not
+read.
 Writes: reports/tune/: index.html, params.yaml; .darkroom/tune/: the trials; a DVC experiment for each.
 Costs: `tune.trials` trainings, one after another, less what is pruned.
 """
 
 import argparse
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.images.pack import load_packed
 from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import alone, whole_folder
+from darkroom.runtime.paths import ARRAYS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params
+from darkroom.settings.tune import Tune
 from darkroom.settings.write import with_settings, write_params
-from darkroom.tuning.outcome import Outcome, best_of
 from darkroom.tuning.page import tuning_page
-from darkroom.tuning.plan import FOLDER, Plan, study_name, trial_settings
-from darkroom.tuning.rate import usual_rate_outside
-from darkroom.tuning.space import Space, read_space
-from darkroom.tuning.text import at_an_end, told_outcome, told_space
+from darkroom.tuning.space import Space, read_space, usual_rate_outside
+from darkroom.tuning.study import fail_running, importances, open_study, results
+from darkroom.tuning.text import at_bounds, progress_text, result_text, space_text
+from darkroom.tuning.trial import (
+    DATABASE,
+    FOLDER,
+    StudyConfig,
+    TrialResult,
+    best_of,
+    read_result,
+    study_name,
+    trial_settings,
+)
 from flows import dvc, processes
-from flows.trials import full_names, run_trials
+from flows.experiments import TrialRecorder, full_names
 
-INGEST, SPLITS_TABLE, PREPROCESS = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
 REPORTS = Path("reports/tune")
+LOCK = FOLDER / "lock"
+
+# Takes the baseline, the trials, and the importance of each setting.
+Show = Callable[[TrialResult, list[TrialResult], dict[str, float]], None]
 
 
 def run(apply: bool) -> str:
@@ -43,69 +59,132 @@ def run(apply: bool) -> str:
         What to print at the end.
 
     Raises:
-        DarkroomError: before any work, for settings that are wrong or can't meet; later, when the line before `train` stops,
-            when another tuning is at work here, or when the training stops with the settings as they are.
+        DarkroomError: before any work, for settings that are wrong or can't be combined; later, when the line before `train`
+            stops, when another tuning is at work here, or when the training of the baseline stops.
     """
     params = read_params()
     train = trial_settings(params.train, params.tune)
     space, unread = read_space(params.tune.space, train)
     if unread:
-        print(
-            f"tune: left out of the space, since train.network={train.network} does not read them: {', '.join(unread)}"
-        )
+        print(f"tune: not in the space, since train.network={train.network} does not read them: {', '.join(unread)}")
     if warning := usual_rate_outside(space, train):
         print(f"tune: {warning}")
-    with alone(FOLDER / "lock", "another tuning is at work in this folder: wait for it, or end it"):
-        dvc.bring_up_to(PREPROCESS.name)
+    with alone(LOCK, "another tuning is at work in this folder: wait for it, or end it"):
+        if ended := processes.end_started_under(LOCK):
+            print(f"tune: a tuning was killed before: {ended} of its processes were still there, and are ended")
+        with dvc.line_lock():
+            dvc.bring_up_to(ARRAYS.name)
         entries = {name: params.tune.space[name] for name in space}
-        versions = code_version("train"), data_version(INGEST, SPLITS_TABLE), (PREPROCESS / "stats.json").read_text()
-        plan = Plan(study=study_name(train, entries, *versions), train=train, space=entries, pruner=params.tune.pruner)
-        print(
-            f"tune: study {plan.study}, {params.tune.trials} trials of {train.epochs} epochs at most: {told_space(space)}"
-        )
-
-        def show(as_it_is: Outcome, tried: list[Outcome], importance: dict[str, float]) -> None:
-            validation = len(load_packed(PREPROCESS / "validation").labels)
-            best = _better(as_it_is, tried)
-            with whole_folder(REPORTS) as folder:
-                page = tuning_page(plan.study, as_it_is, tried, best, space, importance, validation)
-                (folder / "index.html").write_text(page, encoding="utf-8")
-                if best:
-                    text = with_settings(PARAMS_FILE.read_text(encoding="utf-8"), full_names(best.settings))
-                    (folder / "params.yaml").write_text(text, encoding="utf-8")
-
+        versions = code_version("train"), data_version(INGEST, SPLIT_TABLE), (ARRAYS / "stats.json").read_text()
+        name = study_name(train, entries, *versions)
+        config = StudyConfig(study=name, train=train, space=entries, pruner=params.tune.pruner)
+        print(f"tune: study {name}, {params.tune.trials} trials of {train.epochs} epochs at most: {space_text(space)}")
         try:
-            as_it_is, tried = run_trials(plan, params.tune, show)
+            baseline, trials = run_trials(config, params.tune, lambda *found: _write_report(name, space, *found))
         except SystemExit:
-            print("\ntune: stopped; what is done is kept, and the same command goes on from here")
+            print("\ntune: stopped; finished trials are saved, and the same command goes on from here")
             raise
-    return _conclude(as_it_is, tried, space, apply)
+    return _conclude(baseline, trials, space, apply)
 
 
-def _better(as_it_is: Outcome, tried: list[Outcome]) -> Outcome | None:
-    best = best_of(tried)
-    return best if best and best.loss < as_it_is.loss else None
+def run_trials(config: StudyConfig, tune: Tune, show: Show) -> tuple[TrialResult, list[TrialResult]]:
+    """Run what is still to run: the baseline, then trials until there are enough.
+
+    Args:
+        config: of the study.
+        tune: how many trials, and how long.
+        show: called after each, and at the end.
+
+    Returns:
+        The baseline, and all trials of the study, those of earlier calls included.
+
+    Raises:
+        DarkroomError: when a training stops in a way that would stop every other too.
+    """
+    record = TrialRecorder(config)
+    path = config.write()
+    study = open_study(DATABASE, config.study, config.pruner, config.train.epochs)
+    baseline, trials = _run_baseline(config, path), results(study)
+    record([baseline, *trials])
+    show(baseline, trials, importances(study))
+    started, before = time.monotonic(), _ended(trials)
+    while _ended(trials) < tune.trials:
+        if tune.timeout and time.monotonic() - started > tune.timeout * 60:
+            print(f"tune: no further trial begins after {tune.timeout:g} minutes (tune.timeout)")
+            break
+        if (status := _start(path)) < 0:
+            fail_running(study, f"its process was ended by signal {-status}, most often because memory ran out")
+        done, trials = _ended(trials), results(study)
+        if _ended(trials) == done:
+            raise DarkroomError(
+                f"a trial was ended by signal {-status} before it began, most often because memory ran out"
+            )
+        each = (time.monotonic() - started) / max(_ended(trials) - before, 1)
+        print(f"tune: {result_text(trials[-1])}\ntune: {progress_text(trials, tune.trials, each)}\n", flush=True)
+        record(trials)
+        show(baseline, trials, importances(study))
+    return baseline, trials
 
 
-def _conclude(as_it_is: Outcome, tried: list[Outcome], space: Space, apply: bool) -> str:
+def _ended(trials: list[TrialResult]) -> int:
+    return sum(trial.state != "unfinished" for trial in trials)
+
+
+def _run_baseline(config: StudyConfig, path: Path) -> TrialResult:
+    result = read_result(config.baseline)
+    if result is None or result.state != "finished":
+        if (status := _start(path, "--baseline")) < 0:
+            raise DarkroomError(
+                f"the training of the baseline was ended by signal {-status}, most often because memory ran out"
+            )
+        result = read_result(config.baseline)
+        assert result
+        print(f"tune: {result_text(result)}\n", flush=True)
+    return result
+
+
+def _start(config: Path, *arguments: str) -> int:
+    """Run one training to its end; its status, 0 or the negative number of the signal that ended it."""
+    command = [sys.executable, "-m", "flows.trial", str(config), *arguments]
+    status, _ = processes.run(command, dvc.environment(LOCK), None)
+    if status > 0:
+        raise DarkroomError(f"a trial stopped with status {status}; what it printed stands above")
+    return status
+
+
+def _write_report(
+    study: str, space: Space, baseline: TrialResult, trials: list[TrialResult], importance: dict[str, float]
+) -> None:
+    images = len(load_packed(ARRAYS / "validation").labels)
+    best = _better(baseline, trials)
+    with whole_folder(REPORTS) as folder:
+        page = tuning_page(study, baseline, trials, best, space, importance, images)
+        (folder / "index.html").write_text(page, encoding="utf-8")
+        if best:
+            text = with_settings(PARAMS_FILE.read_text(encoding="utf-8"), full_names(best.settings))
+            (folder / "params.yaml").write_text(text, encoding="utf-8")
+
+
+def _better(baseline: TrialResult, trials: list[TrialResult]) -> TrialResult | None:
+    best = best_of(trials)
+    return best if best and best.loss < baseline.loss else None
+
+
+def _conclude(baseline: TrialResult, trials: list[TrialResult], space: Space, apply: bool) -> str:
     page = REPORTS / "index.html"
-    if not (best := _better(as_it_is, tried)):
-        return (
-            f"nothing that was tried is better than {told_outcome(as_it_is)}\nparams.yaml stays as it is\npage  {page}"
-        )
-    lines = [f"best   {told_outcome(best)}", f"before {told_outcome(as_it_is)}"]
-    if ends := at_an_end(space, best.settings):
-        lines.append(f"at an end of its interval, so that better may lie beyond: {', '.join(ends)}")
+    if not (best := _better(baseline, trials)):
+        return f"no trial is better than {result_text(baseline)}\nparams.yaml is unchanged\npage  {page}"
+    lines = [f"best      {result_text(best)}", f"baseline  {result_text(baseline).partition(': ')[2]}"]
+    if bounds := at_bounds(space, best.settings):
+        lines.append(f"at a bound of its interval, so that better values may be beyond: {', '.join(bounds)}")
     if apply:
         text = PARAMS_FILE.read_text(encoding="utf-8")
         write_params(PARAMS_FILE, with_settings(text, full_names(best.settings)))
-        lines.append(
-            "params.yaml holds the best now; `git diff params.yaml` shows the change, `make run` trains with it"
-        )
+        lines.append("params.yaml now has the best; `git diff params.yaml` shows the change, `make run` trains with it")
     else:
         settings = " ".join(f"{name}={value}" for name, value in full_names(best.settings).items())
-        lines += ["take it over: make tune APPLY=1", f'or type: make run SET="{settings}"']
-    return "\n".join(["", *lines, f"page   {page}"])
+        lines += ["to apply it: make tune APPLY=1", f'or type: make run SET="{settings}"']
+    return "\n".join(["", *lines, f"page      {page}"])
 
 
 def main() -> None:

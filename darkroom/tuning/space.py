@@ -1,4 +1,4 @@
-"""The search space: what `tune.space` asks for, held against what `train` allows before anything is tried."""
+"""The search space: `tune.space`, checked against the settings that `train` allows before anything is tried."""
 
 import difflib
 import itertools
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import own_settings
 from darkroom.settings.train import Train
+from darkroom.training.choices import LARGEST_BATCH, choose_optimizer, choose_rate
 
 Value = bool | int | float | str
 
@@ -22,20 +23,20 @@ NOT_TUNED = {
 }
 # Settings that shape a network, and that not every network reads.
 SHAPING = ("filters", "depth", "dropout", "pooling")
-# Digits that a drawn number keeps: so many go into params.yaml, and so many are trained with.
+# Significant digits of a sampled number: so many go into params.yaml, and so many are trained with.
 DIGITS = 3
 
 
 @dataclass(frozen=True)
 class Range:
-    """An interval, its ends included; `log` compares by ratio, `whole` draws whole numbers."""
+    """An interval, its bounds included; `log` compares by ratio, `whole` samples whole numbers."""
 
     low: float
     high: float
     log: bool
     whole: bool
 
-    def ends(self) -> tuple[Value, ...]:
+    def bounds(self) -> tuple[Value, ...]:
         return self.low, self.high
 
 
@@ -45,7 +46,7 @@ class Choices:
 
     values: tuple[Value, ...]
 
-    def ends(self) -> tuple[Value, ...]:
+    def bounds(self) -> tuple[Value, ...]:
         return self.values
 
 
@@ -57,27 +58,27 @@ def read_space(entries: Mapping[str, Mapping[str, Any]], train: Train) -> tuple[
 
     Args:
         entries: `tune.space`, each entry of a form that `dimension_mistake` accepts.
-        train: the settings that stay as they are, with the epochs of a trial.
+        train: the settings that are not searched, with the epochs of a trial.
 
     Returns:
         The space in the order of its entries, and those left out since `train.network` does not read them.
 
     Raises:
         DarkroomError: with every setting that is unknown, can't be tuned, or has a value that `train` does not allow, alone or
-            beside another of the space.
+            together with another of the space.
     """
     read = {name for network in _networks(entries, train) for name in own_settings(network)}
     unread = [name for name in entries if name in SHAPING and name not in read]
-    mistakes = [mistake for name in entries if (mistake := _unfit(name))]
+    mistakes = [mistake for name in entries if (mistake := _not_tunable(name))]
     space: Space = {}
     for name, entry in entries.items():
-        if name not in unread and not _unfit(name):
+        if name not in unread and not _not_tunable(name):
             space[name] = _dimension(name, entry)
-    alone = {name: [value for value in space[name].ends() if not _why_not(train, {name: value})] for name in space}
+    alone = {name: [value for value in space[name].bounds() if not _why_not(train, {name: value})] for name in space}
     for name, dimension in space.items():
         mistakes += [
             f"{name}: {value!r} is not possible: {_why_not(train, {name: value})}"
-            for value in dimension.ends()
+            for value in dimension.bounds()
             if value not in alone[name]
         ]
     # The rules of `train` are about one setting or about two: pairs find all that could meet.
@@ -94,7 +95,7 @@ def _networks(entries: Mapping[str, Mapping[str, Any]], train: Train) -> set[str
     return set(entries.get("network", {}).get("choices", [train.network]))
 
 
-def _unfit(name: str) -> str | None:
+def _not_tunable(name: str) -> str | None:
     if name in NOT_TUNED:
         return f"{name}: can't be tuned: {NOT_TUNED[name]}"
     if name in Train.model_fields:
@@ -126,16 +127,36 @@ def _why_not(train: Train, values: Mapping[str, Value]) -> str | None:
 def _impossible_pairs(train: Train, one: tuple[str, list[Value]], other: tuple[str, list[Value]]) -> list[str]:
     for first, second in itertools.product(one[1], other[1]):
         if reason := _why_not(train, {one[0]: first, other[0]: second}):
-            return [f"{one[0]}={first} can meet {other[0]}={second}: {reason}"]
+            return [f"{one[0]}={first} can be combined with {other[0]}={second}: {reason}"]
     return []
 
 
-def settle(space: Space, drawn: Mapping[str, Any]) -> dict[str, Value]:
-    """Drawn values as they are trained with and written: numbers with three digits, inside their interval."""
-    settled: dict[str, Value] = {}
+def round_sampled(space: Space, sampled: Mapping[str, Any]) -> dict[str, Value]:
+    """Sampled values as they are trained with and written: numbers with three digits, inside their interval."""
+    rounded: dict[str, Value] = {}
     for name, dimension in space.items():
-        value = drawn[name]
+        value = sampled[name]
         if isinstance(dimension, Range) and not dimension.whole:
             value = min(max(float(f"{value:.{DIGITS}g}"), dimension.low), dimension.high)
-        settled[name] = value
-    return settled
+        rounded[name] = value
+    return rounded
+
+
+def usual_rate_outside(space: Space, train: Train) -> str | None:
+    """A warning where `learning_rate: auto` would choose a rate that the space leaves out; None otherwise.
+
+    Says nothing where the network or the optimizer is searched too: then no single rate is the usual one.
+    """
+    interval = space.get("learning_rate")
+    if not isinstance(interval, Range) or {"network", "optimizer"} & set(space):
+        return None
+    pretrained = train.weights != "none"
+    optimizer = choose_optimizer(train.optimizer, train.network, pretrained).value
+    head_alone = train.freeze == "backbone"
+    usual = choose_rate("auto", optimizer, train.network, pretrained, head_alone, LARGEST_BATCH)
+    if interval.low <= usual.value <= interval.high:
+        return None
+    return (
+        f"tune.space.learning_rate goes from {interval.low:g} to {interval.high:g}, and the usual rate is {usual.value:g} "
+        f"({usual.reason}): choose an interval around it"
+    )

@@ -1,15 +1,15 @@
 """The trials in Optuna's own storage, an SQLite file; `optuna-dashboard sqlite:///FILE` reads it too.
 
 The sampler is the tree-structured Parzen estimator (Bergstra et al. 2011: "Algorithms for hyper-parameter optimization"),
-seeded by the trial's place among those that ended: a tuning that was cut off and taken up again draws what it would have drawn.
+seeded by the number of trials that ended before: a study that is cut off and resumed samples what it would have sampled.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darkroom.runtime.seeding import seed_of
-from darkroom.tuning.outcome import Outcome
-from darkroom.tuning.space import Range, Space, settle
+from darkroom.tuning.space import Range, Space, round_sampled
+from darkroom.tuning.trial import TrialResult
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optuna.pruners import BasePruner
     from optuna.trial import FrozenTrial
 
-# So many trials are drawn at random, and none of them is pruned by the median: it takes some to know what is usual.
+# So many trials are sampled at random, and so many are not pruned by the median: it takes some to know what is usual.
 FIRST_AT_RANDOM, FIRST_UNPRUNED = 8, 4
 
 SETTINGS, EPOCHS, REASON = "settings", "epochs", "reason"
@@ -60,12 +60,12 @@ def _pruner(name: str, epochs: int) -> "BasePruner":
 def next_trial(study: "Study", space: Space, seed: int) -> "Trial":
     """The trial that was cut off, where there is one; else a new one.
 
-    Its settings are in its user attribute `settings`. Not for two processes at once: each would take up the other's trial.
+    Its settings are in its user attribute `settings`. Not for two processes at once: each would resume the other's trial.
 
     Args:
         study: from `open_study`.
-        space: to draw from; the same for all trials of a study.
-        seed: of the draws.
+        space: to sample from; the same for all trials of a study.
+        seed: of the sampler.
     """
     from optuna import Trial
     from optuna.samplers import TPESampler
@@ -76,10 +76,10 @@ def next_trial(study: "Study", space: Space, seed: int) -> "Trial":
             return Trial(study, running._trial_id)
         # Cut off between its first sign and its settings.
         study.tell(running.number, state=TrialState.FAIL)
-    ended = len(_told(study))
+    ended = len(_ended(study))
     study.sampler = TPESampler(n_startup_trials=FIRST_AT_RANDOM, seed=seed_of("tune", seed, ended) % 2**32)
     trial = study.ask({name: _distribution(dimension) for name, dimension in space.items()})
-    trial.set_user_attr(SETTINGS, settle(space, trial.params))
+    trial.set_user_attr(SETTINGS, round_sampled(space, trial.params))
     return trial
 
 
@@ -94,7 +94,7 @@ def _distribution(dimension: object) -> "BaseDistribution":
 
 
 def fail_running(study: "Study", reason: str) -> None:
-    """Give up the trial that is under way, and keep why: it is not taken up again, and what is like it is drawn less."""
+    """End the trial that is under way as failed: it is not resumed, and values like its own are sampled less."""
     from optuna import Trial
     from optuna.trial import TrialState
 
@@ -104,18 +104,18 @@ def fail_running(study: "Study", reason: str) -> None:
         study.tell(trial, state=TrialState.PRUNED)
 
 
-def outcomes(study: "Study") -> list[Outcome]:
+def results(study: "Study") -> list[TrialResult]:
     """All trials in the order of their numbers, without those that never had settings."""
-    return [_outcome(trial) for trial in study.get_trials(deepcopy=False) if SETTINGS in trial.user_attrs]
+    return [_result(trial) for trial in study.get_trials(deepcopy=False) if SETTINGS in trial.user_attrs]
 
 
-def _told(study: "Study") -> "list[FrozenTrial]":
+def _ended(study: "Study") -> "list[FrozenTrial]":
     from optuna.trial import TrialState
 
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
 
-def _outcome(trial: "FrozenTrial") -> Outcome:
+def _result(trial: "FrozenTrial") -> TrialResult:
     attributes = trial.user_attrs
     epochs = [(int(number), loss, accuracy) for number, loss, accuracy in attributes.get(EPOCHS, [])]
     if not trial.state.is_finished():
@@ -124,16 +124,16 @@ def _outcome(trial: "FrozenTrial") -> Outcome:
         state = "failed"
     else:
         state = "finished" if trial.state.name == "COMPLETE" else "pruned"
-    return Outcome(trial.number, state, attributes[SETTINGS], epochs, attributes.get(REASON, ""))  # type: ignore[arg-type]
+    return TrialResult(trial.number, state, attributes[SETTINGS], epochs, attributes.get(REASON, ""))  # type: ignore[arg-type]
 
 
 def importances(study: "Study") -> dict[str, float]:
-    """How much of the variation of the loss each setting explains, most first, in shares of one.
+    """How much of the variation of the loss each setting explains, most first, as fractions of one.
 
     fANOVA over the finished trials (Hutter et al. 2014: "An efficient approach for assessing hyperparameter importance"). Empty
-    for fewer than four of them, and where all came to the same loss.
+    for fewer than four of them, and where all have the same loss.
     """
-    finished = [trial for trial in _told(study) if trial.state.name == "COMPLETE"]
+    finished = [trial for trial in _ended(study) if trial.state.name == "COMPLETE"]
     if len(finished) < 4 or len({trial.value for trial in finished}) < 2:
         return {}
     # Here, since it brings scikit-learn along: 3 s.

@@ -50,7 +50,7 @@ def test_a_stage_that_dies_without_a_word_points_to_memory(here: Repository) -> 
         dvc.bring_up_to_date(log=lambda line: None)
 
 
-def test_what_dvc_has_against_a_repository_is_told(here: Repository) -> None:
+def test_an_error_of_dvc_itself_is_shown(here: Repository) -> None:
     (here.root / "dvc.yaml").write_text("stages: [")
     with pytest.raises(DarkroomError, match=r"dvc .*repro` failed: .*dvc\.yaml. is invalid"):
         dvc.bring_up_to_date(log=lambda line: None)

@@ -54,7 +54,7 @@ def test_a_stopped_flow_leaves_no_stage_behind(repository: Repository, prefect_a
     assert states(prefect_api)[0] == "CRASHED"
 
 
-def test_a_server_that_does_not_answer_or_can_not_be_is_told_before_anything_runs(repository: Repository) -> None:
+def test_a_server_that_does_not_answer_is_an_error_before_anything_runs(repository: Repository) -> None:
     for variable, value, message in (
         ("PREFECT_API_URL", "http://127.0.0.1:9/api", "error: no Prefect server answers at http://127.0.0.1:9/api"),
         ("PREFECT_SERVER_API_PORT", "99999", "error: PREFECT_SERVER_API_PORT is '99999', should be"),

@@ -1,4 +1,4 @@
-"""A schedule starts real runs, a run tells what changed, and nothing is left when the schedule is stopped."""
+"""A schedule starts real runs, a run publishes what changed, and nothing is left when the schedule is stopped."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ end_children_on_signals()
 watch([sys.executable, "-c", '''
 from datetime import timedelta
 from prefect.client.schemas.schedules import IntervalSchedule
-from flows.serve import serve_retraining
+from flows.schedule import serve_retraining
 serve_retraining(IntervalSchedule(interval=timedelta(seconds=2)))
 '''])
 """
@@ -32,7 +32,7 @@ QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 REFUSALS = """
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.schedule import Schedule
-from flows.serve import cron_schedule
+from flows.schedule import cron_schedule
 for cron, zone in (("61 3 * * *", "UTC"), ("0 3 * *", "UTC"), ("0 3 * * *", "Mars/Olympus"), ("0 3 * * *", "Asia/Tokyo")):
     try:
         print(cron_schedule(Schedule(cron=cron, timezone=zone)).timezone)
@@ -72,7 +72,7 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repositor
     wait_for(lambda: all(ended(process) for process in [*family, training]))
 
 
-def test_a_schedule_retrains_by_itself_and_tells_what_changed(
+def test_a_schedule_retrains_by_itself_and_publishes_what_changed(
     repository: Repository, prefect_api: str, digit_folder: Path
 ) -> None:
     ingest_source("folder", repository.root / "images", repository.root)
@@ -103,7 +103,7 @@ def test_a_schedule_that_is_none_is_refused_before_anything_starts(repository: R
     assert not (repository.root / ".darkroom/prefect/server.log").exists()
 
 
-def test_what_is_wrong_with_a_schedule_is_told(repository: Repository) -> None:
+def test_what_is_wrong_with_a_schedule_is_shown(repository: Repository) -> None:
     minute, fields, zone, none = repository.run("-c", REFUSALS, PREFECT_HOME=str(repository.root))[1].splitlines()
     assert minute == 'schedule.cron: Value error, Invalid cron string: "61 3 * * *"'
     assert fields == "schedule.cron: '0 3 * *' must have five fields: minute, hour, day, month, weekday"

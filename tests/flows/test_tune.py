@@ -1,4 +1,4 @@
-"""Tuning from the keyboard's side: trials run, stop, fail and are listed by DVC; the best is taken over; nothing is lost."""
+"""Tuning from the keyboard's side: trials run, stop, fail and are listed by DVC; the best is applied; nothing is lost."""
 
 import json
 import shutil
@@ -14,10 +14,9 @@ from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch
-from darkroom.tuning.outcome import Outcome, read_outcome
-from darkroom.tuning.plan import DATABASE, Plan
-from darkroom.tuning.study import open_study, outcomes
-from flows import dvc, experiments, trial, trials, tune
+from darkroom.tuning.study import open_study, results
+from darkroom.tuning.trial import DATABASE, StudyConfig, TrialResult, read_result
+from flows import dvc, experiments, trial, tune
 from stages import train as training
 from tests.conftest import ROOT
 
@@ -28,10 +27,10 @@ TINY = {
 }  # fmt: skip
 
 
-def plan(**settings: Any) -> Plan:
+def config(**settings: Any) -> StudyConfig:
     params = read_params(ROOT / PARAMS_FILE)
     train = Train.model_validate(params.train.model_dump() | {"epochs": 4} | settings)
-    return Plan(study="0a1b2c3d", train=train, space=SPACE, pruner="median")
+    return StudyConfig(study="0a1b2c3d", train=train, space=SPACE, pruner="median")
 
 
 def pretend(monkeypatch: pytest.MonkeyPatch, train: Callable[[Train, int], float]) -> list[Train]:
@@ -69,7 +68,7 @@ def test_trials_finish_are_pruned_fail_and_go_on(tmp_path: Path, monkeypatch: py
         return 50.0 if at == 7 else 1 / number - at / 1000
 
     called = pretend(monkeypatch, loss)
-    made = plan()
+    made = config()
     made.folder.mkdir(parents=True)
     for _ in range(3):
         trial.run_trial(made)
@@ -77,16 +76,16 @@ def test_trials_finish_are_pruned_fail_and_go_on(tmp_path: Path, monkeypatch: py
         trial.run_trial(made)
     for _ in range(4):
         trial.run_trial(made)
-    found = outcomes(open_study(DATABASE, made.study, "median", 4))
-    assert [outcome.state for outcome in found] == [*["finished"] * 5, "failed", "pruned"]
-    # The one that was cut off was taken up with its own settings, and knows all its epochs once.
+    found = results(open_study(DATABASE, made.study, "median", 4))
+    assert [result.state for result in found] == [*["finished"] * 5, "failed", "pruned"]
+    # The one that was cut off was resumed with its own settings, and knows all its epochs once.
     assert called[3] == called[4]
     assert [number for number, _, _ in found[3].epochs] == [1, 2, 3, 4]
     assert found[5].reason.startswith("the training loss is nan") and len(found[6].epochs) < 4
     assert all(settings.epochs == 4 and settings.network == made.train.network for settings in called)
 
 
-def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
+def test_a_training_that_stops_of_the_baseline_stops_the_tuning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -97,12 +96,12 @@ def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
         return 1 / number
 
     called = pretend(monkeypatch, loss)
-    made = plan()
+    made = config()
     made.folder.mkdir(parents=True)
     with pytest.raises(DarkroomError, match="label is outside"):
-        trial.run_as_it_is(made)
-    trial.run_as_it_is(made)
-    assert read_outcome(made.as_it_is) == Outcome(
+        trial.run_baseline(made)
+    trial.run_baseline(made)
+    assert read_result(made.baseline) == TrialResult(
         None, "finished", {name: getattr(made.train, name) for name in SPACE}, [(n, 1 / n, 0.5) for n in (1, 2, 3, 4)]
     )
 
@@ -110,7 +109,7 @@ def test_a_training_that_stops_with_the_settings_as_they_are_stops_the_tuning(
 def test_a_tuning_ends_with_the_best_in_params_yaml(
     prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The settings as they are are trained for once; the trials only pretend, and DVC is not there."""
+    """The baseline is trained for once; the trials only pretend, and DVC is not there."""
     for name in ("darkroom", "stages"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "data").symlink_to(prepared / "data")
@@ -122,30 +121,30 @@ def test_a_tuning_ends_with_the_best_in_params_yaml(
     tuned = params.tune.model_copy(update={"trials": 2, "epochs": None, "timeout": None, "space": space})
     monkeypatch.setattr(tune, "read_params", lambda: replace(params, train=bad, tune=tuned))
     monkeypatch.setattr(dvc, "bring_up_to", lambda stage: None)
-    monkeypatch.setattr(dvc, "stages_in_order", lambda: ["preprocess", "train"])
+    monkeypatch.setattr(experiments, "stages_in_order", lambda: ["preprocess", "train"])
     recorded: set[str] = set()
     monkeypatch.setattr(experiments, "recorded", lambda: recorded)
     monkeypatch.setattr(experiments, "record_trial", lambda name, *_: recorded.add(name))
 
     def start(path: Path, *arguments: str) -> int:
-        made = Plan.model_validate_json(path.read_text())
+        made = StudyConfig.model_validate_json(path.read_text())
         if arguments:
-            trial.run_as_it_is(made)
+            trial.run_baseline(made)
             pretend(monkeypatch, lambda settings, number: float(settings.learning_rate) / 1000)
         else:
             trial.run_trial(made)
         return 0
 
-    monkeypatch.setattr(trials, "_start", start)
+    monkeypatch.setattr(tune, "_start", start)
     before = (tmp_path / PARAMS_FILE).read_text()
     said = tune.run(apply=False)
-    assert "take it over: make tune APPLY=1" in said and "before the settings as they are" in said
+    assert "to apply it: make tune APPLY=1" in said and "\nbaseline  validation loss" in said
     assert (tmp_path / PARAMS_FILE).read_text() == before
     page = (tmp_path / "reports/tune/index.html").read_text()
     assert "is the best of 2" in page
     study = next(iter(recorded)).split("-")[1]
-    assert recorded == {f"tune-{study}-{end}" for end in ("as-it-is", "000", "001")}
-    # Nothing is left to try: the second call only takes the best over.
-    monkeypatch.setattr(trials, "_start", lambda *arguments: pytest.fail("it tried again"))
-    assert "params.yaml holds the best now" in tune.run(apply=True)
+    assert recorded == {f"tune-{study}-{end}" for end in ("baseline", "000", "001")}
+    # Nothing is left to try: the second call only applies the best.
+    monkeypatch.setattr(tune, "_start", lambda *arguments: pytest.fail("it tried again"))
+    assert "params.yaml now has the best" in tune.run(apply=True)
     assert (tmp_path / PARAMS_FILE).read_text() == (tmp_path / "reports/tune/params.yaml").read_text() != before

@@ -1,4 +1,4 @@
-"""The search space: every mistake before anything is tried, and drawn values that `train` takes."""
+"""The search space: every mistake before anything is tried, and sampled values that `train` takes."""
 
 from typing import Any
 
@@ -11,8 +11,7 @@ from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.settings.tune import dimension_mistake
-from darkroom.tuning.rate import usual_rate_outside
-from darkroom.tuning.space import Choices, Range, read_space, settle
+from darkroom.tuning.space import Choices, Range, read_space, round_sampled, usual_rate_outside
 from tests.conftest import ROOT
 
 PARAMS = read_params(ROOT / PARAMS_FILE)
@@ -50,7 +49,7 @@ def test_true_and_one_are_two_choices() -> None:
     assert dimension_mistake({"choices": [True, 1]}) is None
 
 
-def test_all_mistakes_are_told_at_once() -> None:
+def test_all_mistakes_are_shown_at_once() -> None:
     entries: dict[str, dict[str, Any]] = {
         "learning_rat": {"low": 0.1, "high": 1.0},
         "epochs": {"low": 1, "high": 9},
@@ -67,7 +66,7 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert "epochs: can't be tuned" in said and "seed: can't be tuned" in said
     assert "dropout: 1.5 is not possible: should be less than 1" in said
     assert "optimizer: 'adamm' is not possible" in said
-    assert "mixup=0.4 can meet loss=binary: mixup and cutmix need" in said
+    assert "mixup=0.4 can be combined with loss=binary: mixup and cutmix need" in said
     assert said.count("\n  - ") == 6
 
 
@@ -82,7 +81,7 @@ def test_what_the_network_does_not_read_is_left_out_and_said() -> None:
     assert not read_space(both, changed(network="resnet18"))[1]
 
 
-def test_an_interval_that_leaves_the_usual_rate_out_is_told() -> None:
+def test_an_interval_that_leaves_the_usual_rate_out_gets_a_warning() -> None:
     space, _ = read_space({"learning_rate": {"low": 0.01, "high": 0.5, "log": True}}, PARAMS.train)
     assert usual_rate_outside(space, PARAMS.train) is None
     said = usual_rate_outside(space, changed(network="resnet18", weights="imagenet"))
@@ -93,18 +92,18 @@ def test_an_interval_that_leaves_the_usual_rate_out_is_told() -> None:
     assert usual_rate_outside(both, PARAMS.train) is None
 
 
-def test_whole_numbers_are_drawn_where_the_setting_takes_no_others() -> None:
+def test_whole_numbers_are_sampled_where_the_setting_takes_no_others() -> None:
     space, _ = read_space({"filters": {"low": 8, "high": 64}, "rotate": {"low": 0, "high": 15}}, PARAMS.train)
     assert space == {"filters": Range(8, 64, False, True), "rotate": Range(0, 15, False, False)}
 
 
 @given(low=st.floats(1e-6, 10), width=st.floats(1e-6, 10), share=st.floats(0, 1))
-def test_a_settled_number_is_short_and_inside_its_interval(low: float, width: float, share: float) -> None:
+def test_a_rounded_number_is_short_and_inside_its_interval(low: float, width: float, share: float) -> None:
     dimension = Range(low, low + width, False, False)
-    value = settle({"rate": dimension}, {"rate": min(low + share * width, low + width)})["rate"]
+    value = round_sampled({"rate": dimension}, {"rate": min(low + share * width, low + width)})["rate"]
     assert dimension.low <= float(value) <= dimension.high
     assert value in (dimension.low, dimension.high) or value == float(f"{value:.3g}")
 
 
 def test_choices_stay_as_they_are() -> None:
-    assert settle({"flip": Choices((True, False))}, {"flip": False}) == {"flip": False}
+    assert round_sampled({"flip": Choices((True, False))}, {"flip": False}) == {"flip": False}

@@ -7,10 +7,9 @@ import pytest
 from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.tuning.outcome import Outcome, best_of
-from darkroom.tuning.plan import study_name, trial_settings
 from darkroom.tuning.space import Choices, Range, Value
-from darkroom.tuning.study import EPOCHS, SETTINGS, fail_running, importances, next_trial, open_study, outcomes
+from darkroom.tuning.study import EPOCHS, SETTINGS, fail_running, importances, next_trial, open_study, results
+from darkroom.tuning.trial import TrialResult, best_of, study_name, trial_settings
 from tests.conftest import ROOT
 
 SPACE: dict[str, Range | Choices] = {"learning_rate": Range(0.01, 1, True, False), "batch_size": Choices((16, 32))}
@@ -44,8 +43,8 @@ def test_a_study_that_was_cut_off_draws_what_it_would_have_drawn(tmp_path: Path)
     shares = importances(study)
     assert list(shares) == ["learning_rate", "batch_size"] and sum(shares.values()) == pytest.approx(1)
     assert shares["learning_rate"] > 0.8
-    best = best_of(outcomes(study))
-    assert best and best.loss == min(outcome.loss for outcome in outcomes(study))
+    best = best_of(results(study))
+    assert best and best.loss == min(result.loss for result in results(study))
 
 
 def test_a_trial_whose_process_died_is_kept_with_its_reason_and_not_repeated(tmp_path: Path) -> None:
@@ -54,13 +53,13 @@ def test_a_trial_whose_process_died_is_kept_with_its_reason_and_not_repeated(tmp
     fail_running(study, "memory ran out")
     second = next_trial(study, SPACE, seed=0)
     assert (first.number, second.number) == (0, 1)
-    states = [(outcome.state, outcome.reason) for outcome in outcomes(study)]
+    states = [(result.state, result.reason) for result in results(study)]
     assert states == [("failed", "memory ran out"), ("unfinished", "")]
 
 
 def test_a_pruned_trial_is_never_the_best() -> None:
-    finished = Outcome(0, "finished", {}, [(1, 0.5, 0.8), (2, 0.4, 0.8), (3, 0.6, 0.7)])
-    pruned = Outcome(1, "pruned", {}, [(1, 0.1, 0.9)])
+    finished = TrialResult(0, "finished", {}, [(1, 0.5, 0.8), (2, 0.4, 0.8), (3, 0.6, 0.7)])
+    pruned = TrialResult(1, "pruned", {}, [(1, 0.1, 0.9)])
     assert best_of([finished, pruned]) is finished and best_of([pruned]) is None
     assert finished.metrics() == {"validation": {"loss": 0.4, "accuracy": 0.8}, "step": 2}
 
