@@ -56,7 +56,7 @@ class Change:
     @property
     def table(self) -> pd.DataFrame:
         """One row, to hold expectations against."""
-        return pd.DataFrame({name: shift.beyond_chance for name, shift in self.shifts.items()}, index=[0])
+        return pd.DataFrame({name: shift.significant_distance for name, shift in self.shifts.items()}, index=[0])
 
 
 def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:

@@ -135,6 +135,6 @@ def _told(change: Change | str) -> str:
         return f"not compared: {change}"
     told = []
     for key, shift in change.shifts.items():
-        chance = " (within chance)" if shift.distance and not shift.beyond_chance else ""
+        chance = " (within chance)" if shift.distance and not shift.significant_distance else ""
         told.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
     return ", ".join(told)

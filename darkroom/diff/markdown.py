@@ -108,7 +108,7 @@ def _shift(shift: Shift | None) -> str:
     if shift is None:
         return ""
     text = f"{shift.distance:.3f} ({probability(shift.probability)})"
-    return f"**{text}**" if shift.beyond_chance > LARGE else text
+    return f"**{text}**" if shift.significant_distance > LARGE else text
 
 
 def _class_table(difference: Difference) -> str:

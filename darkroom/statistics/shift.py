@@ -20,7 +20,7 @@ class Shift:
     probability: float
 
     @property
-    def beyond_chance(self) -> float:
+    def significant_distance(self) -> float:
         """The distance where it is significant, 0 otherwise."""
         return self.distance if self.probability < SIGNIFICANCE else 0.0
 

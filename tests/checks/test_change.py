@@ -13,8 +13,8 @@ from darkroom.statistics.shift import class_distance
 
 
 def test_a_small_set_may_move_far_by_chance_and_that_is_no_shift() -> None:
-    assert class_distance(np.array([2, 3]), np.array([3, 2])).beyond_chance == 0
-    assert class_distance(np.array([2000, 3000]), np.array([3000, 2000])).beyond_chance == pytest.approx(0.2)
+    assert class_distance(np.array([2, 3]), np.array([3, 2])).significant_distance == 0
+    assert class_distance(np.array([2000, 3000]), np.array([3000, 2000])).significant_distance == pytest.approx(0.2)
 
 
 def test_new_and_lost_classes_and_brightness_that_was_not_measured_then() -> None:

@@ -343,8 +343,8 @@ def test_a_reject_is_resolved_when_it_is_taken_in_or_gone() -> None:
 def test_class_shares_move_by_the_total_variation() -> None:
     before, after = pd.Series(["a"] * 50 + ["b"] * 50), pd.Series(["a"] * 80 + ["b"] * 20)
     whole, added = class_shift(before, after, pd.Series(["a"] * 30 + ["c"] * 30))
-    assert abs(whole.beyond_chance - 0.3) < 1e-12
-    assert added is not None and abs(added.beyond_chance - 0.5) < 1e-12
+    assert abs(whole.significant_distance - 0.3) < 1e-12
+    assert added is not None and abs(added.significant_distance - 0.5) < 1e-12
 
 
 def test_a_few_odd_images_among_many_show_in_what_was_added() -> None:
@@ -353,8 +353,8 @@ def test_a_few_odd_images_among_many_show_in_what_was_added() -> None:
     odd = after.images["path"].str.startswith("q")
     found = compare(before, replace(after, images=after.images.assign(sharpness=np.where(odd, 1.0, 9.0))))
     sharpness = next(shift for shift in found.shifts if shift.name == "sharpness")
-    assert sharpness.whole.beyond_chance == 0 and sharpness.whole.distance < 0.05
-    assert sharpness.added is not None and sharpness.added.beyond_chance == 1
+    assert sharpness.whole.significant_distance == 0 and sharpness.whole.distance < 0.05
+    assert sharpness.added is not None and sharpness.added.significant_distance == 1
     assert "| sharpness | 9 | 9 | 0.032 (p = 0.997) | **1.000 (p < 0.001)** |" in to_markdown(found)
 
 
