@@ -57,8 +57,8 @@ def side_by_side_page(found: Comparison, before: Scored, after: Scored) -> str:
         before, after: what was compared; pictures are read from the revision after.
     """
     ways = (
-        ("Right before, wrong after", "Those whose right class lost the most probability come first.", found.lost),
-        ("Wrong before, right after", "Those whose right class won the most probability come first.", found.won),
+        ("Correct before, wrong after", "Those whose correct class lost the most probability come first.", found.lost),
+        ("Wrong before, correct after", "Those whose correct class won the most probability come first.", found.won),
     )
     rows = [row for _, _, flipped in ways for row in flipped[:SHOWN].tolist()]
     pictures, missing_pictures = _pictures(found, rows)

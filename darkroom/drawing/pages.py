@@ -40,7 +40,7 @@ def render_page(template: str, **context: Any) -> str:
         "decimal": decimal,
         "short": short,
         "sureness": sureness,
-        "odds": odds,
+        "p_value": p_value,
         "setting": setting,
         "figure": figure,
     }
@@ -71,8 +71,8 @@ def sureness(probability: float) -> str:
     return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
 
 
-def odds(probability: float) -> str:
-    """The probability of a move as large by chance: `p = 0.793`, or `p < 0.001`."""
+def p_value(probability: float) -> str:
+    """The p-value of a test as text: `p = 0.793`, or `p < 0.001`."""
     return f"p = {probability:.3f}" if probability >= 0.001 else "p < 0.001"
 
 

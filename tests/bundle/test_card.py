@@ -35,7 +35,7 @@ def card(threshold: float | None = 0.75, **changed: Any) -> str:
 def test_it_says_below_what_it_abstains_and_what_that_came_to() -> None:
     text = card()
     assert "Below a confidence of 0.7500 it abstains." in text
-    assert "On the test images it answered 87.65%, and 99.12% of those rightly" in text
+    assert "On the test images it answered 87.65%, and 99.12% of those correctly" in text
     assert "| Expected calibration error | 1.23% | 1.00% to 2.00% |" in text
     assert "started from the weights `imagenet`" in text
 

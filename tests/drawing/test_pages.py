@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from darkroom.drawing.pages import TEMPLATES, code, odds, percent, render_page, short, sureness
+from darkroom.drawing.pages import TEMPLATES, code, p_value, percent, render_page, short, sureness
 
 
 def test_pages_name_nothing_outside_themselves() -> None:
@@ -46,5 +46,5 @@ def test_backticks_become_code_and_all_else_is_escaped() -> None:
     assert code("set `a: <b>` & go") == "set <code>a: &lt;b&gt;</code> &amp; go"
 
 
-def test_odds_are_never_nought() -> None:
-    assert [odds(p) for p in (0.99999999, 0.793, 0.0)] == ["p = 1.000", "p = 0.793", "p < 0.001"]
+def test_p_values_are_never_zero() -> None:
+    assert [p_value(p) for p in (0.99999999, 0.793, 0.0)] == ["p = 1.000", "p = 0.793", "p < 0.001"]
