@@ -86,10 +86,10 @@ def measure(case: Case) -> str:
     training = case.batch / _seconds(step, device)
     model.eval()
     with torch.no_grad():
-        answering = case.batch / _seconds(answer, device)
+        prediction = case.batch / _seconds(answer, device)
     count = sum(parameter.numel() for parameter in model.parameters())
     kind = str(precision).removeprefix("torch.")
-    return f"{key(case)} {count:,} | {kind} | {_three(training)} | {_three(answering)} |"
+    return f"{key(case)} {count:,} | {kind} | {_three(training)} | {_three(prediction)} |"
 
 
 def _seconds(work: Callable[[], object], device: torch.device) -> float:
@@ -126,7 +126,7 @@ def render(rows: list[str]) -> str:
     return f"""\
 # Networks
 
-`train.network` takes any of these names; a mistyped one is answered with the nearest.
+`train.network` takes any of these names; for a mistyped one the message has the nearest.
 
 - `simple_cnn`: blocks of two convolutions; `train.filters`, `train.depth` and `train.dropout` shape it.
 - `small_image_net`: fast learning on 24 to 64 pixels; `train.filters` shapes it.
@@ -140,7 +140,7 @@ before training, with one that it takes.
 ## Small images
 
 Networks for photographs of 224 pixels divide the picture by 32. For images of up to 64 pixels, and where no published
-weights are loaded, their first layers are fitted, so that some four pixels are left at the end and nothing needs enlarging:
+weights are loaded, their first layers are fitted, so that some four pixels are left at the end and nothing is enlarged:
 
 | kind | what is fitted |
 |---|---|
@@ -155,9 +155,9 @@ weights are loaded, their first layers are fitted, so that some four pixels are 
 ## Parameters and speed
 
 Measured on {machine()}, with {CLASSES} classes and batches of 128 images (32 at 224 pixels), by
-`python -m benchmarks.networks`, which writes this page: images a second of training steps, and of answers by torch.
+`python -m benchmarks.networks`, which writes this page: images a second in training and in prediction, by torch.
 
-| network | input | first layers | parameters | precision | training, img/s | answering, img/s |
+| network | input | first layers | parameters | precision | training, img/s | prediction, img/s |
 |---|---|---|--:|---|--:|--:|
 {chr(10).join(rows)}
 """
