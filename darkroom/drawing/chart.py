@@ -48,17 +48,17 @@ class Line:
     def svg(self, plane: Plane) -> str:
         x, y = plane.x(self.x), plane.y(self.y)
         steps, pen = [], "M"
-        for a, b, idle in zip(x.tolist(), y.tolist(), _idle(x, y) | _idle(y, x), strict=True):
+        for a, b, redundant in zip(x.tolist(), y.tolist(), _redundant(x, y) | _redundant(y, x), strict=True):
             if a != a or b != b:
                 pen = "M"
-            elif not idle:
+            elif not redundant:
                 steps.append(f"{pen}{a:g} {b:g}")
                 pen = "L"
         return f'<path class="line" d="{"".join(steps)}"/>'
 
 
-def _idle(along: Float64s, across: Float64s) -> Bools:
-    """Points amid a straight stretch on which `along` does not change: without them the line is the same."""
+def _redundant(along: Float64s, across: Float64s) -> Bools:
+    """Points inside a straight stretch on which `along` does not change: without them the line is the same."""
     still, move = np.diff(along) == 0, np.diff(across)
     amid = still[:-1] & still[1:] & (move[:-1] * move[1:] >= 0)
     return np.concatenate([[False], amid, [False]])[: len(along)]
