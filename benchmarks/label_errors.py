@@ -17,20 +17,20 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from benchmarks.pictures import read_pictures, write_zip
 from benchmarks.repository import copy_repository, run, source_settings, temporary_home
 from benchmarks.rounds import print_table
-from darkroom.evaluation.label_errors import label_suspects, write_suspects
+from darkroom.evaluation.label_errors import Suspect, label_suspects, write_suspects
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
 from darkroom.inference.device import choose_device
-from darkroom.inference.logits import logits, softmax
-from darkroom.labels.fixes import settled_images
+from darkroom.inference.logits import logits
+from darkroom.inference.predictions import read_predictions
 from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
 from darkroom.statistics.intervals import mean_interval, wilson
+from darkroom.statistics.softmax import softmax
 
 WRONG = 0.05
 TO_ARRAYS = ("survey", "ingest", "validate", "split", "preprocess")
@@ -65,16 +65,14 @@ def paths_of(repository: Path) -> dict[str, str]:
     return dict(zip(manifest["id"], manifest["path"], strict=True))
 
 
-def find(repository: Path) -> pa.Table:
-    """The suspects that evaluate would list."""
-    model, spec = load_model(repository / "models/train")
-    arrays, ingest = repository / "data/preprocess", repository / "data/ingest"
-    train, validation = load_packed(arrays / "train"), load_packed(arrays / "validation")
-    answers = softmax(logits(model, validation.images, choose_device(), "validation"), 1.0)
-    return label_suspects(model, train, validation, answers, spec.classes, paths_of(repository), settled_images(ingest))
+def find(repository: Path) -> list[Suspect]:
+    """The suspects that evaluate would list, from the predictions."""
+    run(repository, "stages.predict")
+    predictions = read_predictions(repository / "data/predict")
+    return label_suspects(predictions, softmax(predictions.validation.answers))
 
 
-def take_all(suspects: pa.Table, file: Path) -> None:
+def take_all(suspects: list[Suspect], file: Path) -> None:
     """Sign every suggestion."""
     write_suspects(suspects, file)
     with file.open(encoding="utf-8", newline="") as opened:
@@ -82,14 +80,14 @@ def take_all(suspects: pa.Table, file: Path) -> None:
     _write(file, [row | {"reviewer": "nobody"} for row in rows])
 
 
-def review(suspects: pa.Table, truth: Truth, file: Path) -> None:
+def review(suspects: list[Suspect], truth: Truth, file: Path) -> None:
     """Give each suspect its true label, or keep it."""
     rows = []
-    for row in suspects.to_pylist():
-        right = truth[row["path"]]
-        action = "keep" if right == row["label"] else "relabel"
+    for each in suspects:
+        right = truth[each.path]
+        action = "keep" if right == each.label else "relabel"
         rows.append(
-            {"image": row["path"], "action": action, "new_label": right, "reviewer": "oracle", "reason": "looked at"}
+            {"image": each.path, "action": action, "new_label": right, "reviewer": "oracle", "reason": "looked at"}
         )
     _write(file, rows)
 
@@ -122,7 +120,7 @@ def right_answers(repository: Path) -> npt.NDArray[np.bool_]:
     return np.asarray(answers == test.labels)[own]
 
 
-def judge(suspects: pa.Table, truth: Truth, repository: Path) -> list[tuple[str, str, str]]:
+def judge(suspects: list[Suspect], truth: Truth, repository: Path) -> list[tuple[str, str, str]]:
     """Precision and recall, in each split and in both."""
     classes = load_classes(repository / "data/ingest/classes.json").names
     paths, rows = paths_of(repository), []
@@ -134,9 +132,9 @@ def judge(suspects: pa.Table, truth: Truth, repository: Path) -> list[tuple[str,
             for name, label in zip(one.ids, one.labels, strict=True)
         }
         wrong = {path for path, label in labels.items() if truth[path] != label}
-        found = [row for row in suspects.to_pylist() if row["split"] in splits]
-        hits = [row for row in found if row["path"] in wrong]
-        named = sum(row["suggested"] == truth[row["path"]] for row in hits)
+        found = [each for each in suspects if each.split in splits]
+        hits = [each for each in found if each.path in wrong]
+        named = sum(each.suggested == truth[each.path] for each in hits)
         where = " and ".join(splits)
         rows += [
             (f"precision, {where}", f"{len(hits) / max(1, len(found)):.1%}", f"{len(hits):,} of {len(found):,}"),
@@ -158,16 +156,17 @@ def main() -> None:
         copy_repository(repository, source_settings(source, source))
         file = repository / "data/label_fixes.csv"
         right = {}
-        suspects, rows = None, []
+        suspects: list[Suspect] | None = None
+        rows = []
         for name in ("wrong labels", "every suggestion taken", "reviewed", "true labels"):
             match name:
                 case "wrong labels":
                     file.parent.mkdir(exist_ok=True)
                     _write(file, [])
                 case "every suggestion taken":
-                    take_all(suspects, file)
+                    take_all(suspects or [], file)
                 case "reviewed":
-                    review(suspects, truth, file)
+                    review(suspects or [], truth, file)
                 case "true labels":
                     mend_all(truth, file)
             for stage in (*TO_ARRAYS, "train"):

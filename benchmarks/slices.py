@@ -1,6 +1,6 @@
 """Weak slices: one class darkened in the test split, found and named; and how often something is claimed of clean data.
 
-Measures, on a line that has run as far as `train`: for each class in turn, its test images (or a share of them) are
+Measures, on a line that has run as far as `predict`: for each class in turn, its test images (or a share of them) are
 darkened, the model answers them again, and `find_slices` is asked as `evaluate` asks it, with the validation images beside.
 Told are the accuracy of the darkened images, and the first slice that is said by brightness, contrast or sharpness, which
 darkening multiplies, and is of that class; or the first of all. Darkness may cost a class nothing: what is to be found are
@@ -18,16 +18,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import torch
 
 from benchmarks.rounds import print_table
-from darkroom.evaluation.slice_candidates import Bools, Column, Int64s
-from darkroom.evaluation.slice_facts import slice_facts
+from darkroom.evaluation.slice_candidates import Column, slice_facts
 from darkroom.evaluation.slices import find_slices
 from darkroom.images.pack import load_packed
 from darkroom.inference.device import choose_device
 from darkroom.inference.logits import logits
+from darkroom.inference.predictions import read_predictions
 from darkroom.network.load import load_model
+from darkroom.runtime.arrays import Bools, Int64s
 from darkroom.statistics.intervals import wilson
 
 # What darkening by a factor does to what ingest measures of a picture: the power of the factor.
@@ -117,23 +119,23 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=200, help="clean sets for the false alarms")
     chosen = parser.parse_args()
-    model, spec = load_model(chosen.run / "models/train")
-    splits = [load_packed(chosen.run / "data/preprocess" / name) for name in ("test", "validation")]
+    model, _ = load_model(chosen.run / "models/train")
+    pixels = load_packed(chosen.run / "data/preprocess/test").images
+    predictions = read_predictions(chosen.run / "data/predict")
+    splits = predictions.test, predictions.validation
     labels = np.concatenate([split.labels for split in splits])
-    ids = [name.decode("ascii") for split in splits for name in split.ids.tolist()]
-    answers = [logits(model, split.images, choose_device(), "predict").argmax(axis=1) for split in splits]
     known = Answered(
-        facts=slice_facts(chosen.run / "data/ingest", ids, spec.classes.names),
+        facts=slice_facts(pa.concat_tables([split.rows for split in splits]), predictions.run.classes),
         labels=labels,
-        right=np.concatenate(answers) == labels,
+        right=np.concatenate([split.answers.argmax(axis=1) for split in splits]) == labels,
         tested=np.arange(len(labels)) < len(splits[0].labels),
-        names=spec.classes.names,
+        names=predictions.run.classes,
     )
-    print(f"{spec.network}: {known.tested.sum():,} test images, {(~known.tested).sum():,} of validation")
+    print(f"{predictions.run.network}: {known.tested.sum():,} test images, {(~known.tested).sum():,} of validation")
     print(f"facts: {', '.join(known.facts)}\n")
     print("as they are:", "; ".join(words for *_, words in known.named(known.facts, known.right)) or "nothing", "\n")
     for factor in chosen.factors:
-        rows, found = plant(known, model, splits[0].images, chosen.share, factor)
+        rows, found = plant(known, model, pixels, chosen.share, factor)
         print_table(("darkened", "right before", "after", "found", "named", "others"), rows)
         print(f"found and named: {sum(found)} of the {len(found)} classes that lost {LOSS:.0%} or more\n")
     draw = np.random.default_rng(0)

@@ -2,7 +2,8 @@
 
 Reads: data/preprocess/ (train, validation, stats.json), data/ingest/classes.json, and for the data version the manifest and
 the split table.
-Writes: models/train/: weights.safetensors, model.json; reports/train/: index.html, DVCLive's curves and metrics.
+Writes: models/train/: weights.safetensors, model.json; reports/train/: training.json, examples.npy,
+    DVCLive's curves and metrics. `report` draws the page.
 Costs: most of the line's time. Killed and started again, it goes on where it was, within an epoch too.
     `torchrun --nproc-per-node 2 -m stages.train` trains in two processes.
 """
@@ -20,7 +21,7 @@ from darkroom.model.spec import ModelSpec
 from darkroom.network.load import Normalized, build_model, save_model
 from darkroom.network.pretrained import load_pretrained
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_folder
+from darkroom.runtime.files import whole_files, whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
@@ -33,7 +34,7 @@ from darkroom.training.distributed import Processes, joined_processes
 from darkroom.training.examples import augmented_examples
 from darkroom.training.loop import Plan, fit
 from darkroom.training.losses import class_weights, make_loss, tell_balance
-from darkroom.training.page import training_page
+from darkroom.training.record import TrainingRecord, UsedSetting, write_record
 from darkroom.training.setup import describe, enough_memory, open_split
 from darkroom.training.state import (
     FOLDER,
@@ -68,7 +69,7 @@ def run(
         settings: the section `train` of the parameters; it goes no further than this module.
         ingest, splits, preprocess: what the stages before wrote.
         out: the folder for the weights.
-        reports: the folder for the page and the curves.
+        reports: the folder for the record and the curves.
         checkpoints: the folder for the checkpoint of an unfinished training.
         after_epoch: called with each finished epoch; what it raises ends the training.
 
@@ -123,15 +124,14 @@ def run(
             )
         if processes.first:
             best = training.best()
-            with whole_folder(out) as folder, whole_folder(reports) as page:
+            recipe = _recipe(settings)
+            names = spec.classes.names
+            shown = augmented_examples(train.images, train.labels, train.keys(), names, recipe, settings.seed)
+            record = TrainingRecord(training.history, best, _used_settings(settings, choices), shown)
+            with whole_folder(out) as folder, whole_files(reports) as report:
                 save_model(model, replace(spec, epoch=best.number, precision=_name(precision)), folder)
-                write_curves(training.history, best, page)
-                recipe = _recipe(settings)
-                shown = augmented_examples(
-                    train.images, train.labels, train.keys(), spec.classes.names, recipe, settings.seed
-                )
-                html = training_page(training.history, best, _facts(settings, choices), shown)
-                (page / "index.html").write_text(html, encoding="utf-8")
+                write_curves(training.history, best, report)
+                write_record(report, record)
             checkpoint.unlink(missing_ok=True)
             print(f"train: kept epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
 
@@ -150,11 +150,14 @@ def _choose(settings: Train, images: int) -> Choices:
     )
 
 
-def _facts(settings: Train, choices: Choices) -> list[tuple[str, str, str]]:
-    """Every setting as it was used: name, value, and the reason where it was chosen for the user."""
+def _used_settings(settings: Train, choices: Choices) -> list[UsedSetting]:
+    """Every setting as it was used, those that could be chosen for the user first."""
     chosen = vars(choices)
-    plain = [(name, str(value), "") for name, value in settings.model_dump().items() if name not in chosen]
-    made = [(name, str(choice.value), "" if choice.reason == SET else choice.reason) for name, choice in chosen.items()]
+    made = [
+        UsedSetting(name, str(choice.value), "" if choice.reason == SET else choice.reason)
+        for name, choice in chosen.items()
+    ]
+    plain = [UsedSetting(name, str(value), "") for name, value in settings.model_dump().items() if name not in chosen]
     return made + plain
 
 

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from darkroom.compare import Scored
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.inference.logits import write_predictions
+from darkroom.evaluation.tables import write_predictions
 from darkroom.model.classes import ClassList
 from tests.diffed import Kept, commit_version, digit, start_repository, write_version
 
@@ -69,16 +68,12 @@ def _evaluate(made: Path, wrong: dict[int, int], images: int) -> None:
         for path, image in zip(*part.select(["path", "id"]).to_pydict().values(), strict=True)
     }
     labels = [k % 3 for k in range(images)]
-    held_out = HeldOut(
-        np.zeros((images, 8, 8, 1), np.uint8),
-        np.array(labels),
-        [ids[path] for path in PATHS[:images]],
-        PATHS[:images],
-        {},
-    )
-    named = [wrong.get(k, label) for k, label in enumerate(labels)]
+    predicted = answer([wrong.get(k, label) for k, label in enumerate(labels)])
     report = made / "reports/evaluate"
-    write_predictions(report / "predictions.parquet", held_out, answer(named), ClassList(NAMES))
+    paths = PATHS[:images]
+    write_predictions(
+        report / "predictions.parquet", [ids[path] for path in paths], paths, np.array(labels), predicted, NAMES
+    )
     metrics = json.loads((report / "metrics.json").read_text())
     metrics |= {"confidence": 0.95}
     metrics["provenance"]["class_hash"] = ClassList(NAMES).hash

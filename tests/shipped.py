@@ -14,7 +14,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SplitConfig
-from stages import evaluate, export, preprocess, quantize, split, train
+from stages import evaluate, export, predict, preprocess, quantize, split, train
 from tests.conftest import ROOT, ingest_source
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
@@ -46,26 +46,35 @@ def make_line(root: Path) -> Path:
     train.run(
         Train(**SETTINGS), data / "ingest", splits, data / "preprocess", model, reports / "train", root / "states"
     )
+    run_predict(root)
     run_evaluate(root)
     run_quantize(root)
     run_export(root)
     return root
 
 
-def run_evaluate(root: Path, **changed: Any) -> None:
-    """The evaluate stage over a root that training has filled."""
+def run_predict(root: Path, **changed: Any) -> None:
+    """The predict stage over a root that training has filled."""
     arguments: dict[str, Any] = {
         "model": root / "models/train",
         "arrays": root / "data/preprocess",
         "ingest": root / "data/ingest",
         "splits": root / "data/split/splits.parquet",
-        "curves": root / "reports/train",
+        "out": root / "data/predict",
+        "gallery": 4,
+        "robustness_images": 8,
+    }
+    predict.run(**arguments | changed)
+
+
+def run_evaluate(root: Path, **changed: Any) -> None:
+    """The evaluate stage over a root that predict has filled."""
+    arguments: dict[str, Any] = {
+        "predicted": root / "data/predict",
         "out": root / "models/evaluate",
         "reports": root / "reports/evaluate",
         "confidence": 0.95,
-        "gallery": 4,
         "target_precision": 0.9,
-        "robustness_images": 8,
         "settings": [],
         "code": "f" * 12,
     }

@@ -16,7 +16,7 @@ def render_page(template: str, **context: Any) -> str:
     """Fill one of the templates in `templates/`.
 
     Args:
-        template: its file name, such as `report.html`.
+        template: its file name, such as `evaluation.html`.
         context: what the template names; everything is escaped unless it is a `markupsafe.Markup`.
 
     Returns:

@@ -9,11 +9,10 @@ image add up, so that averages over classes have intervals too, and it takes one
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import t
 
+from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.metrics import Float64s, Int64s
 
 
 @dataclass(frozen=True)
@@ -24,16 +23,16 @@ class Ranked:
         step: int64 [N], the step of each image, in the images' own order.
         positive: bool [N], whether it is of the class.
         true: float64 [S], images of the class in this step and those before.
-        false: float64 [S], likewise images that are not.
+        false: float64 [S], images of other classes in this step and those before.
     """
 
     step: Int64s
-    positive: npt.NDArray[np.bool_]
+    positive: Bools
     true: Float64s
     false: Float64s
 
 
-def rank(scores: npt.NDArray[np.float32], positive: npt.NDArray[np.bool_]) -> Ranked:
+def rank(scores: Float32s, positive: Bools) -> Ranked:
     """Rank images.
 
     Args:
@@ -48,7 +47,7 @@ def rank(scores: npt.NDArray[np.float32], positive: npt.NDArray[np.bool_]) -> Ra
 def roc_area(ranked: Ranked) -> tuple[float, Float64s]:
     """The area under the ROC curve and each image's influence on it, float64 [N].
 
-    It is the chance that an image of the class is ranked before one that is not, ties counting half.
+    It is the probability that an image of the class is ranked before one that is not, ties counting half.
     """
     true, false = np.diff(ranked.true, prepend=0), np.diff(ranked.false, prepend=0)
     positives, negatives = ranked.true[-1], ranked.false[-1]
@@ -83,7 +82,7 @@ def area_interval(area: float, influence: Float64s, images: int, confidence: flo
     """The interval of an area, symmetric on the scale of the log odds, where it can't pass 0 or 1.
 
     Near 1 a few images make nearly all of the spread, which is then itself uncertain: so Student's t stands in place of the
-    normal distribution, with as many degrees of freedom as the squares of the influences tell (Satterthwaite 1946). In
+    normal distribution, with as many degrees of freedom as the squares of the influences give (Satterthwaite 1946). In
     simulations with areas of 0.36 to 0.9995 and 30 to 2,000 images of a class, 95% intervals held the true area in 93% to
     98%, with the normal distribution in 90% to 97%. Only the average precision of a class with some 20 images is held less
     often, in 91%: that of a sample lies above its source's.
@@ -92,7 +91,7 @@ def area_interval(area: float, influence: Float64s, images: int, confidence: flo
         area: the value.
         influence: float64 [N].
         images: of the class; an area of exactly 0 or 1 has no spread, and the interval is then that of as many answers
-            that are all wrong or right (Wilson).
+            that are all wrong or correct (Wilson).
         confidence: 0.95 for a 95% interval.
     """
     squares = influence**2

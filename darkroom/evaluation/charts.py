@@ -7,9 +7,9 @@ import numpy as np
 from darkroom.drawing.axis import Axis, round_axis
 from darkroom.drawing.chart import Chart, Line, Mark, Points, Rule
 from darkroom.drawing.pages import percent, short
+from darkroom.evaluation.error_analysis import RobustnessCurve
 from darkroom.evaluation.evaluation import Evaluation
 from darkroom.evaluation.ranking import Curve
-from darkroom.evaluation.robustness import RobustnessCurve
 from darkroom.statistics.calibration import ReliabilityBin
 
 # More thin lines than this are a smear.

@@ -1,15 +1,13 @@
-"""What is taken for what: the matrix, its largest mistakes, and the images behind each of its cells."""
+"""The confusion matrix of the page: its cells, the most frequent mistakes, and the images behind them."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.evaluation.evaluation import Evaluation
-from darkroom.evaluation.examples import ordered
-from darkroom.evaluation.frames import CELL_SIDE, Frame, Frames
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.statistics.metrics import Int64s
+from darkroom.evaluation.pictures import CELL_SIDE, Frame, Frames, PredictedImages
+from darkroom.inference.explained import ordered
+from darkroom.runtime.arrays import Int64s
+from darkroom.statistics.metrics import confusion_counts
 
 # A larger confusion matrix is a wall of zeros; its largest mistakes say more.
 MATRIX_CLASSES = 30
@@ -21,14 +19,14 @@ OF_A_CELL, OF_ALL_CELLS = 12, 800
 
 @dataclass(frozen=True)
 class Cell:
-    """The test images of one class that were named after one class.
+    """The test images of one class that were predicted as one class.
 
     Attributes:
-        anchor: where on the page their pictures stand.
+        anchor: of their pictures on the page.
         actual, predicted: class names.
         images: how many.
         share: of the images of the class.
-        frames: those shown; of mistakes the surest, of correct answers the least sure.
+        frames: those shown; of mistakes the most confident, of correct predictions the least confident.
     """
 
     anchor: str
@@ -41,7 +39,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Cells by their place; the matrix is left out where there are many classes.
+    """Cells by actual and predicted class; the matrix is left out where there are many classes.
 
     Attributes:
         matrix: actual down, predicted across; None for no image.
@@ -54,21 +52,20 @@ class Confusion:
     cells: list[Cell]
 
 
-def confusion(found: Evaluation, held_out: HeldOut, names: tuple[str, ...], frames: Frames) -> Confusion:
+def confusion(test: PredictedImages, names: tuple[str, ...], frames: Frames) -> Confusion:
     """The matrix with the images behind it.
 
     Args:
-        found: the evaluation.
-        held_out: the test images.
+        test: the test images with their predictions.
         names: in class-list order.
         frames: to make pictures with.
     """
-    counts = found.card.counts
+    counts = confusion_counts(test.labels, test.predicted, len(names))
     has_matrix = len(names) <= MATRIX_CLASSES
     pairs = confused_pairs(counts, PAIRS if has_matrix else PAIRS_WITHOUT_MATRIX)
     places = list(zip(*(axis.tolist() for axis in np.nonzero(counts)), strict=True)) if has_matrix else pairs
     each = max(1, min(OF_A_CELL, OF_ALL_CELLS // max(1, len(places))))
-    rows = _rows(found, held_out, counts.shape[0])
+    rows = _rows(test, len(names))
     cells = {
         (i, j): Cell(
             anchor=f"cell-{i}-{j}",
@@ -87,14 +84,13 @@ def confusion(found: Evaluation, held_out: HeldOut, names: tuple[str, ...], fram
     )
 
 
-def _rows(found: Evaluation, held_out: HeldOut, classes: int) -> dict[int, list[int]]:
-    """The images of each cell `i * K + j`: where right, the least sure first; where wrong, the surest."""
-    sure = found.probabilities.max(axis=1)
-    place = held_out.labels * classes + found.probabilities.argmax(axis=1)
-    order = ordered(np.arange(len(place)), np.where(found.right, sure, -sure), held_out.ids)
+def _rows(test: PredictedImages, classes: int) -> dict[int, list[int]]:
+    """The images of each cell `i * K + j`: where correct, the least confident first; where wrong, the most confident."""
+    confidence, cell = test.confidence, test.labels * classes + test.predicted
+    order = ordered(np.arange(len(cell)), np.where(test.labels == test.predicted, confidence, -confidence), test.ids)
     rows: dict[int, list[int]] = {}
     for row in order:
-        rows.setdefault(int(place[row]), []).append(row)
+        rows.setdefault(int(cell[row]), []).append(row)
     return rows
 
 
@@ -105,7 +101,7 @@ def confused_pairs(counts: Int64s, at_most: int) -> list[tuple[int, int]]:
         counts: int64 [K, K], actual down, predicted across.
         at_most: how many pairs.
     """
-    wrong: npt.NDArray[np.int64] = counts.copy()
+    wrong: Int64s = counts.copy()
     np.fill_diagonal(wrong, 0)
     cells = np.flatnonzero(wrong)
     order = cells[np.argsort(-wrong.ravel()[cells], kind="stable")][:at_most]

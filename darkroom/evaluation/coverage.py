@@ -1,17 +1,15 @@
-"""Answering only when sure: what abstaining costs, and the threshold that keeps a promise of precision."""
+"""Selective prediction: what abstaining at low confidence costs, and the threshold that guarantees a precision."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import binom
 
+from darkroom.runtime.arrays import Bools, Float32s, Float64s
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.metrics import Float64s
 from darkroom.statistics.thinning import thin
 
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float32] | Float64s
+Confidences = Float32s | Float64s
 
 # Thresholds that are tried: those that answer 1%, 2%, … of the images. Of 1, 2, 4, 5 and 10 starts, five found a threshold most
 # often and answered most or nearly most images, in simulations of 300 to 5,000 images.
@@ -22,8 +20,8 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """The share of wrong answers among the surest ones (El-Yaniv and Wiener 2010: "On the foundations of noise-free selective
-    classification").
+    """The share of wrong answers among those of the highest confidence (El-Yaniv and Wiener 2010: "On the foundations of
+    noise-free selective classification").
 
     Attributes:
         coverage: shares of the images answered, rising to 1; at most 200 of them.
@@ -36,26 +34,26 @@ class RiskCoverage:
     area: float
 
 
-def risk_coverage(confidence: Floats, right: Bools) -> RiskCoverage:
-    """Risk at every coverage, the surest answers first.
+def risk_coverage(confidence: Confidences, correct: Bools) -> RiskCoverage:
+    """Risk at every coverage, the highest confidence first.
 
     Among images of equal confidence the mistakes count as evenly spread, so that the order of the images does not matter.
 
     Args:
-        confidence: [N], of the class named.
-        right: bool [N], whether it is the right one.
+        confidence: [N], of the predicted class.
+        correct: bool [N], whether it is the label.
     """
     _, group, sizes = np.unique(-confidence.astype(np.float64), return_inverse=True, return_counts=True)
-    wrong = np.bincount(group, ~right)
-    answered = np.arange(1, len(right) + 1)
+    wrong = np.bincount(group, ~correct)
+    answered = np.arange(1, len(correct) + 1)
     risk = np.cumsum(np.repeat(wrong / sizes, sizes)) / answered
-    coverage = answered / len(right)
-    kept = thin(coverage, risk)
-    return RiskCoverage(tuple(coverage[kept].tolist()), tuple(risk[kept].tolist()), float(risk.mean()))
+    coverage = answered / len(correct)
+    points = thin(coverage, risk)
+    return RiskCoverage(tuple(coverage[points].tolist()), tuple(risk[points].tolist()), float(risk.mean()))
 
 
-def threshold_for_precision(confidence: Floats, right: Bools, target: float, level: float) -> float | None:
-    """The smallest threshold that is sure to reach a precision: with probability `level` it holds for new images.
+def threshold_for_precision(confidence: Confidences, correct: Bools, target: float, level: float) -> float | None:
+    """The smallest threshold that reaches a precision with probability `level` on new images.
 
     For each threshold tried, the exact binomial test asks whether precision is below the target. Trying many would find one
     by luck; so the tests follow a fixed order, from few answers to many, and stop at the first that fails; as the first few
@@ -65,8 +63,8 @@ def threshold_for_precision(confidence: Floats, right: Bools, target: float, lev
 
     Args:
         confidence: [N], of images that were not trained on.
-        right: bool [N].
-        target: the share of answers that must be right.
+        correct: bool [N].
+        target: the share of answers that must be correct.
         level: 0.95 to be wrong about it once in twenty times.
 
     Returns:
@@ -76,7 +74,7 @@ def threshold_for_precision(confidence: Floats, right: Bools, target: float, lev
     places = np.ceil(np.arange(1, TRIED + 1) / TRIED * len(falling)).astype(np.int64) - 1
     tried = -np.unique(-_floor(falling[places]))
     order = np.argsort(-confidence, kind="stable")
-    hits = np.concatenate([[0], np.cumsum(right[order])])
+    hits = np.concatenate([[0], np.cumsum(correct[order])])
     answered = np.searchsorted(-falling, -tried, side="right")
     passed = binom.sf(hits[answered] - 1, answered, target) <= (1 - level) / STARTS
     best: float | None = None
@@ -101,15 +99,15 @@ class AtThreshold:
         threshold: None: all images are answered.
         images: how many were asked about.
         answered: of those, how many the model answers.
-        right: of those, how many correctly.
+        correct: of those, how many correctly.
         coverage: answered / images, with the ends of its interval.
-        precision: right / answered, likewise; 0 where nothing is answered.
+        precision: correct / answered, with the ends of its interval; 0 where nothing is answered.
     """
 
     threshold: float | None
     images: int
     answered: int
-    right: int
+    correct: int
     coverage: float
     coverage_low: float
     coverage_high: float
@@ -118,24 +116,24 @@ class AtThreshold:
     precision_high: float
 
 
-def at_threshold(confidence: Floats, right: Bools, threshold: float | None, level: float) -> AtThreshold:
+def at_threshold(confidence: Confidences, correct: Bools, threshold: float | None, level: float) -> AtThreshold:
     """Coverage and precision at a threshold, with their intervals (Wilson).
 
     Args:
         confidence: [N].
-        right: bool [N].
+        correct: bool [N].
         threshold: answers of at least this confidence are given; None: all.
         level: of the intervals, 0.95 for 95%.
     """
-    given = np.ones(len(right), dtype=np.bool_) if threshold is None else confidence >= threshold
-    images, answered, hits = len(right), int(given.sum()), int(right[given].sum())
+    given = np.ones(len(correct), dtype=np.bool_) if threshold is None else confidence >= threshold
+    images, answered, hits = len(correct), int(given.sum()), int(correct[given].sum())
     coverage_low, coverage_high = wilson(answered, images, level)
     precision_low, precision_high = wilson(hits, answered, level)
     return AtThreshold(
         threshold=threshold,
         images=images,
         answered=answered,
-        right=hits,
+        correct=hits,
         coverage=answered / images,
         coverage_low=float(coverage_low),
         coverage_high=float(coverage_high),

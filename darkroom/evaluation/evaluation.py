@@ -1,32 +1,63 @@
-"""Everything that one set of logits says about a model: right and wrong, ranking, confidence, abstention."""
+"""All that one set of logits says about a model: its mistakes, ranking, confidence, abstention."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-from darkroom.evaluation.coverage import AtThreshold, RiskCoverage, at_threshold, risk_coverage
+from darkroom.evaluation.coverage import (
+    AtThreshold,
+    RiskCoverage,
+    at_threshold,
+    risk_coverage,
+    threshold_for_precision,
+)
 from darkroom.evaluation.ranking import Curve, TopK, precision_recall, roc, top_k
-from darkroom.evaluation.scorecard import Scorecard, score
-from darkroom.inference.logits import softmax
+from darkroom.evaluation.scorecard import ClassRow, score
+from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.statistics.calibration import (
+    DIGITS,
     Calibration,
     ReliabilityBin,
     brier,
     expected_calibration_error,
+    fit_temperature,
     reliability,
 )
 from darkroom.statistics.intervals import Estimate, mean_interval
-from darkroom.statistics.metrics import Int64s, negative_log_likelihoods
+from darkroom.statistics.metrics import negative_log_likelihoods
+from darkroom.statistics.softmax import softmax
 
 # Of these, those that are fewer than the classes.
 KS = (1, 2, 3, 5, 10)
 
 
+def calibrate(logits: Float32s, labels: Int64s, target_precision: float, confidence: float) -> Calibration:
+    """Fit the temperature, then find the abstention threshold on the calibrated confidences of the same images.
+
+    Args:
+        logits: float32 [N, K], of validation images.
+        labels: int64 [N].
+        target_precision: share of the answers given that must be correct.
+        confidence: of the promise and of the intervals, 0.95 for 95%.
+    """
+    temperature = fit_temperature(logits, labels)
+    probabilities = softmax(logits, temperature)
+    confidences, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    threshold = threshold_for_precision(confidences, correct, target_precision, confidence)
+    reached = at_threshold(confidences, correct, threshold, confidence)
+    return Calibration(
+        temperature=temperature,
+        threshold=threshold,
+        target_precision=target_precision,
+        coverage=round(reached.coverage, DIGITS),
+        precision=round(reached.precision, DIGITS),
+        precision_low=round(reached.precision_low, DIGITS),
+        precision_high=round(reached.precision_high, DIGITS),
+        images=reached.images,
+    )
+
+
 @dataclass(frozen=True)
-class Sureness:
-    """How well confidence says how often an answer is right.
+class CalibrationMetrics:
+    """How well confidences agree with accuracies.
 
     Attributes:
         ece: expected calibration error.
@@ -43,70 +74,67 @@ class Sureness:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found on the test images; all but `before` with calibrated probabilities.
+    """The scores on the test images; all but `before` with calibrated probabilities.
 
     Attributes:
-        probabilities: float32 [N, K], calibrated.
-        right: bool [N], whether the class named is the right one.
-        card: counts, scores by class, the headline.
+        confidence: of every interval.
+        headline: the numbers over all classes, by their names in `metrics.json`.
+        rows: of the classes, in class-list order.
         top: top-k accuracies.
         roc, precision_recall: macro and micro average, then class by class.
         calibration: temperature and threshold, from validation.
-        before, after: calibration.
+        before, after: calibration metrics.
         coverage: risk against coverage.
         answered: at the threshold.
     """
 
-    probabilities: npt.NDArray[np.float32]
-    right: npt.NDArray[np.bool_]
-    card: Scorecard
+    confidence: float
+    headline: dict[str, float]
+    rows: list[ClassRow]
     top: list[TopK]
     roc: list[Curve]
     precision_recall: list[Curve]
     calibration: Calibration
-    before: Sureness
-    after: Sureness
+    before: CalibrationMetrics
+    after: CalibrationMetrics
     coverage: RiskCoverage
     answered: AtThreshold
 
 
 def evaluate(
-    logits: npt.NDArray[np.float32],
-    labels: Int64s,
-    classes: Sequence[str],
-    calibration: Calibration,
-    confidence: float,
+    logits: Float32s, labels: Int64s, names: tuple[str, ...], calibration: Calibration, confidence: float
 ) -> Evaluation:
     """Score logits many ways.
 
     Args:
         logits: float32 [N, K], of the test images.
         labels: int64 [N].
-        classes: names, in class-list order.
+        names: in class-list order.
         calibration: from validation images.
         confidence: of every interval, 0.95 for 95%.
     """
     probabilities = softmax(logits, calibration.temperature)
-    confidences, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    confidences, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    card = score(labels, probabilities, names, confidence)
     return Evaluation(
-        probabilities=probabilities,
-        right=right,
-        card=score(labels, probabilities, confidence),
-        top=top_k(probabilities, labels, [k for k in KS if k < len(classes)], confidence),
-        roc=roc(probabilities, labels, classes, confidence),
-        precision_recall=precision_recall(probabilities, labels, classes, confidence),
+        confidence=confidence,
+        headline=card.headline,
+        rows=card.rows,
+        top=top_k(probabilities, labels, [k for k in KS if k < len(names)], confidence),
+        roc=roc(probabilities, labels, names, confidence),
+        precision_recall=precision_recall(probabilities, labels, names, confidence),
         calibration=calibration,
-        before=_sureness(softmax(logits, 1.0), labels, confidence),
-        after=_sureness(probabilities, labels, confidence),
-        coverage=risk_coverage(confidences, right),
-        answered=at_threshold(confidences, right, calibration.threshold, confidence),
+        before=_calibration_metrics(softmax(logits), labels, confidence),
+        after=_calibration_metrics(probabilities, labels, confidence),
+        coverage=risk_coverage(confidences, correct),
+        answered=at_threshold(confidences, correct, calibration.threshold, confidence),
     )
 
 
-def _sureness(probabilities: npt.NDArray[np.float32], labels: Int64s, confidence: float) -> Sureness:
+def _calibration_metrics(probabilities: Float32s, labels: Int64s, confidence: float) -> CalibrationMetrics:
     losses = negative_log_likelihoods(probabilities, labels)
     low, high = mean_interval(losses, confidence)
-    return Sureness(
+    return CalibrationMetrics(
         ece=expected_calibration_error(probabilities, labels, confidence),
         brier=brier(probabilities, labels, confidence),
         loss=Estimate(float(losses.mean()), max(low, 0.0), high),

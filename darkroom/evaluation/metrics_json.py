@@ -1,27 +1,71 @@
-"""The machine-readable twin of the evaluation page: `metrics.json`, and the tables that `dvc plots` draws."""
+"""An evaluation as JSON, written and read.
 
-import csv
-from collections.abc import Iterable, Sequence
+`metrics.json`, `per_class.json` and `curves.json` hold the numbers, `details.json` what else the page shows. The page and the
+model card take their numbers from here.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.evaluation.error_analysis import Insights
-from darkroom.evaluation.evaluation import Evaluation, Sureness
-from darkroom.evaluation.ranking import Curve
-from darkroom.evaluation.robustness import RobustnessCurve
-from darkroom.evaluation.scorecard import DIGITS
-from darkroom.model.classes import ClassList
+from darkroom.evaluation.coverage import AtThreshold, RiskCoverage
+from darkroom.evaluation.error_analysis import ErrorAnalysis, RobustnessCurve
+from darkroom.evaluation.evaluation import CalibrationMetrics, Evaluation
+from darkroom.evaluation.label_errors import Suspect
+from darkroom.evaluation.ranking import Curve, TopK
+from darkroom.evaluation.scorecard import DIGITS, ClassRow
+from darkroom.evaluation.slices import Slice
+from darkroom.runtime.files import read_json, write_json
+from darkroom.statistics.calibration import Calibration, ReliabilityBin
 from darkroom.statistics.intervals import Estimate
-from darkroom.statistics.metrics import Int64s
+
+METRICS, CLASSES, CURVES, DETAILS = "metrics.json", "per_class.json", "curves.json", "details.json"
+
+# Of a slice in `details.json` and not in `metrics.json`: positions in the tables.
+POSITIONS = "rows"
 
 
-def metrics(found: Evaluation, insights: Insights) -> dict[str, Any]:
+def write_evaluation(
+    folder: Path,
+    found: Evaluation,
+    errors: ErrorAnalysis,
+    explanation: str,
+    provenance: Mapping[str, str],
+    settings: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write the four JSON files.
+
+    Args:
+        folder: to write in.
+        found: the scores.
+        errors: what was found beside them.
+        explanation: the method of the heat maps.
+        provenance: versions by name.
+        settings: those that differ from the shipped ones: name, value, shipped.
+    """
+    head = {"test": found.headline, "confidence": found.confidence, "provenance": dict(provenance)}
+    numbers = metrics(found, errors) | {"explanation": explanation}
+    write_json(folder / METRICS, head | numbers | {"settings": list(settings)})
+    write_json(folder / CLASSES, [asdict(row) for row in found.rows])
+    write_json(folder / CURVES, _rounded({name: _curves(found, name) for name in ("roc", "precision_recall")}))
+    details = {
+        "reliability": {"before": _bins(found.before), "after": _bins(found.after)},
+        "risk_coverage": asdict(found.coverage),
+        "facts": errors.facts,
+        "slice_mistakes": errors.slice_mistakes,
+        "suspects": [asdict(each) for each in errors.suspects],
+        "damaged_images": errors.damaged_images,
+        "damaged_precision": errors.damaged_precision,
+    }
+    write_json(folder / DETAILS, _rounded(details))
+
+
+def metrics(found: Evaluation, errors: ErrorAnalysis) -> dict[str, Any]:
     """The numbers of an evaluation by name; each estimate with `_low` and `_high`, the ends of its interval."""
-    calibration, answered = found.calibration, found.answered
+    calibration = found.calibration
     content: dict[str, Any] = _rounded(
         {
             "top_k": {
@@ -31,75 +75,35 @@ def metrics(found: Evaluation, insights: Insights) -> dict[str, Any]:
             "calibration": {
                 "temperature": calibration.temperature,
                 "validation_images": calibration.images,
-                "before": _sureness(found.before),
-                "after": _sureness(found.after),
+                "before": _calibration_metrics(found.before),
+                "after": _calibration_metrics(found.after),
             },
             "abstention": {
                 "threshold": calibration.threshold,
                 "target_precision": calibration.target_precision,
                 "risk_coverage_area": found.coverage.area,
-                "validation": {
-                    name: getattr(calibration, name)
-                    for name in ("coverage", "precision", "precision_low", "precision_high")
-                },
-                "test": {name: value for name, value in asdict(answered).items() if name != "threshold"},
+                "validation": {name: getattr(calibration, name) for name in AT_VALIDATION},
+                "test": {name: value for name, value in asdict(found.answered).items() if name != "threshold"},
             },
-            "label_suspects": len(insights.suspects),
+            "label_suspects": len(errors.suspects),
             "weak_slices": [
-                {name: value for name, value in vars(each).items() if name != "rows"} for each in insights.slices
+                {name: value for name, value in vars(each).items() if name != POSITIONS} for each in errors.slices
             ],
-            "robustness": [asdict(curve) for curve in insights.robustness],
-            "explanation": insights.explanation.method,
+            "robustness": [asdict(curve) for curve in errors.robustness],
         }
     )
     return content
 
 
-def curve_rows(found: Evaluation) -> dict[str, list[dict[str, Any]]]:
-    """The ROC and precision-recall curves with their areas, the averages and every class."""
-    return {
-        "roc": [_rounded(asdict(curve)) for curve in found.roc],
-        "precision_recall": [_rounded(asdict(curve)) for curve in found.precision_recall],
-    }
+AT_VALIDATION = ("coverage", "precision", "precision_low", "precision_high")
 
 
-def write_plots(folder: Path, found: Evaluation, curves: Sequence[RobustnessCurve]) -> None:
-    """Write the tables behind the page's curves, one a curve, for `dvc plots`.
-
-    `roc.csv` and `precision_recall.csv` (micro average), `reliability.csv`, `risk_coverage.csv`, and `robustness.csv`, which
-    has a column for each kind of damage.
-
-    Args:
-        folder: to write in.
-        found: the evaluation.
-        curves: of robustness; without any there is no `robustness.csv`.
-    """
-    for name, of, columns in (
-        ("roc", found.roc, ("false_positive_rate", "true_positive_rate")),
-        ("precision_recall", found.precision_recall, ("recall", "precision")),
-    ):
-        micro = [(x, y) for curve in of[1:2] for x, y in zip(curve.x, curve.y, strict=True)]
-        _write(folder / f"{name}.csv", columns, micro)
-    bins = ((each.confidence, each.accuracy, each.images) for each in found.after.bins)
-    _write(folder / "reliability.csv", ("confidence", "accuracy", "images"), bins)
-    risks = zip(found.coverage.coverage, found.coverage.risk, strict=True)
-    _write(folder / "risk_coverage.csv", ("coverage", "risk"), risks)
-    if curves:
-        points = zip(curves[0].severities, *(each.accuracy for each in curves), strict=True)
-        _write(folder / "robustness.csv", ("severity", *(each.name for each in curves)), points)
+def _curves(found: Evaluation, name: str) -> list[dict[str, Any]]:
+    return [asdict(curve) for curve in getattr(found, name)]
 
 
-def write_confusion(path: Path, classes: ClassList, actual: Int64s, probabilities: npt.NDArray[np.float32]) -> None:
-    """Write one row a test image, as `dvc plots` wants it for its confusion template."""
-    pairs = zip(actual.tolist(), probabilities.argmax(axis=1).tolist(), strict=True)
-    _write(path, ("actual", "predicted"), ((classes.names[i], classes.names[j]) for i, j in pairs))
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[float | str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        writer.writerows([_rounded(value) for value in row] for row in rows)
+def _bins(measured: CalibrationMetrics) -> list[dict[str, Any]]:
+    return [asdict(each) for each in measured.bins]
 
 
 def _averages(curves: Sequence[Curve]) -> dict[str, Any]:
@@ -110,21 +114,65 @@ def _averages(curves: Sequence[Curve]) -> dict[str, Any]:
     }
 
 
-def _sureness(measured: Sureness) -> dict[str, float]:
-    parts: dict[str, Estimate] = {"ece": measured.ece, "brier": measured.brier, "loss": measured.loss}
+def _calibration_metrics(measured: CalibrationMetrics) -> dict[str, float]:
+    estimates: dict[str, Estimate] = {"ece": measured.ece, "brier": measured.brier, "loss": measured.loss}
     return {
         f"{name}{end}": value
-        for name, estimate in parts.items()
+        for name, estimate in estimates.items()
         for end, value in (("", estimate.value), ("_low", estimate.low), ("_high", estimate.high))
     }
 
 
 def _rounded(value: Any) -> Any:
-    """Numbers to six digits, wherever they stand."""
+    """Numbers to six digits, at any depth."""
     if isinstance(value, float):
         return round(value, DIGITS)
     if isinstance(value, dict):
-        return {name: _rounded(part) for name, part in value.items()}
+        return {name: _rounded(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(part) for part in value]
+        return [_rounded(inner) for inner in value]
     return value
+
+
+def read_evaluation(folder: Path) -> tuple[Evaluation, ErrorAnalysis, dict[str, Any]]:
+    """Read what `write_evaluation` wrote, with numbers of six digits: scores, error analysis, the content of `metrics.json`."""
+    content, rows, curves, details = (read_json(folder / name) for name in (METRICS, CLASSES, CURVES, DETAILS))
+    calibration, abstention = content["calibration"], content["abstention"]
+    top = content["top_k"]
+    found = Evaluation(
+        confidence=content["confidence"],
+        headline=content["test"],
+        rows=[ClassRow(**row) for row in rows],
+        top=[TopK(k=int(name.removeprefix("top_")), **each) for name, each in top.items()],
+        roc=[Curve(**curve) for curve in curves["roc"]],
+        precision_recall=[Curve(**curve) for curve in curves["precision_recall"]],
+        calibration=Calibration(
+            temperature=calibration["temperature"],
+            threshold=abstention["threshold"],
+            target_precision=abstention["target_precision"],
+            images=calibration["validation_images"],
+            **abstention["validation"],
+        ),
+        before=_read_calibration(calibration["before"], details["reliability"]["before"]),
+        after=_read_calibration(calibration["after"], details["reliability"]["after"]),
+        coverage=RiskCoverage(**details["risk_coverage"]),
+        answered=AtThreshold(threshold=abstention["threshold"], **abstention["test"]),
+    )
+    errors = ErrorAnalysis(
+        facts=details["facts"],
+        slices=[Slice(**each, rows=np.zeros(0, np.int64)) for each in content["weak_slices"]],
+        slice_mistakes=details["slice_mistakes"],
+        suspects=[Suspect(**each) for each in details["suspects"]],
+        robustness=[RobustnessCurve(**curve) for curve in content["robustness"]],
+        damaged_images=details["damaged_images"],
+        damaged_precision=details["damaged_precision"],
+    )
+    return found, errors, content
+
+
+def _read_calibration(numbers: dict[str, float], bins: list[dict[str, Any]]) -> CalibrationMetrics:
+    estimates = {
+        name: Estimate(numbers[name], numbers[f"{name}_low"], numbers[f"{name}_high"])
+        for name in ("ece", "brier", "loss")
+    }
+    return CalibrationMetrics(**estimates, bins=[ReliabilityBin(**each) for each in bins])

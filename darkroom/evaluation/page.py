@@ -1,8 +1,10 @@
-"""The report of an evaluation: what was found, drawn; and how it was found."""
+"""The page of an evaluation: what was found, drawn; and how it was found."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.pictures import is_small, legend
@@ -14,104 +16,96 @@ from darkroom.evaluation.charts import (
     temperature_chart,
 )
 from darkroom.evaluation.confusion import confusion
-from darkroom.evaluation.error_analysis import Insights
-from darkroom.evaluation.evaluation import Evaluation
-from darkroom.evaluation.frames import GALLERY_SIDE, Frames
-from darkroom.evaluation.pictured import damaged, mean_heat, slice_mistakes, suspect_frames
+from darkroom.evaluation.metrics_json import read_evaluation
+from darkroom.evaluation.pictures import (
+    CELL_SIDE,
+    GALLERY_SIDE,
+    Frames,
+    damaged_pictures,
+    mean_heat,
+    open_predicted_images,
+    suspect_frames,
+)
 from darkroom.evaluation.ranking import Curve
-from darkroom.evaluation.scorecard import ClassRow, class_rows
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.images.pack import Packed
-from darkroom.model.spec import ModelSpec
-from darkroom.settings.read import ChangedSetting
+from darkroom.evaluation.scorecard import ClassRow
+from darkroom.inference.explained import load_explained, ordered
+from darkroom.model.spec import load_spec
+from darkroom.runtime.arrays import Float32s
+from darkroom.runtime.files import read_json
 from darkroom.statistics.intervals import RESAMPLES
 from darkroom.training.charts import training_charts
-from darkroom.training.curves import Curves
+from darkroom.training.record import read_record, require_same_epoch
 
 
-@dataclass(frozen=True)
-class Run:
-    """Where the numbers come from.
-
-    Attributes:
-        spec: of the model that was scored.
-        curves: of its training.
-        held_out: the test images.
-        packed: the arrays that it was trained and chosen on, `train` and `validation`.
-        settings: those that differ from the shipped ones.
-        provenance: versions by name, as in `metrics.json`.
-    """
-
-    spec: ModelSpec
-    curves: Curves
-    held_out: HeldOut
-    packed: Mapping[str, Packed]
-    settings: Sequence[ChangedSetting]
-    provenance: Mapping[str, str]
-
-
-def report_page(found: Evaluation, insights: Insights, run: Run, gallery: int) -> str:
+def evaluation_page(*, evaluated: Path, predicted: Path, arrays: Path, model: Path, training: Path) -> str:
     """The page `report.html`.
 
     Args:
-        found: the scores.
-        insights: what was found beside them.
-        run: where they come from.
-        gallery: how many suspects to show.
+        evaluated: the folder that evaluate wrote for people, `reports/evaluate`.
+        predicted: the folder of predict, with the heat maps.
+        arrays: the folder with the arrays of each split.
+        model: the folder with `model.json`.
+        training: the folder with the training's record, `reports/train`.
+
+    Raises:
+        DarkroomError: when these do not belong together.
     """
-    card, spec, held_out, choice = found.card, run.spec, run.held_out, insights.choice
-    names = spec.classes.names
-    rows = class_rows(card, names)
-    heat = dict(zip(choice.rows(), insights.explanation.maps, strict=True))
-    frames = Frames(held_out, found.probabilities, names, heat)
-    # The damage is shown on the first image that is named correctly, or on the first of all.
-    example = int(found.right.argmax())
+    found, errors, content = read_evaluation(evaluated)
+    spec, record, explained = load_spec(model / "model.json"), read_record(training), load_explained(predicted)
+    require_same_epoch(record, spec.epoch, training)
+    names, choice, settings = spec.classes.names, explained.choice, content["settings"]
+    test = open_predicted_images(arrays / "test", evaluated / "predictions.parquet", names)
+    frames, confidence = Frames(test, names, explained), test.confidence
     return render_page(
-        "report.html",
+        "evaluation.html",
         found=found,
-        card=card,
-        headline=card.headline,
+        headline=found.headline,
         answered=found.answered,
         threshold=found.calibration.threshold,
         target=f"{100 * found.calibration.target_precision:g}%",
-        level=f"{100 * card.confidence:g}%",
+        level=f"{100 * found.confidence:g}%",
         spec=spec,
         preprocessing=spec.preprocessing,
-        provenance=run.provenance,
-        settings=run.settings,
-        split_sizes=held_out.split_sizes,
-        mistakes=int((~found.right).sum()),
+        provenance=content["provenance"],
+        settings=settings,
+        split_sizes=read_json(arrays / "stats.json")["images"],
+        mistakes=int((test.labels != test.predicted).sum()),
         resamples=RESAMPLES,
-        weakest=min((row for row in rows if row.images), key=lambda row: row.recall),
-        curves=run.curves,
-        epochs=len(run.curves.train["loss"]),
-        training_charts=training_charts(run.curves.train, run.curves.validation, spec.epoch),
+        weakest=min((row for row in found.rows if row.images), key=lambda row: row.recall),
+        epochs=record.epochs,
+        training_charts=training_charts(record.epochs, record.best),
         names=names,
         short_names=max(len(name) for name in names) <= 3,
-        confusion=confusion(found, held_out, names, frames),
-        rows=sorted(rows, key=lambda row: (row.f1, row.name)),
-        axis=_axis(rows),
+        confusion=confusion(test, names, frames),
+        rows=sorted(found.rows, key=lambda row: (row.f1, row.name)),
+        axis=_axis(found.rows),
         ranking_charts=[roc_chart(found.roc), precision_recall_chart(found.precision_recall)] if found.roc else [],
         areas=_areas(found.roc, found.precision_recall),
         confidence_charts=[temperature_chart(found), coverage_chart(found)],
         legend=legend(),
-        explanation=insights.explanation,
-        surest=frames.of(choice.mistakes, GALLERY_SIDE, heat=True),
-        unsure=frames.of(choice.unsure, GALLERY_SIDE, heat=True),
-        attention=mean_heat(held_out, choice.typical, heat, names),
-        facts=insights.facts,
-        slices=slice_mistakes(insights.slices, found, held_out, frames),
-        suspects=suspect_frames(insights.suspects, run.packed, gallery),
-        suspect_count=len(insights.suspects),
-        robustness=insights.robustness,
-        robustness_chart=robustness_chart(insights.robustness) if insights.robustness else None,
-        damaged=damaged(held_out.images[example], held_out.ids[example], insights.robustness)
-        if insights.robustness
-        else [],
-        damaged_images=insights.damaged_images,
-        damaged_precision=insights.damaged_precision,
-        damaged_crisp=is_small(held_out.images[example]),
+        explanation=explained,
+        confident_mistakes=frames.of(_sorted(choice.mistakes, -confidence, test.ids), GALLERY_SIDE, heat=True),
+        least_confident=frames.of(_sorted(choice.unsure, confidence, test.ids), GALLERY_SIDE, heat=True),
+        attention=mean_heat(test, explained, names),
+        facts=errors.facts,
+        slices=[
+            (each, frames.of(errors.slice_mistakes[place], CELL_SIDE) if place < len(errors.slice_mistakes) else [])
+            for place, each in enumerate(errors.slices)
+        ],
+        suspects=suspect_frames(errors.suspects[: explained.gallery], arrays),
+        suspect_count=len(errors.suspects),
+        robustness=errors.robustness,
+        robustness_chart=robustness_chart(errors.robustness) if errors.robustness else None,
+        damaged=damaged_pictures(explained.damaged, errors.robustness),
+        damaged_images=errors.damaged_images,
+        damaged_precision=errors.damaged_precision,
+        damaged_crisp=is_small(explained.damaged[0, 0]),
     )
+
+
+def _sorted(rows: Sequence[int], keys: Float32s, ids: list[str]) -> list[int]:
+    """predict chose by confidences before calibration."""
+    return ordered(np.array(rows, np.int64), keys, ids)
 
 
 def _areas(roc: Sequence[Curve], precision_recall: Sequence[Curve]) -> list[tuple[str, Curve, Curve]]:
@@ -122,5 +116,5 @@ def _areas(roc: Sequence[Curve], precision_recall: Sequence[Curve]) -> list[tupl
 
 def _axis(rows: list[ClassRow]) -> float:
     """Where the scale of the per-class drawing begins: the tenth below the lowest end of any interval; it ends at 1."""
-    ends = [row.recall_low for row in rows if row.images] + [row.precision_low for row in rows if row.named]
+    ends = [row.recall_low for row in rows if row.images] + [row.precision_low for row in rows if row.predicted]
     return min(0.9, math.floor(min(ends) * 10) / 10)

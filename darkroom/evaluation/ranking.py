@@ -1,22 +1,19 @@
-"""How well probabilities put the right class first: top-k, ROC and precision-recall curves with the areas under them."""
+"""How well probabilities rank the true class first: top-k, ROC and precision-recall curves with the areas under them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom.evaluation.areas import Ranked, area_interval, average_precision, rank, roc_area
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.metrics import Float64s, Int64s
 from darkroom.statistics.thinning import POINTS, thin
-
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class TopK:
-    """The share of images whose right class is among the `k` likeliest, with the ends of its interval (Wilson)."""
+    """The share of images whose true class is among the `k` likeliest, with the ends of its interval (Wilson)."""
 
     k: int
     accuracy: float
@@ -24,7 +21,7 @@ class TopK:
     high: float
 
 
-def top_k(probabilities: npt.NDArray[np.float32], labels: Int64s, ks: Sequence[int], confidence: float) -> list[TopK]:
+def top_k(probabilities: Float32s, labels: Int64s, ks: Sequence[int], confidence: float) -> list[TopK]:
     """Top-k accuracy for each of `ks`; of equally likely classes the first in the class list goes first.
 
     Args:
@@ -38,9 +35,9 @@ def top_k(probabilities: npt.NDArray[np.float32], labels: Int64s, ks: Sequence[i
     ahead = ((probabilities > given) | ((probabilities == given) & before)).sum(axis=1)
     rows = []
     for k in ks:
-        right = int((ahead < k).sum())
-        low, high = wilson(right, len(labels), confidence)
-        rows.append(TopK(k, right / len(labels), float(low), float(high)))
+        hits = int((ahead < k).sum())
+        low, high = wilson(hits, len(labels), confidence)
+        rows.append(TopK(k, hits / len(labels), float(low), float(high)))
     return rows
 
 
@@ -52,7 +49,7 @@ class Curve:
         name: of the class, or `macro average`, `micro average`.
         x, y: the curve from left to right, at most 200 points. ROC: false positive rate, true positive rate.
             Precision-recall: recall, precision.
-        area: the area under the ROC curve, or the average precision; of all points, not only of those kept.
+        area: the area under the ROC curve, or the average precision; of all points, not only of those shown.
         area_low, area_high: its interval.
     """
 
@@ -64,9 +61,7 @@ class Curve:
     area_high: float
 
 
-def roc(
-    probabilities: npt.NDArray[np.float32], labels: Int64s, classes: Sequence[str], confidence: float
-) -> list[Curve]:
+def roc(probabilities: Float32s, labels: Int64s, classes: Sequence[str], confidence: float) -> list[Curve]:
     """ROC curves: the macro average (classes count alike), the micro average (every image and class a decision of its own),
     then each class against the rest in class-list order. A class of no image, or of all images, has no curve.
 
@@ -81,9 +76,7 @@ def roc(
     return _curves(probabilities, labels, classes, confidence, _roc_points, roc_area)
 
 
-def precision_recall(
-    probabilities: npt.NDArray[np.float32], labels: Int64s, classes: Sequence[str], confidence: float
-) -> list[Curve]:
+def precision_recall(probabilities: Float32s, labels: Int64s, classes: Sequence[str], confidence: float) -> list[Curve]:
     """Precision-recall curves, like `roc`; the area is the average precision, scikit-learn's `average_precision_score`."""
     return _curves(probabilities, labels, classes, confidence, _precision_recall_points, average_precision)
 
@@ -92,15 +85,15 @@ Points = tuple[Float64s, Float64s]
 
 
 def _curves(
-    probabilities: npt.NDArray[np.float32],
+    probabilities: Float32s,
     labels: Int64s,
     classes: Sequence[str],
     confidence: float,
     points: Callable[[Ranked], Points],
     area: Callable[[Ranked], tuple[float, Float64s]],
 ) -> list[Curve]:
-    right = labels[:, None] == np.arange(len(classes))
-    tested = [k for k in range(len(classes)) if 0 < right[:, k].sum() < len(labels)]
+    positive = labels[:, None] == np.arange(len(classes))
+    tested = [k for k in range(len(classes)) if 0 < positive[:, k].sum() < len(labels)]
     if not tested:
         return []
     # The mean of the curves is taken where it is drawn.
@@ -108,17 +101,17 @@ def _curves(
     heights, areas, influence = np.zeros(POINTS), 0.0, np.zeros(len(labels))
     each = []
     for k in tested:
-        ranked = rank(probabilities[:, k], right[:, k])
+        ranked = rank(probabilities[:, k], positive[:, k])
         x, y = points(ranked)
         value, pull = area(ranked)
         heights, areas, influence = heights + np.interp(grid, x, y), areas + value, influence + pull
-        each.append(_curve(classes[k], x, y, value, pull, int(right[:, k].sum()), confidence))
+        each.append(_curve(classes[k], x, y, value, pull, int(positive[:, k].sum()), confidence))
     n = len(tested)
     macro = _curve("macro average", grid, heights / n, areas / n, influence / n, len(labels), confidence)
-    ranked = rank(probabilities.ravel(), right.ravel())
+    ranked = rank(probabilities.ravel(), positive.ravel())
     value, pull = area(ranked)
     # The decisions about one image are not independent: its pulls act together.
-    pull = pull.reshape(right.shape).sum(axis=1)
+    pull = pull.reshape(positive.shape).sum(axis=1)
     micro = _curve("micro average", *points(ranked), value, pull, len(labels), confidence)
     return [macro, micro, *each]
 
@@ -127,8 +120,8 @@ def _curve(
     name: str, x: Float64s, y: Float64s, area: float, influence: Float64s, images: int, confidence: float
 ) -> Curve:
     low, high = area_interval(area, influence, images, confidence)
-    kept = thin(x, y)
-    return Curve(name, tuple(x[kept].tolist()), tuple(y[kept].tolist()), area, low, high)
+    points = thin(x, y)
+    return Curve(name, tuple(x[points].tolist()), tuple(y[points].tolist()), area, low, high)
 
 
 def _roc_points(ranked: Ranked) -> Points:

@@ -1,15 +1,14 @@
-"""All numbers about one set of predictions; `metrics.json`, `per_class.json` and the report say what stands here."""
+"""The scores of one set of predictions: the headline, and a row for each class."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import bootstrap_macro, mean_interval, wilson
 from darkroom.statistics.metrics import (
     ClassScores,
-    Int64s,
     accuracy,
     averages,
     class_scores,
@@ -22,38 +21,55 @@ DIGITS = 6
 
 
 @dataclass(frozen=True)
+class ClassRow:
+    """One line of the classification report, and of `per_class.json`.
+
+    Attributes:
+        name: of the class.
+        images: test images of the class.
+        predicted: test images predicted as the class.
+        correct: test images that are both.
+        precision, recall, f1: with the ends of their intervals.
+    """
+
+    name: str
+    images: int
+    predicted: int
+    correct: int
+    precision: float
+    precision_low: float
+    precision_high: float
+    recall: float
+    recall_low: float
+    recall_high: float
+    f1: float
+    f1_low: float
+    f1_high: float
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """Scores of predictions, with intervals.
 
     Attributes:
-        confidence: of every interval.
-        counts: int64 [K, K], actual down, predicted across.
-        scores: of every class.
-        precision_interval: float64 [K] twice, the lower and the upper ends (Wilson).
-        recall_interval: likewise.
-        f1_interval: likewise; see `f1_ends`.
         headline: the numbers over all classes, by their names in `metrics.json`.
+        rows: of the classes, in class-list order.
     """
 
-    confidence: float
-    counts: Int64s
-    scores: ClassScores
-    precision_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    recall_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
-    f1_interval: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
     headline: dict[str, float]
+    rows: list[ClassRow]
 
 
-def score(actual: Int64s, probabilities: npt.NDArray[np.float32], confidence: float) -> Scorecard:
-    """Score predictions; the class named is the one with the highest probability, the first of equals.
+def score(actual: Int64s, probabilities: Float32s, names: tuple[str, ...], confidence: float) -> Scorecard:
+    """Score predictions; the predicted class is the one with the highest probability, the first of equals.
 
     Args:
         actual: int64 [N], labels.
         probabilities: float32 [N, K].
+        names: in class-list order.
         confidence: of every interval, 0.95 for 95%.
     """
-    predicted = probabilities.argmax(axis=1)
-    counts = confusion_counts(actual, predicted, probabilities.shape[1])
+    counts = confusion_counts(actual, probabilities.argmax(axis=1), probabilities.shape[1])
     scores = class_scores(counts)
     losses = negative_log_likelihoods(probabilities, actual)
     loss_low, loss_high = mean_interval(losses, confidence)  # below 0 there is no loss
@@ -68,21 +84,36 @@ def score(actual: Int64s, probabilities: npt.NDArray[np.float32], confidence: fl
         "weighted_f1": means["weighted_f1"],
         **_with_ends("loss", losses.mean(), (max(loss_low, 0.0), loss_high)),
     }
-    return Scorecard(
-        confidence=confidence,
-        counts=counts,
-        scores=scores,
-        precision_interval=wilson(scores.right, scores.named, confidence),
-        recall_interval=wilson(scores.right, scores.support, confidence),
-        f1_interval=f1_ends(scores, confidence),
-        headline={name: round(value, DIGITS) for name, value in headline.items()} | {"images": len(actual)},
-    )
+    rounded = {name: round(value, DIGITS) for name, value in headline.items()} | {"images": len(actual)}
+    return Scorecard(rounded, _class_rows(scores, names, confidence))
 
 
-def f1_ends(scores: ClassScores, confidence: float) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _class_rows(scores: ClassScores, names: tuple[str, ...], confidence: float) -> list[ClassRow]:
+    columns = {
+        "precision": (scores.precision, wilson(scores.right, scores.named, confidence)),
+        "recall": (scores.recall, wilson(scores.right, scores.support, confidence)),
+        "f1": (scores.f1, f1_ends(scores, confidence)),
+    }
+    return [
+        ClassRow(
+            name=name,
+            images=int(scores.support[k]),
+            predicted=int(scores.named[k]),
+            correct=int(scores.right[k]),
+            **{
+                f"{column}{end}": round(float(each[k]), DIGITS)
+                for column, (value, (low, high)) in columns.items()
+                for end, each in (("", value), ("_low", low), ("_high", high))
+            },
+        )
+        for k, name in enumerate(names)
+    ]
+
+
+def f1_ends(scores: ClassScores, confidence: float) -> tuple[Float64s, Float64s]:
     """The intervals of each class's F1, its lower and its upper ends, float64 [K] twice.
 
-    Among the images that are of a class or were named after it, let J be the share that is both. Given their number, those
+    Among the images that are of a class or were predicted as it, let J be the share that is both. Given their number, those
     that are both follow a binomial law, so Wilson's interval holds for J; and F1 is 2J / (1 + J), which rises with J, so
     that the ends of J give those of F1.
     """
@@ -94,55 +125,3 @@ def f1_ends(scores: ClassScores, confidence: float) -> tuple[npt.NDArray[np.floa
 def _with_ends(name: str, value: Any, ends: tuple[Any, Any]) -> dict[str, float]:
     low, high = ends
     return {name: float(value), f"{name}_low": float(low), f"{name}_high": float(high)}
-
-
-@dataclass(frozen=True)
-class ClassRow:
-    """One line of the classification report.
-
-    Attributes:
-        name: of the class.
-        images: test images of the class.
-        named: test images named after it.
-        right: test images that are and were.
-        precision, recall, f1: with the ends of their intervals.
-    """
-
-    name: str
-    images: int
-    named: int
-    right: int
-    precision: float
-    precision_low: float
-    precision_high: float
-    recall: float
-    recall_low: float
-    recall_high: float
-    f1: float
-    f1_low: float
-    f1_high: float
-
-
-def class_rows(card: Scorecard, names: tuple[str, ...]) -> list[ClassRow]:
-    """The classification report, in class-list order."""
-    columns = {
-        "precision": card.scores.precision,
-        "precision_low": card.precision_interval[0],
-        "precision_high": card.precision_interval[1],
-        "recall": card.scores.recall,
-        "recall_low": card.recall_interval[0],
-        "recall_high": card.recall_interval[1],
-        "f1": card.scores.f1,
-        "f1_low": card.f1_interval[0],
-        "f1_high": card.f1_interval[1],
-    }
-    return [
-        ClassRow(
-            name=name,
-            images=int(card.scores.support[k]),
-            named=int(card.scores.named[k]),
-            right=int(card.scores.right[k]),
-            **{column: round(float(values[k]), DIGITS) for column, values in columns.items()},
-        )
-        for k, name in enumerate(names)
-    ]

@@ -1,19 +1,21 @@
-"""The kinds of images that are looked at: intervals of a number, values of a word, in all classes or in one."""
+"""The kinds of images that the error analysis looks at: what is known of images beside their pixels, cut into intervals of a
+number and values of a word, in all classes or in one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import PurePosixPath
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
-Bools = npt.NDArray[np.bool_]
-Int64s = npt.NDArray[np.int64]
+from darkroom.runtime.arrays import Bools, Float64s, Int64s
 
 # Numbers float64 [N] with NaN where unknown, dates datetime64[s] [N] with NaT, or words str [N] with "".
 Column = npt.NDArray[np.float64] | npt.NDArray[np.datetime64] | npt.NDArray[np.str_]
 
-# Shares of the images that an end of the scale is cut off at; and between which shares the middle is looked at.
+# Fractions of the images that an end of the scale is cut off at; and between which the middle is looked at.
 ENDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
 MIDDLES = (0.2, 0.4, 0.6, 0.8)
 
@@ -21,12 +23,56 @@ MIDDLES = (0.2, 0.4, 0.6, 0.8)
 CUT_DIGITS = 3
 
 
+def slice_facts(rows: pa.Table, class_names: Sequence[str]) -> dict[str, Column]:
+    """Facts of images by name; those that are the same for all images are left out.
+
+    What the source says of an image (its split, its group, when it was taken, its folder) and what ingest measured.
+
+    Args:
+        rows: path and the columns of `darkroom.inference.inputs.FACTS`, N rows.
+        class_names: folders with such a name are left out of an image's folder: they tell nothing beside the label.
+
+    Returns:
+        N values each; see `Column`.
+    """
+    width, height = _numbers(rows, "width"), _numbers(rows, "height")
+    names = frozenset(class_names)
+    facts: dict[str, Column] = {
+        "brightness": _numbers(rows, "brightness"),
+        "contrast": _numbers(rows, "contrast"),
+        "sharpness": _numbers(rows, "sharpness"),
+        "shorter side in pixels": np.minimum(width, height),
+        "width to height": width / height,
+        "file size in bytes": _numbers(rows, "bytes"),
+        "date": rows["timestamp"].to_numpy().astype("datetime64[s]"),
+        "format": _words(rows, "format"),
+        "mode": _words(rows, "mode"),
+        "split of the source": _words(rows, "source_split"),
+        "group": _words(rows, "group"),
+        "folder": np.array([_folder(path, names) for path in rows["path"].to_pylist()], np.str_),
+    }
+    # np.unique counts all that is unknown as one value.
+    return {name: values for name, values in facts.items() if len(np.unique(values)) > 1}
+
+
+def _numbers(table: pa.Table, column: str) -> Float64s:
+    return np.asarray(table[column].cast(pa.float64()).to_numpy(), np.float64)
+
+
+def _words(table: pa.Table, column: str) -> Column:
+    return np.array(table[column].fill_null("").to_pylist(), np.str_)
+
+
+def _folder(path: str, class_names: frozenset[str]) -> str:
+    return "/".join(part for part in PurePosixPath(path).parent.parts if part not in class_names)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A kind of images.
 
     Attributes:
-        column: the fact that tells it apart.
+        column: the fact that defines it.
         words: for people; without the class.
         label: of the class where it is of one class alone, else None.
         population: int64, positions of the images that it is a part of: all, or those of the class; those whose fact is known.
@@ -41,7 +87,7 @@ class Candidate:
 
 
 def candidates(facts: Mapping[str, Column], labels: Int64s, within_classes: bool) -> Iterator[Candidate]:
-    """The kinds of images that the facts tell apart, each a real part of its population.
+    """The kinds of images that the facts define, each a real part of its population.
 
     Args:
         facts: by name, N values each.
@@ -55,14 +101,14 @@ def candidates(facts: Mapping[str, Column], labels: Int64s, within_classes: bool
         for label, rows in members.items():
             population = rows[known[rows]]
             parts = (
-                _words(column, values[population]) if values.dtype.kind == "U" else _cuts(column, values[population])
+                _values(column, values[population]) if values.dtype.kind == "U" else _cuts(column, values[population])
             )
             for words, inside in parts.items():
                 if 0 < inside.sum() < len(inside):
                     yield Candidate(column, words, label, population, inside)
 
 
-def _words(column: str, values: Column) -> dict[str, Bools]:
+def _values(column: str, values: Column) -> dict[str, Bools]:
     return {f"{column} {value}": values == value for value in np.unique(values)}
 
 
@@ -70,27 +116,27 @@ def _cuts(column: str, values: Column) -> dict[str, Bools]:
     """The ends and the middle of the scale. Those between the same rounded cuts are one and the same."""
     if not len(values):
         return {}
-    ends = ((_cut(values, share), _cut(values, 1 - share)) for share in ENDS)
+    ends = ((_cut(values, fraction), _cut(values, 1 - fraction)) for fraction in ENDS)
     parts: dict[str, Bools] = {}
     for low, high in ends:
-        parts[f"{column} below {_said(low)}"] = np.less(values, low)
-        parts[f"{column} from {_said(high)}"] = np.greater_equal(values, high)
-    middles = [_cut(values, share) for share in MIDDLES]
+        parts[f"{column} below {_text(low)}"] = np.less(values, low)
+        parts[f"{column} from {_text(high)}"] = np.greater_equal(values, high)
+    middles = [_cut(values, fraction) for fraction in MIDDLES]
     for low, high in pairwise(middles):
-        parts[f"{column} from {_said(low)} to {_said(high)}"] = np.greater_equal(values, low) & np.less(values, high)
+        parts[f"{column} from {_text(low)} to {_text(high)}"] = np.greater_equal(values, low) & np.less(values, high)
     return parts
 
 
-def _cut(values: Column, share: float) -> np.float64 | np.datetime64:
+def _cut(values: Column, fraction: float) -> np.float64 | np.datetime64:
     """A quantile: one of the values, rounded to three digits, or to the day."""
-    cut = np.sort(values)[min(int(share * len(values)), len(values) - 1)]
+    cut = np.sort(values)[min(int(fraction * len(values)), len(values) - 1)]
     if isinstance(cut, np.datetime64):
         day: np.datetime64 = cut.astype("datetime64[D]")
         return day
     return np.float64(f"{cut:.{CUT_DIGITS}g}")
 
 
-def _said(cut: np.float64 | np.datetime64) -> str:
+def _text(cut: np.float64 | np.datetime64) -> str:
     if isinstance(cut, np.datetime64):
         return str(cut)
     return f"{cut:,.0f}" if abs(cut) >= 10**CUT_DIGITS else f"{cut:.{CUT_DIGITS}g}"

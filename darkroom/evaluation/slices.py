@@ -1,28 +1,29 @@
-"""Weak slices: kinds of images that a model answers worse than the other images of the same classes."""
+"""Weak slices: kinds of images that a model predicts worse than the other images of the same classes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.evaluation.slice_candidates import Bools, Candidate, Column, Int64s, candidates
-from darkroom.evaluation.slice_tests import Counts, able, adjusted, tail
+from darkroom.evaluation.slice_candidates import Candidate, Column, candidates
+from darkroom.evaluation.slice_tests import Counts, adjusted, exact_test, testable
+from darkroom.runtime.arrays import Bools, Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.intervals import wilson
 
 # Of fewer test images an accuracy says next to nothing.
 LEAST_IMAGES = 10
 
-# A word that tells test images from the others in more cases than this is only another name for the split.
-ANOTHER_NAME = 0.95
+# A word that separates test images from the others in more cases than this is only another name for the split.
+SAME_AS_SPLIT = 0.95
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A kind of images that is answered worse than the rest, beyond chance.
+    """A kind of images that is predicted worse than the rest, beyond chance.
 
     Attributes:
-        column: the fact that tells it apart, such as `brightness`.
+        column: the fact that defines it, such as `brightness`.
         words: for people, such as `class 3, brightness below 0.21`.
         class_name: of the class where the slice is of one class alone, else None.
         images: test images in it.
@@ -63,40 +64,40 @@ class _Found:
 def find_slices(
     facts: Mapping[str, Column],
     labels: Int64s,
-    right: Bools,
+    correct: Bools,
     class_names: Sequence[str],
     confidence: float,
     level: float = 0.05,
     tested: Bools | None = None,
 ) -> list[Slice]:
-    """The weak slices of a test set, the surest first; an empty list where chance explains all differences.
+    """The weak slices of a test set, the largest excess of mistakes first; an empty list where chance explains all differences.
 
     Looked at are the ends and the middle of each number and each value of each word, over all classes and within each one.
-    Each is compared with the other images of its classes by an exact test (`darkroom.evaluation.slice_tests.tail`); the slices
-    over all classes and those within one have half of the level each (`darkroom.evaluation.slice_tests.adjusted`). Of slices
-    that share their mistakes one stays: a slice over all classes that is weak by one class alone gives way to that class's
-    own, and then the surest comes first and another is named only if it is weak without those images, too. Chung et al. 2019
-    ("Slice Finder", https://arxiv.org/abs/1807.06068) search alike, with other tests.
+    Each is compared with the other images of its classes by an exact test (`exact_test`); the slices over all classes and
+    those within one have half of the level each (`adjusted`). Of slices that share their mistakes one stays: a slice over all
+    classes that is weak by one class alone gives way to that class's own, and then the largest excess comes first and another
+    slice follows only if it is weak without those images, too. Chung et al. 2019 ("Slice Finder",
+    https://arxiv.org/abs/1807.06068) search alike, with other tests.
 
     Args:
-        facts: by name, as `darkroom.evaluation.slice_facts.slice_facts` gives them; see `Column`.
+        facts: by name, as `darkroom.evaluation.slice_candidates.slice_facts` gives them.
         labels: int64 [N].
-        right: bool [N], whether the model named the label.
+        correct: bool [N], whether the model predicted the label.
         class_names: K, in class-list order.
         confidence: of the accuracies' intervals.
-        level: the probability of naming any slice at all where facts do not matter.
+        level: the probability of finding any slice at all where facts do not matter.
         tested: bool [N], which images are of the test split; the others (those of validation) only serve to compare with:
-            without them nothing could be told about a class whose test images are all dark. All by default.
+            without them there is no comparison for a class whose test images are all dark. All by default.
 
     Raises:
-        DarkroomError: when a fact, or `right`, has not one value for each label.
+        DarkroomError: when a fact, or `correct`, has not one value for each label.
     """
     tested = np.ones(len(labels), dtype=bool) if tested is None else tested
-    for name, values in {"right": right, "tested": tested, **facts}.items():
+    for name, values in {"correct": correct, "tested": tested, **facts}.items():
         if len(values) != len(labels):
             raise DarkroomError(f"{len(values):,} values of {name} for {len(labels):,} labels: give one for each image")
-    facts = {name: values for name, values in facts.items() if not _names_the_split(values, tested)}
-    wrong = ~right
+    facts = {name: values for name, values in facts.items() if not _is_the_split(values, tested)}
+    wrong = ~correct
     general, special = (
         _significant(candidates(facts, labels, within), labels, wrong, tested, level / 2) for within in (False, True)
     )
@@ -107,9 +108,9 @@ def find_slices(
     slices = []
     for one in found:
         rows = one.candidate.population[one.candidate.inside]
-        if explained.any() and tail(_counts(one.candidate, labels, wrong, ~explained))[0] > one.largest_p:
+        if explained.any() and exact_test(_counts(one.candidate, labels, wrong, ~explained))[0] > one.largest_p:
             continue
-        weak = _described(one, rows[tested[rows]], right, class_names, confidence)
+        weak = _described(one, rows[tested[rows]], correct, class_names, confidence)
         # Weak among the images that were only compared with says nothing of the test.
         if weak.accuracy < weak.rest_accuracy:
             slices.append(weak)
@@ -117,21 +118,21 @@ def find_slices(
     return slices
 
 
-def _names_the_split(values: Column, tested: Bools) -> bool:
-    """The folder `test` of a data set that came divided would take the place of what makes its images weak."""
+def _is_the_split(values: Column, tested: Bools) -> bool:
+    """The folder `test` of a data set with splits of its own would hide what makes its images weak."""
     if values.dtype.kind != "U" or tested.all():
         return False
-    return any(((values == value) == tested).mean() > ANOTHER_NAME for value in np.unique(values))
+    return any(((values == value) == tested).mean() > SAME_AS_SPLIT for value in np.unique(values))
 
 
 def _significant(kinds: Iterable[Candidate], labels: Int64s, wrong: Bools, tested: Bools, level: float) -> list[_Found]:
     every = np.ones(len(labels), dtype=bool)
     large = [one for one in kinds if tested[one.population[one.inside]].sum() >= LEAST_IMAGES]
     counts = [_counts(one, labels, wrong, every) for one in large]
-    tests = [tail(one) for one in counts]
+    tests = [exact_test(one) for one in counts]
     # Half of the level each: doubled, the adjusted probability is held against the whole.
     among = 2 * adjusted(tests, level)
-    largest = level / max(1, int(able(tests, level).sum()))
+    largest = level / max(1, int(testable(tests, level).sum()))
     return [
         _Found(candidate, number, p, float(among_all), largest)
         for candidate, number, (p, _), among_all in zip(large, counts, tests, among, strict=True)
@@ -142,7 +143,7 @@ def _significant(kinds: Iterable[Candidate], labels: Int64s, wrong: Bools, teste
 def _of_one_class(found: _Found) -> set[int | None]:
     """The class without which the slice would not be weak, where there is one."""
     label = int(found.counts.labels[found.counts.surplus.argmax()])
-    return {label} if tail(found.counts.without(label))[0] > found.largest_p else set()
+    return {label} if exact_test(found.counts.without(label))[0] > found.largest_p else set()
 
 
 def _counts(candidate: Candidate, labels: Int64s, wrong: Bools, counted: Bools) -> Counts:
@@ -156,20 +157,20 @@ def _counts(candidate: Candidate, labels: Int64s, wrong: Bools, counted: Bools) 
     return Counts(np.flatnonzero(present), *(each[present] for each in sums))
 
 
-def _described(found: _Found, rows: Int64s, right: Bools, class_names: Sequence[str], confidence: float) -> Slice:
+def _described(found: _Found, rows: Int64s, correct: Bools, class_names: Sequence[str], confidence: float) -> Slice:
     """Args:
     rows: the test images of the slice.
     """
-    named = None if found.candidate.label is None else class_names[found.candidate.label]
-    hits, counts = int(right[rows].sum()), found.counts
+    class_name = None if found.candidate.label is None else class_names[found.candidate.label]
+    hits, counts = int(correct[rows].sum()), found.counts
     outside = counts.images - counts.inside
     rest = np.divide(counts.wrong - counts.wrong_inside, outside, out=np.zeros(len(outside)), where=outside > 0)
     weights = counts.inside * (outside > 0)
     low, high = wilson(hits, len(rows), confidence)
     return Slice(
         column=found.candidate.column,
-        words=found.candidate.words if named is None else f"class {named}, {found.candidate.words}",
-        class_name=named,
+        words=found.candidate.words if class_name is None else f"class {class_name}, {found.candidate.words}",
+        class_name=class_name,
         images=len(rows),
         accuracy=hits / len(rows),
         accuracy_low=float(low),

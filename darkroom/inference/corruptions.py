@@ -1,4 +1,4 @@
-"""Pictures made worse in five steps, as cameras and channels do."""
+"""UInt8ss made worse in five steps, as cameras and channels do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.seeding import seed_of
-
-Picture = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -21,42 +20,42 @@ class Corruption:
     Attributes:
         name: for the page.
         amounts: of the five severities, the mildest first.
-        words: an amount in words, for a picture with sides of so many pixels.
-        apply: picture uint8 [S, S, C], amount and the image's key to a new picture of the same shape.
+        text: an amount in words, for a picture with sides of so many pixels.
+        apply: picture uint8 [S, S, C], amount and the image's id to a new picture of the same shape.
     """
 
     name: str
     amounts: tuple[float, ...]
-    words: Callable[[float, int], str]
-    apply: Callable[[Picture, float, str], Picture]
+    text: Callable[[float, int], str]
+    apply: Callable[[UInt8s, float, str], UInt8s]
 
 
-def blur(picture: Picture, amount: float, key: str) -> Picture:
+def blur(picture: UInt8s, amount: float, image_id: str) -> UInt8s:
     """A Gaussian blur whose deviation is `amount` of the picture's longer side."""
     sigma = amount * max(picture.shape[:2])
     # OpenCV drops a last axis of one channel.
     return _bytes(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)).reshape(picture.shape)
 
 
-def noise(picture: Picture, amount: float, key: str) -> Picture:
+def noise(picture: UInt8s, amount: float, image_id: str) -> UInt8s:
     """Gaussian noise in every value, of a deviation that is `amount` of the full range; the same for an image every time."""
-    drawn = np.random.default_rng(seed_of("noise", key)).standard_normal(picture.shape, dtype=np.float32)
+    drawn = np.random.default_rng(seed_of("noise", image_id)).standard_normal(picture.shape, dtype=np.float32)
     return _bytes(np.clip(np.rint(picture + np.float32(255 * amount) * drawn), 0, 255))
 
 
-def darken(picture: Picture, amount: float, key: str) -> Picture:
+def darken(picture: UInt8s, amount: float, image_id: str) -> UInt8s:
     """Every value times `amount`: less light on the same scene."""
     return _bytes(np.rint(picture * np.float32(amount)))
 
 
-def jpeg(picture: Picture, amount: float, key: str) -> Picture:
+def jpeg(picture: UInt8s, amount: float, image_id: str) -> UInt8s:
     """Written as JPEG of quality `amount` and read again."""
     kind = "GRAY" if picture.shape[2] == 1 else "RGB"
     written = simplejpeg.encode_jpeg(np.ascontiguousarray(picture), int(amount), kind, "420")
     return _bytes(simplejpeg.decode_jpeg(written, kind))
 
 
-def _bytes(values: npt.NDArray[Any]) -> Picture:
+def _bytes(values: npt.NDArray[Any]) -> UInt8s:
     return np.asarray(values, dtype=np.uint8)
 
 
@@ -69,3 +68,10 @@ CORRUPTIONS = (
     Corruption("brightness", (0.8, 0.6, 0.45, 0.3, 0.2), lambda a, side: f"{a:.0%} of the light", darken),
     Corruption("JPEG loss", (80, 50, 25, 15, 8), lambda a, side: f"quality {a:.0f}", jpeg),
 )
+
+
+def damaged_copies(image: UInt8s, image_id: str) -> UInt8s:
+    """An image as it is and at each severity of each kind of damage, uint8 [kinds, 6, S, S, C]."""
+    return np.stack(
+        [np.stack([image, *(kind.apply(image, amount, image_id) for amount in kind.amounts)]) for kind in CORRUPTIONS]
+    )

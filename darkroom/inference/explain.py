@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from darkroom.inference.grad_cam import grad_cam, network_input
-from darkroom.inference.layers import MapLayer, find_map_layer
-from darkroom.inference.logits import logits, softmax
+from darkroom.inference.grad_cam import MapLayer, find_map_layer, grad_cam, network_input
+from darkroom.inference.logits import logits
 from darkroom.inference.occlusion import CELLS, occlusion
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import GridPooled
+from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.softmax import softmax
 
 # To find the layer with; a gradient that is zero for one picture may be so by chance.
 TRIED = 4
@@ -26,18 +25,16 @@ class Explanation:
 
     Attributes:
         method: `grad-cam` or `occlusion`.
-        words: two sentences for the page: what is shown, and where it was measured.
+        text: two sentences for the page: what is shown, and where it was measured.
         maps: float32 [N, S, S] in [0, 1]; 1 is what spoke most for the class in that image. All zeros where nothing did.
     """
 
     method: str
-    words: str
-    maps: npt.NDArray[np.float32]
+    text: str
+    maps: Float32s
 
 
-def explain(
-    model: nn.Module, images: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64], device: torch.device
-) -> Explanation:
+def explain(model: nn.Module, images: UInt8s, classes: Int64s, device: torch.device) -> Explanation:
     """What in each image spoke for a class: Grad-CAM, or occlusion where the network has no map that it would fit.
 
     A capsule network has maps, but says its classes by agreement: the rounds that decide where a capsule turns pass no
@@ -46,7 +43,7 @@ def explain(
     Args:
         model: `Normalized`, in eval mode; takes uint8 [N, S, S, C] and gives logits float32 [N, K].
         images: uint8 [N, S, S, C], N being at least 1; may be memory-mapped.
-        classes: int64 [N], the class to explain for each image: as a rule the one that was named.
+        classes: int64 [N], the class to explain for each image: as a rule the predicted one.
         device: where to compute.
 
     Raises:
@@ -62,15 +59,15 @@ def explain(
     if layer is not None:
         by_place = any(isinstance(module, GridPooled) for module in model.network.modules())
         maps = grad_cam(model, layer.name, images, classes, device, by_place)
-        return Explanation("grad-cam", _grad_cam_words(layer, by_place), maps)
+        return Explanation("grad-cam", _grad_cam_text(layer, by_place), maps)
 
-    def answer(pictures: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return softmax(logits(model, pictures, device, None), 1.0)
+    def answer(pictures: UInt8s) -> Float32s:
+        return softmax(logits(model, pictures, device, None))
 
-    return Explanation("occlusion", OCCLUSION_WORDS, occlusion(answer, images, classes))
+    return Explanation("occlusion", OCCLUSION_TEXT, occlusion(answer, images, classes))
 
 
-def _grad_cam_words(layer: MapLayer, by_place: bool) -> str:
+def _grad_cam_text(layer: MapLayer, by_place: bool) -> str:
     method = "Grad-CAM, place by place (Draelos and Carin 2020)" if by_place else "Grad-CAM (Selvaraju et al. 2017)"
     return (
         f"{method} at the layer {layer.name}, whose maps are {layer.side} x {layer.side} cells: bright "
@@ -78,7 +75,7 @@ def _grad_cam_words(layer: MapLayer, by_place: bool) -> str:
     )
 
 
-OCCLUSION_WORDS = (
+OCCLUSION_TEXT = (
     f"Occlusion (Zeiler and Fergus 2014): a square is moved over the picture in {CELLS} x {CELLS} steps, and bright is what "
     "the class loses most without. It shows where the network looked, coarsely, and not why."
 )

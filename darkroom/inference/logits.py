@@ -1,16 +1,15 @@
-"""Predict once; the table of predictions is what every number is made from."""
+"""A network's logits: of images as they are, and of damaged copies of them."""
 
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
 from tqdm import tqdm
 
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.model.classes import ClassList
+from darkroom.inference.corruptions import CORRUPTIONS
+from darkroom.inference.device import choose_precision
+from darkroom.inference.predictions import UNDAMAGED, DamagedLogits
+from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 # A batch holds at most this many images, and fewer large ones: 4 million pixel values keep any network below some 2 GB.
@@ -18,9 +17,7 @@ BATCH_IMAGES = 256
 BATCH_VALUES = 2**22
 
 
-def logits(
-    model: torch.nn.Module, images: npt.NDArray[np.uint8], device: torch.device, progress: str | None
-) -> npt.NDArray[np.float32]:
+def logits(model: torch.nn.Module, images: UInt8s, device: torch.device, progress: str | None) -> Float32s:
     """What the model says about every image, each image seen once.
 
     Args:
@@ -55,45 +52,42 @@ def logits(
     return answers
 
 
-def softmax(logits: npt.NDArray[np.float32], temperature: float) -> npt.NDArray[np.float32]:
-    """Probabilities: the softmax of logits / temperature, taken in float64.
+def damaged_logits(
+    model: torch.nn.Module, images: UInt8s, ids: Sequence[str], rows: Int64s, device: torch.device
+) -> tuple[list[DamagedLogits], str]:
+    """Logits of test images as they are, and of copies blurred, noisy, dark, JPEG-compressed, each in five steps.
+
+    Two to three times as fast as float32 with EfficientNet-Lite0 and with the default network, and 3 of 4,000 answers differ;
+    in float32 the 21 passes over photographs would take longer than all else.
 
     Args:
-        logits: float32 [N, K].
-        temperature: above 0; `darkroom.statistics.calibration` fits it. 1 leaves the logits as they are.
+        model: as for `logits`.
+        images: uint8 [N, S, S, C], the test split.
+        ids: of these images; the noise is seeded with them.
+        rows: int64 [M], which of them to damage.
+        device: where to compute, in the processor's short precision where it has one.
 
     Returns:
-        float32 [N, K]; each row adds up to 1, and its largest is where the largest logit is.
+        The answers, the undamaged ones first; nothing without rows. And the name of the precision.
     """
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: npt.NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
+    precision, _ = choose_precision("auto", device)
+    name = str(precision).removeprefix("torch.")
+    if not len(rows):
+        return [], name
+    chosen, side = np.asarray(images[rows]), max(images.shape[1:3])
+    found = []
+    with tqdm(total=1 + sum(len(kind.amounts) for kind in CORRUPTIONS), desc="robustness", disable=None) as bar:
 
+        def answer(pictures: UInt8s) -> Float32s:
+            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+                answers = logits(model, pictures, device, None)
+            bar.update()
+            return answers
 
-def write_predictions(
-    path: Path, held_out: HeldOut, probabilities: npt.NDArray[np.float32], classes: ClassList
-) -> None:
-    """Write `predictions.parquet`: one row a test image, in the order of the arrays.
-
-    Columns: id, path, label, predicted (str), confidence (float32, the probability of the class named), probabilities
-    (list of K float32, in class-list order).
-
-    Args:
-        path: the file.
-        held_out: the test images.
-        probabilities: float32 [N, K], calibrated.
-        classes: the class list.
-    """
-    names = pa.array(classes.names, pa.string())
-    table = pa.table(
-        {
-            "id": pa.array(held_out.ids, pa.string()),
-            "path": pa.array(held_out.paths, pa.string()),
-            "label": names.take(pa.array(held_out.labels)),
-            "predicted": names.take(pa.array(probabilities.argmax(axis=1))),
-            "confidence": pa.array(probabilities.max(axis=1)),
-            "probabilities": pa.FixedSizeListArray.from_arrays(pa.array(probabilities.ravel()), len(classes)),
-        }
-    )
-    pq.write_table(table, path)
+        found.append(DamagedLogits(UNDAMAGED, 0, "as it is", rows, answer(chosen)))
+        for kind in CORRUPTIONS:
+            for severity, amount in enumerate(kind.amounts, start=1):
+                worse = [kind.apply(image, amount, ids[row]) for image, row in zip(chosen, rows.tolist(), strict=True)]
+                text = kind.text(amount, side)
+                found.append(DamagedLogits(kind.name, severity, text, rows, answer(np.stack(worse))))
+    return found, name

@@ -15,6 +15,7 @@ SPLIT_TABLE = Path("data/split/splits.parquet")
 ARRAYS = Path("data/preprocess")
 MODEL = Path("models/train")
 TRAIN_REPORTS = Path("reports/train")
+PREDICTIONS = Path("data/predict")
 CALIBRATION = Path("models/evaluate/calibration.json")
 EVALUATE_REPORTS = Path("reports/evaluate")
 QUANTIZED = Path("models/quantize")
@@ -27,6 +28,14 @@ TIMINGS = Path("reports/timings")
 CHANGES = Path("reports/changes")
 IMAGE_CACHE = Path(".darkroom/cache")
 
+# What a folder of people's reports holds beside the pages, which `report` writes.
+TRAIN_RECORD = (TRAIN_REPORTS / "training.json", TRAIN_REPORTS / "examples.npy")
+EVALUATION = tuple(
+    EVALUATE_REPORTS / name
+    for name in ("metrics.json", "per_class.json", "curves.json", "details.json", "predictions.parquet")
+)
+PAGES = {"train": TRAIN_REPORTS / "index.html", "evaluate": EVALUATE_REPORTS / "report.html"}
+
 # By stage, what it reads beside its own code, and what it writes; a folder stands for all that is in it.
 INPUTS: dict[str, tuple[Path, ...]] = {
     "survey": (),
@@ -36,9 +45,11 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "split": (INGEST, GROUPS.parent),
     "preprocess": (INGEST, SPLIT_TABLE.parent),
     "train": (INGEST, SPLIT_TABLE.parent, ARRAYS / "stats.json", ARRAYS / "train", ARRAYS / "validation"),
-    "evaluate": (INGEST, SPLIT_TABLE.parent, ARRAYS, MODEL, TRAIN_REPORTS),
+    "predict": (INGEST, SPLIT_TABLE.parent, ARRAYS, MODEL),
+    "evaluate": (PREDICTIONS / "predictions.parquet",),
     "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, MODEL),
-    "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATE_REPORTS),
+    "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
+    "report": (*TRAIN_RECORD, *EVALUATION, PREDICTIONS, ARRAYS, MODEL / "model.json"),
 }
 OUTPUTS: dict[str, tuple[Path, ...]] = {
     "survey": (SURVEY,),
@@ -47,8 +58,10 @@ OUTPUTS: dict[str, tuple[Path, ...]] = {
     "validate": (GROUPS.parent, VALIDATE_REPORTS),
     "split": (SPLIT_TABLE.parent,),
     "preprocess": (ARRAYS,),
-    "train": (MODEL, TRAIN_REPORTS),
-    "evaluate": (CALIBRATION.parent, EVALUATE_REPORTS),
+    "train": (MODEL, *TRAIN_RECORD, TRAIN_REPORTS / "metrics.json", TRAIN_REPORTS / "plots"),
+    "predict": (PREDICTIONS,),
+    "evaluate": (CALIBRATION.parent, *EVALUATION, EVALUATE_REPORTS / "label_suspects.csv", EVALUATE_REPORTS / "plots"),
     "quantize": (QUANTIZED, QUANTIZE_REPORTS),
     "export": (BUNDLE, EXPORT_REPORTS),
+    "report": tuple(PAGES.values()),
 }

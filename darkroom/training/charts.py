@@ -1,29 +1,29 @@
 """The charts of a training: loss and accuracy by epoch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from darkroom.drawing.axis import Axis, round_axis
 from darkroom.drawing.chart import Chart, Line, Mark, Points, Rule
+from darkroom.training.curves import Epoch
 
 # With more epochs than this the dots would touch.
 DOTTED_EPOCHS = 40
 
 
-def training_charts(
-    train: Mapping[str, Sequence[float]], validation: Mapping[str, Sequence[float]], chosen: int
-) -> list[Chart]:
+def training_charts(epochs: Sequence[Epoch], best: Epoch) -> list[Chart]:
     """Loss and accuracy of both splits.
 
     Args:
-        train, validation: `loss` and `accuracy`, a value for each epoch, the first of epoch 1; one that is not finite
-            leaves a gap.
-        chosen: the epoch whose weights were selected, counted from 1; its validation values are finite.
+        epochs: from the first on; a value that is not finite leaves a gap.
+        best: the one whose weights were selected; its validation values are finite.
     """
+    losses, validation_losses = [each.train_loss for each in epochs], [each.validation_loss for each in epochs]
+    train, validation = [each.train_accuracy for each in epochs], [each.validation_accuracy for each in epochs]
     return [
-        _by_epoch("Loss", train["loss"], validation["loss"], chosen, percent=False),
-        _by_epoch("Accuracy", train["accuracy"], validation["accuracy"], chosen, percent=True),
+        _by_epoch("Loss", losses, validation_losses, best.number, percent=False),
+        _by_epoch("Accuracy", train, validation, best.number, percent=True),
     ]
 
 

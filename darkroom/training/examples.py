@@ -1,7 +1,5 @@
 """Training images as they are and as the network sees them, for people to look at."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,25 +7,10 @@ import torch
 from darkroom.runtime.arrays import UInt8s, UInt64s
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
+from darkroom.training.record import Example
 
 # Images shown, and how often each.
 EXAMPLES, DRAWS = 6, 6
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training image.
-
-    Attributes:
-        label: the name of its class.
-        image: uint8 [S, S, C], as it is.
-        draws: as the network sees it in the first epochs, each with what it counts as: `62% cat, 38% dog` where another was
-            mixed in, otherwise the label.
-    """
-
-    label: str
-    image: UInt8s
-    draws: list[tuple[UInt8s, str]]
 
 
 def augmented_examples(

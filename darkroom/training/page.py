@@ -1,14 +1,13 @@
-"""The page of a training: how it went, what it was told, and what the network saw."""
+"""The page of a training: how it went, its settings, and what the network saw."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.runtime.arrays import UInt8s
 from darkroom.training.charts import training_charts
-from darkroom.training.curves import Epoch
-from darkroom.training.examples import Example
+from darkroom.training.record import Example, read_record
 
 
 @dataclass(frozen=True)
@@ -20,36 +19,28 @@ class Shown:
     counts_as: str
 
 
-def training_page(
-    history: Sequence[Epoch], best: Epoch, facts: Sequence[tuple[str, str, str]], samples: Sequence[Example]
-) -> str:
+def training_page(*, training: Path) -> str:
     """The page `index.html`.
 
     Args:
-        history: the epochs, from the first on.
-        best: the one whose weights were kept.
-        facts: settings: the name, the value, and the reason, empty for what the user set.
-        samples: training images before and after augmentation.
+        training: the folder with the training's record, `reports/train`.
     """
-    train = {"loss": [each.train_loss for each in history], "accuracy": [each.train_accuracy for each in history]}
-    validation = {
-        "loss": [each.validation_loss for each in history],
-        "accuracy": [each.validation_accuracy for each in history],
-    }
+    record = read_record(training)
+    history, best = record.epochs, record.best
     return render_page(
         "training.html",
         history=history,
         best=best,
-        charts=training_charts(train, validation, best.number),
-        chosen=[fact for fact in facts if fact[2]],
-        told=[fact for fact in facts if not fact[2]],
-        samples=[_pictured(sample) for sample in samples],
-        augmented=any(sample.draws for sample in samples),
+        charts=training_charts(history, best),
+        chosen=[each for each in record.settings if each.reason],
+        given=[each for each in record.settings if not each.reason],
+        examples=[_pictured(each) for each in record.examples],
+        augmented=any(each.draws for each in record.examples),
     )
 
 
-def _pictured(sample: Example) -> tuple[Shown, list[Shown]]:
-    return _shown(sample.image, sample.label), [_shown(*draw) for draw in sample.draws]
+def _pictured(example: Example) -> tuple[Shown, list[Shown]]:
+    return _shown(example.image, example.label), [_shown(*draw) for draw in example.draws]
 
 
 def _shown(pixels: UInt8s, counts_as: str) -> Shown:

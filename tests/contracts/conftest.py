@@ -29,7 +29,7 @@ def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
         (folder / ".venv").symlink_to(sys.prefix)
         # A conversion takes twelve seconds, and its packages minutes: tests/bundle/test_tflite.py sees to it once.
         params = (folder / "params.yaml").read_text(encoding="utf-8")
-        # 21 passes over 1,000 images are what evaluate takes longest for.
+        # 21 passes over 1,000 images are what predict takes longest for.
         params = params.replace("robustness_images: 1000", "robustness_images: 60")
         (folder / "params.yaml").write_text(params.replace("  tflite: true", "  tflite: false"), encoding="utf-8")
         for command in ("init -q -b main", "config user.name Tester", "config user.email tester@localhost", "add -A"):

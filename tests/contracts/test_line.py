@@ -4,6 +4,7 @@ import configparser
 import gc
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 PIPELINE: dict[str, Any] = yaml.safe_load(PAGE)["stages"]
-LINE = ["survey", "code", "ingest", "validate", "split", "preprocess", "train", "evaluate", "quantize", "export"]
+LINE = ["survey", "code", "ingest", "validate", "split", "preprocess", "train", "predict", "evaluate", "quantize",
+        "export", "report"]  # fmt: skip
 # Only a look can tell that the source and the code are as they were.
 ALWAYS = ["survey", "code"]
 
@@ -42,12 +44,14 @@ def test_paths_are_those_of_dvc_yaml_and_one_more_is_the_code(stage: str) -> Non
 @pytest.mark.parametrize("stage", LINE)
 def test_one_word_in_five_places(stage: str) -> None:
     assert PIPELINE[stage]["cmd"] == f"python -m stages.{stage}"
-    if stage != "code":
+    if stage not in ("code", "report"):
         # What the survey looks at is what ingest reads: they share the settings.
         section = "ingest" if stage == "survey" else stage
         assert section in SECTIONS
         assert section in {name.partition(".")[0] for name in PIPELINE[stage]["params"]}
-    assert any(out in (f"data/{stage}", f"models/{stage}", f"reports/{stage}") for out in outputs(stage))
+    # Pages stand beside what they show.
+    own = (f"data/{stage}", f"models/{stage}", f"reports/{stage}")
+    assert stage == "report" or any(out in own for out in outputs(stage))
     assert (ROOT / f"tests/stages/test_{stage}.py").exists()
     assert callable(importlib.import_module(f"stages.{stage}").run)
 
@@ -62,7 +66,11 @@ def test_data_comes_from_stages_before(stage: str) -> None:
 
 def test_only_those_who_judge_depend_on_the_test_split() -> None:
     tested = {"data/preprocess", "data/preprocess/test"}
-    assert [stage for stage in LINE if tested & set(PIPELINE[stage].get("deps", []))] == ["evaluate", "export"]
+    assert [stage for stage in LINE if tested & set(PIPELINE[stage].get("deps", []))] == [
+        "predict",
+        "export",
+        "report",
+    ]
 
 
 def test_dvc_is_quiet_and_ignores_what_python_leaves_behind() -> None:
@@ -96,8 +104,9 @@ def test_a_stage_before_its_inputs_names_them(
     for name in ("darkroom", "stages", "params.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"stages.{stage}"])
     # ingest switches it off, for the time of its process.
     monkeypatch.setattr(gc, "disable", lambda: None)
     with pytest.raises(SystemExit, match="1"):
         importlib.import_module(f"stages.{stage}").main()
-    assert re.search(r"error: (data|models)/\S+ is not there yet: run `dvc repro \w+`", capsys.readouterr().err)
+    assert re.search(r"error: (data|models|reports)/\S+ is not there yet: run `dvc repro \w+`", capsys.readouterr().err)

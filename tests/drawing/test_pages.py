@@ -18,7 +18,7 @@ def test_a_page_forbids_itself_the_network() -> None:
 
 def test_a_forgotten_value_is_an_error_and_not_a_gap() -> None:
     with pytest.raises(UndefinedError):
-        render_page("report.html")
+        render_page("evaluation.html")
 
 
 def test_percent() -> None:

@@ -1,38 +1,35 @@
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from darkroom.evaluation.coverage import at_threshold, risk_coverage, threshold_for_precision
-
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
+from darkroom.runtime.arrays import Bools, Float32s
 
 
 @st.composite
-def judged(draw: st.DrawFn) -> tuple[Floats, Bools]:
-    """Confidences, of which some are equal, and whether the answers were right."""
+def judged(draw: st.DrawFn) -> tuple[Float32s, Bools]:
+    """Confidences, of which some are equal, and whether the answers were correct."""
     images = draw(st.integers(1, 60))
     confidence = draw(hnp.arrays(np.float32, images, elements=st.sampled_from([0.3, 0.5, 0.55, 0.7, 0.9, 0.99])))
     return confidence, draw(hnp.arrays(np.bool_, images))
 
 
 @given(judged(), st.randoms(use_true_random=False))
-def test_the_risk_does_not_depend_on_the_order_and_ends_at_the_error(case: tuple[Floats, Bools], shuffle) -> None:  # type: ignore[no-untyped-def]
-    confidence, right = case
-    found = risk_coverage(confidence, right)
-    order = list(range(len(right)))
+def test_the_risk_does_not_depend_on_the_order_and_ends_at_the_error(case: tuple[Float32s, Bools], shuffle) -> None:  # type: ignore[no-untyped-def]
+    confidence, correct = case
+    found = risk_coverage(confidence, correct)
+    order = list(range(len(correct)))
     shuffle.shuffle(order)
-    assert risk_coverage(confidence[order], right[order]) == found
+    assert risk_coverage(confidence[order], correct[order]) == found
     assert found.coverage[-1] == 1
-    assert found.risk[-1] == pytest.approx(1 - right.mean())
+    assert found.risk[-1] == pytest.approx(1 - correct.mean())
     # At a coverage that answers whole steps of confidence, the risk is a plain count.
     for sure in np.unique(confidence):
         given = confidence >= sure
-        at = found.coverage.index(given.sum() / len(right))
-        assert found.risk[at] == pytest.approx(1 - right[given].mean())
+        at = found.coverage.index(given.sum() / len(correct))
+        assert found.risk[at] == pytest.approx(1 - correct[given].mean())
 
 
 def test_the_area_is_the_mean_risk() -> None:
@@ -43,13 +40,13 @@ def test_the_area_is_the_mean_risk() -> None:
     assert len(many.risk) <= 200 and many.coverage[-1] == 1
 
 
-def draw(images: int, rng: np.random.Generator) -> tuple[Floats, Bools]:
-    """A calibrated model that is right in 90% of the images."""
+def draw(images: int, rng: np.random.Generator) -> tuple[Float32s, Bools]:
+    """A calibrated model that is correct in 90% of the images."""
     confidence = rng.beta(9, 1, images).astype(np.float32)
     return confidence, rng.random(images) < confidence
 
 
-# Above the threshold t a calibrated model is right as often as it is sure on average.
+# Above the threshold t a calibrated model is correct as often as it is sure on average.
 def true_precision(threshold: float) -> float:
     high = np.linspace(threshold, 1, 20_001)
     density = high**8
@@ -79,24 +76,24 @@ def test_more_images_reach_a_smaller_threshold_close_to_the_least() -> None:
 
 
 def test_a_promise_that_few_images_cannot_prove_is_not_made() -> None:
-    # 148 right answers in a row do not prove 98% at 95%; and here five places are looked at.
+    # 148 correct answers in a row do not prove 98% at 95%; and here five places are looked at.
     assert threshold_for_precision(np.linspace(0.5, 1, 148), np.ones(148, bool), 0.98, 0.95) is None
     assert threshold_for_precision(np.linspace(0.5, 1, 300), np.ones(300, bool), 0.98, 0.95) == 0.5
 
 
 def test_the_threshold_answers_the_images_that_it_was_tested_on() -> None:
-    confidence, right = draw(3000, np.random.default_rng(3))
-    threshold = threshold_for_precision(confidence, right, 0.95, 0.95)
+    confidence, correct = draw(3000, np.random.default_rng(3))
+    threshold = threshold_for_precision(confidence, correct, 0.95, 0.95)
     assert threshold is not None
-    reached = at_threshold(confidence, right, threshold, 0.95)
+    reached = at_threshold(confidence, correct, threshold, 0.95)
     given = confidence >= threshold
-    assert (reached.answered, reached.right) == (given.sum(), right[given].sum())
+    assert (reached.answered, reached.correct) == (given.sum(), correct[given].sum())
     assert reached.coverage_low < reached.coverage == given.mean() < reached.coverage_high
     assert reached.precision_low + 0.01 > 0.95 and reached.precision_low < reached.precision < reached.precision_high
 
 
 def test_without_a_threshold_all_are_answered_and_above_all_confidences_none() -> None:
-    confidence, right = np.array([0.5, 0.9]), np.array([False, True])
-    assert at_threshold(confidence, right, None, 0.95).answered == 2
-    nothing = at_threshold(confidence, right, 0.95, 0.95)
+    confidence, correct = np.array([0.5, 0.9]), np.array([False, True])
+    assert at_threshold(confidence, correct, None, 0.95).answered == 2
+    nothing = at_threshold(confidence, correct, 0.95, 0.95)
     assert (nothing.answered, nothing.precision, nothing.precision_low, nothing.precision_high) == (0, 0, 0, 1)

@@ -2,30 +2,30 @@
 
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, Page
 
 from darkroom.evaluation.confusion import MATRIX_CLASSES, confused_pairs
-from darkroom.evaluation.error_analysis import Insights
+from darkroom.evaluation.error_analysis import ErrorAnalysis, RobustnessCurve
 from darkroom.evaluation.evaluation import evaluate
-from darkroom.evaluation.examples import choose_images
-from darkroom.evaluation.label_errors import SUSPECTS
-from darkroom.evaluation.page import Run, report_page
-from darkroom.evaluation.robustness import RobustnessCurve
+from darkroom.evaluation.label_errors import Suspect
+from darkroom.evaluation.metrics_json import write_evaluation
+from darkroom.evaluation.page import evaluation_page
 from darkroom.evaluation.slices import Slice
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.images.pack import Packed
-from darkroom.inference.corruptions import CORRUPTIONS
-from darkroom.inference.explain import Explanation
+from darkroom.evaluation.tables import write_predictions
+from darkroom.inference.corruptions import CORRUPTIONS, damaged_copies
+from darkroom.inference.explained import Explained, choose_images
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
-from darkroom.settings.read import ChangedSetting
+from darkroom.runtime.files import write_json
 from darkroom.statistics.calibration import Calibration
-from darkroom.training.curves import Curves
+from darkroom.statistics.softmax import softmax
+from darkroom.training.curves import Epoch
+from darkroom.training.record import Example, TrainingRecord, write_record
 
 Scheme = Literal["light", "dark", "print"]
 
@@ -64,28 +64,60 @@ LOW_CONTRAST = """() => {
 def make_page(
     names: tuple[str, ...],
     images: int,
-    sureness: float,
+    gap: float,
     size: int = 8,
     channels: int = 1,
     epochs: int = 5,
     gallery: int = 24,
     found: bool = True,
 ) -> str:
-    """A report on random images; the higher `sureness`, the fewer mistakes, and below 0 most are mistakes.
+    """A page on random images; the higher `gap`, the fewer mistakes, and below 0 most are mistakes.
 
     With `found` there are weak slices, suspects, damage and a changed setting; without there are none.
     """
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        _write_inputs(root, names, images, gap, size, channels, epochs, gallery, found)
+        return evaluation_page(
+            evaluated=root / "evaluate",
+            predicted=root / "predict",
+            arrays=root / "arrays",
+            model=root / "model",
+            training=root / "train",
+        )
+
+
+def _write_inputs(
+    root: Path,
+    names: tuple[str, ...],
+    images: int,
+    gap: float,
+    size: int,
+    channels: int,
+    epochs: int,
+    gallery: int,
+    found: bool,
+) -> None:
+    for name in (
+        "evaluate",
+        "predict",
+        "model",
+        "train",
+        *(f"arrays/{split}" for split in ("train", "validation", "test")),
+    ):
+        (root / name).mkdir(parents=True)
     rng = np.random.default_rng(0)
     labels = rng.integers(0, len(names), images)
     logits = rng.normal(size=(images, len(names))).astype(np.float32)
-    logits[np.arange(images), labels] += sureness
-    held_out = HeldOut(
-        images=rng.integers(0, 256, (images, size, size, channels), dtype=np.uint8),
-        labels=labels,
-        ids=[f"{k:016x}" for k in range(images)],
-        paths=[f"{names[label][:60]}/{k}.png" for k, label in enumerate(labels)],
-        split_sizes={"train": 900, "validation": 100, "test": images},
-    )
+    logits[np.arange(images), labels] += gap
+    pixels = rng.integers(0, 256, (images, size, size, channels), dtype=np.uint8)
+    ids = [f"{k:016x}" for k in range(images)]
+    paths = [f"{names[label][:60]}/{k}.png" for k, label in enumerate(labels)]
+    for split in ("train", "validation", "test"):
+        np.save(root / "arrays" / split / "images.npy", pixels)
+        np.save(root / "arrays" / split / "labels.npy", labels)
+        np.save(root / "arrays" / split / "ids.npy", np.array(ids, "S16"))
+    write_json(root / "arrays/stats.json", {"images": {"train": 900, "validation": 100, "test": images}})
     spec = ModelSpec(
         network="simple_cnn",
         settings={"filters": 32, "depth": 2},
@@ -98,37 +130,46 @@ def make_page(
         data_version="0123456789ab",
         code_version="ba9876543210",
     )
+    spec.save(root / "model/model.json")
+    history = [
+        Epoch(k, 1 / k, 1 - 1 / (k + 1), 1 / (epochs + 1 - k), 1 - 1 / (k + 1), 0.1) for k in range(1, epochs + 1)
+    ]
+    record = TrainingRecord(history, history[spec.epoch - 1], [], [Example(names[0], pixels[0], [])])
+    write_record(root / "train", record)
     calibration = Calibration(0.4, 0.8 if found else None, 0.98, 0.7, 0.985, 0.97, 0.99, 100)
     evaluation = evaluate(logits, labels, names, calibration, 0.95)
-    falling, rising = [1 / (k + 1) for k in range(epochs)], [1 - 1 / (k + 2) for k in range(epochs)]
-    curves = Curves({"loss": falling, "accuracy": rising}, {"loss": falling[::-1], "accuracy": rising})
     provenance = {"data_version": "0123456789ab", "code_version": "fedcba987654"}
     provenance |= {"training_code_version": "ba9876543210", "class_hash": spec.classes.hash}
-    choice = choose_images(evaluation, held_out, gallery)
-    maps = rng.random((len(choice.rows()), size, size), dtype=np.float32)
     weak = Slice(
         "brightness", f"{names[0]}, brightness below 0.21", names[0], 5, 0.2, 0.1, 0.4, 0.9, 0.0001, 0.003, np.arange(5)
     )
-    packed = Packed(held_out.images, labels, np.array([name.encode() for name in held_out.ids]))
-    columns = [held_out.ids[:3], held_out.paths[:3], ["train", "validation", "train"], [names[0]] * 3, [names[1]] * 3]
-    table = pa.table([*columns, pa.array([0.0, 0.01, 0.1], pa.float32())], schema=SUSPECTS)
+    splits = ("train", "validation", "train")
+    suspects = [Suspect(ids[k], paths[k], split, names[0], names[1], 0.05 * k) for k, split in enumerate(splits)]
     worse = tuple(0.9 - 0.1 * k for k in range(6))
-    words = ("as it is", *(f"step {k}" for k in range(5)))
+    texts = ("as it is", *(f"step {k}" for k in range(5)))
     ends = tuple(value - 0.05 for value in worse), tuple(value + 0.05 for value in worse)
-    damage = [RobustnessCurve(kind.name, tuple(range(6)), words, worse, *ends) for kind in CORRUPTIONS]
-    insights = Insights(
-        choice=choice,
-        explanation=Explanation("grad-cam", "Where the network looks.", maps),
+    damage = [RobustnessCurve(kind.name, tuple(range(6)), texts, worse, *ends) for kind in CORRUPTIONS]
+    errors = ErrorAnalysis(
         facts=["brightness", "sharpness"],
         slices=[weak] if found else [],
-        suspects=table if found else table.slice(0, 0),
+        slice_mistakes=[np.flatnonzero(logits.argmax(axis=1) != labels)[:5].tolist()] if found else [],
+        suspects=suspects if found else [],
         robustness=damage if found else [],
         damaged_images=images if found else 0,
         damaged_precision="bfloat16",
     )
-    settings = [ChangedSetting("train.unfreeze", [2, 4], []), ChangedSetting("split.folds", 5, None)] if found else []
-    run = Run(spec, curves, held_out, {"train": packed, "validation": packed}, settings, provenance)
-    return report_page(evaluation, insights, run, gallery)
+    settings: list[dict[str, Any]] = [
+        {"name": "train.unfreeze", "value": [2, 4], "shipped": []},
+        {"name": "split.folds", "value": 5, "shipped": None},
+    ]
+    write_evaluation(root / "evaluate", evaluation, errors, "grad-cam", provenance, settings if found else [])
+    probabilities = softmax(logits, calibration.temperature)
+    write_predictions(root / "evaluate/predictions.parquet", ids, paths, labels, probabilities, names)
+    choice = choose_images(logits, labels, ids, gallery)
+    heat = {row: rng.random((size, size), dtype=np.float32) for row in choice.rows()}
+    Explained("grad-cam", "Where the network looks.", gallery, choice, heat, damaged_copies(pixels[0], ids[0])).save(
+        root / "predict"
+    )
 
 
 def opened(browser: Browser, text: str, folder: Path, width: int, scheme: Scheme) -> tuple[Page, list[str]]:
@@ -149,22 +190,22 @@ def opened(browser: Browser, text: str, folder: Path, width: int, scheme: Scheme
 
 
 KINDS: dict[str, dict[str, Any]] = {
-    "ten classes": {"names": DIGITS, "images": 1000, "sureness": 2.5},
+    "ten classes": {"names": DIGITS, "images": 1000, "gap": 2.5},
     "two classes, colour photographs": {
         "names": ("cat", "dog"),
         "images": 60,
-        "sureness": 1,
+        "gap": 1,
         "size": 96,
         "channels": 3,
     },
-    "odd names": {"names": ODD, "images": 200, "sureness": 0.5, "channels": 3},
-    "mostly mistakes": {"names": ("a", "b", "c"), "images": 300, "sureness": -2},
-    "no mistakes": {"names": DIGITS, "images": 100, "sureness": 40, "epochs": 1, "found": False},
-    "thirty classes": {"names": tuple(f"kind {k}" for k in range(MATRIX_CLASSES)), "images": 600, "sureness": 2},
+    "odd names": {"names": ODD, "images": 200, "gap": 0.5, "channels": 3},
+    "mostly mistakes": {"names": ("a", "b", "c"), "images": 300, "gap": -2},
+    "no mistakes": {"names": DIGITS, "images": 100, "gap": 40, "epochs": 1, "found": False},
+    "thirty classes": {"names": tuple(f"kind {k}" for k in range(MATRIX_CLASSES)), "images": 600, "gap": 2},
     "a thousand classes": {
         "names": tuple(f"kind {k}" for k in range(1000)),
         "images": 1500,
-        "sureness": 3,
+        "gap": 3,
         "epochs": 100,
     },
 }
@@ -214,7 +255,7 @@ def test_the_keyboard_reaches_every_part(browser: Browser, tmp_path: Path) -> No
             page.evaluate("document.activeElement.getAttribute('aria-label') || document.activeElement.tagName")
         )
     tables = {"Confusion matrix", "Most frequent mistakes", "Classes, the weakest F1 first", "Areas under the curves"}
-    assert {"SUMMARY", "Weak spots", "Abstention"} | tables <= set(reached)
+    assert {"SUMMARY", "Weak slices", "Abstention"} | tables <= set(reached)
     page.context.close()
 
 
@@ -225,15 +266,15 @@ def test_a_cell_of_the_matrix_shows_its_images_to_the_keyboard_alone(browser: Br
     page.locator('.matrix a[href="#cell-0-1"]').focus()
     page.keyboard.press("Enter")
     shown = page.locator("#cell-0-1")
-    assert shown.is_visible() and "cat named dog" in shown.inner_text()
+    assert shown.is_visible() and "cat predicted as dog" in shown.inner_text()
     alts = shown.locator("img").evaluate_all("images => images.map(image => image.alt)")
-    assert alts and all(alt.startswith("cat/") and alt.endswith(": cat, named dog") for alt in alts)
+    assert alts and all(alt.startswith("cat/") and alt.endswith(": cat, predicted as dog") for alt in alts)
     assert int(page.locator('.matrix a[href="#cell-0-1"]').inner_text().split()[0]) >= len(alts)
     assert sum(cells.nth(k).is_visible() for k in range(4)) == 1 and complaints == []
     page.context.close()
 
 
-def test_what_was_found_is_told() -> None:
+def test_what_was_found_is_shown() -> None:
     page = report("ten classes")
     for text in (
         "0, brightness below 0.21",
@@ -248,7 +289,7 @@ def test_what_was_found_is_told() -> None:
     nothing = report("no mistakes")
     for text in (
         "It always answers",
-        "no kind of images is answered worse",
+        "no kind of images is predicted worse",
         "stands out",
         "Not measured",
         "as shipped",
@@ -264,18 +305,18 @@ def test_names_are_shown_and_never_run() -> None:
     assert "<script" not in report("odd names") and "&lt;script&gt;alert(1)" in report("odd names")
 
 
-def test_the_verdict_says_how_many_and_how_sure() -> None:
+def test_the_headline_has_the_accuracy_and_its_interval() -> None:
     page = report("no mistakes")
-    assert "<strong>100%</strong> of 100 test images are named correctly." in page
+    assert "<strong>100%</strong> of 100 test images are predicted correctly." in page
     assert "95% interval 96.3% to 100%" in page and "not a single mistake" in page
 
 
-def test_the_gallery_shows_the_surest_mistakes_first_and_no_more_than_asked() -> None:
+def test_the_gallery_shows_the_most_confident_mistakes_first_and_no_more_than_asked() -> None:
     shown = make_page(("a", "b", "c"), 300, 0.0, gallery=7)
-    gallery = shown[shown.index('id="mistakes"') : shown.index('id="unsure"')]
+    gallery = shown[shown.index('id="mistakes"') : shown.index('id="least-confident"')]
     assert gallery.count("<img") == 14
-    sure = [line.split("% sure")[0].rsplit(">", 1)[-1] for line in gallery.splitlines() if "% sure" in line]
-    numbers = [100.0 if "over" in text else float(text) for text in sure]
+    confidences = [line.split("% confident")[0].rsplit(">", 1)[-1] for line in gallery.splitlines() if "% conf" in line]
+    numbers = [100.0 if "over" in text else float(text) for text in confidences]
     assert numbers == sorted(numbers, reverse=True) and len(numbers) == 7
     assert "switched off" in make_page(("a", "b", "c"), 300, 0.0, gallery=0)
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.inference.explain import explain
-from darkroom.inference.grad_cam import grad_cam
-from darkroom.inference.layers import MapLayer, as_maps, find_map_layer
+from darkroom.inference.grad_cam import MapLayer, as_maps, find_map_layer, grad_cam
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
@@ -151,8 +150,8 @@ def test_capsules_are_explained_by_occlusion() -> None:
     torch.manual_seed(0)
     model = Normalized(build_network("capsule_net", {}, 3, 1, 16), [0.5], [0.2]).eval()
     image = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 1), dtype=np.uint8)
-    told = explain(model, image, np.array([0]), CPU)
-    assert told.method == "occlusion" and "Occlusion" in told.words and told.maps.shape == (1, 16, 16)
+    found = explain(model, image, np.array([0]), CPU)
+    assert found.method == "occlusion" and "Occlusion" in found.text and found.maps.shape == (1, 16, 16)
 
 
 def test_a_class_for_each_image() -> None:

@@ -1,20 +1,10 @@
-from pathlib import Path
-
 import numpy as np
-import numpy.typing as npt
-import pyarrow.parquet as pq
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from darkroom.evaluation.test_split import HeldOut
-from darkroom.inference.logits import BATCH_IMAGES, logits, softmax, write_predictions
-from darkroom.model.classes import ClassList
+from darkroom.inference.corruptions import CORRUPTIONS
+from darkroom.inference.logits import BATCH_IMAGES, damaged_logits, logits
 from darkroom.runtime.errors import DarkroomError
-
-Floats = npt.NDArray[np.float32]
 
 CPU = torch.device("cpu")
 
@@ -63,47 +53,20 @@ def test_an_answer_that_is_not_a_number_stops() -> None:
         logits(Diverged(), np.zeros((3, 4, 4, 1), np.uint8), CPU, None)
 
 
-@settings(max_examples=40)
-@given(
-    hnp.arrays(np.float32, (5, 4), elements=st.floats(-200, 200, width=32)),
-    st.floats(0.05, 20),
-)
-def test_the_softmax_is_a_distribution_and_a_temperature_keeps_its_order(answers: Floats, temperature: float) -> None:
-    found = softmax(answers, temperature)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
-    np.testing.assert_allclose(found, torch.from_numpy(answers).double().div(temperature).softmax(dim=1), atol=1e-7)
-    rows = np.arange(len(answers))
-    assert (found[rows, answers.argmax(axis=1)] == found.max(axis=1)).all()
-
-
-def test_the_table_has_a_row_for_each_image_in_order(tmp_path: Path) -> None:
-    held_out = HeldOut(
-        images=np.zeros((2, 4, 4, 1), np.uint8),
-        labels=np.array([1, 0]),
-        ids=["aa", "bb"],
-        paths=["x/1.png", "y/2.png"],
-        split_sizes={},
-    )
-    probabilities = np.array([[0.25, 0.75], [0.125, 0.875]], np.float32)
-    write_predictions(tmp_path / "p.parquet", held_out, probabilities, ClassList(("dark", "bright")))
-    table = pq.read_table(tmp_path / "p.parquet")
-    assert str(table.schema.field("probabilities").type).startswith("fixed_size_list<element: float")
-    assert table.to_pylist() == [
-        {
-            "id": "aa",
-            "path": "x/1.png",
-            "label": "bright",
-            "predicted": "bright",
-            "confidence": 0.75,
-            "probabilities": [0.25, 0.75],
-        },
-        {
-            "id": "bb",
-            "path": "y/2.png",
-            "label": "dark",
-            "predicted": "bright",
-            "confidence": 0.875,
-            "probabilities": [0.125, 0.875],
-        },
-    ]
+def test_damaged_copies_of_the_chosen_images_are_answered_in_every_way() -> None:
+    """In the dark all are dark; the same images give the same damage."""
+    rng = np.random.default_rng(0)
+    images = np.where(np.arange(12)[:, None, None, None] % 2, 200, 20).astype(np.uint8)
+    images = np.clip(images + rng.integers(0, 20, (12, 8, 8, 1)), 0, 255).astype(np.uint8)
+    ids, rows = [f"{k:016x}" for k in range(12)], np.array([1, 2, 7])
+    found, precision = damaged_logits(Brightness(), images, ids, rows, CPU)
+    assert [(each.kind, each.severity) for each in found] == [
+        ("none", 0), *((kind.name, severity) for kind in CORRUPTIONS for severity in range(1, 6)),
+    ]  # fmt: skip
+    assert all(each.rows.tolist() == [1, 2, 7] and each.logits.shape == (3, 2) for each in found)
+    assert found[0].logits.argmax(axis=1).tolist() == [1, 0, 1] and precision in ("float32", "bfloat16")
+    darkest = next(each for each in found if (each.kind, each.severity) == ("brightness", 5))
+    assert darkest.logits.argmax(axis=1).tolist() == [0, 0, 0] and darkest.text == "20% of the light"
+    again, _ = damaged_logits(Brightness(), images, ids, rows, CPU)
+    assert all(np.array_equal(one.logits, other.logits) for one, other in zip(found, again, strict=True))
+    assert damaged_logits(Brightness(), images, ids, rows[:0], CPU)[0] == []

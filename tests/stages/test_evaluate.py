@@ -1,201 +1,163 @@
+"""The evaluate stage: every number is a function of the table of predictions, and no network is near."""
+
 import csv
 import json
 import shutil
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
-import torch
+from sklearn.metrics import average_precision_score, f1_score, log_loss, precision_score, recall_score, roc_auc_score
 
-from darkroom.evaluation.calibrate import calibrate
-from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import load_packed
-from darkroom.inference.logits import logits, softmax
-from darkroom.model.classes import ClassList, load_classes
-from darkroom.model.provenance import data_version
-from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
-from darkroom.network.load import build_model, load_model, save_model
+from darkroom.inference.inputs import FACTS
+from darkroom.inference.predictions import read_predictions
+from darkroom.model.spec import load_spec
+from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.read import ChangedSetting
 from darkroom.statistics.calibration import load_calibration
-from tests.shipped import run_evaluate
+from darkroom.statistics.softmax import softmax
+from tests.conftest import ROOT
+from tests.shipped import run_evaluate, run_predict
+from tests.stages.conftest import SETTINGS
 
 OUTPUTS = [
-    *("confusion.csv", "curves.json", "label_suspects.csv", "metrics.json", "per_class.json", "precision_recall.csv"),
-    *("predictions.parquet", "reliability.csv", "report.html", "risk_coverage.csv", "robustness.csv", "roc.csv"),
+    *("curves.json", "details.json", "label_suspects.csv", "metrics.json", "per_class.json", "plots"),
+    "predictions.parquet",
 ]
-SETTINGS = [ChangedSetting("train.epochs", 2, 12)]
+PLOTS = ["confusion.csv", "precision_recall.csv", "reliability.csv", "risk_coverage.csv", "robustness.csv", "roc.csv"]
 
 
-@pytest.fixture(scope="module")
-def line(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
-    """A root with everything that evaluate reads and writes: the digits zero, one and two, and an untrained network for them;
-    tests must not write to it."""
-    tmp_path = tmp_path_factory.mktemp("evaluated")
-    shutil.copytree(prepared / "data", tmp_path / "data")
-    stats = json.loads((tmp_path / "data/preprocess/stats.json").read_text())
-    spec = ModelSpec(
-        network="simple_cnn",
-        settings={"filters": 8, "depth": 1, "dropout": 0.0},
-        weights="none",
-        classes=load_classes(tmp_path / "data/ingest/classes.json"),
-        preprocessing=Preprocessing(
-            stats["size"],
-            stats["channels"],
-            stats["resize"],
-            stats["decoder"],
-            tuple(stats["mean"]),
-            tuple(stats["std"]),
-        ),
-        epoch=2,
-        precision="float32",
-        seed=0,
-        data_version=data_version(tmp_path / "data/ingest", tmp_path / "data/split/splits.parquet"),
-        code_version="0" * 12,
-    )
-    (tmp_path / "models/train").mkdir(parents=True)
-    torch.manual_seed(0)
-    save_model(build_model(spec), spec, tmp_path / "models/train")
-    for name in ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy"):
-        path = tmp_path / "reports/train/plots/metrics" / f"{name}.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"step\t{path.stem}\n1\t0.75\n2\t0.5\n")
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_the_table_alone_gives_every_file(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "data/predict").mkdir(parents=True)
+    shutil.copy(scored / "data/predict/predictions.parquet", tmp_path / "data/predict")
+    (tmp_path / "models").mkdir()
+    (tmp_path / "reports").mkdir()
     run_evaluate(tmp_path, settings=SETTINGS)
-    return tmp_path
+    for folder in ("reports/evaluate", "models/evaluate"):
+        assert files(tmp_path / folder) == files(scored / folder)
+    assert sorted(path.name for path in (tmp_path / "reports/evaluate").iterdir()) == OUTPUTS
+    assert sorted(path.name for path in (tmp_path / "reports/evaluate/plots").iterdir()) == PLOTS
+    printed = capsys.readouterr().out
+    assert "evaluate: 26 test images, 3 classes, simple_cnn, epoch 2" in printed
+    assert "accuracy" in printed and "macro F1" in printed and "95% interval" in printed and "recall of" in printed
 
 
-@pytest.fixture
-def copied(line: Path, tmp_path: Path) -> Path:
-    """A copy to damage."""
-    return shutil.copytree(line, tmp_path / "copied")
+def test_the_numbers_are_those_of_other_libraries_on_the_table(scored: Path) -> None:
+    """Read with pandas, scored with scikit-learn: of this project only the temperature."""
+    metrics = json.loads((scored / "reports/evaluate/metrics.json").read_text())
+    table = pd.read_parquet(scored / "data/predict/predictions.parquet")
+    temperature = metrics["calibration"]["temperature"]
+    names = json.loads(pq.read_schema(scored / "data/predict/predictions.parquet").metadata[b"darkroom"])["classes"]
+    test = table[(table["split"] == "test") & table["damage"].isna()]
+    logits = np.stack(test["logits"].to_list()).astype(np.float64) / temperature
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    labels = test["label"].map(names.index).to_numpy()
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    found, close = metrics["test"], pytest.approx
+    assert (found["images"], found["accuracy"]) == (len(test), close((predicted == labels).mean(), abs=1e-6))
+    averaged = {"average": "macro", "labels": [0, 1, 2], "zero_division": 0}
+    present = np.union1d(labels, predicted)
+    assert len(present) == 3, "a class that has no image and is never predicted would be left out of the averages"
+    assert found["macro_f1"] == close(f1_score(labels, predicted, **averaged), abs=1e-6)
+    assert found["macro_precision"] == close(precision_score(labels, predicted, **averaged), abs=1e-6)
+    assert found["macro_recall"] == close(recall_score(labels, predicted, **averaged), abs=1e-6)
+    assert found["loss"] == close(log_loss(labels, probabilities), abs=1e-6)
+    one_hot = np.eye(3)[labels]
+    areas = metrics["ranking"]
+    assert areas["roc"]["macro"]["area"] == close(roc_auc_score(one_hot, probabilities, average="macro"), abs=1e-5)
+    assert areas["roc"]["micro"]["area"] == close(roc_auc_score(one_hot, probabilities, average="micro"), abs=1e-5)
+    precision = average_precision_score(one_hot, probabilities, average="macro")
+    assert areas["precision_recall"]["macro"]["area"] == close(precision, abs=1e-5)
+    second = np.argsort(-probabilities, axis=1)[:, :2]
+    assert metrics["top_k"]["top_2"]["accuracy"] == close((second == labels[:, None]).any(axis=1).mean(), abs=1e-6)
+    brier = ((probabilities - one_hot) ** 2).sum(axis=1).mean()
+    assert metrics["calibration"]["after"]["brier"] == close(brier, abs=1e-6)
+    bins = np.minimum((confidence * 15).astype(int), 14)
+    gaps = np.bincount(bins, confidence - (predicted == labels), 15)
+    assert metrics["calibration"]["after"]["ece"] == close(np.abs(gaps).sum() / len(test), abs=1e-6)
+    threshold = metrics["abstention"]["threshold"]
+    given = confidence >= (threshold or 0)
+    assert metrics["abstention"]["test"]["answered"] == given.sum()
+    assert metrics["abstention"]["test"]["correct"] == (predicted == labels)[given].sum()
+    order = np.argsort(-confidence, kind="stable")
+    risk = np.cumsum((predicted != labels)[order]) / np.arange(1, len(test) + 1)
+    assert metrics["abstention"]["risk_coverage_area"] == close(risk.mean(), abs=1e-3)
+    assert metrics["calibration"]["validation_images"] == (table["split"] == "validation").sum()
+    damaged = table[table["damage"].notna()]
+    hits = damaged["logits"].map(np.argmax) == damaged["label"].map(names.index)
+    for curve in metrics["robustness"]:
+        for severity, accuracy in zip(curve["severities"], curve["accuracy"], strict=True):
+            rows = (damaged["severity"] == severity) & damaged["damage"].isin([curve["name"]] if severity else ["none"])
+            assert accuracy == close(hits[rows].mean(), abs=1e-6), (curve["name"], severity)
+    with (scored / "reports/evaluate/label_suspects.csv").open(encoding="utf-8", newline="") as file:
+        assert metrics["label_suspects"] == len(list(csv.DictReader(file)))
 
 
-def test_every_test_image_is_predicted_once_and_every_number_follows_from_it(line: Path) -> None:
-    out = line / "reports/evaluate"
-    assert sorted(path.name for path in out.iterdir()) == OUTPUTS
-    table = pd.read_parquet(out / "predictions.parquet")
-    ids = [name.decode() for name in np.load(line / "data/preprocess/test/ids.npy").tolist()]
-    manifest = read_manifest(line / "data/ingest").to_pandas().set_index("id").loc[ids]
-    assert table["id"].tolist() == ids
-    assert table["path"].tolist() == manifest["path"].tolist() and table["label"].tolist() == manifest["label"].tolist()
-
-    classes = load_classes(line / "data/ingest/classes.json").names
-    probabilities = np.stack(table["probabilities"].to_list())
-    assert table["predicted"].tolist() == [classes[k] for k in probabilities.argmax(axis=1)]
-    np.testing.assert_allclose(table["confidence"], probabilities.max(axis=1))
-
-    metrics = json.loads((out / "metrics.json").read_text())
-    right = int((table["label"] == table["predicted"]).sum())
-    assert metrics["test"]["accuracy"] == round(right / len(table), 6)
-    assert metrics["test"]["images"] == len(table) == metrics_images(line)
-    assert metrics["test"]["accuracy_low"] < metrics["test"]["accuracy"] < metrics["test"]["accuracy_high"]
-    assert metrics["provenance"]["code_version"] == "f" * 12
-    assert metrics["provenance"]["data_version"] == load_spec(line / "models/train/model.json").data_version
-
-    with (out / "confusion.csv").open(encoding="utf-8", newline="") as file:
-        rows = [(row["actual"], row["predicted"]) for row in csv.DictReader(file)]
-    assert rows == list(zip(table["label"], table["predicted"], strict=True))
-    per_class = json.loads((out / "per_class.json").read_text())
-    assert [row["name"] for row in per_class] == list(classes)
-    assert sum(row["right"] for row in per_class) == right
-
-    assert metrics["settings"] == [{"name": "train.epochs", "value": 2, "shipped": 12}]
-    with (out / "robustness.csv").open(encoding="utf-8", newline="") as file:
-        assert [row["severity"] for row in csv.DictReader(file)] == ["0", "1", "2", "3", "4", "5"]
-
-
-def test_probabilities_are_calibrated_and_the_temperature_is_of_validation(line: Path) -> None:
-    out = line / "reports/evaluate"
-    calibration = load_calibration(line / "models/evaluate/calibration.json")
-    network, _ = load_model(line / "models/train")
-    device = torch.device("cpu")
-    validation, test = (load_packed(line / "data/preprocess" / split) for split in ("validation", "test"))
-    found = calibrate(logits(network, validation.images, device, None), validation.labels, 0.9, 0.95)
-    assert calibration == found
-    expected = softmax(logits(network, test.images, device, None), calibration.temperature)
-    stored = np.stack(pd.read_parquet(out / "predictions.parquet")["probabilities"].to_list())
-    np.testing.assert_array_equal(stored, expected)
-    metrics = json.loads((out / "metrics.json").read_text())
+def test_probabilities_are_calibrated_and_the_temperature_is_of_validation(scored: Path) -> None:
+    calibration = load_calibration(scored / "models/evaluate/calibration.json")
+    predictions = read_predictions(scored / "data/predict")
+    table = pd.read_parquet(scored / "reports/evaluate/predictions.parquet")
+    stored = np.stack(table["probabilities"].to_list())
+    np.testing.assert_array_equal(stored, softmax(predictions.test.answers, calibration.temperature))
+    names = predictions.run.classes
+    assert table["id"].tolist() == predictions.test.ids
+    assert table["path"].tolist() == predictions.test.rows["path"].to_pylist()
+    assert table["predicted"].tolist() == [names[k] for k in stored.argmax(axis=1)]
+    np.testing.assert_allclose(table["confidence"], stored.max(axis=1))
+    metrics = json.loads((scored / "reports/evaluate/metrics.json").read_text())
     assert metrics["calibration"]["temperature"] == calibration.temperature
     assert metrics["abstention"]["threshold"] == calibration.threshold
+    assert metrics["provenance"]["code_version"] == "f" * 12
+    assert metrics["provenance"]["data_version"] == load_spec(scored / "models/train/model.json").data_version
+    assert metrics["settings"] == [{"name": "train.epochs", "value": 2, "shipped": 12}]
 
 
 def test_the_test_images_do_not_move_the_calibration_and_what_is_switched_off_is_left_out(
-    line: Path, copied: Path
+    scored: Path, tmp_path: Path
 ) -> None:
+    copied = shutil.copytree(scored, tmp_path / "copied")
     images = np.load(copied / "data/preprocess/test/images.npy")
     np.save(copied / "data/preprocess/test/images.npy", 255 - images)
-    run_evaluate(copied, gallery=0, robustness_images=0)
-    calibration = "models/evaluate/calibration.json"
-    assert (copied / calibration).read_bytes() == (line / calibration).read_bytes()
+    run_predict(copied, gallery=0, robustness_images=0)
+    shutil.rmtree(copied / "reports/evaluate")
+    run_evaluate(copied)
+    assert files(copied / "models/evaluate") == files(scored / "models/evaluate")
     out = copied / "reports/evaluate"
-    assert (out / "predictions.parquet").read_bytes() != (line / "reports/evaluate/predictions.parquet").read_bytes()
-    assert not (out / "robustness.csv").exists()
+    assert (out / "predictions.parquet").read_bytes() != (scored / "reports/evaluate/predictions.parquet").read_bytes()
+    assert not (out / "plots/robustness.csv").exists()
     assert json.loads((out / "metrics.json").read_text())["robustness"] == []
-    assert "Not measured" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def metrics_images(line: Path) -> int:
-    count: int = json.loads((line / "data/preprocess/stats.json").read_text())["images"]["test"]
-    return count
-
-
-def test_the_same_inputs_give_the_same_bytes(line: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_evaluate(line, out=tmp_path / "model", reports=tmp_path / "reports", settings=SETTINGS)
-    calibration = (line / "models/evaluate/calibration.json").read_bytes()
-    assert (tmp_path / "model/calibration.json").read_bytes() == calibration
-    for name in OUTPUTS:
-        found = (tmp_path / "reports" / name).read_bytes()
-        assert found == (line / "reports/evaluate" / name).read_bytes(), name
-        assert str(line).encode() not in found, f"{name} holds a path of this machine"
-    told = capsys.readouterr().out
-    assert f"evaluate: {metrics_images(line)} test images, 3 classes, simple_cnn, epoch 2" in told
-    assert "accuracy" in told and "macro F1" in told and "95% interval" in told and "recall of" in told
-
-
-def damage_class_hash(line: Path) -> None:
-    path = line / "data/preprocess/stats.json"
-    stats = json.loads(path.read_text())
-    path.write_text(json.dumps(stats | {"class_hash": "0" * 64}))
-
-
-def swap_classes_of_model(line: Path) -> None:
-    spec = load_spec(line / "models/train/model.json")
-    replace(spec, classes=ClassList(("one", "zero", "two"))).save(line / "models/train/model.json")
-
-
-def swap_classes_of_ingest(line: Path) -> None:
-    ClassList(("one", "zero", "two")).save(line / "data/ingest/classes.json")
-
-
-def train_on_other_data(line: Path) -> None:
-    spec = load_spec(line / "models/train/model.json")
-    replace(spec, data_version="0" * 12).save(line / "models/train/model.json")
-
-
-def drop_a_curve(line: Path) -> None:
-    (line / "reports/train/plots/metrics/validation/loss.tsv").unlink()
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (damage_class_hash, r"stats\.json was made with another class list"),
-        (swap_classes_of_model, r"models/train was made with another class list .*in another order: "),
-        (swap_classes_of_ingest, r"models/train was made with another class list .*in another order: "),
-        (train_on_other_data, r"trained on data version 000000000000, .* may have been trained on"),
-        (drop_a_curve, r"there is no .*validation/loss\.tsv"),
-    ],
-)
-def test_what_does_not_belong_together_stops_and_leaves_the_last_report(
-    copied: Path, damage: Any, message: str
-) -> None:
-    before = (copied / "reports/evaluate/report.html").read_bytes()
-    damage(copied)
-    with pytest.raises(DarkroomError, match=message):
+def test_a_table_that_is_not_of_predictions_stops_and_leaves_the_last_numbers(scored: Path, tmp_path: Path) -> None:
+    copied = shutil.copytree(scored, tmp_path / "copied")
+    pq.write_table(
+        pq.read_table(copied / "reports/evaluate/predictions.parquet"), copied / "data/predict/predictions.parquet"
+    )
+    with pytest.raises(DarkroomError, match="does not name its model"):
         run_evaluate(copied)
-    assert (copied / "reports/evaluate/report.html").read_bytes() == before
-    assert not list(copied.glob("*/.evaluate.partial"))
+    assert files(copied / "reports/evaluate") == files(scored / "reports/evaluate")
+
+
+def test_evaluate_reaches_no_network_and_no_page() -> None:
+    reached = Code(ROOT).closure("stages/evaluate.py")
+    assert not [
+        path for path in reached if path.startswith(("darkroom/network/", "darkroom/training/", "darkroom/drawing/"))
+    ]
+    code = (
+        "import sys, stages.evaluate, cleanlab.filter, scipy.optimize\n"
+        "print(sorted({'torch', 'torchvision', 'timm', 'onnxruntime', 'onnx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_the_facts_of_the_error_analysis_are_in_the_table(scored: Path) -> None:
+    assert set(FACTS) < set(pq.read_schema(scored / "data/predict/predictions.parquet").names)

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss
 
-from darkroom.evaluation.calibrate import calibrate
-from darkroom.inference.logits import softmax
+from darkroom.evaluation.evaluation import calibrate
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import (
     brier,
@@ -17,6 +16,7 @@ from darkroom.statistics.calibration import (
     reliability,
 )
 from darkroom.statistics.metrics import negative_log_likelihoods
+from darkroom.statistics.softmax import softmax
 from tests.evaluation.answers import Labels, Probabilities, Source, answers
 
 SOURCE = Source((0.4, 0.3, 0.2, 0.1), 1.5)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from darkroom.drawing.chart import Points, figure
 from darkroom.training.charts import training_charts
+from darkroom.training.curves import Epoch
 
 losses = st.floats(0, 1e6) | st.sampled_from([math.inf, math.nan])
 
@@ -13,11 +14,8 @@ losses = st.floats(0, 1e6) | st.sampled_from([math.inf, math.nan])
 def test_both_splits_and_the_chosen_epoch_are_drawn(pairs: list[tuple[float, float]], data: st.DataObject) -> None:
     chosen = data.draw(st.integers(1, len(pairs)))
     pairs[chosen - 1] = (pairs[chosen - 1][0], 0.25)
-    train, validation = zip(*pairs, strict=True)
-    shares = [0.5] * len(pairs)
-    loss, accuracy = training_charts(
-        {"loss": train, "accuracy": shares}, {"loss": validation, "accuracy": shares}, chosen
-    )
+    epochs = [Epoch(k, train, 0.5, validation, 0.5, 0.1) for k, (train, validation) in enumerate(pairs, start=1)]
+    loss, accuracy = training_charts(epochs, epochs[chosen - 1])
     assert loss.note == f"epoch {chosen} chosen, 0.250 on validation"
     assert accuracy.note == f"epoch {chosen} chosen, 50.0% on validation"
     ring = loss.marks[-1]

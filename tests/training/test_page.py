@@ -1,33 +1,37 @@
 """The page of a training, in a real browser: whole, legible, offline; and the same bytes from the same training."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
 from darkroom.training.curves import Epoch
-from darkroom.training.examples import Example
 from darkroom.training.page import training_page
+from darkroom.training.record import Example, TrainingRecord, UsedSetting, write_record
 from tests.evaluation.test_page import LOW_CONTRAST, Scheme, opened
 
 ODD = "<script>alert(1)</script> & an 'endless' name, " * 4
-FACTS = [
-    ("train.optimizer", "muon", "learns fastest here"),
-    ("train.albumentations", f"{{name: {ODD}}}", ""),
-    ("train.epochs", "12", ""),
+SETTINGS = [
+    UsedSetting("train.optimizer", "muon", "learns fastest here"),
+    UsedSetting("train.albumentations", f"{{name: {ODD}}}", ""),
+    UsedSetting("train.epochs", "12", ""),
 ]
 
 
 def made(epochs: int = 12, draws: int = 6, size: int = 32, channels: int = 3) -> str:
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (3, draws + 1, size, size, channels), dtype=np.uint8)
-    samples = [
+    examples = [
         Example(label, of[0], [(draw, f"62% {label}, 38% cat") for draw in of[1:]])
         for label, of in zip(("cat", "違う🐈", ODD), pictures, strict=True)
     ]
     history = [Epoch(k, 2 / k, 1 - 0.7 / k, 2 / k + 0.04 * k, 1 - 0.6 / k, 0.1 / k) for k in range(1, epochs + 1)]
-    return training_page(history, min(history, key=lambda epoch: epoch.validation_loss), FACTS, samples)
+    best = min(history, key=lambda epoch: epoch.validation_loss)
+    with TemporaryDirectory() as folder:
+        write_record(Path(folder), TrainingRecord(history, best, SETTINGS, examples))
+        return training_page(training=Path(folder))
 
 
 @pytest.mark.parametrize("draws", [0, 6])
@@ -44,7 +48,7 @@ def test_the_page_is_whole_and_legible(
     page.context.close()
 
 
-def test_the_page_says_what_was_kept_chosen_and_set() -> None:
+def test_the_page_says_what_was_saved_chosen_and_set() -> None:
     page = made()
     assert "After epoch 7 of 12" in page and "<strong>91.4%</strong>" in page
     assert "learns fastest here" in page and "62% cat, 38% cat" in page

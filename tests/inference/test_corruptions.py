@@ -2,8 +2,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from darkroom.evaluation.robustness import robustness
-from darkroom.inference.corruptions import CORRUPTIONS, Corruption
+from darkroom.inference.corruptions import CORRUPTIONS, Corruption, damaged_copies
 
 Pictures = npt.NDArray[np.uint8]
 
@@ -40,6 +39,14 @@ def test_a_corruption_is_the_same_every_time_and_grows(kind: Corruption, channel
     assert distances[0] > 0 and (np.diff(distances) > 0).all()
 
 
+def test_copies_of_one_image_at_every_severity() -> None:
+    image = pictures(16, 3)[0]
+    copies = damaged_copies(image, "x")
+    assert copies.shape == (4, 6, 16, 16, 3) and copies.dtype == np.uint8
+    assert all(np.array_equal(of_kind[0], image) for of_kind in copies)
+    assert np.array_equal(copies[2, 5], CORRUPTIONS[2].apply(image, 0.2, "x"))
+
+
 def test_red_stays_red() -> None:
     red = np.zeros((16, 16, 3), np.uint8)
     red[:, :, 0] = 200
@@ -66,26 +73,3 @@ def test_noise_is_of_the_image_and_not_of_its_place() -> None:
     assert not np.array_equal(noise.apply(image, 0.1, "a"), noise.apply(image, 0.1, "b"))
     drawn = noise.apply(np.full((64, 64, 1), 128, np.uint8), 0.1, "a").astype(float) - 128
     assert drawn.std() == pytest.approx(25.5, rel=0.05)
-
-
-def test_the_curves_count_right_answers_from_the_picture_as_it_is() -> None:
-    images = pictures(16, 1, 12)
-    labels = (images.mean(axis=(1, 2, 3)) > 118).astype(np.int64)
-    asked: list[int] = []
-
-    def answer(seen: Pictures) -> npt.NDArray[np.float32]:
-        asked.append(len(seen))
-        bright = (seen.mean(axis=(1, 2, 3)) > 118).astype(np.float32)
-        return np.stack([1 - bright, bright], axis=1)
-
-    curves = robustness(answer, images, labels, [str(k) for k in range(12)], 0.95)
-    assert asked == [12] * 21
-    assert [curve.name for curve in curves] == ["blur", "noise", "brightness", "JPEG loss"]
-    for curve in curves:
-        assert curve.severities == (0, 1, 2, 3, 4, 5) and curve.accuracy[0] == 1
-        assert len(curve.labels_of_severity) == len(curve.low) == len(curve.high) == 6
-        assert all(a <= b <= c for a, b, c in zip(curve.low, curve.accuracy, curve.high, strict=True))
-    dark = next(curve for curve in curves if curve.name == "brightness")
-    assert dark.accuracy[-1] == pytest.approx((labels == 0).mean()), "in the dark all are named dark"
-    assert dark.labels_of_severity[-1] == "20% of the light"
-    assert robustness(answer, images, labels, [str(k) for k in range(12)], 0.95) == curves

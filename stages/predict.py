@@ -1,0 +1,110 @@
+"""Run the network once over all that is scored or explained; nothing behind this stage but quantize and export runs one.
+
+Reads: models/train/, the arrays of data/preprocess/, manifest, class list and label fixes of data/ingest/,
+    data/split/splits.parquet.
+Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
+    images), heatmaps.npy, damaged.npy and explained.json.
+Costs: a forward pass in float32 over validation and test images; in bfloat16, where the processor multiplies it, 21 over
+    `predict.robustness_images` test images and one over the training images, whose labels are compared with it.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from darkroom.inference.corruptions import damaged_copies
+from darkroom.inference.device import choose_device
+from darkroom.inference.explain import explain
+from darkroom.inference.explained import Explained, choose_images, spaced
+from darkroom.inference.inputs import open_splits
+from darkroom.inference.logits import damaged_logits, logits
+from darkroom.inference.out_of_fold import out_of_fold
+from darkroom.inference.predictions import ModelRun, write_predictions
+from darkroom.model.classes import load_classes
+from darkroom.model.provenance import data_version
+from darkroom.network.load import load_model
+from darkroom.runtime import paths
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.stage import stage
+from darkroom.settings.read import read_params
+
+
+def run(
+    *, model: Path, arrays: Path, ingest: Path, splits: Path, out: Path, gallery: int, robustness_images: int
+) -> None:
+    """Predict.
+
+    Args:
+        model: the folder with the weights and `model.json`.
+        arrays: the folder with the arrays of each split.
+        ingest: the folder with manifest, class list and applied label fixes.
+        splits: the split table.
+        out: the folder for predictions and heat maps.
+        gallery: how many images each gallery of the report shows.
+        robustness_images: how many test images are damaged, at most; 0 for none.
+
+    Raises:
+        DarkroomError: when model, arrays, manifest and splits do not belong together; nothing is written then.
+    """
+    classes = load_classes(ingest / "classes.json")
+    network, spec = load_model(model)
+    classes.require_same(spec.classes.names, str(model))
+    data = data_version(ingest, splits)
+    if spec.data_version != data:
+        raise DarkroomError(
+            f"{model} was trained on data version {spec.data_version}, and {splits} is of {data}, so that test images may "
+            "have been trained on: run `dvc repro`"
+        )
+    opened, device = open_splits(arrays, ingest, splits, classes), choose_device()
+    test, train = opened["test"], opened["train"]
+    answers = {split: logits(network, opened[split].images, device, split) for split in ("validation", "test")}
+    folds = out_of_fold(network, train.images, train.labels, len(classes), device)
+    rows = np.array(spaced(np.arange(len(test.ids)), robustness_images), np.int64)
+    damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
+
+    predicted = answers["test"].argmax(axis=1)
+    choice = choose_images(answers["test"], test.labels, test.ids, gallery)
+    chosen = choice.rows()
+    explanation = explain(network, test.images[chosen], predicted[chosen], device)
+    # The damage is shown on the first image that is predicted correctly, or on the first of all.
+    example = int((predicted == test.labels).argmax())
+    explained = Explained(
+        method=explanation.method,
+        text=explanation.text,
+        gallery=gallery,
+        choice=choice,
+        heat=dict(zip(chosen, explanation.maps, strict=True)),
+        damaged=damaged_copies(test.images[example], test.ids[example]),
+    )
+    described = ModelRun(
+        network=spec.network,
+        epoch=spec.epoch,
+        classes=classes.names,
+        class_hash=classes.hash,
+        data_version=data,
+        training_code_version=spec.code_version,
+        damaged_precision=precision,
+        explanation=explanation.method,
+    )
+    with whole_folder(out) as folder:
+        write_predictions(folder, described, opened, answers, folds, damaged)
+        explained.save(folder)
+    counts = ", ".join(f"{len(opened[split].ids):,} {split}" for split in ("test", "validation", "train"))
+    print(f"predict: {spec.network}, epoch {spec.epoch}; {counts} images, {len(rows):,} of test damaged in 20 ways")
+
+
+def main() -> None:
+    with stage("predict"):
+        run(
+            model=paths.MODEL,
+            arrays=paths.ARRAYS,
+            ingest=paths.INGEST,
+            splits=paths.SPLIT_TABLE,
+            out=paths.PREDICTIONS,
+            **read_params().predict.model_dump(),
+        )
+
+
+if __name__ == "__main__":
+    main()
