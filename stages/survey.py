@@ -13,6 +13,7 @@ from darkroom.runtime.files import whole_folder
 from darkroom.runtime.paths import IMAGE_CACHE, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
 from darkroom.sources.listing import write_survey
 from darkroom.sources.source import Location
@@ -39,6 +40,7 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
 
 
 def main() -> None:
+    hide_pandas_from_pyarrow()
     with stage("survey"):
         params = read_params().ingest
         run(

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -93,6 +92,8 @@ def read_timestamps(column: pa.ChunkedArray, faults: Faults) -> list[datetime | 
 
     Times without a zone are taken as UTC. Text of eight digits is a date.
     """
+    import pyarrow.compute as pc
+
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         try:
             stamps = pc.cast(column, options=pc.CastOptions(pa.timestamp("us", tz="UTC"), allow_time_truncate=True))

@@ -1,7 +1,6 @@
 """Where torchvision's data sets are fetched from, once: its mirrors, or for Fashion-MNIST Debian's package."""
 
 import contextlib
-import http.client
 import io
 import os
 import socket
@@ -36,6 +35,8 @@ def fetched(name: str, dataset: Any) -> Path:
     Raises:
         DarkroomError: when no place can be reached.
     """
+    from http.client import HTTPException
+
     folder = cache_folder() / name
     if folder.exists():
         return folder
@@ -43,7 +44,7 @@ def fetched(name: str, dataset: Any) -> Path:
     with whole_folder(folder) as partial:
         try:
             _download(dataset, partial)
-        except (OSError, RuntimeError, http.client.HTTPException) as mirrors:
+        except (OSError, RuntimeError, HTTPException) as mirrors:
             if name != "fashion-mnist":
                 raise DarkroomError(
                     f"{dataset.__name__} can't be fetched from torchvision's mirrors ({mirrors}). With a copy of it on this "

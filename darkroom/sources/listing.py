@@ -51,14 +51,16 @@ class Surveyed:
 
 def to_tables(listing: Listing) -> dict[str, pa.Table]:
     """A listing as tables with the columns of `LISTING`; `file` counts in the order of `Listing.files`."""
-    rows = {file: row for row, file in enumerate(listing.files)}
+    rows: dict[str | None, int | None] = {file: row for row, file in enumerate(listing.files)}
     images = listing.images
-    columns = {name: [getattr(image, name) for image in images] for name in IMAGES.names}
-    columns["file"] = [None if file is None else rows[file] for file in columns["file"]]
-    ordered = sorted((one.path, one.reason) for one in listing.ignored)
-    ignored = {"path": [path for path, _ in ordered], "reason": [reason for _, reason in ordered]}
-    content = {"images": columns, "ignored": ignored, "classes": {"name": list(listing.classes)}}
-    return {name: pa.table(content[name], schema=schema) for name, schema in LISTING.items()}
+    columns = dict(zip(SourceImage._fields, zip(*images, strict=True), strict=True)) if images else {}
+    columns["file"] = tuple(rows.get(image.file) for image in images)
+    content: dict[str, list[tuple[object, ...]]] = {
+        "images": [columns.get(name, ()) for name in IMAGES.names],
+        "ignored": list(zip(*sorted(listing.ignored), strict=True)) or [(), ()],
+        "classes": [listing.classes],
+    }
+    return {name: pa.table([*content[name]], schema=schema) for name, schema in LISTING.items()}
 
 
 def write_survey(tables: dict[str, pa.Table], folder: Path) -> None:

@@ -5,7 +5,6 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -91,7 +90,7 @@ def list_parquet_images(location: Location) -> Listing:
     ignored += [Ignored(image.path, "without a label") for image, _ in found if image.label == UNLABELLED]
     found = [pair for pair in found if pair[0].label != UNLABELLED]
     counts = Counter(image.path for image, _ in found)
-    images = [replace(image, path=own) if counts[image.path] > 1 else image for image, own in found]
+    images = [image._replace(path=own) if counts[image.path] > 1 else image for image, own in found]
     images.sort(key=lambda image: image.path)
     places = {image.label: image.path for image in reversed(images)}
     require_distinct({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))

@@ -12,7 +12,6 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
@@ -123,6 +122,8 @@ def _buffers(images: pa.Array) -> tuple[npt.NDArray[np.int64], memoryview]:
 
 def _column(place: Place, field: str) -> pa.ChunkedArray:
     """A field of the column `image` in one row group; of nothing but nulls where there is no such field."""
+    import pyarrow.compute as pc
+
     file, group = place
     try:
         with pq.ParquetFile(file) as opened:

@@ -4,7 +4,9 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from darkroom.runtime.arrays import UInt8s
 
@@ -34,8 +36,7 @@ class Location:
         return self.path if self.path.is_dir() else self.path.parent
 
 
-@dataclass(frozen=True, slots=True)
-class SourceImage:
+class SourceImage(NamedTuple):
     """One file that should be an image.
 
     Attributes:
@@ -60,8 +61,7 @@ class SourceImage:
     timestamp: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Ignored:
+class Ignored(NamedTuple):
     """A file of the source that does not count as one of its images, and why."""
 
     path: str
@@ -85,10 +85,11 @@ class Listing:
     ignored: list[Ignored] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
 
-    @property
+    @cached_property
     def files(self) -> list[str]:
-        """Every file of the source that counts, sorted: the inputs, and those of the images, which need not exist."""
-        return sorted({*self.inputs, *(image.file for image in self.images if image.file is not None)})
+        """Every file of the source that counts, each once: those of the images, which need not exist, and the inputs."""
+        files = dict.fromkeys([image.file for image in self.images])
+        return [file for file in files | dict.fromkeys(self.inputs) if file is not None]
 
 
 # Gives the bytes of an image, from any thread; raises OSError when they can't be read.

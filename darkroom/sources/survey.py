@@ -55,7 +55,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
         listing = kind.list(location)
         files, hashed = hash_files(listing.files, location.base, cache)
         return to_tables(listing) | {"files": files}, hashed
-    files, hashed = hash_files(sorted(found), location.base, cache)
+    files, hashed = hash_files(found, location.base, cache)
     key = pa.table({"key": [_listing_key(source, location, files)]})
     cached = TableCache(cache / "listing", "listing 1")
     tables = cached.load()
@@ -72,7 +72,7 @@ def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table,
     then. The time of status can't be set back by a user, so an edit that restores the other times is noticed.
 
     Args:
-        files: relative to `base`, or absolute; sorted.
+        files: relative to `base`, or absolute.
         base: a folder.
         cache: `.darkroom/cache`.
 

@@ -1,0 +1,21 @@
+"""Where pandas is hidden from pyarrow, pyarrow does not load it, and all else goes as before."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
+hide_pandas_from_pyarrow()
+import pyarrow as pa
+table = pa.table({"number": pa.array([1, 2])})
+assert "pandas" not in sys.modules, "it was loaded"
+import pandas as pd
+assert table.to_pandas()["number"].sum() == 3
+assert pa.Table.from_pandas(pd.DataFrame({"number": [1, 2]})).equals(table, check_metadata=False)
+"""
+
+
+def test_pyarrow_leaves_pandas_alone_and_pandas_works_when_it_is_wanted() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
