@@ -3,7 +3,6 @@
 `make run SET=…` and `make tune APPLY=1` use both functions.
 """
 
-import datetime
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,8 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
 
     Args:
         text: of the file, valid as `read_params` checks it.
-        settings: `section.key` → its checked value, such as `{"train.epochs": 3}`; a date is written as text.
+        settings: `section.key` → its checked value, such as `{"train.epochs": 3}`; dates as text, as in
+            `Params.values`.
 
     Returns:
         The text as `dvc exp run -S` would write it. A setting that has its value already stays as it was typed.
@@ -36,7 +36,6 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
     wanted = _plain(text)
     for name, value in settings.items():
         section, _, key = name.partition(".")
-        value = value.isoformat() if isinstance(value, datetime.date) else value
         if repr(wanted[section].get(key)) == repr(value):
             continue
         wanted[section][key] = params[section][key] = value

@@ -1,6 +1,5 @@
 """`make run` from the keyboard's side: what was typed arrives or is refused, all at once, and the printed end."""
 
-import datetime
 import re
 import zipfile
 from pathlib import Path
@@ -32,7 +31,7 @@ def test_typed_values_arrive_with_their_types_and_the_last_of_a_name_counts() ->
         "train.flip": False,
         "preprocess.size": "auto",
         "validate.stop": ["manifest", "size"],
-        "split.test_from": datetime.date(2026, 5, 31),
+        "split.test_from": "2026-05-31",
         "split.folds": None,
         "train.epochs": 4,
         "train.albumentations": [{"name": "GaussianBlur", "blur_limit": [3, 5], "p": 0.3}],

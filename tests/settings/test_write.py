@@ -58,7 +58,7 @@ def test_values_of_every_kind_are_read_back(tmp_path: Path) -> None:
             "ingest.path": AWKWARD,
             "ingest.root": "it's ~/here",
             "validate.stop": ["manifest", "size"],
-            "split.test_from": datetime.date(2026, 5, 31),
+            "split.test_from": "2026-05-31",
             "train.weight_decay": 1e-5,
             "train.albumentations": transforms,
         },
