@@ -27,7 +27,8 @@ from darkroom.runtime import paths
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
-from darkroom.settings.read import read_params
+from darkroom.settings.base import read_section
+from darkroom.settings.predict import Predict
 
 
 def run(
@@ -102,7 +103,7 @@ def main() -> None:
             ingest=paths.INGEST,
             splits=paths.SPLIT_TABLE,
             out=paths.PREDICTIONS,
-            **read_params().predict.model_dump(),
+            **read_section(Predict).model_dump(),
         )
 
 
