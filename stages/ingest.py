@@ -1,7 +1,7 @@
 """Open every image exactly once.
 
 Reads: data/survey/, the listing of the source and the hashes of its files; the source's images, which are never written to;
-    data/label_fixes.csv, what reviewers decided; .darkroom/cache, what earlier runs found out about its images.
+    data/label_fixes.csv, what reviewers decided; .darkroom/cache, what earlier runs measured of its images.
 Writes: data/ingest/: manifest/, shards/ of the original bytes, {rejects,ignored,fixes}.parquet, classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from darkroom.images.cache import ImageCache
 from darkroom.images.ingest import describe_rejects, ingest_images
 from darkroom.images.manifest import write_manifest
-from darkroom.labels.apply import Fixing, describe_fixes
+from darkroom.labels.apply import LabelFixes, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
@@ -49,7 +49,7 @@ def run(
         decoder: `turbo`, `opencv` or `pillow`.
         max_reject_fraction: share of the files that may be unreadable.
         survey: the folder that the survey stage wrote.
-        cache: where what is found out is kept from run to run; safe to delete.
+        cache: what is measured of images, from run to run; safe to delete.
         out: the folder to write.
         fixes: what reviewers decided about labels, as `darkroom.labels.fixes` reads it; None where nobody did.
 
@@ -61,14 +61,14 @@ def run(
     require_unchanged(surveyed, location, cache)
     listing = surveyed.listing
     paths = [image.path for image in listing.images]
-    fixing = Fixing(fixes or LABEL_FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
+    label_fixes = LabelFixes(fixes or LABEL_FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
     if listing.ignored:
-        print(f"ingest: {describe_ignored(listing.ignored)}; all are named in {out / 'ignored.parquet'}")
+        print(f"ingest: {describe_ignored(listing.ignored)}; all are listed in {out / 'ignored.parquet'}")
     with whole_folder(out) as folder:
         known = ImageCache(cache, decoder)
         read = SOURCE_KINDS[source].reader(location, listing.images)
         found = ingest_images(
-            listing.images, surveyed.hashes, read, decoder, fixing, known, out / "shards", folder / "shards"
+            listing.images, surveyed.hashes, read, decoder, label_fixes, known, out / "shards", folder / "shards"
         )
         unreadable = found.rejects.filter(pc.is_null(found.rejects["reviewer"]))
         _require_enough(len(found.manifest), unreadable, max_reject_fraction)
@@ -82,7 +82,7 @@ def run(
         f"{found.read:,} of them were read, the others were in the cache"
     )
     if len(found.fixes):
-        print(f"ingest: {describe_fixes(found.fixes)}, as {fixes} says")
+        print(f"ingest: {describe_fixes(found.fixes)}, as in {fixes}")
     for line in describe_rejects(unreadable, f"in {out / 'rejects.parquet'}"):
         print(f"  rejected {line}")
 

@@ -26,7 +26,7 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
     Args:
         source: its kind, as in `ingest.source`.
         location: where it is.
-        cache: where hashes are kept from run to run; safe to delete.
+        cache: hashes and listings, from run to run; safe to delete.
         out: the folder to write.
 
     Raises:

@@ -13,7 +13,7 @@ from darkroom.images.cache import FACTS, ImageCache
 from darkroom.images.manifest import MANIFEST, MEASURED, REJECTS
 from darkroom.images.measure import Inspection, inspect_all
 from darkroom.images.shards import KnownImage, PreviousShards, ShardWriter
-from darkroom.labels.apply import Fixing, with_fixes
+from darkroom.labels.apply import LabelFixes, with_fixes
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.names import printable
@@ -40,7 +40,7 @@ def ingest_images(
     hashes: Sequence[str | None],
     read: Reader,
     decoder: str,
-    fixing: Fixing,
+    label_fixes: LabelFixes,
     cache: ImageCache,
     previous_shards: Path,
     shards: Path,
@@ -52,7 +52,7 @@ def ingest_images(
         hashes: SHA-256 of each image as the survey found it; None where it did not hash the image by itself.
         read: gives the bytes of an image.
         decoder: as in `darkroom.images.decode.decode`.
-        fixing: what reviewers decided; a removed image becomes a reject, and its bytes go to no shard.
+        label_fixes: what reviewers decided; a removed image becomes a reject, and its bytes go to no shard.
         cache: results of earlier runs; it is replaced by those of this one.
         previous_shards: the shards of the previous run; the folder need not exist.
         shards: the folder to make.
@@ -62,7 +62,7 @@ def ingest_images(
     """
     known = [sha256 or cache.stamps.get(_stamp(image)) for image, sha256 in zip(images, hashes, strict=True)]
     rows = cache.rows(known).tolist()
-    columns = _Columns(read, fixing, cache, previous_shards, shards)
+    columns = _Columns(read, label_fixes, cache, previous_shards, shards)
     fresh = [image for image, row in zip(images, rows, strict=True) if row < 0]
     inspections = inspect_all(fresh, read, decoder, columns.row_of)
     for image, sha256, row in zip(images, known, rows, strict=True):
@@ -76,10 +76,12 @@ def ingest_images(
 class _Columns:
     """Columns that grow by an image at a time, in the order of the images."""
 
-    def __init__(self, read: Reader, fixing: Fixing, cache: ImageCache, previous_shards: Path, shards: Path) -> None:
+    def __init__(
+        self, read: Reader, label_fixes: LabelFixes, cache: ImageCache, previous_shards: Path, shards: Path
+    ) -> None:
         facts = cache.facts
         self._read = read
-        self._fixing = fixing
+        self._label_fixes = label_fixes
         self._cache = cache
         self._hashes: list[str | None] = facts["sha256"].to_pylist()
         self._rejected = [reason is not None for reason in facts["reason"].to_pylist()]
@@ -118,7 +120,7 @@ class _Columns:
         if not self._rejected[row]:
             # An image is its bytes at its place: the same bytes at another path are another image.
             image_id = hashlib.sha256(f"{image.path}\0{self._hashes[row]}".encode()).hexdigest()[:16]
-        if not self._fixing.removes(image, image_id) and image_id:
+        if not self._label_fixes.removes(image, image_id) and image_id:
             self._ids.append(image_id)
             self._accepted.append(len(self._rows))
             self._writer.add(image_id, content)
@@ -127,7 +129,7 @@ class _Columns:
     def finish(self, images: list[SourceImage], read: int) -> IngestResult:
         """Write the last shard, make the tables, and save the cache."""
         self._writer.close()
-        fixes = self._fixing.applied()
+        fixes = self._label_fixes.applied()
         measured = pa.Table.from_pylist(self._measured, FACTS)
         facts = pa.concat_tables([self._cache.facts, measured]).combine_chunks()
         rows = np.array(self._rows, dtype=np.int64)

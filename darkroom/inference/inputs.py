@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
-from darkroom.labels.fixes import settled_images
+from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
@@ -61,7 +61,7 @@ def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) ->
             f"{len(classes)} classes of ingest have {classes.hash[:12]}): run the line again with `dvc repro`"
         )
     manifest = read_manifest(ingest, ["id", "path", "label", *FACTS])
-    settled = pa.array(sorted(settled_images(ingest)), pa.string())
+    settled = pa.array(sorted(reviewed_images(ingest)), pa.string())
     manifest = manifest.append_column("reviewed", pa.compute.is_in(manifest["path"], value_set=settled))
     rows = {image_id: row for row, image_id in enumerate(manifest["id"].to_pylist())}
     split_of = dict(zip(*pq.read_table(splits, columns=["id", "split"]).to_pydict().values(), strict=True))

@@ -1,20 +1,20 @@
-"""Which fix is whose: images, as they come by, meet what reviewers decided about them."""
+"""Applying label fixes: which fix is for which image, and the labels and rejects that follow."""
 
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.labels.fixes import APPLIED, LabelFix, require_sound
+from darkroom.labels.fixes import APPLIED, LabelFix, require_valid
 from darkroom.sources.source import SourceImage
 
 
-class Fixing:
+class LabelFixes:
     """The fixes of one run, found by path or by id."""
 
     def __init__(self, file: Path, fixes: list[LabelFix]) -> None:
         """Args:
-        file: where the fixes stand.
+        file: with the fixes.
         fixes: what `darkroom.labels.fixes.read_label_fixes` made of it.
         """
         self._file = file
@@ -29,12 +29,12 @@ class Fixing:
             image_id: None where it can't be read.
 
         Raises:
-            DarkroomError: when it stands in the file twice, by its path and by its id.
+            DarkroomError: when it is in the file twice, by its path and by its id.
         """
         by_path, by_id = self._fixes.get(image.path), self._fixes.get(image_id or "")
         if by_path and by_id:
-            text = f"{by_id.image} is the id of {image.path!r}, which stands in line {by_path.line:,} already"
-            require_sound(self._file, [(by_id.line, text)])
+            text = f"{by_id.image} is the id of {image.path!r}, which is in line {by_path.line:,} already"
+            require_valid(self._file, [(by_id.line, text)])
         fix = by_path or by_id
         if fix is None:
             return False
@@ -49,7 +49,7 @@ class Fixing:
         """
         found = {fix.image for _, fix in self._applied}
         lost = [fix for fix in self._fixes.values() if fix.image not in found]
-        require_sound(self._file, [(fix.line, f"no image that can be read has the id {fix.image}") for fix in lost])
+        require_valid(self._file, [(fix.line, f"no image that can be read has the id {fix.image}") for fix in lost])
         columns = [
             [image.path for image, _ in self._applied],
             [fix.action for _, fix in self._applied],
@@ -69,15 +69,15 @@ def with_fixes(images: pa.Table, fixes: pa.Table) -> pa.Table:
         fixes: the columns of `APPLIED`.
     """
     rows = pc.index_in(images["path"].combine_chunks(), value_set=fixes["path"].combine_chunks())
-    told = fixes.take(rows)
-    removed = pc.fill_null(pc.equal(told["action"], "remove"), False)
-    new, nothing = told["new_label"], pa.scalar(None, pa.string())
+    matched = fixes.take(rows)
+    removed = pc.fill_null(pc.equal(matched["action"], "remove"), False)
+    new, nothing = matched["new_label"], pa.scalar(None, pa.string())
     changed = pc.fill_null(pc.not_equal(new, images["label"]), False)
-    why = pc.binary_join_element_wise("removed by ", told["reviewer"], ": ", told["reason"], "")
+    why = pc.binary_join_element_wise("removed by ", matched["reviewer"], ": ", matched["reason"], "")
     columns = {
         "label": pc.coalesce(new, images["label"]),
         "source_label": pc.if_else(changed, images["label"], nothing),
-        "reviewer": pc.if_else(removed, told["reviewer"], nothing),
+        "reviewer": pc.if_else(removed, matched["reviewer"], nothing),
         "reason": pc.if_else(removed, why, images["reason"]),
     }
     others = {name: images[name] for name in images.column_names if name not in columns}

@@ -1,4 +1,4 @@
-"""What reviewers decided about labels: `data/label_fixes.csv`, kept in git and applied by ingest."""
+"""What reviewers decided about labels: `data/label_fixes.csv`, tracked by git and applied by ingest."""
 
 import csv
 import io
@@ -31,8 +31,8 @@ APPLIED = pa.schema(
 
 # What the manifest calls `id`.
 ID = re.compile(r"[0-9a-f]{16}")
-# Faults named in a message; a source that was renamed makes every row wrong.
-NAMED = 20
+# Faults listed in a message; a source that was renamed makes every row wrong.
+MOST_LISTED = 20
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,11 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
         wrong = [_wrong_image(image, known), _wrong_action(action, new_label, classes)]
         wrong += [f"no {name}" for name, value in (("reviewer", reviewer), ("reason", reason)) if not value]
         if image in first:
-            wrong.append(f"{image!r} stands in line {first[image]:,} already: keep one of them")
+            wrong.append(f"{image!r} is in line {first[image]:,} already: keep one of them")
         first.setdefault(image, line)
         faults += [(line, text) for text in wrong if text]
         fixes.append(LabelFix(line, image, action, new_label if action == "relabel" else None, reviewer, reason))
-    require_sound(file, faults)
+    require_valid(file, faults)
     return fixes
 
 
@@ -98,12 +98,12 @@ def _rows(file: Path) -> list[tuple[int, list[str]]]:
     except FileNotFoundError:
         raise DarkroomError(f"{file} is not there: make it with the one line {','.join(COLUMNS)}") from None
     except OSError as error:
-        raise DarkroomError(f"{file} can't be read: {error.strerror}; mend it, or save it again") from None
+        raise DarkroomError(f"{file} can't be read: {error.strerror}; fix it, or save it again") from None
     except (UnicodeDecodeError, csv.Error) as error:
         if isinstance(error, UnicodeDecodeError):
             line = error.object.count(b"\n", 0, error.start) + 1
         raise DarkroomError(
-            f"{file} can't be read as a CSV in UTF-8 from line {line:,} on ({error}): mend it, or save it again"
+            f"{file} can't be read as a CSV in UTF-8 from line {line:,} on ({error}): fix it, or save it again"
         ) from None
     if not rows or tuple(cell.strip() for cell in rows[0][1]) != COLUMNS:
         found = ",".join(rows[0][1]) if rows else "nothing"
@@ -127,20 +127,20 @@ def _wrong_action(action: str, new_label: str, classes: tuple[str, ...]) -> str:
     return f"there is no class {new_label!r}{meant}" if new_label else "no new_label to relabel to"
 
 
-def require_sound(file: Path, faults: list[tuple[int, str]]) -> None:
+def require_valid(file: Path, faults: list[tuple[int, str]]) -> None:
     """Stop where there are faults, given as line and text.
 
     Raises:
-        DarkroomError: with the first `NAMED` of them.
+        DarkroomError: with the first `MOST_LISTED` of them.
     """
     if not faults:
         return
-    named = [f"  - line {line:,}: {printable(text)}" for line, text in faults[:NAMED]]
-    more = [f"  - and {len(faults) - NAMED:,} more"] if len(faults) > NAMED else []
-    raise DarkroomError("\n".join([f"{file} can't be used as it is: mend these rows or take them out", *named, *more]))
+    listed = [f"  - line {line:,}: {printable(text)}" for line, text in faults[:MOST_LISTED]]
+    more = [f"  - and {len(faults) - MOST_LISTED:,} more"] if len(faults) > MOST_LISTED else []
+    raise DarkroomError("\n".join([f"{file} can't be used as it is: fix these rows or take them out", *listed, *more]))
 
 
-def settled_images(ingest: Path) -> frozenset[str]:
+def reviewed_images(ingest: Path) -> frozenset[str]:
     """Paths of the images on which a reviewer has decided, whatever it was.
 
     Args:

@@ -66,7 +66,7 @@ class Entries:
         self._folders.add(name.rstrip("/"))
 
     def check_file(self, name: str, kind: int, size: int) -> None:
-        """Refuse what is no plain file, leaves the archive, stands twice or is too large.
+        """Refuse what is no plain file, leaves the archive, is there twice or is too large.
 
         Args:
             name: in plain form.
@@ -82,7 +82,7 @@ class Entries:
         if not 0 <= size <= MAX_IMAGE_BYTES:
             self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
         if name in self._files:
-            self.refuse(name, "stands in it twice: make the archive again")
+            self.refuse(name, "is in it twice: make the archive again")
 
     def count(self, size: int) -> None:
         """Add to what the archive unfolds to.
@@ -107,7 +107,7 @@ class Entries:
         Each image's place is that of `add`, followed by length and CRC-32.
 
         Raises:
-            DarkroomError: when it holds fewer than two classes.
+            DarkroomError: when it contains fewer than two classes.
         """
         layout = lay_out(self._files, str(self.archive), self._folders)
         images = []
@@ -122,9 +122,9 @@ def require_file(path: Path, kind: str) -> None:
     if path.is_dir():
         raise DarkroomError(f"{path} is a folder, not a {kind}: set ingest.source=folder, or use make run IMAGES=…")
     if not path.exists():
-        raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that holds the images")
+        raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that contains the images")
     if not os.access(path, os.R_OK):
-        raise DarkroomError(f"{path} can't be read: mend its permissions")
+        raise DarkroomError(f"{path} can't be read: fix its permissions")
 
 
 def open_unpacked(file: IO[bytes]) -> tuple[Any, bool]:

@@ -26,7 +26,7 @@ FARTHEST = int((datetime(1970, 1, 1) - datetime(1, 1, 2)).total_seconds() * 1_00
 
 
 class Faults:
-    """Collects what is wrong with a table, to say it all at once."""
+    """Collects what is wrong with a table, to report it all at once."""
 
     def __init__(self, table: Path) -> None:
         self._table = table
@@ -79,7 +79,7 @@ def read_optional(
 
 
 def read_splits(values: list[str | None], faults: Faults) -> list[str | None]:
-    """`train`, `validation` or `test` by the names that split folders may have; None where a row says nothing."""
+    """`train`, `validation` or `test` by the names that split folders may have; None where a row has none."""
     unknown = [row for row, text in enumerate(values) if text is not None and text.lower() not in SPLIT_FOLDERS]
     if unknown:
         names = ", ".join(sorted({repr(values[row]) for row in unknown})[:5])
@@ -145,7 +145,7 @@ def require_training(table: Path, classes: Sequence[str], splits: Sequence[str |
 
 
 def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) -> None:
-    """Stop where a column is missing, or one of ours stands twice.
+    """Stop where a column is missing, or one of ours is there twice.
 
     Raises:
         DarkroomError: naming the columns that are there.
@@ -154,7 +154,7 @@ def require_columns(table: Path, found: Sequence[str], needed: Sequence[str]) ->
         raise DarkroomError(
             f"{printable(str(table))} has no column {' and no column '.join(missing)}; its columns are "
             f"{printable(', '.join(found))}: {_remedy(found, missing)}a table of images "
-            "needs path and label (or image and label, where it holds the images), divided by commas in a CSV"
+            "needs path and label (or image and label, where it contains the images), divided by commas in a CSV"
         )
     if doubled := [name for name in (*needed, *OPTIONAL) if list(found).count(name) > 1]:
         raise DarkroomError(f"{table} has the column {doubled[0]} twice: take one of them out")
@@ -176,7 +176,7 @@ def csv_fault(table: Path, error: Exception) -> str:
         content.decode("utf-8")
     except UnicodeDecodeError as wrong:
         row = _row(content.count(b"\n", 0, wrong.start))
-        return f"{row} holds the byte 0x{content[wrong.start]:02x}; save it as UTF-8"
+        return f"{row} contains the byte 0x{content[wrong.start]:02x}; save it as UTF-8"
     except OSError as wrong:
         return str(wrong)
     text = str(error)

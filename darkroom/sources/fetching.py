@@ -17,7 +17,7 @@ SECONDS_TO_WAIT = 15
 
 
 def cache_folder() -> Path:
-    """Where fetched data sets are kept, for all clones of one user; safe to delete."""
+    """The folder of fetched data sets, for all clones of one user; safe to delete."""
     base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "darkroom"
 

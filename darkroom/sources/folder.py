@@ -21,7 +21,7 @@ def list_folder(location: Location) -> Listing:
     file; one that leads nowhere, or in a circle, is an image that can't be read.
 
     Raises:
-        DarkroomError: when the path is missing, not a folder, can't be listed, or holds fewer than two classes.
+        DarkroomError: when the path is missing, not a folder, can't be listed, or contains fewer than two classes.
     """
     root = location.path
     require_folder(root)
@@ -34,7 +34,7 @@ def list_folder(location: Location) -> Listing:
 def require_folder(root: Path) -> None:
     """Raise a DarkroomError where there is no such folder."""
     if not root.exists():
-        raise DarkroomError(f"there is no folder {root}: ingest.path must name the folder that holds the images")
+        raise DarkroomError(f"there is no folder {root}: ingest.path must name the folder that contains the images")
     if not root.is_dir():
         raise DarkroomError(
             f"{root} is a file, not a folder: for an archive or a table set ingest.source to zip, tar or table, or use "
@@ -66,7 +66,7 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
                         files.append(prefix + entry.name)
         except OSError as error:
             raise DarkroomError(
-                f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; mend its permissions"
+                f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; fix its permissions"
             ) from None
     return files, folders, others
 
@@ -82,7 +82,7 @@ def _no_file(entry: os.DirEntry[str]) -> str | None:
             return "a link to a folder, not followed"
         return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
     except OSError:
-        return None  # a link in a circle: reading it will say so
+        return None  # a link in a circle: reading it fails
 
 
 def read_image_file(file: Path) -> bytes:

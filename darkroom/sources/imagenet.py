@@ -1,4 +1,4 @@
-"""ImageNet's layout: folders and files named by WordNet ids, and the lists that say the rest."""
+"""ImageNet's layout: folders and files named by WordNet ids, and the lists for the rest."""
 
 import json
 import re
@@ -22,8 +22,8 @@ NOT_IMAGES = (".xml", ".txt", ".csv", ".json", ".md", ".mat")
 def list_imagenet(location: Location) -> Listing:
     """List a folder in ImageNet's layout, as ILSVRC, Kaggle and tiny-imagenet have it.
 
-    An image's class is the folder named by a WordNet id that it lies in, at any depth; or else the id that its own name
-    begins with; or else, for a flat `val/`, what a ground-truth list says. The folder above says the split. `val` counts as
+    An image's class is the folder named by a WordNet id that it is in, at any depth; or else the id that its own name
+    begins with; or else, for a flat `val/`, the label in a ground-truth list. The folder above is the split. `val` counts as
     the test split, because the official test images have no labels, unless there is a test split with labels. Classes are in
     the order of their ids, under readable names where a list has them.
 
@@ -80,14 +80,14 @@ def looks_like_imagenet(root: Path) -> bool:
         return True
     for folder in (root, root / "train"):
         folders = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-        named = [name for name in folders if not name.startswith(".") and name not in SPLIT_FOLDERS]
-        if named and all(WNID.fullmatch(name) for name in named):
+        class_folders = [name for name in folders if not name.startswith(".") and name not in SPLIT_FOLDERS]
+        if class_folders and all(WNID.fullmatch(name) for name in class_folders):
             return True
     return False
 
 
 def _wnid_and_split(folder: str) -> tuple[str | None, str | None]:
-    """What the folders above an image say: the first that is a WordNet id, and the last before it that is a split."""
+    """Id and split from the folders above an image: the first that is a WordNet id, and the last before it that is a split."""
     split = None
     for part in folder.split("/"):
         if WNID.fullmatch(part):
@@ -112,19 +112,19 @@ def _no_truth() -> str:
 def _require_training(root: Path, images: list[SourceImage], names: dict[str, str]) -> None:
     if len(names) < 2:
         raise DarkroomError(
-            f"{root} holds images of {len(names)} classes in ImageNet's layout, which takes two or more folders named by "
+            f"{root} contains images of {len(names)} classes in ImageNet's layout, which takes two or more folders named by "
             "WordNet ids, as n01440764: for folders with other names set ingest.source=folder"
         )
     splits = {image.split for image in images}
     if not {"train", None} & splits:
-        raise DarkroomError(f"{root} holds no train/ beside its val/: give val/ itself to have its images divided")
+        raise DarkroomError(f"{root} contains no train/ beside its val/: give val/ itself to have its images divided")
 
 
 def read_truth(file: Path) -> dict[str, str]:
     """File name (Kaggle: without its suffix) → WordNet id, from a ground-truth list.
 
-    A line holds a file and its id, with a comma (Kaggle), a tab (tiny-imagenet) or a blank between; boxes may follow. Kaggle's
-    has a header.
+    A line has a file and its id, with a comma (Kaggle), a tab (tiny-imagenet) or a blank between; boxes may follow. Kaggle's
+    list has a header.
 
     Raises:
         DarkroomError: for a line without an id, and for a file with two of them.

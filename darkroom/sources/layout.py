@@ -1,4 +1,4 @@
-"""What the paths of a folder or an archive say: classes, splits, and files that are not images."""
+"""Class and split from the paths of a folder or an archive: classes, splits, and files that are not images."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -22,7 +22,7 @@ PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", "
 Folder = tuple[str, ...]
 
 
-class Placed(NamedTuple):
+class ImagePath(NamedTuple):
     """An image by its path: `path` as its place has it, `name` without the folders that wrap everything."""
 
     path: str
@@ -35,14 +35,14 @@ class Layout(NamedTuple):
     """All paths of a place, each among the images or the ignored; both sorted by path, classes by name."""
 
     classes: tuple[str, ...]
-    images: list[Placed]
+    images: list[ImagePath]
     ignored: list[Ignored]
 
 
 def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), others: Sequence[Ignored] = ()) -> Layout:
     """Tell classes and splits from the paths of all files under a root.
 
-    A folder that holds all others is stepped into, as archives have one. Then the folders are either splits that hold class
+    A folder that contains all others is stepped into, as archives have one. Then the folders are either splits that hold class
     folders, or class folders themselves; files at any depth below a class folder are its images. Hidden files, those that
     systems leave behind, names that are not UTF-8, and files outside class folders are ignored, by name; so are class folders
     without images.
@@ -55,10 +55,10 @@ def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), other
 
     Raises:
         DarkroomError: when there are no class folders, or fewer than two, or two whose names look the same, or splits without
-            one to train on, or when most pictures lie outside the class folders.
+            one to train on, or when most pictures are outside the class folders.
     """
     ignored = list(others)
-    kept: list[tuple[str, str]] = []
+    candidates: list[tuple[str, str]] = []
     parts_of: dict[str, Folder] = {}
     pictures: Counter[str] = Counter()
     for path in sorted(paths):
@@ -66,7 +66,7 @@ def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), other
         if reason := junk_reason(folder, name):
             ignored.append(Ignored(as_utf8(path), reason))
             continue
-        kept.append((path, folder))
+        candidates.append((path, folder))
         if folder not in parts_of:
             parts_of[folder] = tuple(folder.split("/")) if folder else ()
         if name.lower().endswith(PICTURE_SUFFIXES):
@@ -79,20 +79,20 @@ def lay_out(paths: Iterable[str], where: str, folders: Iterable[str] = (), other
     start = _prefix(parts_of.values(), depth)
     cut = len("".join(f"{part}/" for part in start))
 
-    images: list[Placed] = []
-    for path, folder in kept:
+    images: list[ImagePath] = []
+    for path, folder in candidates:
         label, split, reason = meaning[folder]
         if reason:
             ignored.append(Ignored(path, reason))
         else:
-            images.append(Placed(path, path[cut:], label, split))
+            images.append(ImagePath(path, path[cut:], label, split))
     classes = tuple(sorted({image.label for image in images}))
     require_distinct({image.label: image.path for image in reversed(images)}, where)
-    require_classes(classes, [path for path, _ in kept], len(images), len(ignored), where)
+    require_classes(classes, [path for path, _ in candidates], len(images), len(ignored), where)
     loose = sum(count for folder, count in pictures.items() if _is_for_class_folders(inner[folder], in_splits))
     if loose > len(images):
         raise DarkroomError(
-            f"{where} holds {loose:,} pictures outside the class folders {printable(', '.join(classes[:5]))}, and "
+            f"{where} contains {loose:,} pictures outside the class folders {printable(', '.join(classes[:5]))}, and "
             f"{len(images):,} in them: put the images of each class in a folder that has the class's name, and the others "
             "elsewhere"
         )
@@ -119,7 +119,7 @@ def _prefix(folders: Iterable[Folder], depth: int) -> Folder:
 
 
 def _has_split_folders(folders: set[Folder], where: str) -> bool:
-    """Whether the top folders are splits: `train` holds class folders, and beside it are splits alone or another split."""
+    """Whether the top folders are splits: `train` contains class folders, and beside it are splits alone or another split."""
     tops = {parts[0] for parts in folders if parts}
     splits = {
         SPLIT_FOLDERS[parts[0].lower()] for parts in folders if len(parts) > 1 and parts[0].lower() in SPLIT_FOLDERS
@@ -129,12 +129,12 @@ def _has_split_folders(folders: set[Folder], where: str) -> bool:
     names = printable(" and ".join(f"{top}/" for top in sorted(tops)))
     if not splits:
         raise DarkroomError(
-            f"{where} holds {names} with files directly in them: put a folder for each class into each of them"
+            f"{where} contains {names} with files directly in them: put a folder for each class into each of them"
         )
     if "train" not in splits:
         raise DarkroomError(
-            f"{where} holds {names} and nothing to train on: put a train/ with class folders beside it; or, to have "
-            "Darkroom divide these images, give it a folder that holds the class folders directly"
+            f"{where} contains {names} and nothing to train on: put a train/ with class folders beside it; or, to have "
+            "Darkroom divide these images, give it a folder that contains the class folders directly"
         )
     return True
 
@@ -145,7 +145,7 @@ def _is_for_class_folders(parts: Folder, in_splits: bool) -> bool:
 
 
 def _meaning(parts: Folder, in_splits: bool) -> tuple[str, str | None, str | None]:
-    """Label, split, and why it holds no images, of a folder."""
+    """Label, split, and why it contains no images, of a folder."""
     split = None
     if in_splits and parts:
         split = SPLIT_FOLDERS.get(parts[0].lower())
@@ -162,21 +162,21 @@ def class_folders_without_images(
     start: tuple[str, ...],
     splits: Collection[str],
 ) -> list[Ignored]:
-    """Name the folders that stand where class folders do, or where split folders do, and have no image at any depth.
+    """Name the folders in the places of class folders or split folders that and have no image at any depth.
 
     Args:
-        folders: all that are known, with `/`.
+        folders: all that there are, with `/`.
         with_files: those with files that are not ignored for what they are.
         ignored: the files that are.
         start: the folders that wrap everything.
         splits: the names that split folders may have, where there are such folders; else empty.
     """
-    taken = with_parents(with_files)
+    filled = with_parents(with_files)
     littered = with_parents({item.path.rpartition("/")[0] for item in ignored})
     found: dict[str, Ignored] = {}
     for folder in sorted(with_parents(map(as_utf8, folders)) | littered):
         parts = tuple(folder.split("/"))
-        if folder in taken or folder.rpartition("/")[0] in found or not _is_for_images(parts, start, splits):
+        if folder in filled or folder.rpartition("/")[0] in found or not _is_for_images(parts, start, splits):
             continue
         if not junk_reason(folder, ""):
             reason = "a folder without images" if folder in littered else "an empty folder"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from darkroom.runtime.errors import DarkroomError
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
-# Synology's @eaDir holds small copies of the pictures beside it, which would otherwise be taken for a class.
+# Synology's @eaDir contains small copies of the pictures beside it, which would otherwise be taken for a class.
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
 
 # What moves a terminal's cursor or colours it, breaks a line, or turns the direction of text; and halves of characters.
@@ -16,7 +16,7 @@ CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 
 
 def junk_reason(folder: str, name: str) -> str | None:
-    """Why a file that lies in a folder (both as text, with `/`) can't count as an image, or None."""
+    """Why a file in a folder (both as text, with `/`) can't count as an image, or None."""
     if name.startswith(".") or folder.startswith(".") or "/." in folder:
         return "hidden"
     if name.lower() in SYSTEM_FILES or not SYSTEM_FOLDERS.isdisjoint(folder.lower().split("/")):
@@ -62,7 +62,7 @@ def require_classes(classes: Sequence[str], paths: list[str], images: int, other
     Args:
         classes: their names.
         paths: of all files that were not ignored for what they are.
-        images, others: how many files lie in class folders, and how many do not count.
+        images, others: how many files are in class folders, and how many do not count.
         where: the source.
 
     Raises:
@@ -75,10 +75,10 @@ def require_classes(classes: Sequence[str], paths: list[str], images: int, other
         )
     if not classes:
         raise DarkroomError(
-            f"{where} holds no class folders with files in them ({others} files elsewhere): "
+            f"{where} contains no class folders with files in them ({others} files elsewhere): "
             "put the images of each class in a folder that has the class's name, or name a table of path,label"
         )
     if len(classes) == 1:
         raise DarkroomError(
-            f"{where} holds only one class, {classes[0]!r}, with {images} files: a classifier needs two or more"
+            f"{where} contains only one class, {classes[0]!r}, with {images} files: a classifier needs two or more"
         )

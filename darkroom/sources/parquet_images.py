@@ -55,10 +55,10 @@ def parquet_files(path: Path) -> tuple[dict[str, Path], list[Ignored]]:
 def list_parquet_images(location: Location) -> Listing:
     """List the images in a Parquet file, or in all those of a folder.
 
-    The split is the file's, by its name (`train-00000-of-00002.parquet`) or its folder's, unless a column says it. An image's
-    name is its split and its `image.path`; where that is empty or stands twice, the file and the row, counted from 0. Labels
-    get the names that the file's own `ClassLabel` has for them, in its order; -1 is no label. Every image is read once, for
-    its checksum.
+    The split is the file's, by its name (`train-00000-of-00002.parquet`) or its folder's, unless there is a column for it. An
+    image's name is its split and its `image.path`; where that is empty or is there twice, the file and the row, counted from 0.
+    Labels get the names that the file's own `ClassLabel` has for them, in its order; -1 is no label. Every image is read once,
+    for its checksum.
 
     Raises:
         DarkroomError: when a file is damaged or lacks a column, when files disagree about the names of classes, when rows are
@@ -67,7 +67,9 @@ def list_parquet_images(location: Location) -> Listing:
     path = location.path
     files, ignored = parquet_files(path)
     if not files:
-        raise DarkroomError(f"{path} holds no Parquet files: ingest.path must name a table, or a folder of such files")
+        raise DarkroomError(
+            f"{path} contains no Parquet files: ingest.path must name a table, or a folder of such files"
+        )
     found: list[tuple[SourceImage, str]] = []
     declared: list[list[str] | None] = []
     left = location.max_unpacked_bytes
@@ -82,7 +84,7 @@ def list_parquet_images(location: Location) -> Listing:
         declared.append(class_names_of(file, content.schema))
         if declared[-1] != declared[0]:
             raise DarkroomError(
-                f"{printable(str(file))} names its classes otherwise than {printable(next(iter(files)))}: use files of one "
+                f"{printable(str(file))} has other classes than {printable(next(iter(files)))}: use files of one "
                 "data set"
             )
         found += _images_of(file, relative, metadata.num_row_groups, content, declared[0])
@@ -109,7 +111,7 @@ def read_parquet_images(location: Location, images: Sequence[SourceImage]) -> Re
     def read(image: SourceImage) -> bytes:
         file, (group, row, row_in_file) = files[image.file or ""], image.place or (0, 0, 0)
         if image.stamp is None:
-            raise OSError(f"row {row_in_file + 1} of {file.name} holds no image (the first row is row 1)")
+            raise OSError(f"row {row_in_file + 1} of {file.name} contains no image (the first row is row 1)")
         return groups.read((file, group), row)
 
     return read
@@ -118,7 +120,7 @@ def read_parquet_images(location: Location, images: Sequence[SourceImage]) -> Re
 def _images_of(
     file: Path, relative: str, row_groups: int, content: pa.Table, names: list[str] | None
 ) -> Iterator[tuple[SourceImage, str]]:
-    """Each image of a file, by its own path, and a name by its row for where that path stands twice.
+    """Each image of a file, by its own path, and a name by its row for where that path is there twice.
 
     Args:
         file: the Parquet file.
@@ -206,12 +208,12 @@ def class_names_of(file: Path, schema: pa.Schema) -> list[str] | None:
 
 
 def read_labels(content: pa.Table, names: list[str] | None, faults: Faults) -> list[str | None]:
-    """Each row's class; `UNLABELLED` where the number says so."""
+    """Each row's class; `UNLABELLED` where the number is -1."""
     labels = trimmed(content["label"])
     faults.add([row for row, label in enumerate(labels) if label is None], "no label")
     if names is None:
         return labels
     known = {str(number): name for number, name in enumerate(names)} | {UNLABELLED: UNLABELLED}
-    strange = [row for row, label in enumerate(labels) if label is not None and label not in known]
-    faults.add(strange, f"a label that is not among the {len(names)} that the file names")
+    unknown = [row for row, label in enumerate(labels) if label is not None and label not in known]
+    faults.add(unknown, f"a label that is not among the {len(names)} in the file's own list")
     return [known.get(label or "") for label in labels]

@@ -29,7 +29,7 @@ def detect_kind(path: Path) -> str:
     if not path.exists():
         raise DarkroomError(f"there is no {path}")
     if not os.access(path, os.R_OK):
-        raise DarkroomError(f"{path} can't be read: mend its permissions")
+        raise DarkroomError(f"{path} can't be read: fix its permissions")
     for kind in SOURCE_KINDS.values():
         if kind.detect(path):
             return kind.name

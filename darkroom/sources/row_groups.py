@@ -1,4 +1,4 @@
-"""The images in Parquet files, a row group at a time, so that no file is ever held whole."""
+"""The images in Parquet files, a row group at a time, so that no file is ever whole in memory."""
 
 import os
 import threading

@@ -48,7 +48,7 @@ class SourceImage(NamedTuple):
         stamp: of an image inside an archive or a table, a mark that changes when its bytes do, such as a zip's CRC-32 and
             length, read without opening the image; None where there is no such mark.
         group: the user's own name for images that must stay together, where the source has one.
-        timestamp: when the picture was taken, in UTC, where the source says so.
+        timestamp: when the picture was taken, in UTC, where the source has one.
     """
 
     path: str
@@ -70,7 +70,7 @@ class Ignored(NamedTuple):
 
 @dataclass(frozen=True)
 class Listing:
-    """All that a source holds, before any image in it is opened.
+    """All that a source contains, before any image in it is opened.
 
     Attributes:
         classes: names in label order.

@@ -98,15 +98,17 @@ def _plain_paths(paths: list[str | None], folder: Path, faults: Faults) -> list[
     windows = [row for row, path in enumerate(plain) if "\\" in path and "/" not in path]
     windows = [row for row in windows if not os.path.lexists(home + plain[row])]  # such a name is a file's own on Linux
     if windows:
-        faults.add(windows, f"a path that holds \\ and no / ({plain[windows[0]]!r}; write / between folders and files)")
+        faults.add(
+            windows, f"a path that contains \\ and no / ({plain[windows[0]]!r}; write / between folders and files)"
+        )
     climbing = [row for row, path in enumerate(plain) if path == ".." or path.startswith("../")]
-    faults.add([row for row, path in enumerate(plain) if "\0" in path], "a path that holds a zero byte")
+    faults.add([row for row, path in enumerate(plain) if "\0" in path], "a path that contains a zero byte")
     faults.add(climbing, "a path that climbs out of the table's folder (write it as an absolute path)")
     return plain
 
 
 def _find_doubles(paths: list[str], labels: list[str | None], faults: Faults) -> None:
-    """Note the paths that stand in more than one row."""
+    """Note the paths that are in more than one row."""
     first: dict[str, int] = {}
     doubled: list[int] = []
     conflicting: list[int] = []
@@ -123,7 +125,7 @@ def _find_doubles(paths: list[str], labels: list[str | None], faults: Faults) ->
 
 
 def list_table(location: Location) -> Listing:
-    """List a CSV or Parquet table of paths, a Parquet table that holds the images, or a folder of the latter.
+    """List a CSV or Parquet table of paths, a Parquet table that contains the images, or a folder of the latter.
 
     Raises:
         DarkroomError: when the path is missing or no such table, or when something in it is wrong.
@@ -160,7 +162,7 @@ def _holds_images(path: Path) -> bool:
     if not path.exists():
         raise DarkroomError(f"there is no {path}: ingest.path must name the table, a CSV or Parquet file")
     if not os.access(path, os.R_OK):
-        raise DarkroomError(f"{path} can't be read: mend its permissions")
+        raise DarkroomError(f"{path} can't be read: fix its permissions")
     if path.is_dir():
         return True
     try:

@@ -25,7 +25,7 @@ def list_tar(location: Location) -> Listing:
 
     Raises:
         DarkroomError: when the path is missing or no tar, or is cut short; when an entry leaves the archive's folder, is a link
-            or a device, stands twice or is too large; when the stream unfolds to too much; when it holds fewer than two
+            or a device, is there twice or is too large; when the stream unfolds to too much; when it contains fewer than two
             classes.
     """
     path = location.path

@@ -107,7 +107,7 @@ def _checked(dataset: Any, local: Path) -> Iterator[Path]:
     """A folder that torchvision's class can open, all of it checked; what is packed is unpacked elsewhere for the time."""
     if not local.is_dir():
         raise DarkroomError(
-            f"there is no folder {local}: ingest.root must name the folder that holds a copy of {dataset.__name__}, or be "
+            f"there is no folder {local}: ingest.root must name the folder that contains a copy of {dataset.__name__}, or be "
             "left empty to have it fetched"
         )
     with tempfile.TemporaryDirectory() as scratch:
@@ -139,7 +139,7 @@ def _unpack_cifar(dataset: Any, local: Path, scratch: Path) -> Path:
     if not torchvision.datasets.utils.check_integrity(archive, dataset.tgz_md5):
         found = "is not the file that torchvision knows by its MD5" if archive.exists() else "is not there"
         raise DarkroomError(
-            f"{local} holds no whole copy of {dataset.__name__}: the files of {dataset.base_folder}/ are not all there with "
+            f"{local} contains no whole copy of {dataset.__name__}: the files of {dataset.base_folder}/ are not all there with "
             f"the MD5 that torchvision knows, and {dataset.filename} {found}; fetch it again, or leave ingest.root empty"
         )
     with tarfile.open(archive) as opened:
@@ -181,7 +181,7 @@ def unpack_idx(dataset: Any, local: Path, target: Path) -> None:
 
 
 def _read(dataset: Any, local: Path, name: str, md5: str) -> bytes:
-    """The unpacked bytes of a file, wherever in a copy it lies."""
+    """The unpacked bytes of a file, wherever it is in a copy."""
     folders: list[Path] = [local / dataset.__name__ / "raw", local]
     for folder in folders:
         packed = folder / f"{name}.gz"
@@ -197,7 +197,7 @@ def _read(dataset: Any, local: Path, name: str, md5: str) -> bytes:
         if (folder / name).exists():
             return (folder / name).read_bytes()
     raise DarkroomError(
-        f"{folders[0]} holds neither {name}.gz nor {name}: fetch {dataset.__name__} again, or leave ingest.root empty"
+        f"{folders[0]} contains neither {name}.gz nor {name}: fetch {dataset.__name__} again, or leave ingest.root empty"
     )
 
 

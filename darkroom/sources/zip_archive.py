@@ -1,4 +1,4 @@
-"""Images in a zip file, read where they lie: nothing is unpacked."""
+"""Images in a zip file, read in place: nothing is unpacked."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ def list_zip(location: Location) -> Listing:
 
     Raises:
         DarkroomError: when the path is missing or no zip; when an entry is encrypted, leaves the archive's folder, is a link or
-            a device, stands twice or unfolds to too much; when all do together; when it holds fewer than two classes.
+            a device, is there twice or unfolds to too much; when all do together; when it contains fewer than two classes.
     """
     path = location.path
     require_file(path, "zip")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from darkroom.labels.fixes import ACTIONS, COLUMNS, NAMED, LabelFix, read_label_fixes
+from darkroom.labels.fixes import ACTIONS, COLUMNS, MOST_LISTED, LabelFix, read_label_fixes
 from darkroom.runtime.errors import DarkroomError
 
 PATHS = ["cat/1.png", "cat/2.png", "dog/a, b.png"]
@@ -74,14 +74,14 @@ def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:
         )
     file = tmp_path / "label_fixes.csv"
     assert str(caught.value).splitlines() == [
-        f"{file} can't be used as it is: mend these rows or take them out",
+        f"{file} can't be used as it is: fix these rows or take them out",
         "  - line 2: the source has no image 'cat/3.png'",
         "  - line 3: the action 'rename' is none of relabel, remove, keep",
         "  - line 4: there is no class 'dgo'; did you mean 'dog'?",
         "  - line 4: no reviewer",
         "  - line 4: no reason",
         "  - line 5: no new_label to relabel to",
-        "  - line 5: 'cat/2.png' stands in line 4 already: keep one of them",
+        "  - line 5: 'cat/2.png' is in line 4 already: keep one of them",
         "  - line 6: no image",
         "  - line 7: 6 values, and there are 5 columns",
     ]
@@ -91,7 +91,7 @@ def test_a_thousand_mistakes_make_a_short_message(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError) as caught:
         read(tmp_path, *(f"gone/{number}.png,remove,,Ann,blurred" for number in range(1000)))
     lines = str(caught.value).splitlines()
-    assert len(lines) == NAMED + 2 and lines[-1] == f"  - and {1000 - NAMED} more"
+    assert len(lines) == MOST_LISTED + 2 and lines[-1] == f"  - and {1000 - MOST_LISTED} more"
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def test_any_tree_of_names_is_listed_alike(paths: set[str], form: int) -> None:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_bytes(path.encode())
             except OSError:
-                return  # a file and a folder of one name, which no disk holds
+                return  # a file and a folder of one name, which no disk contains
         archive, tar = zipped(folder, Path(scratch) / "a.zip"), tarred(folder, Path(scratch) / "a.tar", form)
         found = [content(FOLDER, folder), content(ZIP, archive), content(TAR, tar)]
         assert found[0] == found[1] == found[2]

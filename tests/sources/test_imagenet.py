@@ -139,7 +139,7 @@ def test_lists_that_make_no_sense_are_refused(tmp_path: Path, text: str, message
 def test_folders_of_other_things_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"images of 0 classes.*set ingest\.source=folder"):
         listed(IMAGENET, make(tmp_path / "a", "cat/a.png", "dog/b.png"))
-    with pytest.raises(DarkroomError, match="holds no train/ beside its val/"):
+    with pytest.raises(DarkroomError, match="contains no train/ beside its val/"):
         listed(IMAGENET, make(tmp_path / "b", f"val/{TENCH}/a.png", f"val/{CRANE_BIRD}/b.png"))
 
 

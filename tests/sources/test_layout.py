@@ -99,15 +99,15 @@ def test_class_folders_without_images_are_named() -> None:
         (("a.png",), "no class folders.*1 files elsewhere"),
         (("cat/a.png", "cat/b.png"), "only one class, 'cat', with 2 files"),
         (("set/cat/a.png",), "only one class, 'cat'"),
-        (("test/cat/a.png", "test/dog/b.png"), "holds test/ and nothing to train on"),
-        (("test/cat/a.png", "val/dog/b.png"), "holds test/ and val/ and nothing to train on"),
+        (("test/cat/a.png", "test/dog/b.png"), "contains test/ and nothing to train on"),
+        (("test/cat/a.png", "val/dog/b.png"), "contains test/ and val/ and nothing to train on"),
         (("cat\\a.png", "dog\\b.png"), r"hold \\, as 'cat.*a\.png', where / should divide.*made on Windows"),
         (("set/cat\\a.png", "set/dog\\b.png"), r"hold \\, as"),
         (
             ("s/caf\xe9/a.png", "s/cafe\u0301/b.png"),
             r"look the same, 'cafe.u0301' \(s/.*b.png\) and 'caf.xe9' \(s/.*rename",
         ),
-        (("train/a.png", "test/b.png"), "holds test/ and train/ with files directly in them"),
+        (("train/a.png", "test/b.png"), "contains test/ and train/ with files directly in them"),
     ],
 )
 def test_too_little(paths: tuple[str, ...], message: str) -> None:

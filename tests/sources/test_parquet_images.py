@@ -75,7 +75,7 @@ def test_rows_without_a_label_or_an_image(tmp_path: Path) -> None:
     listing = listed(TABLE, file)
     assert listing.ignored == [("b", "without a label")]
     assert [(image.path, image.stamp is None) for image in listing.images] == [("a", False), ("c", True)]
-    with pytest.raises(OSError, match=r"row 3 of a\.parquet holds no image"):
+    with pytest.raises(OSError, match=r"row 3 of a\.parquet contains no image"):
         listing.bytes_of("c")
 
 
@@ -109,11 +109,11 @@ def test_group_and_timestamp_columns_count_here_too(tmp_path: Path) -> None:
 
 def test_what_can_not_be_used_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DarkroomError, match="holds no Parquet files"):
+    with pytest.raises(DarkroomError, match="contains no Parquet files"):
         listed(TABLE, tmp_path / "empty")
-    with pytest.raises(DarkroomError, match="a label that is not among the 2 that the file names: row 2"):
+    with pytest.raises(DarkroomError, match="a label that is not among the 2 in the file's own list: row 2"):
         listed(TABLE, write(tmp_path / "a.parquet", [(b"a", "a", 0), (b"b", "b", 7)], ["x", "y"]))
-    with pytest.raises(DarkroomError, match=r"names its classes otherwise than 1\.parquet"):
+    with pytest.raises(DarkroomError, match=r"has other classes than 1\.parquet"):
         write(tmp_path / "two/1.parquet", [(b"a", "a", 0)], ["x", "y"])
         write(tmp_path / "two/2.parquet", [(b"a", "a", 0)], ["y", "x"])
         listed(TABLE, tmp_path / "two")

@@ -134,7 +134,7 @@ def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
         (("path,label", "a,b", "a\tb,c,d"), r"row 2 \(the first below the header is row 1\).*between quotation marks"),
         (
             ("path,label", r"im\1.png,cat", r"C:\im\2.png,dog"),
-            r"holds \\ and no / \('im.*write / between .*: rows 1, 2",
+            r"contains \\ and no / \('im.*write / between .*: rows 1, 2",
         ),
         (("path,label", "a,caf\xe9", "b,x", "c,cafe\u0301"), r"look the same, 'cafe.u0301' \(row 3\) and .* \(row 1\)"),
         (("path,label,path", "a,b,c"), "has the column path twice"),
@@ -159,7 +159,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"there is no .*gone: ingest\.path must name the table"):
         listed(TABLE, tmp_path / "gone")
     (tmp_path / "latin.csv").write_bytes("path,label\na.png,käse\n".encode("latin-1"))
-    with pytest.raises(DarkroomError, match=r"CSV in UTF-8: row 1 \(.*\) holds the byte 0xe4; save it as UTF-8"):
+    with pytest.raises(DarkroomError, match=r"CSV in UTF-8: row 1 \(.*\) contains the byte 0xe4; save it as UTF-8"):
         listed(TABLE, tmp_path / "latin.csv")
     (tmp_path / "cut.parquet").write_bytes(b"PAR1" + bytes(100))
     with pytest.raises(DarkroomError, match="is not a Parquet file, or is damaged"):

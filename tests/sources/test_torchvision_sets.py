@@ -178,7 +178,7 @@ def test_copies_that_are_not_whole_are_refused(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(DarkroomError, match=r"t10k-labels-idx1-ubyte\.gz has the MD5 .*torchvision knows MNIST's as"):
         torchvision_set("mnist", tmp_path)
     (raw / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(DarkroomError, match=r"holds neither t10k-labels-idx1-ubyte\.gz nor t10k-labels-idx1-ubyte:"):
+    with pytest.raises(DarkroomError, match=r"contains neither t10k-labels-idx1-ubyte\.gz nor t10k-labels-idx1-ubyte:"):
         torchvision_set("mnist", tmp_path)
     (raw / "t10k-labels-idx1-ubyte").write_bytes(gzip.decompress(packed)[:-1])
     with pytest.raises(DarkroomError, match=r"t10k-labels-idx1-ubyte in .* is cut short or damaged"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from darkroom.images.manifest import REJECTS, read_manifest
 from darkroom.images.shards import read_shards
-from darkroom.labels.fixes import APPLIED, COLUMNS, settled_images
+from darkroom.labels.fixes import APPLIED, COLUMNS, reviewed_images
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ingest_source
 from tests.stages.growing import CLASSES, add, count_openings, outputs, picture, zipped
@@ -71,7 +71,7 @@ def test_relabelled_removed_and_kept(pile: Path, tmp_path: Path, capsys: pytest.
     fixes = pd.read_parquet(out / "fixes.parquet")
     assert [*fixes.columns] == APPLIED.names and list(fixes["path"]) == [row[0] for row in rows]
     assert list(fixes["label"]) == ["cat", "dog", "owl"] and list(fixes["new_label"].fillna("")) == ["dog", "", ""]
-    assert settled_images(out) == {row[0] for row in rows}
+    assert reviewed_images(out) == {row[0] for row in rows}
 
 
 def test_a_class_that_loses_all_its_images_stays_in_the_list(pile: Path, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_an_id_is_as_good_as_a_path(kind: str, pile: Path, tmp_path: Path) -> No
     other = ingest_with_fixes(kind, source, tmp_path / "other", *((ids[path], *rest) for path, *rest in rows))
     assert outputs(one.parent.parent) == outputs(other.parent.parent)
     with pytest.raises(
-        DarkroomError, match=rf"line 3: {ids['cat/0003.jpg']} is the id of 'cat/0003.jpg', which stands in line 2"
+        DarkroomError, match=rf"line 3: {ids['cat/0003.jpg']} is the id of 'cat/0003.jpg', which is in line 2"
     ):
         ingest_with_fixes(kind, source, tmp_path / "twice", rows[0], (ids["cat/0003.jpg"], "keep", ""))
 
