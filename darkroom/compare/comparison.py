@@ -8,9 +8,10 @@ import numpy.typing as npt
 from darkroom.compare.scored import Scored
 from darkroom.compare.shared import Shared, share
 from darkroom.evaluation.coverage import RiskCoverage, risk_coverage
+from darkroom.runtime.arrays import Float64s, Int64s
 from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval, wilson
-from darkroom.statistics.metrics import Float64s, Int64s, negative_log_likelihoods
+from darkroom.statistics.metrics import negative_log_likelihoods
 from darkroom.statistics.paired import MacroF1, accuracy_difference, holm, macro_f1_difference, mcnemar
 
 

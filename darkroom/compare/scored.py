@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 
 from darkroom.images.manifest import INGEST
 from darkroom.model.classes import ClassList, load_classes
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.revisions import Revision, Workspace, open_revision
-from darkroom.statistics.metrics import Int64s
 
 REPORT = "reports/evaluate"
 PREDICTIONS = f"{REPORT}/predictions.parquet"

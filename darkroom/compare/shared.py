@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from darkroom.compare.scored import Scored
 from darkroom.model.classes import ClassList
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.metrics import Int64s
 
 NAMED = 5
 

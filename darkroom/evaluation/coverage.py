@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
+from darkroom.evaluation.ranking import thin
 from darkroom.runtime.arrays import Bools, Float32s, Float64s
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.thinning import thin
 
 Confidences = Float32s | Float64s
 

@@ -20,10 +20,10 @@ from darkroom.statistics.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
+    softmax,
 )
 from darkroom.statistics.intervals import Estimate, mean_interval
 from darkroom.statistics.metrics import negative_log_likelihoods
-from darkroom.statistics.softmax import softmax
 
 # Of these, those that are fewer than the classes.
 KS = (1, 2, 3, 5, 10)

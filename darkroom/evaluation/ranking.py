@@ -8,7 +8,9 @@ import numpy as np
 from darkroom.evaluation.areas import Ranked, area_interval, average_precision, rank, roc_area
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.thinning import POINTS, thin
+
+# Of a curve as it is drawn and written.
+POINTS = 200
 
 
 @dataclass(frozen=True)
@@ -137,3 +139,23 @@ def _precision_recall_points(ranked: Ranked) -> Points:
         np.concatenate([[0.0], ranked.true / ranked.true[-1]]),
         np.concatenate([[1.0], precision]),
     )
+
+
+def thin(x: Float64s, y: Float64s) -> Int64s:
+    """The points of a polyline that show its shape: its ends, and points evenly spaced along it.
+
+    A curve inside the unit square that rises or falls all the way is at most 2 long (in steps across and up), so that
+    nothing left out lies further than 0.01 from the others: 3 pixels of a drawing 300 pixels wide.
+
+    Args:
+        x, y: float64 [N].
+
+    Returns:
+        int64, at most 200 rising positions; all of them where there are no more points.
+    """
+    if len(x) <= POINTS:
+        return np.arange(len(x))
+    way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    points = np.searchsorted(way, np.linspace(0, way[-1], POINTS))
+    points[-1] = len(x) - 1
+    return np.unique(points)

@@ -90,16 +90,16 @@ def score(actual: Int64s, probabilities: Float32s, names: tuple[str, ...], confi
 
 def _class_rows(scores: ClassScores, names: tuple[str, ...], confidence: float) -> list[ClassRow]:
     columns = {
-        "precision": (scores.precision, wilson(scores.right, scores.named, confidence)),
-        "recall": (scores.recall, wilson(scores.right, scores.support, confidence)),
+        "precision": (scores.precision, wilson(scores.correct, scores.predicted, confidence)),
+        "recall": (scores.recall, wilson(scores.correct, scores.support, confidence)),
         "f1": (scores.f1, f1_ends(scores, confidence)),
     }
     return [
         ClassRow(
             name=name,
             images=int(scores.support[k]),
-            predicted=int(scores.named[k]),
-            correct=int(scores.right[k]),
+            predicted=int(scores.predicted[k]),
+            correct=int(scores.correct[k]),
             **{
                 f"{column}{end}": round(float(each[k]), DIGITS)
                 for column, (value, (low, high)) in columns.items()
@@ -117,8 +117,8 @@ def f1_ends(scores: ClassScores, confidence: float) -> tuple[Float64s, Float64s]
     that are both follow a binomial law, so Wilson's interval holds for J; and F1 is 2J / (1 + J), which rises with J, so
     that the ends of J give those of F1.
     """
-    either = scores.support + scores.named - scores.right
-    low, high = (2 * end / (1 + end) for end in wilson(scores.right, either, confidence))
+    either = scores.support + scores.predicted - scores.correct
+    low, high = (2 * end / (1 + end) for end in wilson(scores.correct, either, confidence))
     return low, high
 
 

@@ -55,6 +55,22 @@ def load_calibration(path: Path) -> Calibration:
         raise DarkroomError(f"{path} is not there yet: run `dvc repro evaluate`") from None
 
 
+def softmax(logits: Float32s, temperature: float = 1.0) -> Float32s:
+    """Probabilities: the softmax of logits / temperature, taken in float64.
+
+    Args:
+        logits: float32 [N, K].
+        temperature: above 0; `fit_temperature` fits it. 1 leaves the logits as they are.
+
+    Returns:
+        float32 [N, K]; each row adds up to 1, and its largest is where the largest logit is.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: Float32s = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return probabilities
+
+
 def fit_temperature(logits: Float32s, labels: Int64s) -> float:
     """The temperature that makes the labels likeliest (Guo et al. 2017: "On calibration of modern neural networks").
 

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.runtime.arrays import Float32s
-from darkroom.runtime.arrays import Float64s as Float64s
-from darkroom.runtime.arrays import Int64s as Int64s
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 
 # The least probability that a float32 holds in full precision; log of a true 0 would make the whole loss infinite.
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
@@ -22,16 +20,16 @@ class ClassScores:
 
     Attributes:
         support: int64 [K], images that are of the class.
-        named: int64 [K], images that were named after the class.
-        right: int64 [K], images that are and were.
-        precision: float64 [K], right / named.
-        recall: float64 [K], right / support.
-        f1: float64 [K], 2 right / (named + support), which is the harmonic mean of the two.
+        predicted: int64 [K], images that were predicted as the class.
+        correct: int64 [K], images that are of the class and were predicted as it.
+        precision: float64 [K], correct / predicted.
+        recall: float64 [K], correct / support.
+        f1: float64 [K], 2 correct / (predicted + support), which is the harmonic mean of the two.
     """
 
     support: Int64s
-    named: Int64s
-    right: Int64s
+    predicted: Int64s
+    correct: Int64s
     precision: Float64s
     recall: Float64s
     f1: Float64s
@@ -58,20 +56,20 @@ def accuracy(counts: Int64s) -> float:
 
 def class_scores(counts: Int64s) -> ClassScores:
     """Precision, recall and F1 of every class, from int64 [K, K]."""
-    support, named, right = counts.sum(axis=1), counts.sum(axis=0), np.diagonal(counts)
+    support, predicted, correct = counts.sum(axis=1), counts.sum(axis=0), np.diagonal(counts)
     return ClassScores(
         support=support,
-        named=named,
-        right=right,
-        precision=_ratio(right, named),
-        recall=_ratio(right, support),
-        f1=_ratio(2 * right, named + support),
+        predicted=predicted,
+        correct=correct,
+        precision=_ratio(correct, predicted),
+        recall=_ratio(correct, support),
+        f1=_ratio(2 * correct, predicted + support),
     )
 
 
 def averages(scores: ClassScores) -> dict[str, float]:
     """Macro (classes count equally) and weighted (by their images) averages of precision, recall and F1."""
-    present = (scores.support + scores.named) > 0
+    present = (scores.support + scores.predicted) > 0
     columns = {"precision": scores.precision, "recall": scores.recall, "f1": scores.f1}
     macro = {f"macro_{name}": float(values[present].mean()) for name, values in columns.items()}
     weights = scores.support / scores.support.sum()

@@ -9,8 +9,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from darkroom.evaluation.ranking import Curve, precision_recall, roc, top_k
-from darkroom.statistics.thinning import POINTS
+from darkroom.evaluation.ranking import POINTS, Curve, precision_recall, roc, top_k
 from tests.evaluation.answers import Labels, Probabilities, Source, answers
 
 NAMES = "abcdef"

@@ -18,8 +18,7 @@ from darkroom.inference.predictions import read_predictions
 from darkroom.model.spec import load_spec
 from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration
-from darkroom.statistics.softmax import softmax
+from darkroom.statistics.calibration import load_calibration, softmax
 from tests.conftest import ROOT
 from tests.shipped import run_evaluate, run_predict
 from tests.stages.conftest import SETTINGS

@@ -2,11 +2,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from sklearn.metrics import brier_score_loss
 
 from darkroom.evaluation.evaluation import calibrate
+from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import (
     brier,
@@ -14,9 +17,9 @@ from darkroom.statistics.calibration import (
     fit_temperature,
     load_calibration,
     reliability,
+    softmax,
 )
 from darkroom.statistics.metrics import negative_log_likelihoods
-from darkroom.statistics.softmax import softmax
 from tests.evaluation.answers import Labels, Probabilities, Source, answers
 
 SOURCE = Source((0.4, 0.3, 0.2, 0.1), 1.5)
@@ -131,3 +134,17 @@ def test_a_precision_out_of_reach_is_said_and_all_images_are_answered() -> None:
 def test_a_calibration_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(DarkroomError, match=r"calibration\.json is not there yet"):
         load_calibration(tmp_path / "calibration.json")
+
+
+@settings(max_examples=40)
+@given(
+    hnp.arrays(np.float32, (5, 4), elements=st.floats(-200, 200, width=32)),
+    st.floats(0.05, 20),
+)
+def test_the_softmax_is_a_distribution_and_a_temperature_keeps_its_order(logits: Float32s, temperature: float) -> None:
+    found = softmax(logits, temperature)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.sum(axis=1), 1, rtol=1e-6)
+    np.testing.assert_allclose(found, torch.from_numpy(logits).double().div(temperature).softmax(dim=1), atol=1e-7)
+    rows = np.arange(len(logits))
+    assert (found[rows, logits.argmax(axis=1)] == found.max(axis=1)).all()
