@@ -39,7 +39,7 @@ def render_page(template: str, **context: Any) -> str:
         "count": count,
         "decimal": decimal,
         "short": short,
-        "sureness": sureness,
+        "probability": probability,
         "p_value": p_value,
         "setting": setting,
         "figure": figure,
@@ -53,7 +53,7 @@ def code(text: str) -> Markup:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share of one as text for people: 0.9413 becomes `94.1%`.
+    """A share of one as text: 0.9413 becomes `94.1%`.
 
     Only 1 itself becomes `100%` and only 0 becomes `0%`; a share close to them gets the digits that show the difference.
     """
@@ -64,16 +64,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{share:.{digits}%}"
 
 
-def sureness(probability: float) -> str:
+def probability(value: float) -> str:
     """A probability as text: one decimal of a percent, `over 99.9%` and `under 0.1%` at the ends."""
-    if probability > 0.999:
+    if value > 0.999:
         return "over 99.9%"
-    return "under 0.1%" if probability < 0.001 else f"{probability:.1%}"
+    return "under 0.1%" if value < 0.001 else f"{value:.1%}"
 
 
-def p_value(probability: float) -> str:
+def p_value(value: float) -> str:
     """The p-value of a test as text: `p = 0.793`, or `p < 0.001`."""
-    return f"p = {probability:.3f}" if probability >= 0.001 else "p < 0.001"
+    return f"p = {value:.3f}" if value >= 0.001 else "p < 0.001"
 
 
 def count(number: int) -> str:

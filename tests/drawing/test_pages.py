@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from darkroom.drawing.pages import TEMPLATES, code, p_value, percent, render_page, short, sureness
+from darkroom.drawing.pages import TEMPLATES, code, p_value, percent, probability, render_page, short
 
 
 def test_pages_name_nothing_outside_themselves() -> None:
@@ -33,8 +33,8 @@ def test_percent_never_calls_a_share_all_or_nothing_that_is_not(of: int, data: s
     assert shown == pytest.approx(100 * part / of, abs=0.051)
 
 
-def test_sureness_is_never_certain() -> None:
-    assert [sureness(p) for p in (1.0, 0.9991, 0.5, 0.0)] == ["over 99.9%", "over 99.9%", "50.0%", "under 0.1%"]
+def test_a_probability_is_never_certain() -> None:
+    assert [probability(p) for p in (1.0, 0.9991, 0.5, 0.0)] == ["over 99.9%", "over 99.9%", "50.0%", "under 0.1%"]
 
 
 def test_long_names_are_cut() -> None:
