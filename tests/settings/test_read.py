@@ -7,6 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.base import read_section
 from darkroom.settings.page import PAGE, render
@@ -16,6 +17,7 @@ from darkroom.settings.train import Train
 from tests.conftest import ROOT
 
 PARAMS = ROOT / "params.yaml"
+CODE = Code(ROOT)
 
 
 def write(tmp_path: Path, **sections: object) -> Path:
@@ -79,6 +81,26 @@ def test_a_stage_reads_its_section_alone(tmp_path: Path) -> None:
     assert read_section(Split, path) == Split(validation=0.2, seed=7)
     with pytest.raises(DarkroomError, match=r"1 mistake in the settings .*\n  - train: is 3, should hold settings"):
         read_section(Train, path)
+
+
+# By stage, the sections that it reads; `survey` checks all of them, and `evaluate` lists those that differ from the defaults.
+READ = {
+    "ingest": {"ingest"},
+    "validate": {"validate", "ingest"},
+    "split": {"split"},
+    "preprocess": {"preprocess", "ingest", "train"},
+    "train": {"train"},
+    "predict": {"predict"},
+    "quantize": {"quantize"},
+    "export": {"export", "quantize"},
+    "report": set(),
+}
+
+
+@pytest.mark.parametrize("stage", READ)
+def test_a_section_reaches_its_stage_and_no_other(stage: str) -> None:
+    reached = {Path(path).stem for path in CODE.closure(f"stages/{stage}.py") if "/settings/" in path}
+    assert reached & set(SECTIONS) == READ[stage] and "read" not in reached
 
 
 def test_what_differs_from_the_defaults_is_listed() -> None:
