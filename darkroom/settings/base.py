@@ -56,7 +56,7 @@ def read_file(path: Path) -> dict[str, Any]:
     """The sections of a file of settings, before any check.
 
     Raises:
-        DarkroomError: when the file is missing, is not valid YAML, or holds no sections.
+        DarkroomError: when the file is missing, is not valid YAML, or has no sections.
     """
     try:
         content = parse(path.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def read_file(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise DarkroomError(f"{path} is not valid YAML in UTF-8: {error}") from None
     if not isinstance(content, dict):
-        raise DarkroomError(f"{path} must hold sections such as `train:`, and holds none")
+        raise DarkroomError(f"{path} has no sections such as `train:`")
     return content
 
 
@@ -100,7 +100,7 @@ def check_section(
         return [f"{name}: is missing"]
     found = content[name]
     if not isinstance(found, dict):
-        return [f"{name}: is {found!r}, should hold settings"]
+        return [f"{name}: is {found!r}, should be settings, one a line"]
     mistakes = [
         f"{name}.{key}: is missing; add `{key}: {_as_yaml(field.get_default(call_default_factory=True))}`"
         for key, field in section.model_fields.items()

@@ -70,7 +70,7 @@ def _choices_mistake(choices: Any) -> str | None:
     if not isinstance(choices, list) or len(choices) < 2:
         return f"choices is {choices!r}, should be a list of two or more"
     if unfit := [choice for choice in choices if not isinstance(choice, bool | int | float | str)]:
-        return f"choices holds {unfit[0]!r}, should hold numbers, texts, true or false"
+        return f"choices has {unfit[0]!r} in it, should be numbers, texts, true or false"
     # True and 1 are equal in Python, and not as settings.
     if len({(type(choice), choice) for choice in choices}) < len(choices):
         return f"choices has a value twice: {choices}"

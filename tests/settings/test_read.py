@@ -79,7 +79,7 @@ def test_a_stage_reads_its_section_alone(tmp_path: Path) -> None:
         "split: {validation: 0.2, test: 0.1, seed: 7, folds: , fold: 0, validation_from: , test_from: }\ntrain: 3\n"
     )
     assert read_section(Split, path) == Split(validation=0.2, seed=7)
-    with pytest.raises(DarkroomError, match=r"1 mistake in the settings .*\n  - train: is 3, should hold settings"):
+    with pytest.raises(DarkroomError, match=r"1 mistake in the settings .*\n  - train: is 3, should be settings"):
         read_section(Train, path)
 
 
