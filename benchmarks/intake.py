@@ -37,7 +37,6 @@ from benchmarks.repository import ROOT
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
 from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import gather_facts
-from darkroom.checks.limits import Limits
 from darkroom.checks.worker import check_all
 from darkroom.duplicates.confirm import near_pairs
 from darkroom.duplicates.descriptors import read_thumbnails
@@ -67,9 +66,8 @@ class Ours:
         self._scratch = scratch
         self.parts: dict[str, list[float]] = defaultdict(list)
         settings = read_params(ROOT / "params.yaml")
-        wanted = settings.validate.model_dump(exclude={"near_copies", "stop"})
-        self._limits = Limits(max_reject_fraction=settings.ingest.max_reject_fraction, **wanted)
-        self._decoder, self._stop = settings.ingest.decoder, tuple(settings.validate.stop)
+        self._limits, self._rejects = settings.validate, settings.ingest.max_reject_fraction
+        self._decoder = settings.ingest.decoder
 
     def __call__(self) -> float:
         with tempfile.TemporaryDirectory(dir=self._scratch) as name:
@@ -98,7 +96,7 @@ class Ours:
             with self._part("checks on the manifest"):
                 rejects = pq.read_table(taken / "rejects.parquet").to_pandas()
                 facts = gather_facts(frame, rejects, load_classes(taken / "classes.json"), copies, groups["group"])
-                checks = expectations_of(facts, self._limits, self._stop)
+                checks = expectations_of(facts, self._limits, self._rejects)
             counted = sum(seconds[-1] for name, seconds in self.parts.items() if name != NOT_COUNTED)
             with self._part(NOT_COUNTED):
                 check_all(checks, {"images": facts.images, "classes": facts.classes, "overall": facts.overall})

@@ -1,60 +1,88 @@
-"""Hold the data against what is expected of it, find copies, and stop the line where it must not go on.
+"""Check the data against what is expected of it, find copies, and stop the line where an expectation is broken.
 
-Reads: data/ingest/: manifest, rejects, what is ignored, class list; thumbnails from .darkroom/cache, or else from the shards;
-    some 140 images of the shards for the page; the manifest of the last commit, from DVC's cache or remote.
+Reads: data/ingest/: manifest, rejects, class list; thumbnails from .darkroom/cache, or else from the shards; the manifest of
+    the last commit, from DVC's cache or remote.
 Writes: data/validate/groups.parquet: id, group; only when no expectation stops the line.
-    reports/validate/: index.html, great_expectations.html, validation.json, suite.json; also when one does.
-    reports/changes/: index.html, changes.json: what changed since the last commit; no tool tracks it, since clones differ.
+    reports/validate/: validation.json, suite.json, great_expectations.json, copies.parquet; also when one does.
+    reports/changes/: changes.json, measures.parquet: the shift since the last commit; no tool tracks it, since clones differ.
+    The pages of both, drawn in another process, since they are needed most when the line stops.
 Costs: some 4 s for 60,000 images; the import of Great Expectations, 2 s, goes on beside the rest.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from darkroom.checks.checker import Checker
-from darkroom.checks.limits import Limits
-from darkroom.runtime.stage import stage
+from darkroom.runtime.paths import CHANGES, GROUPS, IMAGE_CACHE, INGEST, VALIDATE_REPORTS
+from darkroom.runtime.stage import draw_pages, stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.validate import Validate
 
-INGEST, SEEN = Path("data/ingest"), Path(".darkroom/cache")
-OUT, REPORTS, CHANGES = Path("data/validate"), Path("reports/validate"), Path("reports/changes")
+if TYPE_CHECKING:  # It imports pandas.
+    from darkroom.checks.suite import Outcome
 
 
 def run(
+    *,
     ingest: Path,
-    limits: Limits,
-    near_copies: bool,
-    stop: tuple[str, ...],
+    settings: Validate,
+    max_reject_fraction: float,
     decoder: str,
-    seen: Path,
+    cache: Path,
     out: Path,
     reports: Path,
     changes: Path,
-) -> None:
-    """Validate what ingest took in; all is as in `darkroom.checks.validation.validate`."""
+) -> "list[Outcome]":
+    """Validate the ingested images.
+
+    Args:
+        ingest: the folder that the ingest stage wrote.
+        settings: the limits, which of them stop the line, and whether to look for near-copies.
+        max_reject_fraction: share of the files that may be unreadable.
+        decoder: that ingest used.
+        cache: the cache that ingest wrote; it need not exist.
+        out: the folder for `groups.parquet`; absent afterwards when an expectation stops the line.
+        reports: the folder for the results, written in either case.
+        changes: the folder for the shift since the last commit of the repository in the current folder.
+
+    Returns:
+        The outcome of each expectation.
+    """
     with Checker() as checker:
-        # Only now, since it loads pandas, SciPy and faiss, 0.5 s in which Great Expectations is loading already.
+        # Only now, since it imports pandas, SciPy and faiss, 0.5 s in which Great Expectations is being imported already.
         from darkroom.checks.validation import validate
 
-        validate(ingest, limits, near_copies, stop, decoder, seen, out, reports, changes, checker)
+        return validate(
+            ingest=ingest,
+            settings=settings,
+            max_reject_fraction=max_reject_fraction,
+            decoder=decoder,
+            cache=cache,
+            out=out,
+            reports=reports,
+            changes=changes,
+            checker=checker,
+        )
 
 
 def main() -> None:
     with stage("validate"):
         settings, ingest = read_section(Validate), read_section(Ingest)
-        limits = settings.model_dump(exclude={"near_copies", "stop"})
-        run(
-            INGEST,
-            Limits(max_reject_fraction=ingest.max_reject_fraction, **limits),
-            settings.near_copies,
-            tuple(settings.stop),
-            ingest.decoder,
-            SEEN,
-            OUT,
-            REPORTS,
-            CHANGES,
+        outcomes = run(
+            ingest=INGEST,
+            settings=settings,
+            max_reject_fraction=ingest.max_reject_fraction,
+            decoder=ingest.decoder,
+            cache=IMAGE_CACHE,
+            out=GROUPS.parent,
+            reports=VALIDATE_REPORTS,
+            changes=CHANGES,
         )
+        draw_pages("validate", "great_expectations", "changes")
+        from darkroom.checks.validation import stop_if_broken
+
+        stop_if_broken(outcomes, VALIDATE_REPORTS / "index.html")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What changed since the data version last committed, as far as a whole set changes: class shares, sizes, brightness."""
+"""The shift since the data version last committed: of class balance, sizes and brightness."""
 
 import os
 import subprocess
@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 import yaml
 
-from darkroom.checks.limits import Limits
-from darkroom.checks.suite import Check, Suite
+from darkroom.checks.suite import Check, Outcome, Suite
 from darkroom.images.manifest import read_manifest_of
+from darkroom.runtime.arrays import Float64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.validate import Validate
 from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
 
-# How git says that there is no repository, no commit, or no such file in it.
+# Git's messages when there is no repository, no commit, or no such file in it.
 NOTHING_COMMITTED = ("not a git repository", "invalid object name", "does not exist in", "exists on disk, but not in")
 COLUMNS = ["id", "label", "width", "height", "brightness"]
-
-Floats = npt.NDArray[np.float64]
+# In `changes.json`, in the order of `Change.shifts`.
+SHIFTS = ("classes", "sizes", "brightness")
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Change:
         commit: the short hash of that commit.
         classes: `label`, `before`, `after`: images.
         sides: the geometric mean of width and height in pixels, before and after, float64 [N].
-        brightness: likewise, in [0, 1]; empty where it was not measured before.
+        brightness: in [0, 1], before and after, float64 [N]; empty where it was not measured before.
         class_shift, size_shift, brightness_shift: how far each moved.
     """
 
     commit: str
     classes: pd.DataFrame
-    sides: tuple[Floats, Floats]
-    brightness: tuple[Floats, Floats]
+    sides: tuple[Float64s, Float64s]
+    brightness: tuple[Float64s, Float64s]
     class_shift: Shift
     size_shift: Shift
     brightness_shift: Shift
@@ -55,7 +56,7 @@ class Change:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row, to hold expectations against."""
+        """One row, for the checks."""
         return pd.DataFrame({name: shift.significant_distance for name, shift in self.shifts.items()}, index=[0])
 
 
@@ -79,7 +80,7 @@ def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
     try:
         table = read_manifest_of("HEAD", COLUMNS)
     except DarkroomError as error:
-        return f"the data of the last commit can't be had: {error}"
+        return f"the data of the last commit are out of reach: {error}"
     if table is None or not len(table):
         return "the last commit has no images"
     before: pd.DataFrame = table.to_pandas()
@@ -112,7 +113,7 @@ def _git(*words: str) -> str:
 
 
 def _ingest_of(lock: str) -> Any:
-    """What a dvc.lock says of ingest's output; None where it says nothing."""
+    """The entry of ingest's output in a dvc.lock; None where it has none."""
     # With the parser in C: a `dvc.lock` of 1,000 lines takes it 20 ms instead of 200.
     stages = (yaml.load(lock, yaml.CSafeLoader) or {}).get("stages", {})
     outputs = stages.get("ingest", {}).get("outs", [])
@@ -122,7 +123,7 @@ def _ingest_of(lock: str) -> Any:
 def measure_change(before: pd.DataFrame, after: pd.DataFrame, commit: str) -> Change:
     """Compare two manifests.
 
-    Class shares by their total variation distance with Pearson's chi-square test of equal shares; sizes and brightness by the
+    Class balance by the total variation distance with Pearson's chi-square test of equal shares; sizes and brightness by the
     two-sample Kolmogorov-Smirnov test with its limiting distribution.
 
     Args:
@@ -133,28 +134,28 @@ def measure_change(before: pd.DataFrame, after: pd.DataFrame, commit: str) -> Ch
     counts = counts.fillna(0).astype(int).sort_index()
     sides = _sides(before), _sides(after)
     # Rounded: what a newer decoder changes in the last digits is no change of the data.
-    light = [part["brightness"].to_numpy(np.float64, na_value=np.nan).round(4) for part in (before, after)]
-    if np.isnan(light[0]).any():
-        light = [np.empty(0), np.empty(0)]
+    brightness = [part["brightness"].to_numpy(np.float64, na_value=np.nan).round(4) for part in (before, after)]
+    if np.isnan(brightness[0]).any():
+        brightness = [np.empty(0), np.empty(0)]
     return Change(
         commit,
         counts.rename_axis("label").reset_index(),
         sides,
-        (light[0], light[1]),
+        (brightness[0], brightness[1]),
         class_distance(counts["before"].to_numpy(), counts["after"].to_numpy()),
         kolmogorov_smirnov(*sides),
-        kolmogorov_smirnov(light[0], light[1]),
+        kolmogorov_smirnov(brightness[0], brightness[1]),
     )
 
 
-def _sides(manifest: pd.DataFrame) -> Floats:
+def _sides(manifest: pd.DataFrame) -> Float64s:
     return np.asarray(np.sqrt(manifest["width"].to_numpy(np.float64) * manifest["height"].to_numpy(np.float64)))
 
 
-def expectations_of_change(limits: Limits, stop: tuple[str, ...]) -> list[Check]:
+def expectations_of_change(limits: Validate) -> list[Check]:
     """The checks of `Change.table`."""
-    suite = Suite(stop)
-    names = {"class_shift": "class shares", "size_shift": "sizes", "brightness_shift": "brightness"}
+    suite = Suite(tuple(limits.stop))
+    names = {"class_shift": "class balance", "size_shift": "sizes", "brightness_shift": "brightness"}
     remedy = "see what was added and removed with `python -m darkroom.diff HEAD workspace`, or raise validate.max_shift"
     return [
         suite.at_most(
@@ -162,3 +163,44 @@ def expectations_of_change(limits: Limits, stop: tuple[str, ...]) -> list[Check]
         )
         for key, name in names.items()
     ]
+
+
+def change_results(change: Change | str, outcomes: list[Outcome]) -> dict[str, object]:
+    """The content of `changes.json`; `change` is text where there was nothing to compare with."""
+    if isinstance(change, str):
+        return {"compared": False, "reason": change, "expectations": []}
+    return {
+        "compared": True,
+        "commit": change.commit,
+        "images": {"before": len(change.sides[0]), "after": len(change.sides[1])},
+        "classes": change.classes.to_dict("records"),
+        "shifts": {
+            name: {"distance": shift.distance, "probability": shift.probability}
+            for name, shift in zip(SHIFTS, change.shifts.values(), strict=True)
+        },
+        "expectations": [outcome.to_dict() for outcome in outcomes],
+    }
+
+
+def change_measures(change: Change | str) -> pa.Table:
+    """The table `measures.parquet` beside it, for charts: `after` (else before), `side`, `brightness`; a row for each image."""
+    sides, brightness = (
+        ((np.empty(0), np.empty(0)),) * 2 if isinstance(change, str) else (change.sides, change.brightness)
+    )
+    columns = {
+        "after": np.repeat([False, True], [len(side) for side in sides]),
+        "side": np.concatenate(sides),
+        "brightness": np.concatenate(brightness) if len(brightness[0]) else np.full(sum(map(len, sides)), np.nan),
+    }
+    return pa.table(columns)
+
+
+def describe_change(change: Change | str) -> str:
+    """One line for the terminal."""
+    if isinstance(change, str):
+        return f"not compared: {change}"
+    texts = []
+    for key, shift in change.shifts.items():
+        chance = " (within chance)" if shift.distance and not shift.significant_distance else ""
+        texts.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
+    return ", ".join(texts)

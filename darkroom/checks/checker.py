@@ -15,8 +15,7 @@ from darkroom.runtime.errors import DarkroomError
 if TYPE_CHECKING:  # So that the process starts before pandas is loaded here.
     import pandas as pd
 
-    from darkroom.checks.outcomes import Validation
-    from darkroom.checks.suite import Check
+    from darkroom.checks.suite import Check, Validation
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -52,11 +51,11 @@ class Checker:
             self._process.wait()
 
     def send(self, checks: "list[Check]", tables: "dict[str, pd.DataFrame]") -> None:
-        """Hand over what is to be checked; returns at once."""
+        """Send what is to be checked; returns at once."""
         self._answer: Future[Validation] = self._thread.submit(self._ask, checks, tables)
 
     def receive(self) -> "Validation":
-        """Wait for what came of it.
+        """Wait for the outcomes.
 
         Raises:
             DarkroomError: when the process ended without an answer.
@@ -68,29 +67,28 @@ class Checker:
             from darkroom.checks.worker import check_all
 
             return check_all(checks, tables)
-        answer, told = self._process.communicate(pickle.dumps((checks, tables), pickle.HIGHEST_PROTOCOL))
+        answer, errors = self._process.communicate(pickle.dumps((checks, tables), pickle.HIGHEST_PROTOCOL))
         if self._process.returncode != 0:
-            last = told.decode(errors="replace").strip()[-2000:] or "it said nothing"
+            last = errors.decode(errors="replace").strip()[-2000:] or "it printed nothing"
             raise DarkroomError(
-                f"Great Expectations, which holds the data against what is expected of it, ended with exit status "
-                f"{self._process.returncode}: {last}"
+                f"Great Expectations, which checks the data, ended with exit status {self._process.returncode}: {last}"
             )
-        sys.stderr.write(told.decode(errors="replace"))
-        found: Validation = pickle.loads(answer)
-        return found
+        sys.stderr.write(errors.decode(errors="replace"))
+        validation: Validation = pickle.loads(answer)
+        return validation
 
 
 def serve() -> None:
-    """The other process: checks and tables come from its standard input, what came of them goes to its standard output."""
+    """The other process: checks and tables come from its standard input, the outcomes go to its standard output."""
     # The import makes so many things that looking for unused ones among them takes 0.4 of its 2.1 s.
     gc.disable()
-    # Whatever else prints must not get between the bytes of the answer.
+    # What others print must not get between the bytes of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     from darkroom.checks.worker import check_all
 
-    if asked := sys.stdin.buffer.read():
-        answer.write(pickle.dumps(check_all(*pickle.loads(asked))))
+    if request := sys.stdin.buffer.read():
+        answer.write(pickle.dumps(check_all(*pickle.loads(request))))
         answer.close()
 
 

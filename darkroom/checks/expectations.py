@@ -1,26 +1,26 @@
-"""What the line demands of every data set, with the thresholds of the settings."""
+"""What is expected of every data set, with the thresholds of the settings."""
 
 import pandas as pd
 
-from darkroom.checks.facts import Facts
-from darkroom.checks.limits import Limits
+from darkroom.checks.facts import Facts, rarer_mode
 from darkroom.checks.suite import Check, Suite
 from darkroom.images.manifest import MANIFEST
+from darkroom.settings.validate import Validate
 
 
-def expectations_of(facts: Facts, limits: Limits, stop: tuple[str, ...]) -> list[Check]:
-    """All checks of the data as they are, in the order in which people read them."""
-    suite = Suite(stop)
+def expectations_of(facts: Facts, limits: Validate, max_reject_fraction: float) -> list[Check]:
+    """All checks of a data set, in the order in which people read them."""
+    suite = Suite(tuple(limits.stop))
     return [
         *_of_the_manifest(suite, facts),
-        *_of_the_set(suite, facts, limits),
+        *_of_the_set(suite, facts, limits, max_reject_fraction),
         *_of_the_images(suite, facts.images, limits),
         *_of_the_copies(suite, facts, limits),
     ]
 
 
 def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
-    """That it is what ingest promised: no setting can change these."""
+    """The columns that ingest promises: no setting can change these."""
     ids = facts.images.get("id", pd.Series(dtype=str))
     labels = facts.images.get("label", pd.Series(dtype=str))
     classes = facts.classes["label"].tolist()
@@ -53,7 +53,7 @@ def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
     ]
 
 
-def _of_the_set(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
+def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fraction: float) -> list[Check]:
     """Rejects and classes."""
     fewest = limits.min_images_per_class
     counts = facts.classes.set_index("label").get("images", pd.Series(dtype=int))
@@ -64,9 +64,9 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
             "rejects",
             "files that can't be read as images",
             "overall.rejected_share",
-            limits.max_reject_fraction,
+            max_reject_fraction,
             "share",
-            "mend or remove them, or raise ingest.max_reject_fraction",
+            "repair or remove them, or raise ingest.max_reject_fraction",
             pd.Series(None, sorted(facts.rejects["path"]), dtype=object),
         ),
         suite.at_least(
@@ -108,8 +108,8 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
     ]
 
 
-def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Limits) -> list[Check]:
-    """What every image is by itself."""
+def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Validate) -> list[Check]:
+    """Each image by itself."""
 
     def low(key: str, name: str, column: str, least: float, unit: str, remedy: str) -> Check:
         worst = _values(images, column)
@@ -145,7 +145,7 @@ def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Limits) -> list[C
             "aspect_ratio",
             limits.max_aspect_ratio,
             "ratio",
-            "cut it to what matters, or raise validate.max_aspect_ratio",
+            "crop it, or raise validate.max_aspect_ratio",
         ),
         low(
             "brightness",
@@ -182,11 +182,13 @@ def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Limits) -> list[C
     ]
 
 
-def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
-    """What images are beside each other."""
+def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
+    """Images beside each other."""
     rare, conflicts = pd.Series(dtype=object), facts.conflicts
     if not facts.missing_columns:
-        rare = pd.Series(None, facts.images["path"][facts.images["grey"] == (facts.rarer_mode == "grey")], dtype=object)
+        rare = pd.Series(
+            None, facts.images["path"][facts.images["grey"] == (rarer_mode(facts.images) == "grey")], dtype=object
+        )
     return [
         suite.at_most(
             "mode_mix",
@@ -194,7 +196,7 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
             "overall.mode_mix",
             limits.max_mode_mix,
             "share",
-            "look whether they belong here, or raise validate.max_mode_mix",
+            "check whether they belong here, or raise validate.max_mode_mix",
             rare,
         ),
         suite.at_most(
@@ -204,7 +206,7 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
             limits.max_copies,
             "share",
             "remove copies, or raise validate.max_copies; they are kept in one split all the same",
-            pd.Series(None, [copies.named for copies in facts.copies], dtype=object),
+            pd.Series(None, [copies.text for copies in facts.copies], dtype=object),
         ),
         suite.at_most(
             "conflicts",
@@ -212,8 +214,8 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Limits) -> list[Check]:
             "overall.conflicts",
             0,
             "count",
-            "keep each picture under the one label that is right",
-            pd.Series(None, [copies.named for copies in conflicts], dtype=object),
+            "keep each picture under its correct label alone",
+            pd.Series(None, [copies.text for copies in conflicts], dtype=object),
         ),
     ]
 

@@ -1,4 +1,4 @@
-"""The small tables that expectations are held against: one of images, one of classes, one row about the whole set."""
+"""The small tables that are checked: one of images, one of classes, one row about the whole set."""
 
 from dataclasses import dataclass, field
 
@@ -10,22 +10,27 @@ from darkroom.duplicates.groups import Copies, find_copies
 from darkroom.images.manifest import MANIFEST
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
+from darkroom.runtime.text import count
 
-# What a source or a reviewer need not tell; every other column of the manifest has a value in every row.
+# What a source or a reviewer need not give; every other column of the manifest has a value in every row.
 OPTIONAL = ("source_label", "source_split", "group", "timestamp")
 MEASURED = ("brightness", "contrast", "sharpness")
+# From this ratio of the largest to the smallest class on there is a note, long before the line stops.
+UNEQUAL = 3.0
+# Files of several pictures that a note lists.
+LISTED = 3
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Where the manifest lacks values, only `missing_columns`, what is known of the classes and the rejects are told.
+    """Where the manifest lacks values, only `missing_columns`, the class list and the rejects are filled.
 
     Attributes:
         images: the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`.
         classes: `label`, `images`: a row for each class of the list and its count, which may be 0.
         overall: one row, a column for each number about the whole set; shares are of one.
         rejects: the files that can't be read, as ingest wrote it.
-        missing_columns: of the manifest: those that are not there, or have gaps.
+        missing_columns: columns of the manifest that are not there, or have gaps.
         copies: the sets of images that show one picture.
         largest_group: images of the largest group, the user's groups included.
     """
@@ -40,7 +45,7 @@ class Facts:
 
     @property
     def conflicts(self) -> tuple[Copies, ...]:
-        """The copies that stand under several labels."""
+        """The copies that have several labels."""
         return tuple(copies for copies in self.copies if copies.conflicting)
 
     @property
@@ -49,14 +54,30 @@ class Facts:
         return sum(len(copies.paths) - 1 for copies in self.copies)
 
     @property
-    def several_pictures(self) -> list[str]:
-        """Paths of the files that hold several pictures, of which the first counts."""
-        return self.images.loc[self.images["frames"] > 1, "path"].tolist()
+    def notes(self) -> dict[str, str]:
+        """What is worth a line and breaks no expectation, by topic."""
+        if self.missing_columns:
+            return {}
+        notes = {}
+        ratio = self.overall["imbalance_ratio"].item()
+        if ratio >= UNEQUAL:
+            notes["classes"] = (
+                f"the largest class has {ratio:.1f} times the images of the smallest: `train.balance: weights` counts the "
+                "rare ones more in training, `sampler` shows them more often"
+            )
+        paths = self.images.loc[self.images["frames"] > 1, "path"].tolist()
+        if paths:
+            more = f" and {len(paths) - LISTED:,} more" if len(paths) > LISTED else ""
+            notes["several pictures"] = (
+                f"{count(len(paths), 'file holds', 'files hold')} several pictures (animations, pages); the first counts: "
+                f"{', '.join(paths[:LISTED])}{more}"
+            )
+        return notes
 
-    @property
-    def rarer_mode(self) -> str:
-        """`grey` or `colour`, whichever fewer images are."""
-        return "grey" if self.images["grey"].mean() <= 0.5 else "colour"
+
+def rarer_mode(images: pd.DataFrame) -> str:
+    """`grey` or `colour`, whichever fewer images are."""
+    return "grey" if images["grey"].mean() <= 0.5 else "colour"
 
 
 def missing_columns(manifest: pd.DataFrame) -> tuple[str, ...]:
@@ -65,8 +86,24 @@ def missing_columns(manifest: pd.DataFrame) -> tuple[str, ...]:
     return tuple(name for name in required if name not in manifest or manifest[name].isna().any())
 
 
+def with_measures(manifest: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`, and what was
+    measured rounded: the table `images` of the checks."""
+    width, height = manifest["width"].to_numpy(), manifest["height"].to_numpy()
+    shorter, longer = np.minimum(width, height), np.maximum(width, height)
+    modes = manifest["mode"]
+    images: pd.DataFrame = manifest.assign(
+        shorter_side=shorter,
+        longer_side=longer,
+        aspect_ratio=(longer / shorter).round(3),
+        grey=modes.isin([mode for mode in modes.unique() if is_grey(mode)]),
+        **{name: manifest[name].to_numpy(np.float64).round(5) for name in MEASURED},
+    )
+    return images
+
+
 def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> Facts:
-    """What can be told of a manifest that lacks values."""
+    """The facts of a manifest that lacks values."""
     missing = missing_columns(manifest)
     images = manifest.drop(columns=[name for name in missing if name in manifest])
     counts = pd.DataFrame({"label": pd.array(classes.names, dtype="str")})
@@ -76,7 +113,7 @@ def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, class
 def gather_facts(
     manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList, copies: npt.NDArray[np.int64], groups: pd.Series
 ) -> Facts:
-    """Count once what the expectations, the page and the summary tell.
+    """Count once what the expectations and the summary need.
 
     Args:
         manifest: with `darkroom.images.manifest.MANIFEST`'s columns and at least one row.
@@ -85,16 +122,7 @@ def gather_facts(
         copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.
         groups: the name of each image's group.
     """
-    width, height = manifest["width"].to_numpy(), manifest["height"].to_numpy()
-    shorter, longer = np.minimum(width, height), np.maximum(width, height)
-    modes = manifest["mode"]
-    images = manifest.assign(
-        shorter_side=shorter,
-        longer_side=longer,
-        aspect_ratio=(longer / shorter).round(3),
-        grey=modes.isin([mode for mode in modes.unique() if is_grey(mode)]),
-        **{name: manifest[name].to_numpy(np.float64).round(5) for name in MEASURED},
-    )
+    images = with_measures(manifest)
     labels = images["label"].value_counts()
     counts = pd.DataFrame(
         {

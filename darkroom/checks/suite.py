@@ -1,17 +1,17 @@
-"""Expectations as plain data, without Great Expectations: checks, and how they are made."""
+"""Expectations as plain data, without Great Expectations: a check, how one is made, and the outcome of one."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-# How many offenders an expectation names; the page shows more of them.
-NAMED = 5
+# How many examples of a broken expectation are listed.
+EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Check:
-    """One expectation, in words and for Great Expectations.
+    """One expectation, for people and for Great Expectations.
 
     Attributes:
         key: its name in `validate.stop`; several checks may share one.
@@ -24,8 +24,8 @@ class Check:
         unit: `count`, `pixels`, `share` (of one), `ratio` or `number`.
         remedy: what the user can do when it is broken.
         stops: whether it stops the line when it is broken; otherwise it warns.
-        offenders: names of the first few that break it, the worst first.
-        offending: how many there are.
+        examples: names of the first few that break it, the worst first.
+        broken_by: how many break it.
     """
 
     key: str
@@ -38,8 +38,8 @@ class Check:
     unit: str
     remedy: str
     stops: bool
-    offenders: tuple[str, ...] = ()
-    offending: int = 0
+    examples: tuple[str, ...] = ()
+    broken_by: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,38 +49,139 @@ class Suite:
     stop: tuple[str, ...]
 
     def none(
-        self, key: str, name: str, kind: str, settings: dict[str, Any], remedy: str, offenders: tuple[str, ...]
+        self, key: str, name: str, kind: str, settings: dict[str, Any], remedy: str, violations: tuple[str, ...]
     ) -> Check:
         """No row of the table of images may be counted as unexpected."""
-        first, count = offenders[:NAMED], len(offenders)
-        return Check(key, name, "images", kind, settings, 0, False, "count", remedy, key in self.stop, first, count)
+        first, number = violations[:EXAMPLES], len(violations)
+        return Check(key, name, "images", kind, settings, 0, False, "count", remedy, key in self.stop, first, number)
 
     def at_least(
-        self, key: str, name: str, place: str, least: float, unit: str, remedy: str, worst: pd.Series | None = None
+        self, key: str, name: str, column: str, least: float, unit: str, remedy: str, worst: pd.Series | None = None
     ) -> Check:
-        """The least value in a column, given as `table.column`; `worst` are the values that break it, by name."""
-        table, column = place.split(".")
+        """The smallest value of a column, given as `table.column`; `worst` are the values below `least`, by name."""
+        table, column = column.split(".")
         settings = {"column": column, "min_value": least}
         kind, stops = "ExpectColumnMinToBeBetween", key in self.stop
-        return Check(key, name, table, kind, settings, least, True, unit, remedy, stops, *_named(worst, unit))
+        return Check(key, name, table, kind, settings, least, True, unit, remedy, stops, *_first(worst, unit))
 
     def at_most(
-        self, key: str, name: str, place: str, most: float, unit: str, remedy: str, worst: pd.Series | None = None
+        self, key: str, name: str, column: str, most: float, unit: str, remedy: str, worst: pd.Series | None = None
     ) -> Check:
-        """The largest value in a column, likewise."""
-        table, column = place.split(".")
+        """The largest value of a column, given as `table.column`; `worst` are the values above `most`, by name."""
+        table, column = column.split(".")
         settings = {"column": column, "max_value": most}
         kind, stops = "ExpectColumnMaxToBeBetween", key in self.stop
-        return Check(key, name, table, kind, settings, most, False, unit, remedy, stops, *_named(worst, unit))
+        return Check(key, name, table, kind, settings, most, False, unit, remedy, stops, *_first(worst, unit))
 
 
-def _named(worst: pd.Series | None, unit: str) -> tuple[tuple[str, ...], int]:
+def _first(worst: pd.Series | None, unit: str) -> tuple[tuple[str, ...], int]:
     """The first few as `name (value)`, or as `name` where there is no value, and how many there are."""
     if worst is None:
         return (), 0
-    first = worst.head(NAMED)
+    first = worst.head(EXAMPLES)
     names = (
         str(name) if pd.isna(value) else f"{name} ({value:,.4g})" if unit == "number" else f"{name} ({value:,})"
         for name, value in zip(first.index, first.tolist(), strict=True)
     )
     return tuple(names), len(worst)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of one check.
+
+    Attributes:
+        check: what was expected.
+        status: `passed`, `failed`, or `errored` when it could not be checked.
+        found: the number that was compared with `check.allowed`; None when errored.
+        error: why it could not be checked; empty otherwise.
+    """
+
+    check: Check
+    status: str
+    found: float | None
+    error: str
+
+    @property
+    def stops_the_line(self) -> bool:
+        """What could not be checked stops the line whatever `validate.stop` has, since nothing is known of it."""
+        return self.status == "errored" or (self.status == "failed" and self.check.stops)
+
+    @property
+    def result(self) -> str:
+        """For people: `met`, `broken`, `warning` or `could not be checked`."""
+        words = {"passed": "met", "failed": "broken" if self.stops_the_line else "warning"}
+        return words.get(self.status, "could not be checked")
+
+    @property
+    def text(self) -> str:
+        """Found and allowed."""
+        return f"found {self.found_text}, allowed {self.allowed_text}"
+
+    @property
+    def found_text(self) -> str:
+        return "not known" if self.found is None else with_unit(self.found, self.check.unit)
+
+    @property
+    def allowed_text(self) -> str:
+        return f"at {'least' if self.check.is_minimum else 'most'} {with_unit(self.check.allowed, self.check.unit)}"
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The first of what breaks the expectation, and how many more there are; empty when it passed."""
+        if self.status != "failed":
+            return ()
+        more = self.check.broken_by - len(self.check.examples)
+        return self.check.examples + ((f"and {more:,} more",) if more > 0 else ())
+
+    def to_dict(self) -> dict[str, Any]:
+        """For `validation.json` and `changes.json`, and the pages that are drawn from them."""
+        return {
+            "name": self.check.name,
+            "key": self.check.key,
+            "status": self.status,
+            "stops": self.check.stops,
+            "result": self.result,
+            "found": self.found,
+            "at_least" if self.check.is_minimum else "at_most": self.check.allowed,
+            "unit": self.check.unit,
+            "text": self.text,
+            "found_text": self.found_text,
+            "allowed_text": self.allowed_text,
+            "examples": list(self.examples),
+            "remedy": self.check.remedy,
+            "error": self.error,
+            "table": self.check.table,
+            "column": self.check.settings.get("column"),
+            "expectation": self.check.kind,
+        }
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcomes of all checks.
+
+    Attributes:
+        outcomes: one for each check, in the order of the checks.
+        suites: Great Expectations' own suite for each table, as JSON has it.
+        documentation: Great Expectations' own account, but for the table `change`: `success`, and `sections`, its HTML.
+    """
+
+    outcomes: list[Outcome]
+    suites: dict[str, Any]
+    documentation: dict[str, Any]
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A number with its unit: `12`, `12 px`, `1.5%`, `20 : 1`, `0.0134`."""
+    if unit == "share":
+        return f"{value * 100:.4g}%"
+    if unit == "number":
+        return significant(value)
+    number = f"{value:,.2f}".removesuffix(".00")
+    return number + {"count": "", "pixels": " px", "ratio": " : 1"}[unit]
+
+
+def significant(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, never with a power of ten: `0.01598`, `17,770`."""
+    return f"{float(f'{value:.{digits}g}'):,.12g}"

@@ -1,63 +1,65 @@
-"""From what ingest took in to groups, pages and results, while Great Expectations is loaded in its own process."""
+"""From the ingested images to groups and results, while Great Expectations is loaded in its own process."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from darkroom.checks.change import Change, expectations_of_change, last_commit, last_committed, measure_change
-from darkroom.checks.change_page import change_results, changes_page
+from darkroom.checks.change import (
+    Change,
+    change_measures,
+    change_results,
+    describe_change,
+    expectations_of_change,
+    last_commit,
+    last_committed,
+    measure_change,
+)
 from darkroom.checks.checker import Checker
 from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
-from darkroom.checks.limits import Limits
-from darkroom.checks.page import Contents, dataset_page
-from darkroom.checks.suite import Check
-from darkroom.checks.text import results, stop_if_broken, summary
+from darkroom.checks.suite import Check, Outcome
 from darkroom.duplicates.confirm import near_pairs
 from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.files import whole_files, whole_folder, write_json
+from darkroom.runtime.text import count, plural
+from darkroom.settings.validate import Validate
 
 GROUPS = pa.schema([("id", pa.string()), ("group", pa.string())])
+COPIES = pa.schema([("set", pa.int64()), ("path", pa.string()), ("label", pa.string()), ("exact", pa.bool_())])
+# Conflicts listed on the terminal; `validation.json` has all.
+LISTED = 10
 
 
 def validate(
+    *,
     ingest: Path,
-    limits: Limits,
-    near_copies: bool,
-    stop: tuple[str, ...],
+    settings: Validate,
+    max_reject_fraction: float,
     decoder: str,
-    seen: Path,
+    cache: Path,
     out: Path,
     reports: Path,
     changes: Path,
     checker: Checker,
-) -> None:
-    """Validate what ingest took in.
+) -> list[Outcome]:
+    """Validate the ingested images; what the arguments are is told in `stages.validate.run`.
 
     Args:
-        ingest: the folder that the ingest stage wrote.
-        limits: what is allowed.
-        near_copies: whether to look for other copies than equal files.
-        stop: keys of the expectations that stop the line when they are broken; the others warn.
-        decoder: that ingest used.
-        seen: what ingest keeps for reuse.
-        out: the folder for `groups.parquet`; absent afterwards when an expectation stops the line.
-        reports: the folder for pages and results; written whole in either case.
-        changes: the folder for what changed since the last commit of the repository in the current folder.
         checker: started; it is sent to once.
 
-    Raises:
-        DarkroomError: naming every expectation that stops the line, with what was found and what is allowed.
+    Returns:
+        The outcome of each expectation; with one that stops the line, no groups are written.
     """
     # Groups of an earlier, better data set must not be taken for those of this one.
     if out.exists():
@@ -65,42 +67,39 @@ def validate(
     classes = load_classes(ingest / "classes.json")
     manifest = read_manifest(ingest)
     if not len(manifest):
-        raise DarkroomError(f"{ingest} has no image: run `dvc repro ingest` with images to take in")
-    facts, groups = _gather(manifest, classes, ingest, near_copies, decoder, seen)
-    change: Change | str = "the manifest is not whole"
+        raise DarkroomError(f"{ingest} has no image: run `dvc repro ingest` with a source that has images")
+    facts, groups = _gather(manifest, classes, ingest, settings.near_copies, decoder, cache)
+    change: Change | str = "the manifest lacks values"
     if groups is not None:
         before = last_committed(facts.images)
         change = before if isinstance(before, str) else measure_change(before, facts.images, last_commit())
-    checks = expectations_of(facts, limits, stop)
+    checks = expectations_of(facts, settings, max_reject_fraction)
     tables = {"images": facts.images, "classes": facts.classes, "overall": facts.overall}
     if isinstance(change, Change):
-        checks, tables = checks + expectations_of_change(limits, stop), tables | {"change": change.table}
+        checks, tables = checks + expectations_of_change(settings), tables | {"change": change.table}
     checker.send(checks, tables | {"images": _with_values_for(checks, facts.images)})
-    contents = Contents(facts, limits, ingest / "shards", decoder) if groups is not None else None
     validation = checker.receive()
     of_data = [outcome for outcome in validation.outcomes if outcome.check.table != "change"]
     of_change = [outcome for outcome in validation.outcomes if outcome.check.table == "change"]
-    page = dataset_page(facts, of_data, contents, pq.read_table(ingest / "ignored.parquet").to_pandas())
-    with whole_folder(reports) as folder:
-        write_json(
-            folder / "suite.json", {name: suite for name, suite in validation.suites.items() if name != "change"}
-        )
-        write_json(folder / "validation.json", results(facts, of_data))
-        (folder / "great_expectations.html").write_text(validation.page, encoding="utf-8")
-        (folder / "index.html").write_text(page, encoding="utf-8")
-    with whole_folder(changes) as folder:
+    suites = {name: suite for name, suite in validation.suites.items() if name != "change"}
+    with whole_files(reports) as folder:
+        write_json(folder / "suite.json", suites)
+        write_json(folder / "validation.json", _results(facts, of_data))
+        write_json(folder / "great_expectations.json", validation.documentation)
+        pq.write_table(_copies_table(facts), folder / "copies.parquet")
+    with whole_files(changes) as folder:
         write_json(folder / "changes.json", change_results(change, of_change))
-        (folder / "index.html").write_text(changes_page(change, of_change), encoding="utf-8")
-    print(summary(facts, validation.outcomes))
-    print(f"  last commit     {_told(change)}")
-    print(f"  page: {reports / 'index.html'}")
-    stop_if_broken(validation.outcomes, reports / "index.html")
-    with whole_folder(out) as folder:
-        pq.write_table(groups, folder / "groups.parquet")
+        pq.write_table(change_measures(change), folder / "measures.parquet")
+    print(_summary(facts, validation.outcomes))
+    print(f"  last commit     {describe_change(change)}")
+    if not any(outcome.stops_the_line for outcome in validation.outcomes):
+        with whole_folder(out) as folder:
+            pq.write_table(groups, folder / "groups.parquet")
+    return validation.outcomes
 
 
 def _gather(
-    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool, decoder: str, seen: Path
+    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool, decoder: str, cache: Path
 ) -> tuple[Facts, pa.Table | None]:
     """The facts, and the table of groups; None where the manifest lacks values."""
     frame = manifest.to_pandas()
@@ -109,32 +108,107 @@ def _gather(
     rejects = rejects[rejects["reviewer"].isna()]
     if missing_columns(frame):
         return gather_incomplete_facts(frame, rejects, classes), None
-    pairs: npt.NDArray[np.int64] = np.empty((0, 2), np.int64)
+    pairs: Int64s = np.empty((0, 2), np.int64)
     if near_copies:
-        thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, seen, decoder)
+        thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, cache, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
         with threadpool_limits(1, "blas"):
             pairs = near_pairs(thumbnails, width, height, contrast)
     copies = join_copies(frame["sha256"], pairs)
     groups = group_images(frame, copies)
-    return gather_facts(frame, rejects, classes, copies, groups["group"]), pa.Table.from_pandas(
-        groups, GROUPS, preserve_index=False
-    )
+    facts = gather_facts(frame, rejects, classes, copies, groups["group"])
+    return facts, pa.Table.from_pandas(groups, GROUPS, preserve_index=False)
 
 
 def _with_values_for(checks: list[Check], images: pd.DataFrame) -> pd.DataFrame:
-    """All columns, but values only where a check asks for them: a third of the bytes to hand over, and half of the checking."""
-    asked = {check.settings.get("column") for check in checks if check.table == "images"}
-    return images.assign(**{name: False for name in images.columns if name not in asked})
+    """All columns, with values only where a check needs them: a third of the bytes to send, and half of the checking."""
+    needed = {check.settings.get("column") for check in checks if check.table == "images"}
+    return images.assign(**{name: False for name in images.columns if name not in needed})
 
 
-def _told(change: Change | str) -> str:
-    """In one line what changed since the last commit."""
-    if isinstance(change, str):
-        return f"not compared: {change}"
-    told = []
-    for key, shift in change.shifts.items():
-        chance = " (within chance)" if shift.distance and not shift.significant_distance else ""
-        told.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
-    return ", ".join(told)
+def _results(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:
+    """The content of `validation.json`, which has every conflict."""
+    return {
+        "stops_the_line": any(outcome.stops_the_line for outcome in outcomes),
+        "images": len(facts.images),
+        "rejects": len(facts.rejects),
+        "classes": facts.classes.to_dict("records"),
+        "expectations": [outcome.to_dict() for outcome in outcomes],
+        "copies": {
+            "groups": len(facts.copies),
+            "extra_images": facts.extra_copies,
+            "near": sum(not copies.exact for copies in facts.copies),
+            "largest_group": facts.largest_group,
+        },
+        "conflicts": [
+            {"paths": list(copies.paths), "labels": list(copies.labels), "exact": copies.exact}
+            for copies in facts.conflicts
+        ],
+        "notes": facts.notes,
+    }
+
+
+def _copies_table(facts: Facts) -> pa.Table:
+    """The sets of copies, for the page: a row for each image of each."""
+    rows = [
+        (number, path, label, copies.exact)
+        for number, copies in enumerate(facts.copies)
+        for path, label in zip(copies.paths, copies.labels, strict=True)
+    ]
+    return pa.Table.from_pylist([dict(zip(COPIES.names, row, strict=True)) for row in rows], COPIES)
+
+
+def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
+    """A few aligned lines for the terminal."""
+    results = Counter(outcome.result for outcome in outcomes)
+    texts = [f"{number} {result}{'s' * (result == 'warning' and number > 1)}" for result, number in results.items()]
+    rows = [
+        ("expectations", ", ".join(texts)),
+        ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
+    ]
+    if not facts.missing_columns:
+        near = sum(not copies.exact for copies in facts.copies)
+        copies = (
+            f"{facts.extra_copies:,} beyond the first of {len(facts.copies):,} pictures, {near:,} of them near-copies"
+        )
+        rows += [
+            ("copies", copies if facts.copies else "none"),
+            ("largest group", f"{count(facts.largest_group, 'image')}, all in one split"),
+            ("conflicts", f"{len(facts.conflicts):,} under more than one label" if facts.conflicts else "none"),
+        ]
+    lines = [f"validate: {count(len(facts.images), 'image')}, {count(len(facts.classes), 'class', 'classes')}"]
+    lines += [f"  {name:<14}  {text}" for name, text in rows]
+    lines += [f"    warning: {copies.text}" for copies in facts.conflicts[:LISTED]]
+    if len(facts.conflicts) > LISTED:
+        lines.append(f"    … and {len(facts.conflicts) - LISTED:,} more in validation.json")
+    for outcome in outcomes:
+        if outcome.result == "warning" and outcome.check.key != "conflicts":
+            lines.append(f"  warning: {outcome.check.name}: {outcome.text}{_examples(outcome)}")
+    lines += [f"  note: {text}" for text in facts.notes.values()]
+    return "\n".join(lines)
+
+
+def _examples(outcome: Outcome) -> str:
+    return f" ({'; '.join(outcome.examples)})" if outcome.examples else ""
+
+
+def stop_if_broken(outcomes: list[Outcome], page: Path) -> None:
+    """Stop the line where an expectation is broken that must be met.
+
+    Raises:
+        DarkroomError: with every such expectation, what was found, what is allowed, what to do, and the page.
+    """
+    broken = [outcome for outcome in outcomes if outcome.stops_the_line]
+    if not broken:
+        return
+    lines = []
+    for outcome in broken:
+        if outcome.status == "errored":
+            lines.append(f"\n  - {outcome.check.name}: could not be checked: {outcome.error}")
+        else:
+            lines.append(f"\n  - {outcome.check.name}: {outcome.text}{_examples(outcome)}\n    {outcome.check.remedy}")
+    are = plural(len(broken), "expectation of the data is", "expectations of the data are")
+    raise DarkroomError(
+        f"{len(broken)} {are} not met, so the line stops here:{''.join(lines)}\nthe results, with pictures: {page}"
+    )

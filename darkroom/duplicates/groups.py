@@ -73,8 +73,8 @@ def _joined(count: int, numberings: list[Ints], pairs: Ints) -> Ints:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-# Images of a set that are named in a line of text; reports have them all.
-NAMED = 4
+# Images of a set that a line of text lists; reports have them all.
+LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -95,19 +95,19 @@ class Copies:
 
     @property
     def conflicting(self) -> bool:
-        """Whether the same picture stands under several labels, at most one of which can be right."""
+        """Whether the same picture has several labels, at most one of which can be correct."""
         return len(set(self.labels)) > 1
 
     @property
-    def telling(self) -> list[int]:
-        """Positions, those first that tell most: the first image of each label, then the others."""
+    def distinct_labels_first(self) -> list[int]:
+        """Positions: the first image of each label, then the others."""
         firsts = {self.labels.index(label) for label in set(self.labels)}
         return sorted(firsts) + [position for position in range(len(self.rows)) if position not in firsts]
 
     @property
-    def named(self) -> str:
-        """The first few in words: `cat/1.png (cat) = dog/7.png (dog)`, with `≈` where bytes differ."""
-        shown = sorted(self.telling[:NAMED])
+    def text(self) -> str:
+        """The first few as text: `cat/1.png (cat) = dog/7.png (dog)`, with `≈` where bytes differ."""
+        shown = sorted(self.distinct_labels_first[:LISTED])
         sign = " = " if self.exact else " ≈ "
         names = sign.join(f"{self.paths[position]} ({self.labels[position]})" for position in shown)
         more = len(self.rows) - len(shown)

@@ -29,12 +29,20 @@ CHANGES = Path("reports/changes")
 IMAGE_CACHE = Path(".darkroom/cache")
 
 # What a folder of people's reports holds beside the pages, which `report` writes.
+VALIDATION = tuple(
+    VALIDATE_REPORTS / name for name in ("validation.json", "suite.json", "great_expectations.json", "copies.parquet")
+)
 TRAIN_RECORD = (TRAIN_REPORTS / "training.json", TRAIN_REPORTS / "examples.npy")
 EVALUATION = tuple(
     EVALUATE_REPORTS / name
     for name in ("metrics.json", "per_class.json", "curves.json", "details.json", "predictions.parquet")
 )
-PAGES = {"train": TRAIN_REPORTS / "index.html", "evaluate": EVALUATE_REPORTS / "report.html"}
+PAGES = {
+    "validate": VALIDATE_REPORTS / "index.html",
+    "great_expectations": VALIDATE_REPORTS / "great_expectations.html",
+    "train": TRAIN_REPORTS / "index.html",
+    "evaluate": EVALUATE_REPORTS / "report.html",
+}
 
 # By stage, what it reads beside its own code, and what it writes; a folder stands for all that is in it.
 INPUTS: dict[str, tuple[Path, ...]] = {
@@ -49,13 +57,13 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "evaluate": (PREDICTIONS / "predictions.parquet",),
     "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, MODEL),
     "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
-    "report": (*TRAIN_RECORD, *EVALUATION, PREDICTIONS, ARRAYS, MODEL / "model.json"),
+    "report": (INGEST, *VALIDATION, *TRAIN_RECORD, *EVALUATION, PREDICTIONS, ARRAYS, MODEL / "model.json"),
 }
 OUTPUTS: dict[str, tuple[Path, ...]] = {
     "survey": (SURVEY,),
     "code": (CODE,),
     "ingest": (INGEST,),
-    "validate": (GROUPS.parent, VALIDATE_REPORTS),
+    "validate": (GROUPS.parent, *VALIDATION),
     "split": (SPLIT_TABLE.parent,),
     "preprocess": (ARRAYS,),
     "train": (MODEL, *TRAIN_RECORD, TRAIN_REPORTS / "metrics.json", TRAIN_REPORTS / "plots"),

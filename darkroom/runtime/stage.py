@@ -1,5 +1,7 @@
 """Around the work of every command: mistakes of the user without a traceback, and the time it took."""
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -49,3 +51,17 @@ def write_timing(name: str, values: dict[str, object]) -> None:
     """Write measured times to `reports/timings/<name>.json`, which DVC does not track."""
     TIMINGS.mkdir(parents=True, exist_ok=True)
     write_json(TIMINGS / f"{name}.json", values)
+
+
+def draw_pages(*pages: str) -> None:
+    """Draw pages in another process: no page code is then in the import closure of the stage, and a changed word reruns only
+    `report`. Where that fails it prints its own error; the line goes on, and its stage `report` draws them again.
+
+    Args:
+        pages: as for `python -m stages.report`.
+    """
+    root = Path(__file__).parents[2]
+    paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    # Put together, since a string that names a module counts as an import of it.
+    module = ".".join(["stages", "report"])
+    subprocess.run([sys.executable, "-m", module, *pages], env=os.environ | {"PYTHONPATH": paths})

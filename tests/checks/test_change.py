@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.checks.change import last_committed, measure_change
-from darkroom.checks.change_page import changes_page
+from darkroom.checks.change import change_results, last_committed, measure_change
+from darkroom.checks.page import changes_page
+from darkroom.runtime.files import write_json
 from darkroom.statistics.shift import class_distance
 
 
@@ -25,11 +26,12 @@ def test_new_and_lost_classes_and_brightness_that_was_not_measured_then() -> Non
     assert found.table.loc[0].to_dict() == {"class_shift": 0.5, "size_shift": 1.0, "brightness_shift": 0.0}
 
 
-def test_the_page_without_a_commit_says_so() -> None:
-    assert "No data version has been committed yet." in changes_page("no data version has been committed yet", [])
+def test_the_page_without_a_commit_has_the_reason(tmp_path: Path) -> None:
+    write_json(tmp_path / "changes.json", change_results("no data version has been committed yet", []))
+    assert "No data version has been committed yet." in changes_page(changes=tmp_path)
 
 
-def test_what_git_has_against_a_repository_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_git_refuses_a_repository_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     nothing = "no data version has been committed yet"
     now = pd.DataFrame({"id": ["1"]})

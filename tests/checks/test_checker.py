@@ -1,4 +1,4 @@
-"""Great Expectations in a process of its own: the same answer as here, and an end that is told."""
+"""Great Expectations in a process of its own: the same answer as here, and an error when it dies."""
 
 import sys
 from pathlib import Path
@@ -8,13 +8,12 @@ import psutil
 import pytest
 
 from darkroom.checks.checker import Checker
-from darkroom.checks.outcomes import Validation
-from darkroom.checks.suite import Suite
+from darkroom.checks.suite import Suite, Validation
 from darkroom.runtime.errors import DarkroomError
 
 CHECKS = [
-    Suite(("size",)).at_least("size", "smallest", "images.side", 8, "pixels", "mend it"),
-    Suite(()).at_most("size", "shift", "change.shift", 0.1, "number", "mend it"),
+    Suite(("size",)).at_least("size", "smallest", "images.side", 8, "pixels", "fix it"),
+    Suite(()).at_most("size", "shift", "change.shift", 0.1, "number", "fix it"),
 ]
 TABLES = {"images": pd.DataFrame({"side": [5, 9]}), "change": pd.DataFrame({"shift": [0.0]})}
 
@@ -40,17 +39,17 @@ def test_a_process_apart_gives_the_same_answer_and_is_gone(tmp_path: Path, monke
     assert there == here
     assert [outcome.status for outcome in there.outcomes] == ["failed", "passed"]
     assert there.outcomes[0].stops_the_line and set(there.suites) == {"images", "change"}
-    assert "smallest" in there.page or "side" in there.page
+    assert "side" in there.documentation["sections"]
     assert not [child for child in psutil.Process().children() if "darkroom.checks" in " ".join(child.cmdline())]
 
 
-def test_a_process_that_dies_is_told_as_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     apart(monkeypatch)
     with Checker() as checker:
         assert checker._process is not None
         checker._process.kill()
         checker.send(CHECKS, TABLES)
-        with pytest.raises(DarkroomError, match=r"ended with exit status -9: it said nothing"):
+        with pytest.raises(DarkroomError, match=r"ended with exit status -9: it printed nothing"):
             checker.receive()
 
 
@@ -63,9 +62,9 @@ def test_an_error_on_the_way_leaves_no_process_behind(monkeypatch: pytest.Monkey
 
 
 def test_what_only_warns_is_shown_as_a_warning() -> None:
-    warns = Suite(()).at_least("size", "smallest", "images.side", 8, "pixels", "mend it")
+    warns = Suite(()).at_least("size", "smallest", "images.side", 8, "pixels", "fix it")
     with Checker() as checker:
         checker.send([warns], TABLES)
-        page = checker.receive().page
-    assert "fas fa-exclamation-circle" in page and "fas fa-times" not in page
-    assert "<title>Great Expectations: nothing that stops the line" in page
+        documentation = checker.receive().documentation
+    sections = documentation["sections"]
+    assert documentation["success"] and "fas fa-exclamation-circle" in sections and "fas fa-times" not in sections

@@ -38,16 +38,16 @@ def test_copies_hold_every_repeated_image_once_and_no_other(manifest: pd.DataFra
         assert one.conflicting == (len(set(one.labels)) > 1) and one.exact
 
 
-def test_a_pair_joins_files_of_different_bytes_and_says_so() -> None:
+def test_a_pair_joins_files_of_different_bytes_as_near_copies() -> None:
     manifest = pd.DataFrame(
         {"sha256": ["a", "b", "c"], "path": ["cat/1", "dog/2", "dog/3"], "label": ["cat", "dog", "dog"]}
     )
     (found,) = find_copies(manifest, join_copies(manifest["sha256"], np.array([[0, 2]])))
-    assert found.named == "cat/1 (cat) ≈ dog/3 (dog)" and found.conflicting and not found.exact
+    assert found.text == "cat/1 (cat) ≈ dog/3 (dog)" and found.conflicting and not found.exact
 
 
-def test_a_large_set_is_named_by_the_labels_that_contradict() -> None:
+def test_the_text_of_a_large_set_has_the_labels_that_contradict() -> None:
     paths = [f"car/{number}" for number in range(70)] + ["cat/0"]
     manifest = pd.DataFrame({"sha256": ["a"] * 71, "path": paths, "label": ["car"] * 70 + ["cat"]})
     (found,) = find_copies(manifest, join_copies(manifest["sha256"], NO_PAIRS))
-    assert found.named == "car/0 (car) = car/1 (car) = car/10 (car) = cat/0 (cat) and 67 more"
+    assert found.text == "car/0 (car) = car/1 (car) = car/10 (car) = cat/0 (cat) and 67 more"

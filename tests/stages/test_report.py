@@ -65,7 +65,7 @@ def test_pages_need_no_network() -> None:
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("stage", ["train", "predict", "evaluate"])
+@pytest.mark.parametrize("stage", ["validate", "train", "predict", "evaluate"])
 def test_no_other_stage_reaches_templates_or_page_code(stage: str) -> None:
     reached = Code(ROOT).closure(f"stages/{stage}.py")
     assert not [path for path in reached if path.endswith(("page.py", "charts.py", ".html", ".css"))]

@@ -20,15 +20,16 @@ from playwright.sync_api import Browser
 # Loaded here, Great Expectations is not loaded again in a process of its own for each run; one test below wants that.
 import darkroom.checks.worker  # noqa: F401
 from darkroom.checks import change
-from darkroom.checks.limits import Limits
+from darkroom.checks.page import changes_page, great_expectations_page, validation_page
+from darkroom.checks.validation import stop_if_broken
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.validate import Validate
 from stages import validate
 from tests.conftest import ingest_source
 
-LIMITS = Limits(
-    max_reject_fraction=0.1,
+LIMITS = Validate(
     min_images_per_class=3,
     max_imbalance_ratio=3.0,
     min_side=8,
@@ -42,7 +43,6 @@ LIMITS = Limits(
     max_copies=0.5,
     max_shift=0.1,
 )
-STOP = ("manifest", "rejects", "classes", "missing_class", "class_size", "imbalance", "size")
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -53,22 +53,28 @@ def draw(path: Path, number: int, width: int = 16, height: int = 12) -> None:
 
 
 def ingested(tmp_path: Path) -> Path:
-    """Take in what lies in `tmp_path/source`."""
+    """Ingest `tmp_path/source`."""
     return ingest_source("folder", tmp_path / "source", tmp_path, rejects=1.0)
 
 
-def run(tmp_path: Path, stop: tuple[str, ...] = STOP, to: str = "", **changed: Any) -> None:
-    validate.run(
-        tmp_path / "data/ingest",
-        LIMITS.model_copy(update=changed),
-        True,
-        stop,
-        "turbo",
-        tmp_path / ".darkroom/cache",
-        tmp_path / to / "out",
-        tmp_path / to / "reports",
-        tmp_path / to / "changes",
+def run(tmp_path: Path, to: str = "", **changed: Any) -> None:
+    """Validate, draw the pages, and stop where the line would."""
+    ingest, reports, changes = tmp_path / "data/ingest", tmp_path / to / "reports", tmp_path / to / "changes"
+    outcomes = validate.run(
+        ingest=ingest,
+        settings=LIMITS.model_copy(update=changed),
+        max_reject_fraction=0.1,
+        decoder="turbo",
+        cache=tmp_path / ".darkroom/cache",
+        out=tmp_path / to / "out",
+        reports=reports,
+        changes=changes,
     )
+    page = reports / "index.html"
+    page.write_text(validation_page(ingest=ingest, validated=reports))
+    (reports / "great_expectations.html").write_text(great_expectations_page(validated=reports))
+    (changes / "index.html").write_text(changes_page(changes=changes))
+    stop_if_broken(outcomes, page)
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
@@ -115,10 +121,12 @@ def test_good_data_gets_groups_and_every_report(
         "great_expectations.html",
         "validation.json",
         "suite.json",
+        "great_expectations.json",
+        "copies.parquet",
     }
     assert {one["status"] for one in results(tmp_path)["expectations"]} == {"passed"}
-    told = capsys.readouterr().out
-    assert "10 images, 2 classes" in told and "not compared: no data version has been committed yet" in told
+    printed = capsys.readouterr().out
+    assert "10 images, 2 classes" in printed and "not compared: no data version has been committed yet" in printed
 
 
 def one_class(source: Path) -> None:
@@ -207,7 +215,7 @@ def test_one_class_is_not_enough(source: Path, tmp_path: Path) -> None:
         run(tmp_path)
 
 
-def test_a_class_without_any_image_is_named(source: Path, tmp_path: Path) -> None:
+def test_a_class_without_any_image_stops_the_line(source: Path, tmp_path: Path) -> None:
     ingested(tmp_path)
     change_manifest(tmp_path, lambda manifest: manifest[manifest["label"] == "cat"])
     with pytest.raises(DarkroomError, match=r"classes without an image: found 1, allowed at most 0 \(dog\)"):
@@ -238,7 +246,7 @@ def test_what_could_not_be_checked_is_not_called_failed(source: Path, tmp_path: 
         run(tmp_path)
     assert "columns missing from the manifest: found 1, allowed at most 0 (width)" in str(stopped.value)
     assert "shorter side of the smallest image: could not be checked: The column" in str(stopped.value)
-    assert "validate.min_side" not in str(stopped.value), "no setting can mend it"
+    assert "validate.min_side" not in str(stopped.value), "no setting can fix it"
     found = {one["name"]: (one["status"], one["found"]) for one in results(tmp_path)["expectations"]}
     assert found["columns missing from the manifest"] == ("failed", 1)
     assert found["shorter side of the smallest image"] == ("errored", None)
@@ -246,7 +254,7 @@ def test_what_could_not_be_checked_is_not_called_failed(source: Path, tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
-def test_one_picture_under_two_labels_is_a_warning_by_name(
+def test_one_picture_under_two_labels_is_a_warning_with_its_paths(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(source / "cat" / "0.png", source / "dog" / "stolen.png")
@@ -277,13 +285,13 @@ ODD = {
 }
 
 
-def test_odd_images_are_named_and_stop_the_line_where_the_settings_say_so(source: Path, tmp_path: Path) -> None:
+def test_extreme_images_are_listed_and_stop_the_line_where_the_settings_say_so(source: Path, tmp_path: Path) -> None:
     for name, (picture, _, _) in ODD.items():
         picture.save(source / "cat" / f"{name}.png")
     ingested(tmp_path)
     keys = ("brightness", "contrast", "sharpness", "aspect_ratio", "mode_mix")
     with pytest.raises(DarkroomError) as stopped:
-        run(tmp_path, stop=keys)
+        run(tmp_path, stop=list(keys))
     found = {one["name"]: one for one in results(tmp_path)["expectations"]}
     for name, (_, check, value) in ODD.items():
         assert found[check]["status"] == "failed" and found[check]["stops"], check
@@ -295,7 +303,7 @@ def test_odd_images_are_named_and_stop_the_line_where_the_settings_say_so(source
     assert not any(one["stops"] for one in results(tmp_path)["expectations"] if one["status"] == "failed")
 
 
-def test_copies_past_the_share_are_told(source: Path, tmp_path: Path) -> None:
+def test_too_many_copies_are_a_warning(source: Path, tmp_path: Path) -> None:
     for number in range(3):
         shutil.copy(source / "cat" / "0.png", source / "cat" / f"again {number}.png")
     ingested(tmp_path)
@@ -303,7 +311,7 @@ def test_copies_past_the_share_are_told(source: Path, tmp_path: Path) -> None:
     assert status(tmp_path)["images that are copies of another"] == "failed"
 
 
-def test_near_copies_are_grouped_and_told_from_equal_files(source: Path, tmp_path: Path) -> None:
+def test_near_copies_are_grouped_and_distinguished_from_equal_files(source: Path, tmp_path: Path) -> None:
     with Image.open(source / "cat" / "0.png") as picture:
         picture.resize((64, 48), Image.Resampling.NEAREST).save(source / "dog" / "large.png")
     ingested(tmp_path)
@@ -316,7 +324,7 @@ def test_near_copies_are_grouped_and_told_from_equal_files(source: Path, tmp_pat
     assert manifest["path"][groups == lead].tolist() == ["cat/0.png", "dog/large.png"]
 
 
-def test_uneven_classes_are_told_of_their_remedy(
+def test_a_note_on_classes_of_unequal_size_has_the_remedy(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for number in range(20, 30):
@@ -327,7 +335,7 @@ def test_uneven_classes_are_told_of_their_remedy(
     assert "<code>train.balance: weights</code>" in (tmp_path / "reports" / "index.html").read_text()
 
 
-def test_ignored_files_and_files_of_several_pictures_are_named(
+def test_ignored_files_and_files_of_several_pictures_are_listed(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (source / "notes <b>.txt").write_text("no image")
@@ -335,10 +343,10 @@ def test_ignored_files_and_files_of_several_pictures_are_named(
     first.save(source / "cat" / "moving.gif", save_all=True, append_images=[second])
     ingested(tmp_path)
     run(tmp_path)
-    told, page = capsys.readouterr().out, (tmp_path / "reports" / "index.html").read_text()
+    printed, page = capsys.readouterr().out, (tmp_path / "reports" / "index.html").read_text()
     holds = "1 file holds several pictures (animations, pages); the first counts: cat/moving.gif"
-    assert holds in told and holds in page
-    assert "all are named in" in told
+    assert holds in printed and holds in page
+    assert "ignored.parquet" in printed
     assert "notes &lt;b&gt;.txt" in page and "1 file of the source is not counted" in page
 
 
@@ -350,7 +358,7 @@ def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.D
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_shift_since_the_last_commit_is_told_and_stops_only_where_the_settings_say_so(
+def test_a_shift_since_the_last_commit_is_printed_and_stops_only_where_the_settings_say_so(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ingested(tmp_path)
@@ -372,10 +380,10 @@ def test_a_shift_since_the_last_commit_is_told_and_stops_only_where_the_settings
     tracked = b"".join(path.read_bytes() for path in (tmp_path / "reports").iterdir())
     assert b"shift of the sizes" not in tracked and b"size_shift" not in tracked, "clones differ in what was committed"
     with pytest.raises(DarkroomError, match="shift of the sizes since the last commit"):
-        run(tmp_path, stop=("size_shift",))
+        run(tmp_path, stop=["size_shift"])
 
 
-def test_what_was_committed_need_not_be_at_hand(
+def test_the_data_of_the_last_commit_may_be_out_of_reach(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ingested(tmp_path)
@@ -386,7 +394,7 @@ def test_what_was_committed_need_not_be_at_hand(
 
     monkeypatch.setattr(change, "read_manifest_of", out_of_reach)
     run(tmp_path)
-    assert "not compared: the data of the last commit can't be had: it is neither" in capsys.readouterr().out
+    assert "not compared: the data of the last commit are out of reach: it is neither" in capsys.readouterr().out
     assert not json.loads((tmp_path / "changes" / "changes.json").read_text())["compared"]
 
 
@@ -398,7 +406,7 @@ def test_two_runs_give_equal_bytes_without_a_trace_of_place_or_time(source: Path
         run(tmp_path, to=turn)
         made = [*(tmp_path / turn / "out").iterdir(), *(tmp_path / turn / "reports").iterdir()]
         written.append({path.name: path.read_bytes() for path in made})
-    assert written[0] == written[1] and len(written[0]) == 5
+    assert written[0] == written[1] and len(written[0]) == 7
     for name, content in written[0].items():
         assert str(tmp_path).encode() not in content, name
 
@@ -425,10 +433,12 @@ def test_the_command_prints_the_message_and_no_traceback(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as left:
         validate.main()
-    told = capsys.readouterr()
+    printed = capsys.readouterr()
     assert left.value.code == 1
-    assert told.err.startswith("error: 1 expectation of the data is not met")
-    assert "found 12 px, allowed at least 13 px" in told.err and "Traceback" not in told.err
+    assert printed.err.startswith("error: 1 expectation of the data is not met")
+    assert "found 12 px, allowed at least 13 px" in printed.err and "Traceback" not in printed.err
+    assert "13 px" in Path("reports/validate/index.html").read_text(), "the page is drawn when the line stops"
+    assert Path("reports/validate/great_expectations.html").exists() and Path("reports/changes/index.html").exists()
 
 
 def test_the_pages_open_offline_without_a_complaint(browser: Browser, source: Path, tmp_path: Path) -> None:
