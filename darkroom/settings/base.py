@@ -97,7 +97,7 @@ def check_section(
     """
     name = section.section_name()
     if name not in content:
-        return [f"{name}: is missing"]
+        return [f"{name}: is missing; its settings are {', '.join(section.model_fields)}"]
     found = content[name]
     if not isinstance(found, dict):
         return [f"{name}: is {found!r}, should be settings, one a line"]
