@@ -15,6 +15,7 @@ from PIL import Image
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
+from darkroom.sources import folder as folder_source
 from tests.conftest import ingest_source
 from tests.images.pictures import colour, encoded, mutated, png, seeds, turned
 
@@ -141,15 +142,17 @@ def test_each_file_is_taken_rejected_or_ignored(
 
 
 def test_devices_pipes_and_files_beyond_measure_are_rejected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    assert folder_source.MAX_IMAGE_BYTES == 1 << 30
+    monkeypatch.setattr(folder_source, "MAX_IMAGE_BYTES", 1 << 20)  # a gigabyte takes ten seconds to hash
     root = tmp_path / "files"
     root.mkdir()
     for name in "ab":
         (root / f"{name}.png").write_bytes(encoded(colour(seed=ord(name)), "PNG"))
     os.mkfifo(root / "pipe.png")
     with (root / "huge.png").open("wb") as file:
-        file.truncate((1 << 30) + 1)
+        file.truncate((1 << 20) + 1)
     odd = "bad\nerror: fake\x1b[31mred.png"
     (root / odd).write_bytes(b"text")
     rows = ["a.png,x", "b.png,y", "pipe.png,x", "huge.png,y", "/dev/zero,x", f'"{odd}",y']
@@ -159,7 +162,7 @@ def test_devices_pipes_and_files_beyond_measure_are_rejected(
     assert rejects == {
         "/dev/zero": "can't be read: not a regular file",
         odd: "not an image in a known format",
-        "huge.png": "can't be read: 1,073,741,825 bytes, more than 1,073,741,824",
+        "huge.png": "can't be read: 1,048,577 bytes, more than 1,048,576",
         "pipe.png": "can't be read: not a regular file",
     }
     said = capsys.readouterr().out

@@ -132,7 +132,7 @@ FIXES = st.dictionaries(
 )
 
 
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(FIXES, min_size=2, max_size=3), st.sampled_from(["folder", "zip"]))
 def test_fixes_that_come_and_go_leave_what_a_run_from_nothing_makes(
     tmp_path: Path, pile: Path, monkeypatch: pytest.MonkeyPatch, versions: list[dict[str, tuple[str, str]]], kind: str

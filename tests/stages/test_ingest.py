@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
@@ -42,10 +44,25 @@ def test_every_image_becomes_a_row_and_its_bytes_are_kept(digit_folder: Path, tm
     assert read_manifest(out, ["label", "id"]).column_names == ["label", "id"]
 
 
-def test_the_same_bytes_from_a_folder_and_from_its_zip(digit_folder: Path, tmp_path: Path) -> None:
-    one = ingest_source("folder", digit_folder, tmp_path / "one")
-    other = ingest_source("zip", zipped(digit_folder, tmp_path / "digits.zip"), tmp_path / "other")
-    assert contents(one) == contents(other)
+def test_the_same_bytes_from_every_kind_of_source(digit_folder: Path, tmp_path: Path) -> None:
+    files = sorted(digit_folder.rglob("*.png"))
+    paths, labels = [str(file.relative_to(digit_folder)) for file in files], [file.parent.name for file in files]
+    rows = [{"bytes": file.read_bytes(), "path": path} for file, path in zip(files, paths, strict=True)]
+    pq.write_table(pa.table({"image": rows, "label": labels}), tmp_path / "images.parquet", row_group_size=50)
+    pq.write_table(pa.table({"path": [str(file) for file in files], "label": labels}), tmp_path / "absolute.parquet")
+    copied = shutil.copytree(digit_folder, tmp_path / "copied")
+    (copied / "paths.csv").write_text("path,label\n" + "".join(f"{path},{Path(path).parent}\n" for path in paths))
+    expected = contents(ingest_source("folder", digit_folder, tmp_path / "folder"))
+    for kind, source in (
+        ("zip", zipped(digit_folder, tmp_path / "digits.zip")),
+        ("tar", Path(shutil.make_archive(str(tmp_path / "plain"), "tar", digit_folder))),
+        ("tar", Path(shutil.make_archive(str(tmp_path / "packed"), "gztar", digit_folder))),
+        ("table", copied / "paths.csv"),
+        ("table", tmp_path / "images.parquet"),
+    ):
+        assert contents(ingest_source(kind, source, tmp_path / source.name.replace(".", "-"))) == expected, source
+    out = ingest_source("table", tmp_path / "absolute.parquet", tmp_path / "absolute")
+    assert read_manifest(out, ["path", "sha256"])["path"].to_pylist() == [str(file) for file in files]
 
 
 def damaged(digit_folder: Path, tmp_path: Path) -> Path:

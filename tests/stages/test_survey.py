@@ -3,14 +3,17 @@
 import hashlib
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from darkroom.sources import survey as surveying
-from darkroom.sources.source import Location
+from darkroom.sources.registry import SOURCE_KINDS
+from darkroom.sources.source import Listing, Location
 from darkroom.sources.survey import SETTLED
+from darkroom.sources.zip_archive import ZIP
 from stages import survey
 
 
@@ -35,7 +38,11 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def look(source: str, path: Path, root: Path) -> None:
-    survey.run(source=source, location=Location(path, None, 1 << 30), cache=root / "seen", out=root / "out")
+    survey.run(source=source, location=Location(path, None, 1 << 30), cache=root / "cache", out=root / "out")
+
+
+def written(root: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (root / "out").iterdir()}
 
 
 def run(root: Path) -> dict[str, tuple[int | None, str | None]]:
@@ -119,6 +126,31 @@ def test_an_archive_is_one_file(root: Path) -> None:
             "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
         }
     ]
+
+
+def test_a_cached_listing_is_used_while_nothing_changed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = []
+
+    def list_zip(location: Location) -> Listing:
+        listed.append(location.path)
+        return ZIP.list(location)
+
+    monkeypatch.setitem(SOURCE_KINDS, "zip", replace(ZIP, list=list_zip))
+    archive = Path(shutil.make_archive(str(root / "images"), "zip", root / "images"))
+    look("zip", archive, root)
+    first = written(root)
+    look("zip", archive, root)
+    assert len(listed) == 1 and written(root) == first
+    (root / "cache/listing/images.arrow").write_bytes(b"damaged")
+    look("zip", archive, root)
+    assert len(listed) == 2 and written(root) == first
+    shutil.rmtree(root / "cache/listing")
+    look("zip", archive, root)
+    assert len(listed) == 3 and written(root) == first
+    (root / "images/one/00.png").unlink()
+    shutil.make_archive(str(root / "images"), "zip", root / "images")
+    look("zip", archive, root)
+    assert len(listed) == 4 and pq.read_table(root / "out/images.parquet").num_rows == 119
 
 
 def test_a_source_without_files_of_its_own(root: Path) -> None:
