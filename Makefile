@@ -46,11 +46,10 @@ tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tu
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.tune --apply="$$APPLY"
 
-# Two processes of one thread each, for two cores; what starts Prefect's servers comes after them, by itself, since a busy
-# machine stretches its time-outs and schedules would meet each other's servers.
+# Two processes of one thread each, for two cores. What starts Prefect's servers is one group, in one process: schedules
+# would meet each other's servers.
 test: lint  ## lint, and all tests but the slow ones
-	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow" --numprocesses 2 --dist loadgroup --ignore tests/flows
-	@"$(BIN)/python" -m pytest -m "not slow" tests/flows
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m pytest -m "not slow" --numprocesses 2 --dist loadgroup
 
 test-slow: $(INSTALLED_DEV)  ## tests that take minutes: the README typed whole, kills, long fuzzing
 	@"$(BIN)/python" -m pytest -m slow

@@ -6,8 +6,11 @@ import urllib.request
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.flows.repository import FAILS, HANGS, Repository, ended, wait_for
+
+pytestmark = pytest.mark.xdist_group("prefect")
 
 
 def test_without_a_server_the_flow_leaves_the_same_hashes_as_dvc_repro_and_no_noise(repository: Repository) -> None:

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 from tests.conftest import ingest_source
 from tests.flows.repository import HANGS, Repository, ended, wait_for
+
+pytestmark = pytest.mark.xdist_group("prefect")
 
 # `flows.schedule.main` with an interval in the place of the cron.
 EVERY_TWO_SECONDS = """
