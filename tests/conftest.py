@@ -1,8 +1,8 @@
-"""Small real data for all tests: a few of scikit-learn's digits, as files, and the line's folders made from them."""
+"""The fixtures of all tests: small real data, the line's folders made from it, repositories, a browser, a Prefect server."""
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from darkroom.images.manifest import read_manifest
 from darkroom.sources.source import Location
 from darkroom.splits.rule import SplitConfig
 from stages import ingest, preprocess, split, survey
+from tests.support import clones
+from tests.support.repository import Repository, make_repository, start_prefect
 
 ROOT = Path(__file__).parent.parent
 # What an archive may unfold to, in bytes.
@@ -110,6 +112,61 @@ def browser() -> Iterator[Browser]:
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with the whole line of 120 small colour pictures, up to the bundle; tests must not write to it."""
     # Imported here: it needs torch, and most tests do not.
-    from tests.shipped import make_line
+    from tests.support.line import make_line
 
     return make_line(tmp_path_factory.mktemp("shipped"))
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
+    """A root with data/, models/ and reports/ up to evaluate, see `tests.support.scored`; tests must not write to it."""
+    from tests.support.scored import make_scored_line
+
+    root = tmp_path_factory.mktemp("scored")
+    make_scored_line(root, prepared)
+    return root
+
+
+@pytest.fixture(scope="session")
+def make_clone(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Makes a clone of this repository, see `tests.support.clones`."""
+
+    def clone() -> Path:
+        folder = tmp_path_factory.mktemp("clone") / "darkroom"
+        clones.clone_repository(folder)
+        return folder
+
+    return clone
+
+
+@pytest.fixture(scope="session")
+def user_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return clones.user_environment(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, digit_folder: Path) -> Iterator[Repository]:
+    """A git and DVC repository with a short line, committed, never run."""
+    found = make_repository(tmp_path, digit_folder)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The repository as the current folder, with its environment."""
+    monkeypatch.chdir(repository.root)
+    for name in set(os.environ) - set(repository.environment):
+        monkeypatch.delenv(name)
+    for name, value in repository.environment.items():
+        monkeypatch.setenv(name, value)
+    return repository
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Prefect server with schedules."""
+    server, address = start_prefect(tmp_path_factory.mktemp("prefect"))
+    yield address
+    server.terminate()
+    server.communicate()

@@ -26,7 +26,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration
 from stages import export
 from tests.conftest import ROOT
-from tests.shipped import run_export
+from tests.support.line import run_export
 
 CONVERTER = ROOT / os.environ.get("VENV_TFLITE", ".venv-tflite")
 # In one process, so that the converter runs once.

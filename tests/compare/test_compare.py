@@ -14,7 +14,7 @@ from darkroom.compare.__main__ import main
 from darkroom.compare.mistakes import Mistake, changed_mistakes
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
-from tests.compared import scored, two_models
+from tests.support.two_models import scored, two_models
 
 LABELS = [k % 3 for k in range(300)]
 

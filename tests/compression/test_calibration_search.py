@@ -10,7 +10,7 @@ from darkroom.compression.calibration_search import Trial, best, sensitive_layer
 from darkroom.compression.int8 import Int8
 from darkroom.compression.ranges import CALIBRATORS
 from darkroom.inference.session import Float32s, open_session, probabilities
-from tests.compression.handmade import some_images, write_products
+from tests.support.matrix_graph import some_images, write_products
 
 LAYERS = 6
 

@@ -7,7 +7,7 @@ import onnx
 
 from darkroom.compression.dynamic import quantize_dynamically
 from darkroom.inference.session import open_session, probabilities
-from tests.compression.handmade import some_images, write_products
+from tests.support.matrix_graph import some_images, write_products
 
 
 def test_all_products_but_the_last_are_in_8_bits_and_the_answers_stay_near(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.compression.memory import peak_memory
 from darkroom.runtime.errors import DarkroomError
-from tests.compression.handmade import CLASSES, WIDTH, write_products
+from tests.support.matrix_graph import CLASSES, WIDTH, write_products
 
 
 def test_more_images_take_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

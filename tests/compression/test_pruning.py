@@ -14,7 +14,7 @@ from darkroom.inference.export import export_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.network.load import build_model
 from darkroom.runtime.errors import DarkroomError
-from tests.compression.learnt_digits import SPEC, digits, learnt, spec_of
+from tests.support.trained_digits import SPEC, digits, learnt, spec_of
 
 
 def test_a_third_of_the_channels_goes_and_the_answers_stay(tmp_path: Path) -> None:

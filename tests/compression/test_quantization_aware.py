@@ -16,7 +16,7 @@ from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import Float32s, open_session, probabilities
 from darkroom.network.load import Normalized, build_model
-from tests.compression.learnt_digits import SPEC, digits, learnt, spec_of
+from tests.support.trained_digits import SPEC, digits, learnt, spec_of
 
 
 def in_8_bits(model: nn.Module, folder: Path) -> Float32s:

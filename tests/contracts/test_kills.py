@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from tests.flows.repository import git_state
+from tests.support.repository import git_state
 
 KILLS = int(os.environ.get("DARKROOM_KILLS", "3"))
 SEED = int(os.environ.get("DARKROOM_KILLS_SEED", "0"))

@@ -12,7 +12,7 @@ import yaml
 
 from darkroom.diff.markdown import LIMIT
 from darkroom.runtime.closure import Code
-from tests.diffed import command, two_revisions
+from tests.support.revisions import command, two_revisions
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ROOT / ".github/workflows/data-diff.yml"

@@ -17,7 +17,7 @@ from darkroom.diff.outliers import Strangeness
 from darkroom.diff.shifts import class_shift, measured_shifts
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList
-from tests.diffed import rows
+from tests.support.revisions import rows
 
 CLASSES = ("cat", "dog", "owl")
 # A comparison of tables takes tens of milliseconds, however small they are.

@@ -17,7 +17,7 @@ from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.revisions import Committed
-from tests.diffed import FIRST, SECOND, command, rows, two_revisions, write_version
+from tests.support.revisions import FIRST, SECOND, command, rows, two_revisions, write_version
 
 
 @pytest.fixture(scope="module")

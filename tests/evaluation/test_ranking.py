@@ -10,7 +10,7 @@ from sklearn.metrics import (
 )
 
 from darkroom.evaluation.ranking import POINTS, Curve, precision_recall, roc, top_k
-from tests.evaluation.answers import Labels, Probabilities, Source, answers
+from tests.support.predictions import Labels, Probabilities, Source, answers
 
 NAMES = "abcdef"
 

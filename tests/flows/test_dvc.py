@@ -9,7 +9,7 @@ import pytest
 from darkroom.runtime.errors import DarkroomError
 from flows import dvc
 from tests.conftest import ROOT
-from tests.flows.repository import DIES, FAILS, HANGS, Repository, ended, git_state, wait_for
+from tests.support.repository import DIES, FAILS, HANGS, Repository, ended, git_state, wait_for
 
 
 def test_stages_come_after_those_they_need(here: Repository) -> None:

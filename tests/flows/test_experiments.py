@@ -9,7 +9,7 @@ import pytest
 
 from darkroom.runtime.errors import DarkroomError
 from flows import dvc, experiments
-from tests.flows.repository import Repository, git_state
+from tests.support.repository import Repository, git_state
 
 
 def shown(repository: Repository) -> list[dict[str, Any]]:

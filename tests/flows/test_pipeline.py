@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.flows.repository import FAILS, HANGS, Repository, ended, wait_for
+from tests.support.repository import FAILS, HANGS, Repository, ended, wait_for
 
 pytestmark = pytest.mark.xdist_group("prefect")
 

@@ -10,7 +10,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import Params, read_params
 from flows.run import chosen_settings, read_overrides
 from tests.conftest import ROOT
-from tests.flows.repository import FAILS, Repository
+from tests.support.repository import FAILS, Repository
 
 # Every one of these means something to a shell or to YAML.
 AWKWARD = r"""my (own) [pictures], a=b & c: {1} 'x' "y" ${HOME} $z #1 \n é 日本 100%"""

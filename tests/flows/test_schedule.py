@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.conftest import ingest_source
-from tests.flows.repository import HANGS, Repository, ended, wait_for
+from tests.support.repository import HANGS, Repository, ended, wait_for
 
 pytestmark = pytest.mark.xdist_group("prefect")
 

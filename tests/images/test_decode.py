@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 
 from darkroom.images import pillow_decoder
 from darkroom.images.decode import Decoded, UnreadableImage, decode
-from tests.images.pictures import colour, encoded, mutated, png, seeds, smooth, turned
+from tests.support.pictures import colour, encoded, mutated, png, seeds, smooth, turned
 
 DECODERS = ("turbo", "opencv", "pillow")
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

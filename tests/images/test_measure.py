@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from darkroom.images.measure import Fingerprint, fingerprint
-from tests.images.pictures import colour
+from tests.support.pictures import colour
 
 
 def measured(picture: Image.Image) -> Fingerprint:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from darkroom.images.pixels import OVERSAMPLING, read_pixels, to_pixels
 from darkroom.runtime.arrays import UInt8s
-from tests.images.pictures import colour, encoded, smooth
+from tests.support.pictures import colour, encoded, smooth
 
 
 def array(picture: Image.Image) -> UInt8s:

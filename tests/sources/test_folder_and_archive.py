@@ -24,7 +24,7 @@ from darkroom.sources.folder import FOLDER
 from darkroom.sources.source import SourceKind
 from darkroom.sources.tar_archive import TAR
 from darkroom.sources.zip_archive import ZIP
-from tests.sources.listed import Source, listed
+from tests.support.listed import Source, listed
 
 PACKINGS: dict[str, Callable[[bytes], bytes]] = {
     "tar": bytes,

@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.imagenet import IMAGENET, looks_like_imagenet
-from tests.sources.listed import Source, listed
+from tests.support.listed import Source, listed
 
 TENCH, CRANE_BIRD, CRANE_MACHINE = "n01440764", "n02012849", "n03126707"
 WORDS = {TENCH: "tench, Tinca tinca", CRANE_BIRD: "crane", CRANE_MACHINE: "crane"}

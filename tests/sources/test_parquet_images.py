@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources import archive, row_groups
 from darkroom.sources.table import TABLE
-from tests.sources.listed import listed
+from tests.support.listed import listed
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 

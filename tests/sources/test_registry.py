@@ -20,8 +20,8 @@ from darkroom.settings.ingest import Ingest
 from darkroom.sources.registry import SOURCE_KINDS, detect_kind
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind, as_png
 from tests.conftest import ingest_source
-from tests.sources.listed import listed
 from tests.sources.test_folder_and_archive import PACKINGS, tarred, zipped
+from tests.support.listed import listed
 
 
 def test_digits_are_the_ones_scikit_learn_has() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import Faults, in_label_order, read_timestamps
 from darkroom.sources.table import TABLE
-from tests.sources.listed import Source, listed
+from tests.support.listed import Source, listed
 
 
 def csv(folder: Path, *lines: str) -> Source:

@@ -20,7 +20,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import torchvision
 from darkroom.sources import fetching
 from darkroom.sources.registry import SOURCE_KINDS
-from tests.sources.listed import Source, listed
+from tests.support.listed import Source, listed
 
 GREY = {"mnist": torchvision.datasets.MNIST, "fashion-mnist": torchvision.datasets.FashionMNIST}
 COLOUR = {"cifar10": torchvision.datasets.CIFAR10, "cifar100": torchvision.datasets.CIFAR100}

@@ -20,8 +20,8 @@ from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration, softmax
 from tests.conftest import ROOT
-from tests.shipped import run_evaluate, run_predict
-from tests.stages.conftest import SETTINGS
+from tests.support.line import run_evaluate, run_predict
+from tests.support.scored import SETTINGS
 
 OUTPUTS = [
     *("curves.json", "details.json", "label_suspects.csv", "metrics.json", "per_class.json", "plots"),

@@ -23,7 +23,7 @@ from darkroom.network.load import load_model
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration
-from tests.shipped import run_export
+from tests.support.line import run_export
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
 from darkroom.sources import folder as folder_source
 from tests.conftest import ingest_source
-from tests.images.pictures import colour, encoded, mutated, png, seeds, turned
+from tests.support.pictures import colour, encoded, mutated, png, seeds, turned
 
 DEEP = Image.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000)
 GRADED = colour(24, 16)

@@ -14,7 +14,7 @@ from darkroom.images.shards import read_shards
 from darkroom.labels.fixes import APPLIED, COLUMNS, reviewed_images
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ingest_source
-from tests.stages.growing import CLASSES, add, count_openings, outputs, picture, zipped
+from tests.support.growing import CLASSES, add, count_openings, outputs, picture, zipped
 
 Row = tuple[str, str, str]
 

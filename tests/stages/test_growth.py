@@ -16,7 +16,7 @@ from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Listing, Location
 from stages import ingest
 from tests.conftest import ingest_source, ingest_surveyed, survey_source
-from tests.stages.growing import (
+from tests.support.growing import (
     add,
     count_openings,
     make_pile,

@@ -12,7 +12,7 @@ from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ingest_source
-from tests.stages.growing import zipped
+from tests.support.growing import zipped
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:

@@ -19,7 +19,7 @@ from darkroom.model.classes import ClassList
 from darkroom.model.spec import load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
-from tests.shipped import run_predict
+from tests.support.line import run_predict
 
 OUTPUTS = ["damaged.npy", "explained.json", "heatmaps.npy", "predictions.parquet"]
 

@@ -18,7 +18,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.calibration import load_calibration
 from darkroom.statistics.intervals import wilson
 from stages import quantize
-from tests.shipped import run_quantize
+from tests.support.line import run_quantize
 
 
 @pytest.fixture

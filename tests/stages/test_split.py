@@ -16,7 +16,7 @@ from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.splits.rule import SplitConfig
 from stages import split
-from tests.diffed import two_revisions
+from tests.support.revisions import two_revisions
 
 
 @dataclass(frozen=True)

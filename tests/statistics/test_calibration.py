@@ -20,7 +20,7 @@ from darkroom.statistics.calibration import (
     softmax,
 )
 from darkroom.statistics.metrics import negative_log_likelihoods
-from tests.evaluation.answers import Labels, Probabilities, Source, answers
+from tests.support.predictions import Labels, Probabilities, Source, answers
 
 SOURCE = Source((0.4, 0.3, 0.2, 0.1), 1.5)
 

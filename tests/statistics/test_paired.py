@@ -8,7 +8,7 @@ from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
 from darkroom.statistics.paired import accuracy_difference, holm, macro_f1_difference, mcnemar
-from tests.evaluation.answers import Labels
+from tests.support.predictions import Labels
 
 
 @pytest.mark.parametrize(

@@ -1,33 +1,26 @@
-"""A line that is scored in a second: what the tests of predict, evaluate and report stand on."""
+"""A line that is scored in a second: the input of the tests of predict, evaluate and report."""
 
 import json
 import shutil
 from pathlib import Path
 
-import pytest
+import numpy as np
+import torch
 
+from darkroom.model.classes import load_classes
+from darkroom.model.provenance import data_version
+from darkroom.model.spec import ModelSpec, Preprocessing
+from darkroom.network.load import build_model, save_model
 from darkroom.settings.read import ChangedSetting
+from darkroom.training.curves import Epoch
+from darkroom.training.record import Example, TrainingRecord, UsedSetting, write_record
+from tests.support.line import run_evaluate, run_predict
 
 SETTINGS = [ChangedSetting("train.epochs", 2, 12)]
 
 
-@pytest.fixture(scope="session")
-def scored(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
-    """A root with data/, models/ and reports/ up to evaluate: the digits zero, one and two, and an untrained network for them;
-    tests must not write to it."""
-    # Imported here: they need torch, and most tests do not.
-    import numpy as np
-    import torch
-
-    from darkroom.model.classes import load_classes
-    from darkroom.model.provenance import data_version
-    from darkroom.model.spec import ModelSpec, Preprocessing
-    from darkroom.network.load import build_model, save_model
-    from darkroom.training.curves import Epoch
-    from darkroom.training.record import Example, TrainingRecord, UsedSetting, write_record
-    from tests.shipped import run_evaluate, run_predict
-
-    root = tmp_path_factory.mktemp("scored")
+def make_scored_line(root: Path, prepared: Path) -> None:
+    """Fill a root with data/, models/ and reports/ up to evaluate: the digits zero, one and two, and an untrained network."""
     shutil.copytree(prepared / "data", root / "data")
     stats = json.loads((root / "data/preprocess/stats.json").read_text())
     spec = ModelSpec(
@@ -59,4 +52,3 @@ def scored(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
     write_record(root / "reports/train", record)
     run_predict(root)
     run_evaluate(root, settings=SETTINGS)
-    return root

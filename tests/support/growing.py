@@ -21,7 +21,7 @@ from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Location, Reader, SourceImage, SourceKind
 from stages import preprocess
 from tests.conftest import ingest_source
-from tests.images.pictures import encoded
+from tests.support.pictures import encoded
 
 CLASSES = ("cat", "dog", "owl")
 

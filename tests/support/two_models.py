@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from darkroom.compare import Scored
 from darkroom.evaluation.tables import write_predictions
 from darkroom.model.classes import ClassList
-from tests.diffed import Kept, commit_version, digit, start_repository, write_version
+from tests.support.revisions import Kept, commit_version, digit, start_repository, write_version
 
 NAMES = ("cat", "dog", "eel")
 PATHS = [f"{NAMES[k % 3]}/{k:02}.png" for k in range(30)]

@@ -1,6 +1,8 @@
 """A git and DVC repository with a short line of the same shape as ours, and what tests ask of its processes."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+
+ROOT = Path(__file__).parents[2]
 
 # Written from last to first, so that only the graph can tell the order. Two stages: each costs a test two starts of DVC.
 DVC_YAML = """\
@@ -133,6 +137,62 @@ def git_state(folder: Path) -> tuple[object, ...]:
         git("stash", "list"),
         sorted(path.name for path in (folder / ".git").iterdir()),
     )
+
+
+def make_repository(folder: Path, pictures: Path) -> Repository:
+    """The short line over 15 images of three classes, committed, never run.
+
+    Args:
+        folder: to make it and an empty home in.
+        pictures: class folders zero, one and two.
+    """
+    root, home = folder / "repository", folder / "home"
+    home.mkdir()
+    for number, label in enumerate(("zero", "one", "two")):
+        (root / "images" / label).mkdir(parents=True)
+        for index in range(5):
+            shutil.copy(pictures / label / f"{5 * number + index:02}.png", root / "images" / label)
+    for name, text in (("dvc.yaml", DVC_YAML), ("train.py", TRAIN)):
+        (root / name).write_text(text)
+    (root / ".dvc").mkdir()
+    (root / "data").mkdir()
+    for name in ("params.yaml", ".gitignore", ".dvcignore", ".dvc/config", "data/label_fixes.csv"):
+        shutil.copy(ROOT / name, root / name)
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "GIT_", "DVC_"))
+    }
+    silent = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    repository = Repository(root, environment | silent | {"HOME": str(home), "PYTHONPATH": str(ROOT)})
+    repository.set("source", "folder")
+    repository.git("init", "--quiet", "--initial-branch=main")
+    repository.git("add", ".")
+    repository.git("commit", "--quiet", "--message=start")
+    return repository
+
+
+SERVER = """
+import time
+from flows import processes, server
+processes.end_children_on_signals()
+port = server.settle()
+server.start(port, schedules=True)
+print(port, flush=True)
+time.sleep(3600)
+"""
+
+
+def start_prefect(home: Path) -> "tuple[subprocess.Popen[str], str]":
+    """A Prefect server with schedules, in a home of its own: its process and its address."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", SERVER],
+        cwd=ROOT,
+        env=environment | {"PREFECT_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout
+    return child, f"http://127.0.0.1:{child.stdout.readline().strip()}/api"
 
 
 Answer = TypeVar("Answer")
