@@ -48,10 +48,9 @@ def descriptions(section: type[Section]) -> dict[str, str]:
 
     Pydantic can read them too (`use_attribute_docstrings`), at a cost of some 40 ms whenever a stage starts.
     """
-    parent = section.__base__
-    found = descriptions(parent) if parent and issubclass(parent, Section) and parent is not Section else {}
     (parsed,) = ast.parse(inspect.getsource(section)).body
     assert isinstance(parsed, ast.ClassDef)
+    found: dict[str, str] = {}
     for statement, below in itertools.pairwise(parsed.body):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             assert isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant), statement.target.id

@@ -27,8 +27,8 @@ ValidateCheck = Literal[
 ]
 
 
-class Thresholds(Section):
-    """The limits of the expectations."""
+class Validate(Section):
+    """What is expected of the data."""
 
     min_images_per_class: Annotated[int, Field(ge=3)] = 10
     """Fewest readable images that a class may have; with fewer than 3 it can't be in all three splits."""
@@ -55,19 +55,14 @@ class Thresholds(Section):
     max_shift: Fraction = 0.1
     """Against the data version last committed: how far the class balance (total variation), sizes and brightness
     (Kolmogorov-Smirnov) may move, where the move is also beyond chance (p < 0.001)."""
-
-    @model_validator(mode="after")
-    def _limits_in_order(self) -> "Thresholds":
-        for low, high in (("min_side", "max_side"), ("min_brightness", "max_brightness")):
-            if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} ({getattr(self, low)}) is larger than {high} ({getattr(self, high)})")
-        return self
-
-
-class Validate(Thresholds):
-    """What is expected of the data."""
-
     stop: list[ValidateCheck] = ["manifest", "rejects", "classes", "missing_class", "class_size", "imbalance", "size"]
     """Which of the expectations stop the line when they are broken; the others warn."""
     near_copies: bool = True
     """Look for re-encoded, resized and slightly cropped copies too, not only for equal files."""
+
+    @model_validator(mode="after")
+    def _limits_in_order(self) -> "Validate":
+        for low, high in (("min_side", "max_side"), ("min_brightness", "max_brightness")):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} ({getattr(self, low)}) is larger than {high} ({getattr(self, high)})")
+        return self
