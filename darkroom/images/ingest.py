@@ -97,7 +97,7 @@ class _Columns:
         """An image that was read; its content may be known, from another place."""
         sha256 = inspection.facts["sha256"]
         # What could be hashed and can't be read, such as a file of many gigabytes, is a reject.
-        if expected and sha256 and sha256 != expected:
+        if expected and (inspection.gone or (sha256 and sha256 != expected)):
             raise _changed(image)
         row = self.row_of.get(str(sha256))
         if row is None:

@@ -83,11 +83,13 @@ class Inspection:
         facts: the columns of `darkroom.images.cache.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
             content is known.
         thumbnail: 32 x 32 grey values, row by row; black where there is none.
+        gone: whether its file is not there.
     """
 
     data: bytes
     facts: dict[str, object]
     thumbnail: bytes = NO_THUMBNAIL
+    gone: bool = False
 
 
 def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping[str, int]) -> Inspection:
@@ -95,17 +97,20 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
 
     Args:
         image: to read.
+        read: gives its bytes.
         decoder: as in `darkroom.images.decode.decode`.
         known: hashes of contents that need not be opened again.
     """
+    facts: dict[str, object]
     try:
         data = read(image)
     except OSError as error:
-        return Inspection(b"", {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"})
+        facts = {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"}
+        return Inspection(b"", facts, gone=isinstance(error, FileNotFoundError))
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 in known:
         return Inspection(data, {"sha256": sha256})
-    facts: dict[str, object] = {"sha256": sha256, "bytes": len(data)}
+    facts = {"sha256": sha256, "bytes": len(data)}
     try:
         decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)
     except UnreadableImage as error:

@@ -195,6 +195,14 @@ def test_a_file_that_changes_after_the_survey_stops_the_line(known: bool, place:
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
 
 
+def test_a_file_that_vanishes_after_the_survey_stops_the_line(place: Path) -> None:
+    file = add(place / "pile", 1001)
+    survey_source("folder", place / "pile", place / "folder")
+    file.unlink()
+    with pytest.raises(DarkroomError, match=f"{file.name} changed while it was ingested: run the line again"):
+        ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
+
+
 def test_an_archive_that_changes_after_the_survey_stops_the_line(place: Path) -> None:
     before = outputs(place / "zip")
     survey_source("zip", place / "pile.zip", place / "zip")
