@@ -2,8 +2,8 @@
 
 Reads: models/train/, models/evaluate/calibration.json; training images of data/preprocess/ to calibrate and fine-tune on,
 validation images to measure accuracy on.
-Writes: models/quantize/: model.onnx, a model.*.onnx for each candidate, verdict.json; reports/quantize/: metrics.json, and the
-page index.html with the measured times, which is not tracked; reports/timings/quantize_latency.json likewise.
+Writes: models/quantize/: model.onnx, a model.*.onnx for each candidate, verdict.json; reports/quantize/metrics.json;
+and the measured times, which nothing tracks, to reports/timings/quantize_latency.json. `report` draws the page.
 Costs: for each candidate an export of some seconds, the validation images, and up to ten seconds of measuring; fine-tuning
 only with quantize.pruning, or where INT8 loses more than quantize.max_accuracy_loss.
 """
@@ -12,18 +12,18 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from darkroom.compression.calibration_search import best
 from darkroom.compression.candidates import Candidates
 from darkroom.compression.comparison import least_loss_high, side_by_side
 from darkroom.compression.decision import Limits, decide
 from darkroom.compression.latency import LARGE_BATCH, race
 from darkroom.compression.memory import peak_memory
-from darkroom.compression.page import compression_page
 from darkroom.compression.scores import Validated
 from darkroom.images.pack import load_packed
 from darkroom.inference.session import open_session
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.files import whole_files, whole_folder, write_json
 from darkroom.runtime.stage import stage, write_timing
 from darkroom.settings.base import read_section
 from darkroom.settings.quantize import Quantize
@@ -55,7 +55,7 @@ def run(
         calibration: the file with the temperature.
         arrays: the folder with the arrays of each split.
         out: the folder for the graphs and the verdict.
-        reports: the folder for the metrics and the page.
+        reports: the folder for the metrics.
         calibration_images: training images that set the INT8 ranges, at most.
         max_accuracy_loss: validation accuracy that a candidate may lose.
         min_speedup: how many times as fast as float a candidate must be, one image at a time.
@@ -76,7 +76,7 @@ def run(
         raise DarkroomError(f"{arrays / 'validation'} holds no image: raise split.validation in params.yaml")
     images = len(validation.labels)
     limits = Limits(max_accuracy_loss, min_speedup, least_loss_high(images), images)
-    with TemporaryDirectory() as scratch, whole_folder(out) as folder, whole_folder(reports) as report:
+    with TemporaryDirectory() as scratch, whole_folder(out) as folder, whole_files(reports) as report:
         makes = Candidates(network, spec, temperature, train, calibration_images, folder, Path(scratch))
         measured = Validated(makes.as_trained(), folder, validation)
         measured.add(makes.int8())
@@ -101,14 +101,12 @@ def run(
         chosen = graphs[verdict.choice].name
         calibrators = {name: asdict(trial) for name, trial in makes.calibrators.items()}
         told = {"choice": verdict.choice, "graph": chosen, "reason": verdict.reason}
-        write_json(folder / "verdict.json", told | {"candidates": facts, "calibrators": calibrators})
+        asked = {"limits": asdict(limits), "calibrator": best(makes.calibrators)}
+        write_json(folder / "verdict.json", told | {"candidates": facts, "calibrators": calibrators} | asked)
         write_json(report / "metrics.json", measured.metrics())
-        page = compression_page(spec, verdict, measured, makes.calibrators, speeds, memory, limits, THREADS)
-        (report / "index.html").write_text(page, encoding="utf-8")
     print(f"quantize: {spec.network}, {makes.calibration_images:,} images to calibrate, {limits.images:,} to validate")
     print(side_by_side(measured.candidates, measured.numbers, measured.sizes, speeds))
     print(f"  verdict: {verdict.choice}. {verdict.reason}.")
-    print(f"  report: {reports / 'index.html'}")
     return {name: asdict(speed) | {"peak_memory": memory[name]} for name, speed in speeds.items()}
 
 
@@ -127,7 +125,7 @@ def main() -> None:
             params.pruning,
             params.fine_tune_epochs,
         )
-        write_timing("quantize_latency", {"threads": THREADS, "candidates": times})
+        write_timing("quantize_latency", {"threads": THREADS, "batch": LARGE_BATCH, "candidates": times})
 
 
 if __name__ == "__main__":

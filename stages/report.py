@@ -1,10 +1,11 @@
 """Draw the pages of the line from what its stages wrote: JSON, tables and pixels. No network runs.
 
 Reads: data/ingest/, reports/validate/, reports/changes/, reports/train/, reports/evaluate/, data/predict/, data/preprocess/,
-    models/train/model.json.
-Writes: reports/validate/index.html, great_expectations.html; reports/changes/index.html, which no tool tracks;
-    reports/train/index.html, reports/evaluate/report.html.
-Costs: seconds. `python -m stages.report PAGE…` draws some of them: validate, great_expectations, changes, train, evaluate.
+    models/train/model.json, models/quantize/verdict.json, and the times that quantize measured, in reports/timings/.
+Writes: reports/validate/index.html, great_expectations.html; reports/train/index.html, reports/evaluate/report.html;
+    and reports/changes/index.html and reports/quantize/index.html, which no tool tracks.
+Costs: seconds. `python -m stages.report PAGE…` draws some of them: validate, great_expectations, changes, train, evaluate,
+    quantize.
 """
 
 import sys
@@ -31,14 +32,15 @@ def run(*, root: Path, pages: Sequence[str]) -> None:
     if unknown:
         raise DarkroomError(f"there is no page of {unknown[0]}: the pages are {', '.join(DRAW)}")
     for name in pages:
-        page = root / PAGES[name]
-        with whole_file(page) as file:
-            file.write_text(DRAW[name](root), encoding="utf-8")
-        print(f"report: {page}")
+        text, page = DRAW[name](root), root / PAGES[name]
+        if text is not None:
+            with whole_file(page) as file:
+                file.write_text(text, encoding="utf-8")
+            print(f"report: {page}")
 
 
-# The shift since the last commit is of one clone alone, so DVC does not track its page.
-PAGES = paths.PAGES | {"changes": paths.CHANGES / "index.html"}
+# DVC does not track these: the shift since the last commit is of one clone alone, and measured times are of one machine.
+PAGES = paths.PAGES | {"changes": paths.CHANGES / "index.html", "quantize": paths.QUANTIZE_REPORTS / "index.html"}
 
 
 # Each imports what it draws with: who draws one page does not wait for the others.
@@ -78,12 +80,23 @@ def _evaluate(root: Path) -> str:
     )
 
 
-DRAW: dict[str, Callable[[Path], str]] = {
+def _quantize(root: Path) -> str | None:
+    from darkroom.compression.page import compression_page, times_missing
+
+    quantized, timings = root / paths.QUANTIZED, root / paths.TIMINGS / "quantize_latency.json"
+    if times_missing(quantized=quantized, timings=timings):
+        print(f"report: {timings} has no times of these candidates; `dvc repro -f -s quantize` measures them here")
+        return None
+    return compression_page(quantized=quantized, timings=timings, model=root / paths.MODEL)
+
+
+DRAW: dict[str, Callable[[Path], str | None]] = {
     "validate": _validate,
     "great_expectations": _great_expectations,
     "changes": _changes,
     "train": _train,
     "evaluate": _evaluate,
+    "quantize": _quantize,
 }
 
 

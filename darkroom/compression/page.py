@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from darkroom.compression.calibration_search import Trial, best
-from darkroom.compression.decision import Limits, Verdict
-from darkroom.compression.latency import LARGE_BATCH, Speed
-from darkroom.compression.scores import Validated
 from darkroom.compression.tradeoff import Point, tradeoff_chart
 from darkroom.drawing.pages import render_page
-from darkroom.model.spec import ModelSpec
+from darkroom.model.spec import load_spec
+from darkroom.runtime.files import read_json
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,8 @@ class Row:
         refused: why it does not ship; None for the chosen one.
         numbers: of validation, as `metrics.json` names them.
         bytes: of the file.
-        speed: as measured.
-        memory: bytes at the peak, for a batch of 32.
+        speed: as measured, by the names of `darkroom.compression.latency.Speed`.
+        memory: bytes at the peak, for a large batch.
     """
 
     title: str
@@ -33,60 +32,55 @@ class Row:
     refused: str | None
     numbers: Mapping[str, float]
     bytes: int
-    speed: Speed
+    speed: Mapping[str, float]
     memory: int
 
 
-def compression_page(
-    spec: ModelSpec,
-    verdict: Verdict,
-    validated: Validated,
-    calibrators: Mapping[str, Trial],
-    speeds: Mapping[str, Speed],
-    memory: Mapping[str, int],
-    limits: Limits,
-    threads: int,
-) -> str:
+def times_missing(*, quantized: Path, timings: Path) -> bool:
+    """Whether the measured times, which nothing tracks, are not there, or are of other candidates: of another machine's run.
+
+    Args:
+        quantized: the folder with the decision.
+        timings: the file with the measured times.
+    """
+    if not timings.exists():
+        return True
+    decision, measured = read_json(quantized / "verdict.json"), read_json(timings)
+    return list(measured["candidates"]) != list(decision["candidates"])
+
+
+def compression_page(*, quantized: Path, timings: Path, model: Path) -> str:
     """The page `index.html`. It shows measured times, so that two runs give two pages: nothing tracks it.
 
     Args:
-        spec: of the model.
-        verdict: what ships, and why.
-        validated: the candidates with their numbers.
-        calibrators: what each came to on training images.
-        speeds: by candidate.
-        memory: by candidate, bytes.
-        limits: what was asked for.
-        threads: with which the times were measured.
+        quantized: the folder with the decision.
+        timings: the file with the measured times.
+        model: the folder with `model.json`.
     """
-    rows = [
-        Row(
-            each.title,
-            each.file,
-            each.made,
-            verdict.refused.get(each.name),
-            validated.numbers[each.name],
-            validated.sizes[each.name],
-            speeds[each.name],
-            memory[each.name],
-        )
-        for each in validated.candidates
-    ]
-    chosen = next(row for row in rows if row.refused is None)
+    decision, measured = read_json(quantized / "verdict.json"), read_json(timings)
+    rows = [_row(candidate, measured["candidates"][name]) for name, candidate in decision["candidates"].items()]
+    limits = decision["limits"]
     return render_page(
         "quantize.html",
-        spec=spec,
-        reason=verdict.reason,
+        spec=load_spec(model / "model.json"),
+        reason=decision["reason"],
         rows=rows,
         first=rows[0],
-        chosen=chosen,
-        chart=tradeoff_chart(_points(rows), limits.max_accuracy_loss, limits.min_speedup),
-        calibrators=calibrators,
-        best=best(calibrators),
+        chosen=next(row for row in rows if row.refused is None),
+        chart=tradeoff_chart(_points(rows), limits["max_accuracy_loss"], limits["min_speedup"]),
+        calibrators=decision["calibrators"],
+        best=decision["calibrator"],
         limits=limits,
-        threads=threads,
-        large_batch=LARGE_BATCH,
+        threads=measured["threads"],
+        large_batch=measured["batch"],
     )
+
+
+def _row(candidate: Mapping[str, Any], measured: Mapping[str, Any]) -> Row:
+    numbers = {name: value for name, value in candidate.items() if name.startswith(("accuracy", "label_"))}
+    facts = {name: candidate[name] for name in ("title", "file", "made", "refused", "bytes")}
+    speed = {name: value for name, value in measured.items() if name != "peak_memory"}
+    return Row(**facts, numbers=numbers, speed=speed, memory=measured["peak_memory"])
 
 
 def _points(rows: Sequence[Row]) -> list[Point]:
@@ -96,8 +90,8 @@ def _points(rows: Sequence[Row]) -> list[Point]:
         Point(
             row.title,
             row.refused is None,
-            row.speed.p50_ms,
-            row.speed.p95_ms,
+            row.speed["p50_ms"],
+            row.speed["p95_ms"],
             row.numbers["accuracy"],
             reference - row.numbers.get("accuracy_loss_high", 0.0),
             reference - row.numbers.get("accuracy_loss_low", 0.0),

@@ -70,6 +70,7 @@ class Validated:
         """What `verdict.json` says of each candidate."""
         return {
             each.name: {
+                "title": each.title,
                 "file": each.file,
                 "made": each.made,
                 "bytes": self.sizes[each.name],

@@ -57,7 +57,16 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "evaluate": (PREDICTIONS / "predictions.parquet",),
     "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, MODEL),
     "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
-    "report": (INGEST, *VALIDATION, *TRAIN_RECORD, *EVALUATION, PREDICTIONS, ARRAYS, MODEL / "model.json"),
+    "report": (
+        INGEST,
+        *VALIDATION,
+        *TRAIN_RECORD,
+        *EVALUATION,
+        PREDICTIONS,
+        ARRAYS,
+        MODEL / "model.json",
+        QUANTIZED / "verdict.json",
+    ),
 }
 OUTPUTS: dict[str, tuple[Path, ...]] = {
     "survey": (SURVEY,),
@@ -69,7 +78,7 @@ OUTPUTS: dict[str, tuple[Path, ...]] = {
     "train": (MODEL, *TRAIN_RECORD, TRAIN_REPORTS / "metrics.json", TRAIN_REPORTS / "plots"),
     "predict": (PREDICTIONS,),
     "evaluate": (CALIBRATION.parent, *EVALUATION, EVALUATE_REPORTS / "label_suspects.csv", EVALUATE_REPORTS / "plots"),
-    "quantize": (QUANTIZED, QUANTIZE_REPORTS),
+    "quantize": (QUANTIZED, QUANTIZE_REPORTS / "metrics.json"),
     "export": (BUNDLE, EXPORT_REPORTS),
     "report": tuple(PAGES.values()),
 }

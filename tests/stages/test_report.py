@@ -58,14 +58,35 @@ def test_predictions_of_other_images_stop(drawn: Path) -> None:
 def test_pages_need_no_network() -> None:
     assert not [path for path in Code(ROOT).closure("stages/report.py") if path.startswith("darkroom/network/")]
     code = (
-        "import sys, stages.report, darkroom.evaluation.page, darkroom.training.page\n"
+        "import sys, stages.report, darkroom.evaluation.page, darkroom.training.page, darkroom.compression.page\n"
         "print(sorted({'torch', 'torchvision', 'timm', 'onnxruntime', 'onnx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("stage", ["validate", "train", "predict", "evaluate"])
+@pytest.mark.parametrize("stage", ["validate", "train", "predict", "evaluate", "quantize"])
 def test_no_other_stage_reaches_templates_or_page_code(stage: str) -> None:
     reached = Code(ROOT).closure(f"stages/{stage}.py")
     assert not [path for path in reached if path.endswith(("page.py", "charts.py", ".html", ".css"))]
+
+
+def test_the_page_of_quantize_needs_the_times_of_its_candidates(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "line"
+    for folder in ("models/quantize", "models/train", "reports/timings", "reports/quantize"):
+        shutil.copytree(shipped / folder, root / folder, ignore=shutil.ignore_patterns("*.onnx"))
+    page = (shipped / "reports/quantize/index.html").read_bytes()
+    report.run(root=root, pages=["quantize"])
+    assert (root / "reports/quantize/index.html").read_bytes() == page
+    times = root / "reports/timings/quantize_latency.json"
+    times.write_text(times.read_text().replace('"int8"', '"int4"'))
+    report.run(root=root, pages=["quantize"])
+    times.unlink()
+    report.run(root=root, pages=["quantize"])
+    assert (root / "reports/quantize/index.html").read_bytes() == page
+    assert (
+        capsys.readouterr().out.count("has no times of these candidates; `dvc repro -f -s quantize` measures them here")
+        == 2
+    )

@@ -26,6 +26,7 @@ from darkroom.settings.train import Train
 from darkroom.training import loop, state
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import score
+from darkroom.training.record import read_record
 from stages import train
 from tests.conftest import ROOT
 
@@ -290,7 +291,8 @@ def test_a_lack_of_memory_says_what_needs_less(prepared: Path, tmp_path: Path, m
         run(prepared, tmp_path)
 
 
-def test_the_page_shows_what_was_chosen_and_why(prepared: Path, tmp_path: Path) -> None:
+def test_the_record_has_what_was_chosen_and_why(prepared: Path, tmp_path: Path) -> None:
     run(prepared, tmp_path, optimizer="auto", epochs=1)
-    page = (tmp_path / "reports/index.html").read_text(encoding="utf-8")
-    assert "the usual one for convolutions" in page and "data:image/" in page
+    record = read_record(tmp_path / "reports")
+    assert "the usual one for convolutions" in next(each.reason for each in record.settings if each.name == "optimizer")
+    assert len(record.epochs) == 1 and record.best == record.epochs[0] and len(record.examples) == 6

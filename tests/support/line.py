@@ -11,10 +11,11 @@ from sklearn.datasets import load_digits
 
 from darkroom.bundle.parity_report import Limits
 from darkroom.images.manifest import read_manifest
+from darkroom.runtime.files import write_json
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SplitConfig
-from stages import evaluate, export, predict, preprocess, quantize, split, train
+from stages import evaluate, export, predict, preprocess, quantize, report, split, train
 from tests.conftest import ROOT, ingest_source
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
@@ -50,6 +51,7 @@ def make_line(root: Path) -> Path:
     run_evaluate(root)
     run_quantize(root)
     run_export(root)
+    report.run(root=root, pages=["train", "evaluate", "quantize"])
     return root
 
 
@@ -95,7 +97,10 @@ def run_quantize(root: Path, **changed: Any) -> None:
         "pruning": 0.0,
         "fine_tune_epochs": 1,
     }
-    quantize.run(**arguments | changed)
+    times = quantize.run(**arguments | changed)
+    (root / "reports/timings").mkdir(exist_ok=True)
+    measured = {"threads": 1, "batch": 32, "candidates": times}
+    write_json(root / "reports/timings/quantize_latency.json", measured)
 
 
 def run_export(root: Path, **changed: Any) -> None:
