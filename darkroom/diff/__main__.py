@@ -15,13 +15,13 @@ from darkroom.runtime.stage import user_errors
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m darkroom.diff", description="Compare two versions of the data.")
     parser.add_argument("before", metavar="REV_A", help="a git revision, or `workspace`")
-    parser.add_argument("after", metavar="REV_B", help="likewise")
+    parser.add_argument("after", metavar="REV_B", help="a git revision, or `workspace`")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the text there as well")
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with pictures there")
     options = parser.parse_args(arguments)
     with user_errors():
         for file in (options.markdown, options.html):
-            _require_place(file)
+            _require_writable(file)
         before, after = read_state(options.before), read_state(options.after)
         difference = compare(before, after)
         text = to_markdown(difference)
@@ -32,12 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.html.write_text(changes_page(difference, before, after), encoding="utf-8")
 
 
-def _require_place(file: Path | None) -> None:
-    """Before the work is done whose result would go there."""
+def _require_writable(file: Path | None) -> None:
+    """Refuse a file that can't be written, before the work is done."""
     if file and not file.parent.is_dir():
-        raise DarkroomError(f"can't write {file}: there is no folder {file.parent}; make it, or name another place")
+        raise DarkroomError(f"can't write {file}: there is no folder {file.parent}; make it, or choose another file")
     if file and file.is_dir():
-        raise DarkroomError(f"can't write {file}: it is a folder; name a file in it")
+        raise DarkroomError(f"can't write {file}: it is a folder; choose a file in it")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,23 @@
-"""What changed between two states of the data: nothing is read here, everything adds up."""
+"""What changed between two states of the data, from their tables alone."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from darkroom.diff.copies import Leaks, changed_conflicts, copy_sets, extra_copies, find_leaks, new_copies
-from darkroom.diff.counts import (
+from darkroom.diff.copies import Leaks, changed_conflicts, copy_sets, extra_copies, find_leaks, new_copies, pair
+from darkroom.diff.measures import (
+    DistributionShift,
     Score,
     by_class,
     by_split,
     changed_fixes,
     changed_rejects,
+    class_shift,
+    measured_shifts,
     paired_scores,
     same_test_images,
 )
-from darkroom.diff.pairing import pair
-from darkroom.diff.shifts import Moved, class_shift, measured_shifts
 from darkroom.diff.state import State
 from darkroom.statistics.shift import Shift
 
@@ -41,21 +42,21 @@ class Difference:
         moved: images on both sides whose split changed: `path`, `label`, `split_before`, `split`; None where a split is
             not known on both sides.
         classes_added, classes_removed: names. Their order is the list's.
-        classes_reordered: whether the classes on both sides stand in another order, which changes their labels.
+        classes_reordered: whether the classes on both sides are in another order, which changes their labels.
         fixes_added: what reviewers decided about labels since, as in `State.fixes`; an altered decision counts, too.
-        fixes_withdrawn: likewise, of images about which nothing is decided any more.
+        fixes_withdrawn: decisions of images that have none any more, as in `State.fixes`.
         rejects: files that could not be read, before and after.
         rejects_added: `path`, `reason`, of those that were not rejected for this reason before.
-        rejects_resolved: `path`, `reason`, of those that are not any more, and `now`: `taken in`, `gone` or `rejected for
+        rejects_resolved: `path`, `reason`, of those that are not any more, and `now`: `ingested`, `gone` or `rejected for
             another reason`.
         copies: images beyond the first of their set of copies, before and after; None where groups are not known on both
             sides.
         conflicts_added, conflicts_resolved: pictures under several labels: `set`, `path`, `label`, `exact`, set by
             set.
-        new_copies: added images that copy another one: see `darkroom.diff.copies.new_copies`; None where groups are not
+        new_copies: added images that copy another one, as from `darkroom.diff.copies.new_copies`; None where groups are not
             known after.
         leaks: None where groups or splits are not known after.
-        class_shift: class shares, all and those of the added images.
+        class_shift: class balance of all images, and of the added ones.
         shifts: what was measured of every image.
         scores: name → before and after; None where there is none.
         same_test_images: whether the test splits hold the same images with the same labels; None where not known.
@@ -85,7 +86,7 @@ class Difference:
     new_copies: pd.DataFrame | None
     leaks: Leaks | None
     class_shift: tuple[Shift, Shift | None]
-    shifts: list[Moved]
+    shifts: list[DistributionShift]
     scores: dict[str, tuple[Score | None, Score | None]]
     same_test_images: bool | None
     remarks: tuple[str, ...]
@@ -110,7 +111,7 @@ class Difference:
 
 
 def compare(before: State, after: State) -> Difference:
-    """Say what changed; a state compared with itself gives an empty difference.
+    """Compare two states; a state compared with itself gives an empty difference.
 
     A million images on both sides take 3 s on an idle machine (two cores).
     """

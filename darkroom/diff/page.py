@@ -1,14 +1,13 @@
-"""The page of a difference: what changed in numbers, drawn, and in pictures."""
+"""The page of a difference: what changed in numbers, charts and pictures."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.diff.counts import Score
 from darkroom.diff.difference import Difference
 from darkroom.diff.galleries import Gallery, Shown, galleries
+from darkroom.diff.measures import LARGE, DistributionShift, Score
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
-from darkroom.diff.shifts import LARGE, Moved
 from darkroom.diff.state import State
 from darkroom.diff.text import (
     changes,
@@ -27,7 +26,7 @@ from darkroom.drawing.chart import Chart, Steps
 from darkroom.drawing.pages import render_page
 
 # Of classes, of label fixes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
-CLASSES, LISTED = 30, 50
+CHANGED_CLASSES, LISTED = 30, 50
 
 # Of a histogram: its ticks, both ends included, and its height in units of the drawing.
 TICKS, HEIGHT = 5, 236
@@ -35,13 +34,13 @@ TICKS, HEIGHT = 5, 236
 
 @dataclass(frozen=True)
 class Compared:
-    """A score on both sides in words, with its interval, and where to draw it: low, value, high in percent of a scale."""
+    """A score on both sides as text, with its interval, and where to draw it: low, value, high in percent of a scale."""
 
     name: str
     before: tuple[str, str]
     after: tuple[str, str]
     change: str
-    places: list[tuple[str, float, float, float]]
+    positions: list[tuple[str, float, float, float]]
 
 
 def changes_page(difference: Difference, before: State, after: State) -> str:
@@ -54,7 +53,7 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
     shown = galleries(difference, before, after)
     old = read_pictures(before.name, before.images, _rows(shown, old=True))
     new = read_pictures(after.name, after.images, _rows(shown, old=False))
-    few = most_changed(difference.classes, CLASSES)
+    few = most_changed(difference.classes, CHANGED_CLASSES)
     return render_page(
         "diff.html",
         found=difference,
@@ -103,7 +102,7 @@ def _picture(shown: Shown, old: Pictures, new: Pictures) -> Picture | None:
     return (old if shown.old else new).of.get(shown.row)
 
 
-def _histogram(shift: Moved) -> Chart:
+def _histogram(shift: DistributionShift) -> Chart:
     """Bins of equal width, as the measure is compared: by ratio or by difference."""
     bins = len(shift.before)
     places = np.linspace(0, bins, TICKS).astype(int)
@@ -127,10 +126,10 @@ def _compared(name: str, before: Score | None, after: Score | None) -> Compared:
     low, high = min(found.low for _, found in sides), max(found.high for _, found in sides)
     span = max(high - low, 1e-9)
 
-    def place(value: float) -> float:
+    def position(value: float) -> float:
         # A margin on either side, for the dot.
         return round(4 + 92 * (value - low) / span, 2)
 
-    places = [(side, place(found.low), place(found.value), place(found.high)) for side, found in sides]
+    positions = [(side, position(found.low), position(found.value), position(found.high)) for side, found in sides]
     change = score_change(name, before, after)
-    return Compared(name.replace("_", " "), score(name, before), score(name, after), change, places)
+    return Compared(name.replace("_", " "), score(name, before), score(name, after), change, positions)

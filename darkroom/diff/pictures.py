@@ -30,7 +30,7 @@ class Pictures:
 
     Attributes:
         of: by row.
-        missing: images whose bytes could not be got.
+        missing: images whose bytes are out of reach.
         reason: why, of the first of them.
     """
 
@@ -40,7 +40,7 @@ class Pictures:
 
 
 def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictures:
-    """Decode some images. A shard that can't be got costs its pictures, and nothing else; that is said in the result.
+    """Decode some images. Where a shard is out of reach, only its pictures are missing, which the result counts.
 
     Args:
         revision: as for `open_revision`.
@@ -51,10 +51,10 @@ def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictur
     if not rows:
         return pictures
     chosen = images.iloc[sorted(rows)][["shard", "offset", "bytes"]].sort_values(["shard", "offset"], kind="stable")
-    silent = False
+    out_of_reach = False
     with open_revision(revision) as opened:
         for shard, places in chosen.groupby("shard", sort=False):
-            if silent:
+            if out_of_reach:
                 pictures.missing += len(places)
                 continue
             try:
@@ -62,8 +62,10 @@ def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictur
             except DarkroomError as error:
                 pictures.missing += len(places)
                 pictures.reason = pictures.reason or str(error)
-                # What is not there says so at once; a remote that can't be reached may take a minute each time.
-                silent = isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
+                # What is not there fails at once; a remote that can't be reached may take a minute each time.
+                out_of_reach = isinstance(error.__cause__, OSError) and not isinstance(
+                    error.__cause__, FileNotFoundError
+                )
                 continue
             with content.open("rb") as file:
                 for row, _, offset, length in places.itertuples():
@@ -76,7 +78,7 @@ def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictur
 
 def _picture(data: bytes) -> Picture | None:
     try:
-        # Pillow opens some JPEG files that the default decoder refuses, and an older revision may have taken them in.
+        # Pillow opens some JPEG files that the default decoder refuses, and an older revision may have ingested them.
         pixels = decode(data, "pillow", least_side=SIDE).pixels
     except UnreadableImage:
         return None

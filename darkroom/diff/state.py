@@ -1,4 +1,4 @@
-"""The data and the scores of one revision, read into memory: all that a difference tells, and no picture."""
+"""The data and the scores of one revision, read into memory: all but pictures."""
 
 import json
 from dataclasses import dataclass, field
@@ -62,13 +62,13 @@ class State:
 def read_state(name: str) -> State:
     """Read one side of a difference, in the repository of the current folder.
 
-    A table of a later stage that is missing or does not fit the manifest is left out, and that is said in the remarks.
+    A table of a later stage that is missing or does not fit the manifest is left out, with a remark.
 
     Args:
         name: `workspace`, or anything that git or DVC takes for a revision.
 
     Raises:
-        DarkroomError: when there is no such revision, or it has no data, or its data can't be got or read.
+        DarkroomError: when there is no such revision, or it has no data, or its data are out of reach or damaged.
     """
     try:
         return _read_state(name)

@@ -1,9 +1,10 @@
-"""A difference in plain sentences and numbers, as the comment and the page both say them."""
+"""A difference in plain sentences and numbers, for the comment and the page."""
 
 import pandas as pd
 
-from darkroom.diff.counts import Score
 from darkroom.diff.difference import Difference
+from darkroom.diff.measures import Score
+from darkroom.runtime.text import count
 
 # In nats, where the others are shares.
 LOSS = "loss"
@@ -22,7 +23,7 @@ def changes(difference: Difference) -> dict[str, int]:
 
 
 def leak_found(difference: Difference) -> bool | None:
-    """Whether copies lie in several splits; None where that can't be told."""
+    """Whether copies are in several splits; None where that is not known."""
     return None if difference.leaks is None else not difference.leaks.images.empty
 
 
@@ -31,16 +32,17 @@ def leak_sentences(difference: Difference) -> tuple[str, str]:
     leaks = difference.leaks
     if leaks is None:
         return "Not checked for leaks:", "groups or splits are not known."
-    torn = ""
-    if leaks.torn:
-        torn = f" {many(leaks.torn, 'group')} of older images in several splits, joined by a new near-copy that is excluded."
+    joined = ""
+    if leaks.split_groups:
+        groups = count(leaks.split_groups, "group")
+        joined = f" {groups} of older images in several splits, joined by a new near-copy that is excluded."
     if leaks.images.empty:
-        return "No leak:", f"no copy of an image lies in another split than the image.{torn}"
-    groups, new = leaks.images["set"].nunique(), int(leaks.images["new"].sum())
+        return "No leak:", f"no copy of an image is in another split than the image.{joined}"
+    sets, new = leaks.images["set"].nunique(), int(leaks.images["new"].sum())
     return (
-        f"Leak: {many(groups, 'group')} of copies in several splits,",
-        f"with {many(len(leaks.images), 'image')}, {new:,} of them new. Scores on the test split can't be trusted until "
-        f"this is mended.{torn}",
+        f"Leak: {count(sets, 'group')} of copies in several splits,",
+        f"with {count(len(leaks.images), 'image')}, {new:,} of them new. Scores on the test split can't be trusted until "
+        f"this is fixed.{joined}",
     )
 
 
@@ -51,7 +53,7 @@ def decision(action: str, label: str, new_label: str) -> str:
 
 
 def first_sets(members: pd.DataFrame, column: str, sets: int, each: int) -> list[list[tuple[int, str, str]]]:
-    """Of the first sets the first members: row, path, and what stands in `column`.
+    """Of the first sets the first members: row, path, and the value of `column`.
 
     Args:
         members: `set`, `path`, `column`; set by set, counted from 0.
@@ -111,8 +113,3 @@ def tested_on(difference: Difference) -> str:
         False: "The test images are not the same on both sides: part of the difference is theirs.",
         None: "",
     }[difference.same_test_images]
-
-
-def many(number: int, noun: str, plural: str = "") -> str:
-    """A number with its noun."""
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from darkroom.diff.markdown import LIMIT
+from darkroom.diff.markdown import MAX_CHARACTERS
 from darkroom.runtime.closure import Code
 from tests.support.revisions import command, two_revisions
 
@@ -81,7 +81,7 @@ def test_one_comment_is_made_or_brought_up_to_date(tmp_path: Path, earlier: str,
     stub = tmp_path / "bin/gh"
     stub.write_text('#!/bin/sh\necho "$@" >> calls\ncase "$*" in *--jq*) printf "%s" "$EARLIER";; esac\n')
     stub.chmod(0o755)
-    (tmp_path / "data-diff.md").write_text("x" * LIMIT)
+    (tmp_path / "data-diff.md").write_text("x" * MAX_CHARACTERS)
     names = {"GITHUB_REPOSITORY": "team/photos", "NUMBER": "7", "GH_TOKEN": "t"}
     page = "https://github.com/team/photos/actions/runs/12345678901/artifacts/1234567890"
     run_step("Comment", tmp_path, PAGE=page, EARLIER=earlier, **names)

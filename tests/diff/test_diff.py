@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from darkroom.diff import State, compare, to_markdown
 from darkroom.diff.copies import find_leaks
-from darkroom.diff.galleries import galleries
-from darkroom.diff.markdown import LIMIT
-from darkroom.diff.outliers import Strangeness
-from darkroom.diff.shifts import class_shift, measured_shifts
+from darkroom.diff.galleries import OutlierScore, galleries
+from darkroom.diff.markdown import MAX_CHARACTERS
+from darkroom.diff.measures import class_shift, measured_shifts
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList
 from tests.support.revisions import rows
@@ -199,7 +198,7 @@ def test_the_longest_names_fit_a_comment() -> None:
     classes = tuple(f"{number:03}" + "`|" * 2000 for number in range(200))
     many = [(str(number), f"{number}/" + "x|`" * 3000, label, "train") for number, label in enumerate(classes)]
     before, after = state(*many[:100], classes=classes[:100]), state(*many[100:], classes=classes[100:])
-    text = to_markdown(compare(replace(before, remarks=("y" * LIMIT,)), after))
+    text = to_markdown(compare(replace(before, remarks=("y" * MAX_CHARACTERS,)), after))
     assert len(text) <= 65_536 and "**100 → 100 images**" in text
     assert "1 more parts are too long for a comment." in text
 
@@ -281,7 +280,7 @@ def test_a_leak_is_a_content_in_two_splits(one: State) -> None:
     leaks = find_leaks(one.images, np.array([], dtype=np.int64))
     splits = one.images.groupby("sha256")["split"].nunique()
     leaking = one.images["sha256"].isin(splits[splits > 1].index)
-    assert sorted(leaks.images["path"]) == sorted(one.images.loc[leaking, "path"]) and leaks.torn == 0
+    assert sorted(leaks.images["path"]) == sorted(one.images.loc[leaking, "path"]) and leaks.split_groups == 0
 
 
 def test_a_near_copy_of_a_test_image_in_train_is_a_leak() -> None:
@@ -310,7 +309,7 @@ def test_equal_files_and_near_copies_have_signs_of_their_own() -> None:
 def test_groups_joined_by_an_excluded_image_are_no_leak() -> None:
     one = state(("p", "1.png", "cat", "test"), ("q", "2.png", "cat", "train"), ("r", "3.png", "cat", "excluded"))
     leaks = find_leaks(one.images.assign(group="g"), np.array([2]))
-    assert leaks.images.empty and leaks.torn == 1
+    assert leaks.images.empty and leaks.split_groups == 1
 
 
 def test_images_that_the_user_keeps_together_are_no_copies() -> None:
@@ -330,13 +329,13 @@ def test_a_conflict_with_one_more_image_is_the_same_and_with_one_more_label_is_n
     assert list(other.conflicts_resolved["path"]) == ["1.png", "2.png"]
 
 
-# Rejects, shifts, strangeness
+# Rejects, shifts, outliers
 
 
-def test_a_reject_is_resolved_when_it_is_taken_in_or_gone() -> None:
+def test_a_reject_is_resolved_when_it_is_ingested_or_gone() -> None:
     found = compare(state(rejects=("1.png", "2.png")), state(("p", "1.png", "cat", "train"), rejects=("3.png",)))
     assert rows(found.rejects_added) == [["3.png", "the file is empty"]]
-    assert [row[::2] for row in rows(found.rejects_resolved)] == [["1.png", "taken in"], ["2.png", "gone"]]
+    assert [row[::2] for row in rows(found.rejects_resolved)] == [["1.png", "ingested"], ["2.png", "gone"]]
     assert not found.data_is_equal
 
 
@@ -347,7 +346,7 @@ def test_class_shares_move_by_the_total_variation() -> None:
     assert added is not None and abs(added.significant_distance - 0.5) < 1e-12
 
 
-def test_a_few_odd_images_among_many_show_in_what_was_added() -> None:
+def test_a_few_outliers_among_many_show_in_the_added_images() -> None:
     many = [(f"p{number}", f"{number:03}.png", "cat", "train") for number in range(300)]
     before, after = state(*many), state(*many, *((f"q{n}", f"q{n}.png", "cat", "train") for n in range(10)))
     odd = after.images["path"].str.startswith("q")
@@ -355,23 +354,23 @@ def test_a_few_odd_images_among_many_show_in_what_was_added() -> None:
     sharpness = next(shift for shift in found.shifts if shift.name == "sharpness")
     assert sharpness.whole.significant_distance == 0 and sharpness.whole.distance < 0.05
     assert sharpness.added is not None and sharpness.added.significant_distance == 1
-    assert "| sharpness | 9 | 9 | 0.032 (p = 0.997) | **1.000 (p < 0.001)** |" in to_markdown(found)
+    assert "| sharpness | 9 | 9 | 0.032 (p = 0.995) | **1.000 (p < 0.001)** |" in to_markdown(found)
 
 
 def test_the_strangest_image_is_the_one_furthest_from_the_old_data() -> None:
     old = state(*((f"p{number}", f"{number}.png", "cat", "train") for number in range(50))).images
     images = old.head(3).assign(width=[8, 8, 800], contrast=[0.5, 0.1, 0.5])
-    strangeness = Strangeness(old)
-    scores = strangeness.scores(images)
+    outliers = OutlierScore(old)
+    scores = outliers.scores(images)
     assert scores[2] > scores[1] > scores[0]
-    assert strangeness.words(images)[2].startswith("width / height 100.00, ")
-    assert strangeness.words(images)[1] == "contrast 0.10, 40.0 deviations below"
+    assert outliers.reasons(images)[2].startswith("width / height 100.00, ")
+    assert outliers.reasons(images)[1] == "contrast 0.10, 40.0 deviations below"
 
 
 def test_an_aspect_and_its_inverse_and_a_size_and_its_inverse_are_equally_strange() -> None:
     old = state(*((f"p{number}", f"{number}.png", "cat", "train") for number in range(50))).images
     old = old.assign(width=80, height=80)
-    wide, tall, large, small = Strangeness(old).scores(
+    wide, tall, large, small = OutlierScore(old).scores(
         old.head(4).assign(width=[400, 30, 800, 8], height=[30, 400, 800, 8])
     )
     assert abs(wide - tall) < 1e-9 and abs(large - small) < 1e-9
