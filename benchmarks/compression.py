@@ -67,7 +67,15 @@ def trained(network: str, run: Path, arrays: Path, folder: Path, epochs: int) ->
         changed = {"epochs": epochs, "patience": epochs, "batch_size": BATCH, "albumentations": []}
         settings = default_settings(network).model_copy(update=changed)
         splits = run / "data/split/splits.parquet"
-        train.run(settings, run / "data/ingest", splits, arrays, model, folder / "reports", folder / "checkpoints")
+        train.run(
+            settings=settings,
+            ingest=run / "data/ingest",
+            splits=splits,
+            arrays=arrays,
+            out=model,
+            reports=folder / "reports",
+            checkpoints=folder / "checkpoints",
+        )
     return model
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from darkroom.inference.device import choose_device, settle_precision
+from darkroom.inference.device import choose_device, resolve_precision
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
@@ -69,7 +69,7 @@ def measure(case: Case) -> str:
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.randint(0, 256, (case.batch, case.size, case.size, 3), dtype=torch.uint8, device=device)
     labels = torch.arange(case.batch, device=device) % CLASSES
-    precision, _ = settle_precision("auto", device, model, images[:1])
+    precision, _ = resolve_precision("auto", device, model, images[:1])
     optimizer = torch.optim.SGD(model.parameters(), 1e-3, momentum=0.9, nesterov=True)
 
     def answer() -> torch.Tensor:

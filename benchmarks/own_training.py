@@ -8,7 +8,11 @@ import torch
 
 from benchmarks.repository import ROOT
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.device import deterministic, keep_freed_memory, settle_precision, spare_depthwise
+from darkroom.inference.device import (
+    keep_freed_memory,
+    resolve_precision,
+    use_deterministic_algorithms,
+)
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.settings.networks import own_settings
@@ -17,11 +21,11 @@ from darkroom.settings.train import Train
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
 from darkroom.training.choices import make_choices
-from darkroom.training.loop import Plan
-from darkroom.training.losses import make_loss
-from darkroom.training.optimizers import make_optimizer, make_schedule
-from darkroom.training.state import Training
-from darkroom.training.trainable import whiten_first_layer, whole_network
+from darkroom.training.fit import image_loss, new_train_state
+from darkroom.training.loop import FitConfig
+from darkroom.training.losses import ImageLoss
+from darkroom.training.state import TrainState
+from darkroom.training.trainable import TrainableModel, make_trainable, whiten_first_layer
 
 BATCH = 128
 # More epochs than any benchmark runs.
@@ -30,11 +34,13 @@ EPOCHS = 1000
 
 @dataclass(frozen=True)
 class OwnTraining:
-    """What `darkroom.training.loop.fit` takes, and the images of the split."""
+    """What `darkroom.training.loop.run_epochs` takes, and the images of the split."""
 
-    training: Training
+    state: TrainState
+    trainable: TrainableModel
     batches: TrainingBatches
-    plan: Plan
+    loss: ImageLoss
+    config: FitConfig
     packed: Packed
 
 
@@ -67,35 +73,47 @@ def assemble(
     packed = Packed(packed.images[:images], packed.labels[:images], packed.ids[:images])
     size, channels, classes = packed.images.shape[1], packed.images.shape[3], int(packed.labels.max()) + 1
     torch.manual_seed(settings.seed)
-    deterministic()
+    use_deterministic_algorithms()
     keep_freed_memory()
     built = build_network(network, network_settings(network), classes, channels, size)
     model = Normalized(built, [0.5] * channels, [0.25] * channels)
     whiten_first_layer(model, packed.images, settings.seed)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = torch.from_numpy(packed.images[:1].copy())
-    precision, _ = settle_precision(settings.precision, torch.device("cpu"), model, image)
-    if precision == torch.bfloat16:
-        spare_depthwise(model)
-    learner = whole_network(model, packed.images, packed.images[:1], "none", [], 1.0)
-    choices = make_choices(
-        network=network,
-        images=len(packed.labels),
-        pretrained=False,
-        head_alone=False,
-        batch_size=BATCH,
-        loss="auto",
-        optimizer="sgd",
-        learning_rate="auto",
-        weight_decay="auto",
+    precision, _ = resolve_precision(settings.precision, torch.device("cpu"), model, image)
+    trainable = make_trainable(
+        model,
+        packed.images,
+        packed.images[:1],
+        device=torch.device("cpu"),
+        precision=precision,
+        augmented=True,
+        freeze="none",
+        unfreeze=[],
+        layer_decay=1.0,
     )
-    rate, decay = choices.learning_rate.value, choices.weight_decay.value
-    optimizer = make_optimizer("sgd", model, rate, decay, learner.rate_scale, learner.head)
-    recipe = Augmentation(**{field.name: getattr(settings, field.name) for field in fields(Augmentation)})
-    batches = kind(learner.train, torch.from_numpy(packed.labels), packed.keys(), BATCH, recipe, settings.seed)
-    schedule = make_schedule("cosine", optimizer, EPOCHS * len(batches), 0, 1, 1.0)
-    training = Training(model, optimizer, schedule, None, torch.amp.GradScaler("cpu", enabled=False))
-    loss = make_loss(choices.loss.value, 0.0, 0.0, None)
-    return OwnTraining(
-        training, batches, Plan(EPOCHS, EPOCHS, loss, precision, 0.0, settings.seed, learner.learning), packed
-    )
+    automatic = {
+        "batch_size": BATCH,
+        "loss": "auto",
+        "optimizer": "sgd",
+        "learning_rate": "auto",
+        "weight_decay": "auto",
+    }
+    start = {"network": network, "weights": "none", "freeze": "none", "unfreeze": []}
+    choices = make_choices(images=len(packed.labels), classes=classes, **start, **automatic)  # type: ignore[arg-type]
+    augmentation = Augmentation(**{field.name: getattr(settings, field.name) for field in fields(Augmentation)})
+    values = settings.model_dump() | choices.values() | {"augmentation": augmentation, "classes": classes}
+    values |= {
+        "epochs": EPOCHS,
+        "patience": EPOCHS,
+        "schedule": "cosine",
+        "warmup": 0.0,
+        "ema": 0.0,
+        "clip_gradient": 0.0,
+    }
+    values |= {"label_smoothing": 0.0, "balance": "none"}
+    config = FitConfig(**{field.name: values[field.name] for field in fields(FitConfig)})
+    batches = kind(trainable.train, torch.from_numpy(packed.labels), packed.keys(), BATCH, augmentation, settings.seed)
+    state = new_train_state(trainable, len(batches), config, torch.device("cpu"))
+    loss = image_loss(packed, config, torch.device("cpu"))
+    return OwnTraining(state, trainable, batches, loss, config, packed)

@@ -40,27 +40,27 @@ KINDS = {
 
 def take_steps(own: OwnTraining, steps: int) -> dict[str, list[float]]:
     """Milliseconds of each part of each step, as `darkroom.training.loop` takes them."""
-    training, plan = own.training, own.plan
-    plan.learning(1)
+    state, precision = own.state, own.trainable.precision
+    own.trainable.start_epoch(1)
     parts: dict[str, list[float]] = defaultdict(list)
     batches = own.batches.epoch(1)
     for _ in range(steps):
         marks = [time.perf_counter()]
         batch = next(batches)
         marks.append(time.perf_counter())
-        images = training.model.normalised(batch.images)  # type: ignore[operator]
+        images = state.model.normalised(batch.images)  # type: ignore[operator]
         marks.append(time.perf_counter())
-        with torch.autocast("cpu", plan.precision, enabled=plan.precision != torch.float32):
-            logits = training.model.network(images)  # type: ignore[operator]
+        with torch.autocast("cpu", precision, enabled=precision != torch.float32):
+            logits = state.model.network(images)  # type: ignore[operator]
         marks.append(time.perf_counter())
-        loss = batch_loss(plan.loss, logits.float(), batch)
+        loss = batch_loss(own.loss, logits.float(), batch)
         torch.isfinite(loss).item()
         marks.append(time.perf_counter())
-        training.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         marks.append(time.perf_counter())
-        training.optimizer.step()
-        training.schedule.step()
+        state.optimizer.step()
+        state.schedule.step()
         marks.append(time.perf_counter())
         loss.item(), int((logits.argmax(1) == batch.labels).sum())
         marks.append(time.perf_counter())
@@ -98,14 +98,14 @@ def main() -> None:
     own = assemble(chosen.network, chosen.split)
     take_steps(own, 2)
     parts = {name: statistics.median(taken) for name, taken in take_steps(own, chosen.steps).items()}
-    print(f"{chosen.network}, {len(own.packed.labels):,} images, batches of {BATCH}, {own.plan.precision}\n")
+    print(f"{chosen.network}, {len(own.packed.labels):,} images, batches of {BATCH}, {own.trainable.precision}\n")
     print_table(("part of a step", "ms", "share"), rows(parts))
     print()
     print_table(("kind of operation", "ms", "share"), rows(by_kind(own, max(2, chosen.steps // 4))))
     some = slice(0, min(len(own.packed.labels), 2 * VALIDATION_BATCH))
     images, labels = (torch.from_numpy(np.array(part[some])) for part in (own.packed.images, own.packed.labels))
     start = time.perf_counter()
-    score(own.training.model, images, labels, own.plan.precision, Processes(0, 1, torch.device("cpu")))
+    score(own.state.model, images, labels, own.trainable.precision, Processes(0, 1, torch.device("cpu")))
     print(f"\nvalidation: {len(labels) / (time.perf_counter() - start):,.0f} img/s")
 
 

@@ -96,8 +96,7 @@ def ours(settings: Train, data: Path) -> Course:
             seconds.append(clock.now())
             state = load_checkpoint(next((folder / "checkpoints").glob("*.pt")))
             assert state is not None
-            average = state["average"]
-            model.load_state_dict(state["model"] if average is None else average["weights"])
+            model.load_state_dict(state["model"] if state["ema"] is None else state["ema"]["weights"])
             accuracies.append(accuracy(model, images, labels))
             clock.leave_out(seconds[-1])
 
@@ -106,11 +105,19 @@ def ours(settings: Train, data: Path) -> Course:
         network = build_network(settings.network, own, int(labels.max()) + 1, channels, size)
         model = Normalized(network, stats["mean"], stats["std"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         clock = Clock()
-        inputs = data / "ingest", data / "split/splits.parquet", data / "preprocess"
         with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
-            train.run(settings, *inputs, folder / "model", folder / "reports", folder / "checkpoints", after_epoch)
-        kept, _ = load_model(folder / "model")
-        return Course(seconds, accuracies, accuracy(kept, images, labels))
+            train.run(
+                settings=settings,
+                ingest=data / "ingest",
+                splits=data / "split/splits.parquet",
+                arrays=data / "preprocess",
+                out=folder / "model",
+                reports=folder / "reports",
+                checkpoints=folder / "checkpoints",
+                after_epoch=after_epoch,
+            )
+        best, _ = load_model(folder / "model")
+        return Course(seconds, accuracies, accuracy(best, images, labels))
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):

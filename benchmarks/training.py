@@ -1,9 +1,10 @@
 """Training steps: ours beside the loops that people write with torch, and beside fastai.
 
 Measures images a second of training steps over the same network, batches of 128, flips and shifts, and SGD with Nesterov
-momentum. Ours is `darkroom.training.loop.fit` as the train stage calls it: bfloat16, channels_last, batches from the packed
-array. Beside it, in a process of their own (`benchmarks.training_peers`): a torch DataLoader with two workers that decodes a
-PNG for each image with Pillow and transforms it with torchvision, in float32; a float32 loop over a resident array; fastai in
+momentum. Ours is `darkroom.training.loop.run_epochs` as the train stage calls it: bfloat16, channels_last, batches from the
+packed array. Beside it, in a process of their own (`benchmarks.training_peers`): a torch DataLoader with two workers that
+decodes a PNG for each image with Pillow and transforms it with torchvision, in float32; a float32 loop over a resident array;
+fastai in
 its default form, over the same files; and fastai as fast as it gets here (resident array, bfloat16, channels_last, torch's
 fused SGD, no progress bar). Each turn takes one step that does not count, so that workers are running and their queues full.
 The ceiling is what the best bfloat16 convolution of `benchmarks.convolutions` would do, if a step's convolutions and products
@@ -38,7 +39,7 @@ from benchmarks.training_peers import CONTESTANTS
 from darkroom.images.pack import Packed
 from darkroom.training.batches import Batch, TrainingBatches
 from darkroom.training.distributed import Processes
-from darkroom.training.loop import fit
+from darkroom.training.loop import run_epochs
 
 OURS, CEILING_NAME = "ours", "ceiling: bfloat16 convolutions alone"
 # So many images are the data set of all contestants.
@@ -75,15 +76,22 @@ class Ours:
         assert isinstance(batches, TimedBatches)
         self._batches, self._steps = batches, steps
         batches.steps = steps
-        few = torch.from_numpy(np.array(self.own.packed.images[:2])), torch.from_numpy(self.own.packed.labels[:2])
-        self._validation = few
+        self._validation_labels = torch.from_numpy(self.own.packed.labels[:1])
 
     def __call__(self) -> float:
         """Seconds an image."""
-        training, processes = self.own.training, Processes(0, 1, torch.device("cpu"))
-        plan = replace(self.own.plan, epochs=len(training.history) + 1)
+        state = self.own.state
         with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
-            fit(training, self._batches, self._validation, plan, processes, lambda: None)
+            run_epochs(
+                state,
+                self.own.trainable,
+                self._batches,
+                self._validation_labels,
+                loss=self.own.loss,
+                config=replace(self.own.config, epochs=len(state.history) + 1),
+                processes=Processes(0, 1, torch.device("cpu")),
+                save=lambda: None,
+            )
         return self._batches.seconds / self._steps / BATCH
 
 
@@ -91,8 +99,8 @@ def step_flops(own: OwnTraining) -> float:
     """Floating-point operations of a training step for each image: convolutions and products, forward and backward."""
     images = torch.from_numpy(np.array(own.packed.images[:2]))
     with FlopCounterMode(display=False) as counter:
-        own.training.model(images).sum().backward()
-    own.training.optimizer.zero_grad()
+        own.state.model(images).sum().backward()
+    own.state.optimizer.zero_grad()
     return float(counter.get_total_flops()) / len(images)
 
 
@@ -122,7 +130,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         ours, settings = Ours(chosen.network, chosen.split, chosen.steps), default_settings(chosen.network)
-        packed, precision = ours.own.packed, ours.own.plan.precision
+        packed, precision = ours.own.packed, ours.own.trainable.precision
         lay_out(packed, Path(name))
         reach, flops = round(settings.shift * packed.images.shape[1]), step_flops(ours.own)
         built_with = json.dumps(network_settings(chosen.network))

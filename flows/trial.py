@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import ARRAYS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch
@@ -80,14 +81,14 @@ def _train(settings: Train, folder: Path, after_epoch: Callable[[Epoch], None]) 
     # A folder of its own, so that the checkpoint of the line's own training stays.
     checkpoints = folder / "checkpoints"
     train.run(
-        settings,
-        train.INGEST,
-        train.SPLITS_TABLE,
-        train.PREPROCESS,
-        folder / "model",
-        reports,
-        checkpoints,
-        after_epoch,
+        settings=settings,
+        ingest=INGEST,
+        splits=SPLIT_TABLE,
+        arrays=ARRAYS,
+        out=folder / "model",
+        reports=reports,
+        checkpoints=checkpoints,
+        after_epoch=after_epoch,
     )
     metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
     return metrics["step"], metrics["validation"]["loss"], metrics["validation"]["accuracy"]

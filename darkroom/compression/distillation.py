@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from darkroom.images.pack import Packed
-from darkroom.inference.device import choose_device, deterministic
+from darkroom.inference.device import choose_device, use_deterministic_algorithms
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
 from darkroom.training.augmentation import Augmentation
@@ -52,7 +52,7 @@ def imitate(
     Raises:
         DarkroomError: when the loss is no longer a number.
     """
-    deterministic()
+    use_deterministic_algorithms()
     device = choose_device()
     teacher = copy.deepcopy(teacher).to(device)
     student.to(device)

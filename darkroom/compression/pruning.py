@@ -9,7 +9,7 @@ from torch import nn
 
 from darkroom.compression.distillation import imitate
 from darkroom.images.pack import Packed
-from darkroom.inference.device import choose_device, settle_precision, spare_depthwise
+from darkroom.inference.device import choose_device, depthwise_in_float32, resolve_precision
 from darkroom.model.spec import ModelSpec
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.layer_groups import head
@@ -58,9 +58,9 @@ def prune(model: nn.Module, spec: ModelSpec, share: float, train: Packed, epochs
     student = copy.deepcopy(pruned)
     student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = choose_device()
-    precision, _ = settle_precision("auto", device, student, torch.from_numpy(np.array(train.images[:1])))
+    precision, _ = resolve_precision("auto", device, student, torch.from_numpy(np.array(train.images[:1])))
     if precision == torch.bfloat16 and device.type == "cpu":
-        spare_depthwise(student)
+        depthwise_in_float32(student)
     imitate(student.train(), model, train, epochs, LEARNING_RATE, precision, seed, "pruned, learns")
     pruned.load_state_dict(student.state_dict())
     return pruned.eval()

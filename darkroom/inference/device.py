@@ -16,39 +16,39 @@ def choose_device() -> torch.device:
     return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
 
 
-def settle_precision(wish: str, device: torch.device, model: nn.Module, image: Tensor) -> tuple[torch.dtype, str]:
-    """The type of a step's multiplications for this network, and the reason in words.
+def resolve_precision(requested: str, device: torch.device, model: nn.Module, image: Tensor) -> tuple[torch.dtype, str]:
+    """The type of a step's multiplications for this network, and the reason as text.
 
     Args:
-        wish: `auto`, `float32`, `bfloat16` or `float16`.
+        requested: `auto`, `float32`, `bfloat16` or `float16`.
         device: where the training runs.
         model: takes uint8 [N, S, S, C].
         image: one, uint8 [1, S, S, C]; its values do not matter.
 
     Returns:
-        What `choose_precision` says; but float32 for `auto` where torch's bfloat16 gradients can't be trusted.
+        As `choose_precision`; but float32 for `auto` where torch's bfloat16 gradients are wrong.
 
     Raises:
-        DarkroomError: where a type was set that this device or network can't train in.
+        DarkroomError: for a type that this device or network can't be trained in.
     """
-    precision, reason = choose_precision(wish, device)
+    precision, reason = choose_precision(requested, device)
     if precision == torch.float16 and device.type != "cuda":
         raise DarkroomError("train.precision=float16 is for GPUs, and there is none here: set train.precision=auto")
     if precision != torch.bfloat16 or device.type != "cpu":
         return precision, reason
-    starved = starved_convolution(model, image)
-    if starved is None:
+    layer = convolution_with_wrong_gradients(model, image)
+    if layer is None:
         return precision, reason
-    if wish == "bfloat16":
+    if requested == "bfloat16":
         raise DarkroomError(
-            f"the network has {starved}, whose bfloat16 gradients are wrong in torch {torch.__version__}: set "
+            f"the network has {layer}, whose bfloat16 gradients are wrong in torch {torch.__version__}: set "
             "train.precision=auto, or a larger preprocess.size"
         )
-    return torch.float32, f"bfloat16 gradients are wrong for {starved}"
+    return torch.float32, f"bfloat16 gradients are wrong for {layer}"
 
 
-def deterministic() -> None:
-    """Let torch choose nothing but operations that give the same bits each time."""
+def use_deterministic_algorithms() -> None:
+    """Restrict torch to operations that give the same bits each time."""
     # cuBLAS asks for this before its first product.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
@@ -56,19 +56,19 @@ def deterministic() -> None:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]:
-    """The type of a step's multiplications, and the reason in words.
+def choose_precision(requested: str, device: torch.device) -> tuple[torch.dtype, str]:
+    """The type of a step's multiplications, and the reason as text.
 
     Args:
-        wish: `auto`, or the type itself.
+        requested: `auto`, or the type itself.
         device: where the training runs.
 
     Returns:
         For `auto`: bfloat16 where AMX, AVX512-BF16 or a CUDA device multiplies it in
         hardware. Measured on two Zen 5 cores with AVX512-BF16: 3,270 images/s instead of 1,780 for the default network.
     """
-    if wish != "auto":
-        return getattr(torch, wish), "as train.precision says"
+    if requested != "auto":
+        return getattr(torch, requested), "train.precision is set"
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return torch.bfloat16, "this GPU multiplies it in hardware"
@@ -79,12 +79,12 @@ def choose_precision(wish: str, device: torch.device) -> tuple[torch.dtype, str]
     return torch.float32, "this processor does not multiply bfloat16 in hardware"
 
 
-def starved_convolution(model: nn.Module, image: Tensor) -> str | None:
-    """The first convolution whose bfloat16 gradient can't be trusted, in words, or None.
+def convolution_with_wrong_gradients(model: nn.Module, image: Tensor) -> str | None:
+    """A description of the first convolution whose bfloat16 gradient is wrong, or None.
 
     Where the padding is as wide as the picture, torch 2.13 on CPUs leaves the bfloat16 gradient of weights that meet padding
     alone uninitialised: NaN or values of 1e35 in up to 24 of 25 backward passes, none in float32. No loss shows it, since
-    these weights are multiplied by zeros. 3 x 3 with stride 1 was right in all passes, and so was every wider picture.
+    these weights are multiplied by zeros. 3 x 3 with stride 1 was correct in all passes, and so was every wider picture.
 
     Args:
         model: takes uint8 [N, S, S, C].
@@ -110,7 +110,7 @@ def starved_convolution(model: nn.Module, image: Tensor) -> str | None:
 
 
 def cpu_flags() -> set[str]:
-    """What Linux says the processor can do; nothing on other systems, where float32 is the safe choice."""
+    """The features of the processor as Linux lists them; none on other systems, where float32 is the safe choice."""
     if platform.system() != "Linux":
         return set()
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -137,7 +137,7 @@ def keep_freed_memory() -> None:
 
 
 class Float32Conv2d(nn.Conv2d):
-    """A convolution that takes no part in the lower precision around it."""
+    """A convolution that stays in float32 whatever the precision around it."""
 
     def forward(self, input: Tensor) -> Tensor:
         """As `nn.Conv2d`, in float32."""
@@ -145,14 +145,14 @@ class Float32Conv2d(nn.Conv2d):
             return super().forward(input.float())
 
 
-def spare_depthwise(model: nn.Module) -> int:
-    """Let the depthwise convolutions of a network compute in float32 within bfloat16 steps, in place.
+def depthwise_in_float32(model: nn.Module) -> int:
+    """Make the depthwise convolutions of a network compute in float32 within bfloat16 steps, in place.
 
     Their bfloat16 gradient is not on the processor's fast path: it took 68% of a step of mobilenet_v3_small at 32 pixels, which
     trains at 625 images a second in place of 290 with this (two Zen 5 cores, batch 64). On GPUs there is no need.
 
     Returns:
-        How many there are.
+        Their number.
     """
     found = [module for module in model.modules() if type(module) is nn.Conv2d and module.groups > 1]
     for module in found:

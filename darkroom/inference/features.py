@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from darkroom.network.layer_groups import head, parts
+from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import UInt8s
 
@@ -87,7 +87,7 @@ def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tens
 
 def _identity(model: Normalized, images: UInt8s, precision: torch.dtype) -> str:
     """A hash of all that the features depend on: not of the head, which is another after each training."""
-    last = set(parts(model.network)[-1].parameters)
+    last = set(layer_groups(model.network)[-1].parameters)
     identity = hashlib.sha256(f"{torch.__version__} {precision} {model.mean.device.type} {images.shape}".encode())
     identity.update(str(model).encode())
     for tensor in (model.mean, model.std):

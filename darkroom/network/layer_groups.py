@@ -1,4 +1,4 @@
-"""A network as parts from the input to the head, for freezing, for rates that fall toward the input, for stored features."""
+"""A network as layer groups from the input to the head: for freezing, layer-wise learning rates and stored features."""
 
 from dataclasses import dataclass
 
@@ -7,16 +7,16 @@ from torch import nn
 from darkroom.network.zoo import GreyInput
 from darkroom.runtime.errors import DarkroomError
 
-# What a network's builders call the modules that hold its stages; each stage is a part of its own.
+# What a network's builders call the modules that hold its stages; each stage is a group of its own.
 _CONTAINERS = ("blocks", "encoder", "features", "layers", "network", "stages", "trunk", "trunk_output")
 
-# A part has at least one layer that multiplies; a normalisation alone belongs to what comes before it.
-_WORKING = (nn.Conv2d, nn.Linear, nn.MultiheadAttention)
+# A group has at least one layer that multiplies; a normalisation alone belongs to the group before it.
+_MULTIPLYING = (nn.Conv2d, nn.Linear, nn.MultiheadAttention)
 
 
 @dataclass(frozen=True)
-class Part:
-    """Some of a network's layers, that learn or are frozen together.
+class LayerGroup:
+    """Layers of a network that are trained or frozen together.
 
     Attributes:
         name: of its first module.
@@ -62,29 +62,29 @@ def head(network: nn.Module) -> nn.Module:
     return network.get_submodule(head_name(network))
 
 
-def parts(network: nn.Module) -> list[Part]:
-    """All parts of a network, from the input to the head, each parameter in exactly one; the last is the head.
+def layer_groups(network: nn.Module) -> list[LayerGroup]:
+    """All layer groups of a network, from the input to the head, each parameter in exactly one; the last is the head.
 
-    Parameters of the network's own (class token, positions) belong to the first part.
+    Parameters of the network's own (class token, positions) belong to the first group.
     """
     last = head_name(network)
     groups = _groups(network, "", last)
     own = [name for name, _ in network.named_parameters() if not any(_within(name, group) for group in [*groups, last])]
     merged: list[list[str]] = []
     for group in groups:
-        working = any(isinstance(module, _WORKING) for module in network.get_submodule(group).modules())
-        if working or not merged:
+        multiplies = any(isinstance(module, _MULTIPLYING) for module in network.get_submodule(group).modules())
+        if multiplies or not merged:
             merged.append([group])
         else:
             merged[-1].append(group)
-    found = [_part(network, members, last) for members in merged]
+    found = [_layer_group(network, members, last) for members in merged]
     if own and found:
         found[0].parameters[:0] = own
-    return [*(part for part in found if part.parameters), _part(network, [last], "")]
+    return [*(group for group in found if group.parameters), _layer_group(network, [last], "")]
 
 
 def _groups(module: nn.Module, prefix: str, last: str) -> list[str]:
-    """Names of the modules that are parts, or pieces of one, in order; the head is left out."""
+    """Names of the modules that are groups, or belong to one, in order; the head is left out."""
     names = []
     for own, child in module.named_children():
         name = f"{prefix}{own}"
@@ -97,14 +97,14 @@ def _groups(module: nn.Module, prefix: str, last: str) -> list[str]:
     return names
 
 
-def _part(network: nn.Module, members: list[str], without: str) -> Part:
+def _layer_group(network: nn.Module, members: list[str], without: str) -> LayerGroup:
     inside = [
         name
         for name, _ in network.named_modules()
         if any(_within(name, member) for member in members) and not (without and _within(name, without))
     ]
     parameters = [name for name, _ in network.named_parameters() if any(_within(name, member) for member in members)]
-    return Part(members[0], parameters, inside)
+    return LayerGroup(members[0], parameters, inside)
 
 
 def _within(name: str, module: str) -> bool:

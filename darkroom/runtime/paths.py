@@ -23,10 +23,11 @@ QUANTIZE_REPORTS = Path("reports/quantize")
 BUNDLE = Path("models/export")
 EXPORT_REPORTS = Path("reports/export")
 
-# Not tracked: measured times, what changed since the last commit, and the cache of images.
+# Not tracked: measured times, what changed since the last commit, the cache of images, and checkpoints.
 TIMINGS = Path("reports/timings")
 CHANGES = Path("reports/changes")
 IMAGE_CACHE = Path(".darkroom/cache")
+CHECKPOINTS = Path(".darkroom/checkpoints")
 
 # What a folder of people's reports holds beside the pages, which `report` writes.
 VALIDATION = tuple(

@@ -26,24 +26,34 @@ def user_errors() -> Iterator[None]:
 
 
 @contextmanager
+def missing_inputs() -> Iterator[None]:
+    """Turn a missing file of the line into a message with the stage that makes it.
+
+    Raises:
+        DarkroomError: in place of `FileNotFoundError`, for files under data/, models/ and reports/.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        # pyarrow gives the path as its message.
+        missing = Path(str(error.filename or error))
+        if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
+            raise
+        maker = "/".join(missing.parts[:2])
+        raise DarkroomError(
+            f"{missing} is not there yet: run `dvc repro {missing.parts[1]}`, which makes {maker}"
+        ) from None
+
+
+@contextmanager
 def stage(name: str) -> Iterator[None]:
     """Run a stage's `main`: user errors as messages, and its wall time in `reports/timings/<name>.json`.
 
     The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so DVC
     does not track them.
     """
-    with user_errors():
-        try:
-            yield
-        except FileNotFoundError as error:
-            # pyarrow gives the path as its message.
-            missing = Path(str(error.filename or error))
-            if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
-                raise
-            maker = "/".join(missing.parts[:2])
-            raise DarkroomError(
-                f"{missing} is not there yet: run `dvc repro {missing.parts[1]}`, which makes {maker}"
-            ) from None
+    with user_errors(), missing_inputs():
+        yield
     write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
 
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.augmentation import Chance
+from darkroom.training.augmentation import ImageRng
 
-# Times that a transform is tried before training starts: some change the size only at times.
+# How often a transform is tried before training starts: some change the size only at times.
 TRIALS = 8
 
 
@@ -40,7 +40,7 @@ class Transforms:
             _try_out(transform, where, side, channels)
             self._transforms.append(transform)
 
-    def apply(self, images: Tensor, chance: Chance) -> Tensor:
+    def apply(self, images: Tensor, rng: ImageRng) -> Tensor:
         """Transform images.
 
         Every image and transform has a seed of its own. (Albumentations' own Compose gives all its transforms the same one, so
@@ -48,15 +48,15 @@ class Transforms:
 
         Args:
             images: uint8 [B, S, S, C].
-            chance: of these images.
+            rng: of these images.
 
         Returns:
             uint8 [B, S, S, C], where `images` are.
         """
         pictures = images.cpu().numpy().copy()
         for place, transform in enumerate(self._transforms):
-            applies = chance.draw(f"albumentations {place} applies") < transform.p
-            seeds = (chance.draw(f"albumentations {place}") * 2**53).astype(np.int64)
+            applies = rng.uniform(f"albumentations {place} applies") < transform.p
+            seeds = (rng.uniform(f"albumentations {place}") * 2**53).astype(np.int64)
             for row in np.flatnonzero(applies):
                 transform.set_random_seed(int(seeds[row]))
                 pictures[row] = transform(image=pictures[row], force_apply=True)["image"]
@@ -64,7 +64,7 @@ class Transforms:
 
 
 def _library() -> ModuleType:
-    """Albumentations, without the look for newer versions over the network that importing it begins with."""
+    """Albumentations, without the check for newer versions over the network at its import."""
     os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
     import albumentations  # type: ignore[import-untyped]
 
@@ -97,7 +97,7 @@ def _made(library: ModuleType, where: str, wanted: dict[str, Any]) -> Any:
 
 
 def _try_out(transform: Any, where: str, side: int, channels: int) -> None:
-    """Refuse what can't be used in training, on images of noise."""
+    """Refuse a transform that can't be used in training; tried on images of noise."""
     name = type(transform).__name__
     pictures = np.random.default_rng(0).integers(0, 256, (TRIALS, side, side, channels), dtype=np.uint8)
     for seed, picture in enumerate(pictures):

@@ -6,20 +6,19 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from darkroom.runtime.arrays import UInt64s
+from darkroom.runtime.arrays import Int64s, UInt64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import uniform_per_image
 from darkroom.training.albumentations import Transforms
-from darkroom.training.augmentation import Augmentation, Chance, choose_mixing, mix, partners
+from darkroom.training.augmentation import Augmentation, ImageRng, choose_mixing, mix, partners
 from darkroom.training.batch_transforms import augment
 
 
-def epoch_order(keys: UInt64s, seed: int, epoch: int) -> npt.NDArray[np.int64]:
+def epoch_order(keys: UInt64s, seed: int, epoch: int) -> Int64s:
     """The order of the images in an epoch, int64 [N].
 
     Each image draws a number from (seed, epoch, its key) and they are sorted by it, so that an image's place among the
@@ -28,49 +27,46 @@ def epoch_order(keys: UInt64s, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     return np.argsort(uniform_per_image(keys, "order", seed, epoch), kind="stable")
 
 
-def even_order(
-    labels: npt.NDArray[np.int64], keys: UInt64s, seed: int, epoch: int
-) -> tuple[npt.NDArray[np.int64], UInt64s]:
+def balanced_order(labels: Int64s, keys: UInt64s, seed: int, epoch: int) -> tuple[Int64s, UInt64s]:
     """As many images as there are, every class equally often (but for one), in the order of an epoch.
 
-    Each class deals its images in `epoch_order`, and begins again when they are all dealt: every image of a rare class comes
-    equally often (but for one), and of a common class another part comes in each epoch. Images are dealt by their keys alone,
-    as in `epoch_order`.
+    The images of each class come in `epoch_order`, and again from the first when all have come: every image of a rare class
+    comes equally often (but for one), and of a common class each epoch takes other ones. The order depends on keys alone.
 
     Returns:
-        int64 [N], which image; and uint64 [N], a key for the chance of each showing: the image's own for its first, another
-        for every repetition, so that it is augmented otherwise.
+        int64 [N], which image; and uint64 [N], a key for the augmentation of each: the image's own the first time,
+        another for every repetition, so that it is augmented in another way.
     """
     shuffled = epoch_order(keys, seed, epoch)
-    dealt = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    _, starts, counts = np.unique(labels[dealt], return_index=True, return_counts=True)
+    sorted_images = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    _, starts, counts = np.unique(labels[sorted_images], return_index=True, return_counts=True)
     turn, which = np.divmod(np.arange(len(labels)), len(counts))
-    images = dealt[starts[which] + turn % counts[which]]
+    images = sorted_images[starts[which] + turn % counts[which]]
     rounds = (turn // counts[which]).astype(np.uint64)
-    shown = keys[images] ^ (rounds * np.uint64(0x9E3779B97F4A7C15))
-    order = epoch_order(shown, seed, epoch)
-    return images[order], shown[order]
+    draw_keys = keys[images] ^ (rounds * np.uint64(0x9E3779B97F4A7C15))
+    order = epoch_order(draw_keys, seed, epoch)
+    return images[order], draw_keys[order]
 
 
 class Batch(NamedTuple):
-    """What a step learns from; its loss is share * loss(labels) + (1 - share) * loss(others).
+    """The images of a step; its loss is weight * loss(labels) + (1 - weight) * loss(other_labels).
 
     Attributes:
         images: uint8 [B, S, S, C], or float32 [B, F] for features.
         labels: int64 [B].
-        others: int64 [B], labels of the images that were mixed in; None where nothing is mixed.
-        shares: float32 [B], what each image kept of itself; None where nothing is mixed.
+        other_labels: int64 [B], of the images that were mixed in; None where nothing is mixed.
+        own_weights: float32 [B], of each image itself; None where nothing is mixed.
     """
 
     images: Tensor
     labels: Tensor
-    others: Tensor | None
-    shares: Tensor | None
+    other_labels: Tensor | None
+    own_weights: Tensor | None
 
     def on(self, device: torch.device) -> "Batch":
         """The same, on another device."""
-        others, shares = (None if part is None else part.to(device) for part in (self.others, self.shares))
-        return Batch(self.images.to(device), self.labels.to(device), others, shares)
+        mixed = (None if tensor is None else tensor.to(device) for tensor in (self.other_labels, self.own_weights))
+        return Batch(self.images.to(device), self.labels.to(device), *mixed)
 
 
 class TrainingBatches:
@@ -81,12 +77,12 @@ class TrainingBatches:
             there are workers.
         labels: int64 [N], on the same device.
         keys: uint64 [N], one for each image, the same on every run.
-        batch_size: images a step, of all processes together; where there are fewer images, all of them. What is left over at
-            the end of an epoch sits out that epoch: it is other images each time, and a last batch of one image would break
-            batch normalisation.
+        batch_size: images a step, of all processes together; where there are fewer images, all of them. Images that are left
+            over at the end of an epoch are not used in it: they are other ones each time, and a last batch of one image would
+            break batch normalisation.
         augmentation: what is done to images.
         seed: of order and augmentation.
-        evenly: show every class equally often, as `even_order` does, in place of every image once.
+        balanced: show every class equally often, as `balanced_order` does, in place of every image once.
         workers: processes that prepare batches ahead; the batches do not depend on it.
         rank, world: which of how many training processes this is. It gets the rows `rank::world` of each batch, after mixing,
             so that all of them together see the batches of one process.
@@ -103,19 +99,19 @@ class TrainingBatches:
         batch_size: int,
         augmentation: Augmentation,
         seed: int,
-        evenly: bool = False,
+        balanced: bool = False,
         workers: int = 0,
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        self._images, self._labels, self._keys, self._evenly = images, labels, keys, evenly
+        self._images, self._labels, self._keys, self._balanced = images, labels, keys, balanced
         self._batch_size = min(batch_size, len(images))
         if self._batch_size < world:
             raise DarkroomError(
-                f"{world} processes can't share batches of {self._batch_size} images: set a larger train.batch_size, or start "
-                "fewer processes"
+                f"{world} processes can't share batches of {self._batch_size} images: set a larger train.batch_size, or "
+                "a smaller train.processes"
             )
-        self._recipe, self._seed = augmentation, seed
+        self._augmentation, self._seed = augmentation, seed
         self._workers, self._rank, self._world = workers, rank, world
         wanted = augmentation.albumentations
         self._transforms = Transforms(wanted, images.shape[1], images.shape[3]) if wanted else None
@@ -126,8 +122,8 @@ class TrainingBatches:
 
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from a step on that is counted from 0."""
-        if self._evenly:
-            order, keys = even_order(self._labels.cpu().numpy(), self._keys, self._seed, number)
+        if self._balanced:
+            order, keys = balanced_order(self._labels.cpu().numpy(), self._keys, self._seed, number)
         else:
             order = epoch_order(self._keys, self._seed, number)
             keys = self._keys[order]
@@ -148,29 +144,29 @@ class TrainingBatches:
             )
         )
 
-    def _batch(self, step: int, number: int, order: npt.NDArray[np.int64], keys: UInt64s) -> Batch:
-        part = slice(step * self._batch_size, (step + 1) * self._batch_size)
-        index, chance = order[part], Chance(keys[part], self._seed, number)
+    def _batch(self, step: int, number: int, order: Int64s, keys: UInt64s) -> Batch:
+        rows = slice(step * self._batch_size, (step + 1) * self._batch_size)
+        index, rng = order[rows], ImageRng(keys[rows], self._seed, number)
         own = np.arange(self._rank, self._batch_size, self._world)
-        if not self._recipe.mixes:
-            return Batch(self._augmented(index, chance, own), self._labels_of(index[own]), None, None)
-        theirs = partners(chance)[own]
+        if not self._augmentation.mixes:
+            return Batch(self._augmented(index, rng, own), self._labels_of(index[own]), None, None)
+        theirs = partners(rng)[own]
         # Of the other processes' images those that are mixed into the own ones.
         needed, places = np.unique(np.concatenate([own, theirs]), return_inverse=True)
-        pictures, which = self._augmented(index, chance, needed), torch.from_numpy(places).to(self._images.device)
-        mixing = choose_mixing(self._recipe, step, self._seed, number)
-        alpha = self._recipe.mixup if mixing == "mixup" else self._recipe.cutmix
+        pictures, which = self._augmented(index, rng, needed), torch.from_numpy(places).to(self._images.device)
+        mixing = choose_mixing(self._augmentation, step, self._seed, number)
+        alpha = self._augmentation.mixup if mixing == "mixup" else self._augmentation.cutmix
         mine, others = pictures[which[: len(own)]], pictures[which[len(own) :]]
-        images, shares = mix(mixing, mine, others, chance.of(own), alpha)
-        return Batch(images, self._labels_of(index[own]), self._labels_of(index[theirs]), shares)
+        images, weights = mix(mixing, mine, others, rng.select(own), alpha)
+        return Batch(images, self._labels_of(index[own]), self._labels_of(index[theirs]), weights)
 
-    def _augmented(self, index: npt.NDArray[np.int64], chance: Chance, rows: npt.NDArray[np.int64]) -> Tensor:
+    def _augmented(self, index: Int64s, rng: ImageRng, rows: Int64s) -> Tensor:
         which = torch.from_numpy(index[rows]).to(self._images.device)
-        if self._recipe.nothing:
+        if self._augmentation.nothing:
             return self._images[which]
-        return augment(self._images, which, chance.of(rows), self._recipe, self._transforms)
+        return augment(self._images, which, rng.select(rows), self._augmentation, self._transforms)
 
-    def _labels_of(self, index: npt.NDArray[np.int64]) -> Tensor:
+    def _labels_of(self, index: Int64s) -> Tensor:
         return self._labels[torch.from_numpy(index).to(self._labels.device)]
 
 
@@ -180,7 +176,7 @@ class _Epoch(Dataset[Batch]):
 
     batches: TrainingBatches
     number: int
-    order: npt.NDArray[np.int64]
+    order: Int64s
     keys: UInt64s
 
     def __getitem__(self, step: int) -> Batch:

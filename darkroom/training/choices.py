@@ -1,15 +1,18 @@
-"""What `auto` in the training's settings comes to, each with its reason. What the user set is never touched."""
+"""The values for `auto` in the settings of training, each with its reason. A value that the user set is never changed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import CAPSULE_NET, SMALL_IMAGE_NET
+from darkroom.training.record import UsedSetting
 
 # Fewer steps an epoch leave too few for the running statistics of batch normalisation to settle.
-FEW_STEPS = 20
+LEAST_STEPS = 20
 LARGEST_BATCH, SMALLEST_BATCH = 256, 16
 
-# The highest rate of a one-cycle schedule, for steps of so many images.
+# Batch size of the rates below, which are the highest of a one-cycle schedule.
 IMAGES_OF_RATES = 128
 RATES = {"sgd": 0.1, "adam": 1e-3, "adamw": 1e-3, "rmsprop": 1e-3, "muon": 0.05}
 TRANSFORMER_RATES = RATES | {"sgd": 0.02, "adam": 3e-4, "adamw": 5e-4, "rmsprop": 3e-4}
@@ -19,54 +22,59 @@ FINE_TUNING_RATES = {"sgd": 0.01, "adam": 3e-4, "adamw": 3e-4, "rmsprop": 1e-4, 
 HEAD_RATES = {"sgd": 0.1, "adam": 3e-3, "adamw": 3e-3, "rmsprop": 1e-3, "muon": 0.02}
 DECAYS = {"sgd": 5e-4, "adam": 0.0, "adamw": 0.05, "rmsprop": 0.0, "muon": 0.05}
 
-# Networks that learn as transformers do, by what their names begin with; ConvNeXts were made to.
+# Networks that are trained as transformers are, by the beginnings of their names; ConvNeXts were designed for it.
 TRANSFORMERS = ("beit", "cait", "convnext", "deit", "eva", "levit", "maxvit", "mixer", "swin", "vit", "xcit")
 
-# Networks without normalisation, by what their names begin with; those that end in _bn have it.
+# Networks without normalisation, by the beginnings of their names; those that end in _bn have it.
 PLAIN = ("alexnet", "squeezenet", "vgg")
 
-# The reason of a setting that the user set.
+# The reason for a value that the user set.
 SET = "set"
+
+# The settings that `make_choices` takes.
+CHOSEN_FROM = {
+    "network", "weights", "freeze", "unfreeze", "batch_size", "loss", "optimizer", "learning_rate", "weight_decay",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One setting as it was used: `train.<name>`, its value, and why it has it."""
+    """One setting as it is used: `train.<name>`, its value, and the reason for it."""
 
     name: str
     value: Any
     reason: str
 
 
-def choose_batch_size(wish: int | str, images: int) -> Choice:
+def choose_batch_size(requested: int | str, images: int) -> Choice:
     """Images a step: 256, halved until an epoch has at least 20 steps, but not below 16."""
-    if isinstance(wish, int):
-        return Choice("batch_size", wish, SET)
+    if isinstance(requested, int):
+        return Choice("batch_size", requested, SET)
     size = LARGEST_BATCH
-    while size > SMALLEST_BATCH and images // size < FEW_STEPS:
+    while size > SMALLEST_BATCH and images // size < LEAST_STEPS:
         size //= 2
     if size == LARGEST_BATCH:
         return Choice("batch_size", size, f"the usual one; {images:,} images make {images // size:,} steps of it")
-    return Choice("batch_size", size, f"{images:,} images would make fewer than {FEW_STEPS} steps of {2 * size}")
+    return Choice("batch_size", size, f"{images:,} images would make fewer than {LEAST_STEPS} steps of {2 * size}")
 
 
-def choose_loss(wish: str, network: str) -> Choice:
+def choose_loss(requested: str, network: str) -> Choice:
     """Margin loss for the capsule network, cross-entropy for all others."""
-    if wish != "auto":
-        return Choice("loss", wish, SET)
+    if requested != "auto":
+        return Choice("loss", requested, SET)
     if network == CAPSULE_NET:
-        return Choice("loss", "margin", "capsules answer with lengths")
+        return Choice("loss", "margin", "the outputs of capsules are lengths")
     return Choice("loss", "cross_entropy", "the usual one")
 
 
-def choose_optimizer(wish: str, network: str, pretrained: bool) -> Choice:
-    """By the network: what its published recipes use, roughly."""
-    if wish != "auto":
-        return Choice("optimizer", wish, SET)
+def choose_optimizer(requested: str, network: str, pretrained: bool) -> Choice:
+    """By network, roughly as in published recipes."""
+    if requested != "auto":
+        return Choice("optimizer", requested, SET)
     if pretrained:
-        return Choice("optimizer", "adamw", "gentle with weights that are good already")
+        return Choice("optimizer", "adamw", "small steps for pretrained weights")
     if is_transformer(network):
-        return Choice("optimizer", "adamw", "transformers hardly learn with sgd")
+        return Choice("optimizer", "adamw", "transformers train badly with sgd")
     if network == SMALL_IMAGE_NET:
         return Choice("optimizer", "muon", "learns fastest here")
     if network == CAPSULE_NET:
@@ -75,45 +83,45 @@ def choose_optimizer(wish: str, network: str, pretrained: bool) -> Choice:
 
 
 def choose_rate(
-    wish: float | str, optimizer: str, network: str, pretrained: bool, head_alone: bool, batch_size: int
+    requested: float | str, optimizer: str, network: str, pretrained: bool, head_alone: bool, batch_size: int
 ) -> Choice:
-    """The highest learning rate: by optimizer, network and what learns, and with the batch.
+    """The highest learning rate: by optimizer, network, what is trained, and batch size.
 
     In proportion to the batch for sgd (Goyal et al. 2017, arXiv 1706.02677), to its root for the others (Malladi et al. 2022,
     arXiv 2205.10287).
     """
-    if not isinstance(wish, str):
-        return Choice("learning_rate", wish, SET)
+    if not isinstance(requested, str):
+        return Choice("learning_rate", requested, SET)
     if head_alone:
-        rates, learner = HEAD_RATES, "a last layer alone"
+        rates, trained = HEAD_RATES, "only the last layer is trained"
     elif pretrained:
-        rates, learner = FINE_TUNING_RATES, "weights that are good already"
+        rates, trained = FINE_TUNING_RATES, "pretrained weights"
     elif is_transformer(network):
-        rates, learner = TRANSFORMER_RATES, "a transformer"
+        rates, trained = TRANSFORMER_RATES, "a transformer"
     elif network.removeprefix("timm/").startswith(PLAIN) and not network.endswith("_bn"):
-        rates, learner = PLAIN_RATES, f"{network}, which has no normalisation"
+        rates, trained = PLAIN_RATES, f"{network}, which has no normalisation"
     else:
-        rates, learner = RATES, network
+        rates, trained = RATES, network
     power = 1.0 if optimizer == "sgd" else 0.5
     rate = float(f"{rates[optimizer] * (batch_size / IMAGES_OF_RATES) ** power:.2g}")
-    return Choice("learning_rate", rate, f"{optimizer}, {learner}, steps of {batch_size}")
+    return Choice("learning_rate", rate, f"{optimizer}, {trained}, steps of {batch_size}")
 
 
-def choose_decay(wish: float | str, optimizer: str) -> Choice:
+def choose_decay(requested: float | str, optimizer: str) -> Choice:
     """The weight decay, by what it means for the optimizer."""
-    if not isinstance(wish, str):
-        return Choice("weight_decay", wish, SET)
+    if not isinstance(requested, str):
+        return Choice("weight_decay", requested, SET)
     return Choice("weight_decay", DECAYS[optimizer], f"the usual one for {optimizer}")
 
 
 def is_transformer(network: str) -> bool:
-    """Whether a network wants a transformer's optimizer and rate."""
+    """Whether a network is trained with a transformer's optimizer and rate."""
     return network.removeprefix("timm/").startswith(TRANSFORMERS)
 
 
 @dataclass(frozen=True)
 class Choices:
-    """The settings that may be `auto`, settled."""
+    """The settings that may be `auto`, resolved."""
 
     batch_size: Choice
     loss: Choice
@@ -121,33 +129,56 @@ class Choices:
     learning_rate: Choice
     weight_decay: Choice
 
-    def told(self) -> list[str]:
-        """Those that were made for the user, in words."""
-        made = [choice for choice in vars(self).values() if choice.reason != SET]
-        return [f"{choice.name} {choice.value}: {choice.reason}" for choice in made]
+    def values(self) -> dict[str, Any]:
+        """The name and value of each."""
+        return {choice.name: choice.value for choice in vars(self).values()}
+
+    def lines(self) -> list[str]:
+        """One line for each setting that was chosen for the user."""
+        return [
+            f"{choice.name} {choice.value}: {choice.reason}" for choice in vars(self).values() if choice.reason != SET
+        ]
+
+    def used(self, settings: Mapping[str, Any]) -> list[UsedSetting]:
+        """All settings as they were used, those that could be chosen for the user first."""
+        chosen = vars(self)
+        resolved = [
+            UsedSetting(name, str(choice.value), "" if choice.reason == SET else choice.reason)
+            for name, choice in chosen.items()
+        ]
+        return resolved + [UsedSetting(name, str(value), "") for name, value in settings.items() if name not in chosen]
 
 
 def make_choices(
     *,
-    network: str,
     images: int,
-    pretrained: bool,
-    head_alone: bool,
+    classes: int,
+    network: str,
+    weights: str,
+    freeze: str | int,
+    unfreeze: Sequence[int],
     batch_size: int | str,
     loss: str,
     optimizer: str,
     learning_rate: float | str,
     weight_decay: float | str,
 ) -> Choices:
-    """Settle what is `auto`.
+    """Resolve what is `auto`.
 
     Args:
-        network: its name.
         images: that are trained on.
-        pretrained: whether the weights come from another training.
-        head_alone: whether the last layer alone learns.
+        classes: how many there are.
+        network, weights, freeze, unfreeze: as set.
         batch_size, loss, optimizer, learning_rate, weight_decay: as set; `auto` where the choice is ours.
+
+    Raises:
+        DarkroomError: for the loss of two classes, where there are more.
     """
+    if loss == "binary" and classes != 2:
+        raise DarkroomError(
+            f"train.loss=binary is for 2 classes, and there are {classes}: set train.loss=cross_entropy"
+        )
+    pretrained, head_alone = weights != "none", freeze == "backbone" and not unfreeze
     size = choose_batch_size(batch_size, images)
     rule = choose_optimizer(optimizer, network, pretrained)
     return Choices(

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch came to; losses in nats, accuracies shares, the rate that of the last step.
+    """The results of an epoch: losses in nats, accuracies as fractions, the learning rate of the last step.
 
     The training loss is the one that was minimised; the validation loss is cross-entropy, whatever was minimised.
     """
@@ -25,7 +25,7 @@ class Epoch:
 def write_curves(history: list[Epoch], best: Epoch, folder: Path) -> None:
     """Log every epoch with DVCLive: plots/metrics/{train,validation}/{loss,accuracy}.tsv and metrics.json.
 
-    Steps count epochs from 1. metrics.json holds the best epoch, whose weights were kept.
+    Steps count epochs from 1. metrics.json has the values of the best epoch, whose weights were saved.
     """
     os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     from dvclive import Live

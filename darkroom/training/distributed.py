@@ -1,13 +1,16 @@
-"""Several processes that train one model: `torchrun --nproc-per-node 2 -m stages.train`."""
+"""Several processes that train one model: what each has of the others."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
@@ -15,7 +18,7 @@ class Processes:
     """This process among those that train together.
 
     Attributes:
-        rank: its number, from 0; process 0 alone writes and speaks.
+        rank: its number, from 0; process 0 alone writes and prints.
         world: how many there are.
         device: where this one computes.
     """
@@ -28,10 +31,10 @@ class Processes:
     def first(self) -> bool:
         return self.rank == 0
 
-    def share(self, model: nn.Module) -> nn.Module:
+    def data_parallel(self, model: nn.Module) -> nn.Module:
         """The model to call in a training step: its gradients are the mean over all processes.
 
-        Made anew whenever other parameters learn. Running statistics are those of process 0.
+        Made anew whenever other parameters are trained. Running statistics are those of process 0.
         """
         if self.world == 1 or not any(parameter.requires_grad for parameter in model.parameters()):
             return model
@@ -43,17 +46,34 @@ class Processes:
             distributed.all_reduce(values)
         return values
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def decided(self, decision: bool) -> bool:
+        """The decision of process 0, in all processes."""
+        if self.world == 1:
+            return decision
+        flag = torch.tensor([decision], dtype=torch.uint8, device=self.device)
+        distributed.broadcast(flag, 0)
+        return bool(flag.item())
+
+    def gathered(self, content: Content) -> list[Content]:
+        """What each process has, in the order of their ranks."""
+        if self.world == 1:
+            return [content]
+        every: list[Content] = [content] * self.world
+        distributed.all_gather_object(every, content)
+        return every
+
+    def align_buffers(self, model: nn.Module) -> None:
+        """Give all processes the running statistics of process 0, in place."""
         if self.world > 1:
-            distributed.barrier()
+            for buffer in model.buffers():
+                distributed.broadcast(buffer, 0)
 
 
 @contextmanager
-def joined_processes() -> Iterator[Processes]:
+def join_processes() -> Iterator[Processes]:
     """Join the processes that torchrun started, or be the only one.
 
-    The first CUDA device for the first process, and so on; without CUDA the processor, whose cores torchrun divides.
+    The first CUDA device for the first process, and so on; without CUDA the processor, whose cores the processes divide.
     gloo carries the gradients between processors, nccl between GPUs.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
@@ -65,7 +85,6 @@ def joined_processes() -> Iterator[Processes]:
     if cuda:
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if cuda else "gloo", device_id=device if cuda else None)
-    try:
-        yield Processes(rank, world, device)
-    finally:
-        distributed.destroy_process_group()
+    yield Processes(rank, world, device)
+    # Not after an error: the others wait in a collective operation, and nccl would wait for them.
+    distributed.destroy_process_group()

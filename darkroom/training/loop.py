@@ -3,7 +3,7 @@
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,57 +13,74 @@ from tqdm import tqdm
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
-from darkroom.training.batches import TrainingBatches
+from darkroom.training.augmentation import Augmentation
+from darkroom.training.batches import Batch, TrainingBatches
 from darkroom.training.curves import Epoch
 from darkroom.training.distributed import Processes
 from darkroom.training.losses import ImageLoss, batch_loss
-from darkroom.training.state import Progress, Training
+from darkroom.training.state import EpochProgress, TrainState, rng_states, set_rng_states
+from darkroom.training.trainable import TrainableModel
 
 VALIDATION_BATCH = 512
 SECONDS_BETWEEN_CHECKPOINTS = 30
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a training does at most, and how.
+class FitConfig:
+    """How a model is fitted: the settings of `darkroom.settings.train.Train` under their names, with `auto` resolved.
 
     Attributes:
-        epochs: at most.
-        patience: epochs without a lower validation loss before the training stops.
-        loss: of each image.
-        precision: of a step's multiplications; weights and losses are float32.
-        clip: the longest gradient, as its norm; 0: any.
-        seed: of dropout.
-        learning: called before each epoch; sets which parameters learn, and puts the model into training mode.
+        classes: how many there are, from the class list.
     """
 
     epochs: int
     patience: int
-    loss: ImageLoss
-    precision: torch.dtype
-    clip: float
+    batch_size: int
+    classes: int
+    augmentation: Augmentation
+    freeze: str | int
+    unfreeze: Sequence[int]
+    layer_decay: float
+    balance: str
+    workers: int
+    loss: str
+    label_smoothing: float
+    focal_gamma: float
+    optimizer: str
+    learning_rate: float
+    weight_decay: float
+    schedule: str
+    warmup: float
+    step_epochs: int
+    step_factor: float
+    ema: float
+    clip_gradient: float
     seed: int
-    learning: Callable[[int], None]
 
 
-def fit(
-    training: Training,
+def run_epochs(
+    state: TrainState,
+    trainable: TrainableModel,
     batches: TrainingBatches,
-    validation: tuple[Tensor, Tensor],
-    plan: Plan,
+    validation_labels: Tensor,
+    *,
+    loss: ImageLoss,
+    config: FitConfig,
     processes: Processes,
-    keep: Callable[[], None],
+    save: Callable[[], None],
     after_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
-    """Train until `plan.epochs` are done or the patience runs out, and put the best epoch's weights back.
+    """Train until `config.epochs` are done or the patience runs out, and put the best epoch's weights back.
 
     Args:
-        training: fresh, or restored from a checkpoint: it goes on where that was.
+        state: fresh, or loaded from a checkpoint: the training goes on from there.
+        trainable: the model and its data.
         batches: the training images.
-        validation: what the model takes, [N, …], and labels int64 [N].
-        plan: see there.
+        validation_labels: int64 [N], of `trainable.validation`.
+        loss: of each image.
+        config: its epochs, patience, clip_gradient and seed are read.
         processes: this process among those that train together.
-        keep: called when `training` is complete for a checkpoint: after each epoch, and within long ones.
+        save: called when `state` is complete for a checkpoint: after each epoch, and within long ones; in all processes.
         after_epoch: called with each finished epoch; what it raises ends the training.
 
     Raises:
@@ -71,29 +88,34 @@ def fit(
     """
     if processes.first:
         print("epoch  train loss  accuracy  validation loss  accuracy   rate     seconds", flush=True)
-    done = len(training.history) * len(batches) + training.progress.step
+    done = len(state.history) * len(batches) + state.progress.step
     hidden = None if processes.first else True  # None: shown on a terminal
-    with tqdm(total=plan.epochs * len(batches), initial=done, desc="train", unit="step", disable=hidden) as bar:
-        for number in range(len(training.history) + 1, plan.epochs + 1):
-            if number - 1 - (training.best().number if training.history else 0) >= plan.patience:
+    with tqdm(total=config.epochs * len(batches), initial=done, desc="train", unit="step", disable=hidden) as bar:
+        for number in range(len(state.history) + 1, config.epochs + 1):
+            if number - 1 - (state.best().number if state.history else 0) >= config.patience:
                 if processes.first:
-                    tqdm.write(f"stopped: no lower validation loss for {plan.patience} epochs (train.patience)")
+                    tqdm.write(f"stopped: no lower validation loss for {config.patience} epochs (train.patience)")
                 break
             started = time.perf_counter()
-            train_loss, train_accuracy = _train_epoch(training, batches, number, plan, processes, keep, bar)
-            with training.shown_weights():
-                validation_loss, validation_accuracy = score(training.model, *validation, plan.precision, processes)
+            trainable.start_epoch(number)
+            train_loss, train_accuracy = _train_epoch(
+                state, trainable, batches, number, loss, config, processes, save, bar
+            )
+            with state.averaged_weights():
+                processes.align_buffers(state.model)
+                validation = trainable.validation, validation_labels
+                validation_loss, validation_accuracy = score(state.model, *validation, trainable.precision, processes)
                 if not math.isfinite(validation_loss):
                     raise DarkroomError(
                         f"the validation loss is {validation_loss} after epoch {number}: set a lower train.learning_rate"
                     )
-                rate = training.optimizer.param_groups[0]["lr"]
+                rate = state.optimizer.param_groups[0]["lr"]
                 epoch = Epoch(number, train_loss, train_accuracy, validation_loss, validation_accuracy, rate)
-                training.history.append(epoch)
-                if training.best() is epoch:
-                    training.best_weights = copy.deepcopy(training.model.state_dict())
-            training.progress = Progress()
-            keep()
+                state.history.append(epoch)
+                if state.best() is epoch:
+                    state.best_weights = copy.deepcopy(state.model.state_dict())
+            state.progress = EpochProgress()
+            save()
             if processes.first:
                 tqdm.write(
                     f"{number:5}  {train_loss:10.4f}  {train_accuracy:8.2%}  {validation_loss:15.4f}  "
@@ -101,8 +123,8 @@ def fit(
                 )
             if after_epoch is not None:
                 after_epoch(epoch)
-    _require_finite(training.best_weights)
-    training.model.load_state_dict(training.best_weights)
+    _require_finite(state.best_weights)
+    state.model.load_state_dict(state.best_weights)
 
 
 def _require_finite(weights: dict[str, Tensor]) -> None:
@@ -116,64 +138,74 @@ def _require_finite(weights: dict[str, Tensor]) -> None:
 
 
 def _train_epoch(
-    training: Training,
+    state: TrainState,
+    trainable: TrainableModel,
     batches: TrainingBatches,
     number: int,
-    plan: Plan,
+    loss: ImageLoss,
+    config: FitConfig,
     processes: Processes,
-    keep: Callable[[], None],
+    save: Callable[[], None],
     bar: "tqdm[None]",
 ) -> tuple[float, float]:
-    """One pass over the training images; the mean loss and the accuracy of the batches as they were met, over all processes."""
-    model, optimizer, scaler, device = training.model, training.optimizer, training.scaler, processes.device
-    progress = training.progress
-    plan.learning(number)
-    shared = processes.share(model)
+    """One pass over the training images; the mean loss and the accuracy over the batches as they came, in all processes."""
+    progress, device = state.progress, processes.device
+    model = processes.data_parallel(state.model)
     if progress.step:
-        torch.set_rng_state(progress.chance)
+        set_rng_states(progress.rng_states, device)
     else:
         # From the epoch's number alone, so that a resumed training drops the same features as an uninterrupted one.
-        torch.manual_seed(seed_of("dropout", plan.seed, number) + processes.rank)
-    kept = time.monotonic()
+        torch.manual_seed(seed_of("dropout", config.seed, number) + processes.rank)
+    saved = time.monotonic()
     for batch in batches.epoch(number, progress.step):
-        batch = batch.on(device)
-        with torch.autocast(device.type, dtype=plan.precision, enabled=plan.precision != torch.float32):
-            logits = shared(batch.images)
-        loss = batch_loss(plan.loss, logits.float(), batch)
-        progress.step += 1
-        if not torch.isfinite(loss):
-            raise DarkroomError(
-                f"the training loss is {loss.item()} at step {progress.step} of epoch {number}, with a learning rate of "
-                f"{optimizer.param_groups[0]['lr']:.3g}: set a lower train.learning_rate, "
-                "or train.precision=float32 if that does not help"
-            )
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if plan.clip:
-            scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
-        scaler.step(optimizer)
-        scaler.update()
-        training.schedule.step()
-        if training.average is not None:
-            training.average.update(model)
-        progress.loss += loss.item() * len(batch.labels)
-        progress.correct += int((logits.argmax(1) == batch.labels).sum())
-        progress.seen += len(batch.labels)
+        _step(state, model, batch.on(device), number, trainable.precision, loss, config.clip_gradient)
         bar.update()
-        # Not where several train: each would write at another step. Their epochs are shorter, too.
-        if (
-            processes.world == 1
-            and time.monotonic() - kept > SECONDS_BETWEEN_CHECKPOINTS
-            and progress.step < len(batches)
-        ):
-            progress.chance = torch.get_rng_state()
-            keep()
-            kept = time.monotonic()
-    loss_sum, correct, seen = processes.total(
-        torch.tensor([progress.loss, progress.correct, progress.seen], dtype=torch.float64, device=device)
+        due = time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
+        # All processes save after the same step: the first one's clock decides.
+        if progress.step < len(batches) and processes.decided(due):
+            progress.rng_states = rng_states(device)
+            save()
+            saved = time.monotonic()
+    loss_sum, correct, images = processes.total(
+        torch.tensor([progress.loss, progress.correct, progress.images], dtype=torch.float64, device=device)
     ).tolist()
-    return loss_sum / seen, correct / seen
+    return loss_sum / images, correct / images
+
+
+def _step(
+    state: TrainState,
+    model: nn.Module,
+    batch: Batch,
+    epoch: int,
+    precision: torch.dtype,
+    image_loss: ImageLoss,
+    clip_gradient: float,
+) -> None:
+    """One step of the optimizer, of its schedule and of the EMA; `model` is the state's own, or its data-parallel form."""
+    optimizer, scaler, progress = state.optimizer, state.scaler, state.progress
+    with torch.autocast(batch.images.device.type, dtype=precision, enabled=precision != torch.float32):
+        logits = model(batch.images)
+    loss = batch_loss(image_loss, logits.float(), batch)
+    progress.step += 1
+    if not torch.isfinite(loss):
+        raise DarkroomError(
+            f"the training loss is {loss.item()} at step {progress.step} of epoch {epoch}, with a learning rate of "
+            f"{optimizer.param_groups[0]['lr']:.3g}: set a lower train.learning_rate, "
+            "or train.precision=float32 if that does not help"
+        )
+    optimizer.zero_grad(set_to_none=True)
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    if clip_gradient:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(state.model.parameters(), clip_gradient)
+    scaler.step(optimizer)
+    scaler.update()
+    state.schedule.step()
+    if state.ema is not None:
+        state.ema.update(state.model)
+    progress.loss += loss.item() * len(batch.labels)
+    progress.correct += int((logits.argmax(1) == batch.labels).sum())
+    progress.images += len(batch.labels)
 
 
 @torch.no_grad()
@@ -187,21 +219,20 @@ def score(
         images: [N, …].
         labels: int64 [N].
         precision: of the multiplications: that of training, since float32 would take as long as a third of the epoch. The
-            sums are float32, and the weights that are kept are scored in float32 by `evaluate`.
-        processes: each takes its part of the images.
+            sums are float32, and the weights that are saved are scored in float32 by `evaluate`.
+        processes: each takes every `world`-th of the images.
     """
     model.eval()
     device = processes.device
     loss, correct = 0.0, 0
     mine = slice(processes.rank, None, processes.world)
-    for part, wanted in zip(
-        torch.split(images[mine], VALIDATION_BATCH), torch.split(labels[mine], VALIDATION_BATCH), strict=True
-    ):
-        wanted = wanted.to(device)
+    rows = torch.split(images[mine], VALIDATION_BATCH), torch.split(labels[mine], VALIDATION_BATCH)
+    for some, targets in zip(*rows, strict=True):
+        targets = targets.to(device)
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-            logits = model(part.to(device))
-        loss += cross_entropy(logits.float(), wanted, reduction="sum").item()
-        correct += int((logits.argmax(1) == wanted).sum())
+            logits = model(some.to(device))
+        loss += cross_entropy(logits.float(), targets, reduction="sum").item()
+        correct += int((logits.argmax(1) == targets).sum())
     total_loss, total_correct = processes.total(
         torch.tensor([loss, correct], dtype=torch.float64, device=device)
     ).tolist()

@@ -3,16 +3,19 @@
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from darkroom.network.capsule_net import LOGIT_SCALE
+from darkroom.runtime.arrays import Int64s
 from darkroom.training.batches import Batch
 
 PRESENT, ABSENT = 0.9, 0.1
 ABSENT_WEIGHT = 0.5
+
+# How many times as many images the largest class has, for a note where `balance` is `none`.
+NOTABLE_RATIO = 3.0
 
 
 def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -29,10 +32,10 @@ def margin_loss(logits: Tensor, labels: Tensor) -> Tensor:
         float32 [N].
     """
     lengths = logits.float() / LOGIT_SCALE
-    here = functional.one_hot(labels, logits.shape[1]).float()
+    present = functional.one_hot(labels, logits.shape[1]).float()
     missing = functional.relu(PRESENT - lengths).square()
     surplus = functional.relu(lengths - ABSENT).square()
-    return (here * missing + ABSENT_WEIGHT * (1 - here) * surplus).sum(1)
+    return (present * missing + ABSENT_WEIGHT * (1 - present) * surplus).sum(1)
 
 
 # From logits float32 [N, K] and labels int64 [N] to a loss for each image, float32 [N].
@@ -46,7 +49,7 @@ def make_loss(name: str, smoothing: float, gamma: float, weights: Tensor | None)
         name: `cross_entropy`; `binary`, the binary cross-entropy of the second class against the first, from the difference of
             the two logits; `focal` (Lin et al. 2017, arXiv 1708.02002, equation 4); or `margin` (Sabour et al. 2017, arXiv
             1710.09829, equation 4).
-        smoothing: the share of a label that is spread evenly over all classes; cross_entropy and binary alone.
+        smoothing: the fraction of a label that is spread evenly over all classes; cross_entropy and binary alone.
         gamma: of focal: how little an image counts whose class is already likely.
         weights: what an image of each class counts, float32 [K]; None: all alike.
     """
@@ -73,21 +76,17 @@ def batch_loss(image_loss: ImageLoss, logits: Tensor, batch: Batch) -> Tensor:
     Divided by the images, not by the sum of their weights, which would undo them in a batch of one class.
     """
     losses = image_loss(logits, batch.labels)
-    if batch.others is not None and batch.shares is not None:
-        losses = batch.shares * losses + (1 - batch.shares) * image_loss(logits, batch.others)
+    if batch.other_labels is not None and batch.own_weights is not None:
+        losses = batch.own_weights * losses + (1 - batch.own_weights) * image_loss(logits, batch.other_labels)
     return losses.mean()
 
 
-# From here on the line speaks of the imbalance where nothing is done about it.
-NOTABLE = 3.0
-
-
-def class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
+def class_weights(labels: Int64s, classes: int) -> Tensor:
     """What an image of each class counts in the loss, float32 [K]: inversely as its class is large, 1 on average over images.
 
     Args:
         labels: int64 [N].
-        classes: K. A class without images has the weight 0, which nothing meets.
+        classes: K. A class without images has the weight 0, which no image uses.
     """
     counts = np.bincount(labels, minlength=classes)
     present = counts > 0
@@ -95,8 +94,8 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int) -> Tensor:
     return torch.from_numpy(weights.astype(np.float32))
 
 
-def tell_balance(labels: npt.NDArray[np.int64], names: tuple[str, ...], balance: str) -> str | None:
-    """One line about classes of unequal size and what is done about them; None where there is nothing to say.
+def balance_note(labels: Int64s, names: tuple[str, ...], balance: str) -> str | None:
+    """One line about classes of unequal size and what is done about them; None where nothing is and sizes are similar.
 
     Args:
         labels: of the training images, int64 [N].
@@ -116,6 +115,6 @@ def tell_balance(labels: npt.NDArray[np.int64], names: tuple[str, ...], balance:
     if balance == "sampler":
         times = len(labels) / (np.count_nonzero(counts) * counts)[[largest, smallest]]
         return f"{sizes}: an epoch shows an image {times[0]:.3g} to {times[1]:.3g} times (train.balance=sampler)"
-    if ratio > NOTABLE:
+    if ratio > NOTABLE_RATIO:
         return f"{sizes}, {ratio:.1f} times fewer: train.balance=weights or train.balance=sampler evens that out"
     return None

@@ -10,9 +10,9 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 MOMENTUM = 0.9
 
-# Muon steps in units of a layer's own size; what it leaves to Adam learns at this share of its rate (measured on CIFAR-10,
+# Muon steps in units of a layer's own size; what it leaves to Adam learns at this fraction of its rate (measured on CIFAR-10,
 # docs/decisions/2026-11-23-training.md).
-ADAM_SHARE_OF_MUON = 0.2
+ADAM_RATE_FRACTION = 0.2
 
 
 def make_optimizer(
@@ -39,7 +39,7 @@ def make_optimizer(
     for key, parameter in network.named_parameters():
         decays, scale = parameter.ndim > 1, rate_scale.get(key, 1.0)
         orthogonal = name == "muon" and decays and key not in head
-        rate = learning_rate * scale * (ADAM_SHARE_OF_MUON if name == "muon" and not orthogonal else 1.0)
+        rate = learning_rate * scale * (ADAM_RATE_FRACTION if name == "muon" and not orthogonal else 1.0)
         group = {"params": [], "lr": rate, "weight_decay": weight_decay if decays else 0.0}
         if name == "muon":
             group["orthogonal"] = orthogonal
@@ -142,7 +142,7 @@ def orthogonalise(matrix: Tensor) -> Tensor:
 def make_schedule(
     name: str, optimizer: torch.optim.Optimizer, steps: int, warmup: int, fall_every: int, fall_to: float
 ) -> LRScheduler:
-    """The learning rate of each step, as a share of the optimizer's own.
+    """The learning rate of each step, as a fraction of the optimizer's own.
 
     Args:
         name: `constant`; `cosine`, half a wave down to nothing (Loshchilov and Hutter 2017, "SGDR", without restarts); `step`;
@@ -155,7 +155,7 @@ def make_schedule(
         fall_every, fall_to: `step` multiplies the rate by `fall_to` after each so many steps.
     """
 
-    def share(step: int) -> float:
+    def fraction(step: int) -> float:
         position = step + 0.5
         if name == "one-cycle":
             climb = warmup or 0.25 * steps
@@ -170,9 +170,9 @@ def make_schedule(
             return fall_to ** ((step - warmup) // fall_every)
         return 1.0
 
-    return LambdaLR(optimizer, share)
+    return LambdaLR(optimizer, fraction)
 
 
-def _cosine(share: float) -> float:
-    """Half a cosine wave from 0 at 0 to 1 at 1; past either end it stays there."""
-    return 0.5 - 0.5 * math.cos(math.pi * min(max(share, 0.0), 1.0))
+def _cosine(position: float) -> float:
+    """Half a cosine wave from 0 at 0 to 1 at 1; beyond either end constant."""
+    return 0.5 - 0.5 * math.cos(math.pi * min(max(position, 0.0), 1.0))

@@ -1,8 +1,6 @@
-"""What a training starts from: the model spec, the images, and enough memory."""
+"""The start of a training: the model spec, the network, the images of a split, and the path of its checkpoint."""
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +10,42 @@ from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import code_version, data_version
 from darkroom.model.spec import ModelSpec, Preprocessing
+from darkroom.network.load import Normalized, build_model
+from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import origin
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
+from darkroom.training.distributed import Processes
+from darkroom.training.state import checkpoint_path
+from darkroom.training.trainable import whiten_first_layer
 
 
-def describe(
+def new_spec(
     network: str,
     settings: Mapping[str, int | float | str],
     weights: str,
-    precision: str,
     seed: int,
+    *,
     ingest: Path,
     splits: Path,
-    preprocess: Path,
+    arrays: Path,
 ) -> ModelSpec:
-    """The model that a training will make, its epoch still 0.
+    """The specification of the model that a training will make; precision and epoch are not known yet.
 
     Args:
         network: its name.
         settings: what it is built with.
-        weights, precision, seed: as in `train`.
-        ingest, splits, preprocess: what the stages before wrote.
+        weights, seed: as in `train`.
+        ingest, splits, arrays: folders and table of the stages before.
 
     Raises:
         DarkroomError: when the arrays were made with another class list.
     """
     classes = load_classes(ingest / "classes.json")
-    stats = json.loads((preprocess / "stats.json").read_text(encoding="utf-8"))
+    stats = read_json(arrays / "stats.json")
     if stats["class_hash"] != classes.hash:
-        raise DarkroomError(f"{preprocess} was made with another class list than {ingest}: run `dvc repro`")
+        raise DarkroomError(f"{arrays} was made with another class list than {ingest}: run `dvc repro`")
     shape = stats["size"], stats["channels"], stats["resize"], stats["decoder"]
     return ModelSpec(
         network=network,
@@ -49,18 +54,37 @@ def describe(
         classes=classes,
         preprocessing=Preprocessing(*shape, tuple(stats["mean"]), tuple(stats["std"])),
         epoch=0,
-        precision=precision,
+        precision="",
         seed=seed,
         data_version=data_version(ingest, splits),
         code_version=code_version("train"),
     )
 
 
-def open_split(folder: Path, classes: ClassList, least: int) -> Packed:
+def new_model(spec: ModelSpec, weights: str, train: UInt8s, device: torch.device) -> tuple[Normalized, str | None]:
+    """A network at the start of its training, channels last, and what was loaded into it, for the console.
+
+    Args:
+        spec: of the model; its seed is that of the fresh weights.
+        weights: as `train.weights`.
+        train: training images, uint8 [N, S, S, C].
+        device: where the training runs.
+    """
+    torch.manual_seed(spec.seed)
+    # Built on the CPU whatever the device, so that a seed gives the same first weights everywhere.
+    model = build_model(spec)
+    loaded = load_pretrained(model.network, spec.network, weights)
+    if weights == "none":
+        whiten_first_layer(model, train, spec.seed)
+    model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return model, loaded
+
+
+def load_split(folder: Path, classes: ClassList, least: int) -> Packed:
     """The images of a split.
 
     Args:
-        folder: that `preprocess` wrote.
+        folder: that `arrays` wrote.
         classes: that the labels count in.
         least: how many images there must be.
 
@@ -69,7 +93,7 @@ def open_split(folder: Path, classes: ClassList, least: int) -> Packed:
     """
     packed = load_packed(folder)
     if len(packed.labels) < least:
-        raise DarkroomError(f"{folder} holds {len(packed.labels)} images: training needs {least} or more")
+        raise DarkroomError(f"{folder} has {len(packed.labels)} images: training needs {least} or more")
     beyond = np.flatnonzero((packed.labels < 0) | (packed.labels >= len(classes)))
     if len(beyond):
         raise DarkroomError(
@@ -79,25 +103,24 @@ def open_split(folder: Path, classes: ClassList, least: int) -> Packed:
     return packed
 
 
-@contextmanager
-def enough_memory(batch_size: int, side: int) -> Iterator[None]:
-    """Turn a lack of memory in a training step into a message with the settings that need less.
+def size_note(model: Normalized, spec: ModelSpec, images: int, processes: Processes, reason: str) -> str:
+    """One line on what is trained, on how much, where, and in which precision."""
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    place = processes.device.type if processes.world == 1 else f"{processes.world} processes, {processes.device.type}"
+    return f"{spec.network}, {parameters:,} parameters, {images:,} images, {place}, {spec.precision} since {reason}"
+
+
+def checkpoint_of(folder: Path, settings: str, spec: ModelSpec, processes: Processes, arrays: Path) -> Path:
+    """The path of the checkpoint of a training; another path for other settings, code, arrays or hardware.
 
     Args:
-        batch_size: images a step.
-        side: of an image, in pixels.
-
-    Raises:
-        DarkroomError: in place of torch's error, on the processor (which Linux may kill instead) and on a GPU.
+        folder: that holds checkpoints.
+        settings: of the training, as text.
+        spec: of the model.
+        processes: their number and kind of device count.
+        arrays: the folder with the arrays of both splits; their contents count.
     """
-    try:
-        yield
-    except (torch.cuda.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        # torch has no type of its own for the processor's memory.
-        if not isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) and "allocate memory" not in str(error):
-            raise
-        raise DarkroomError(
-            f"the memory is not enough for steps of {batch_size} images of {side} x {side} pixels "
-            f"({str(error).splitlines()[0][:120]}): set train.batch_size={max(2, batch_size // 2)}, or a smaller "
-            "preprocess.size or train.network"
-        ) from None
+    names = ("images.npy", "labels.npy", "ids.npy")
+    files = [arrays / split / name for split in ("train", "validation") for name in names]
+    hardware = spec.precision, str(processes.world), processes.device.type
+    return checkpoint_path(folder, settings, spec.code_version, *hardware, files=files)

@@ -1,7 +1,7 @@
 """All that changes while a network is fitted, and its checkpoints."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,17 +10,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from darkroom.runtime.files import file_hash, whole_file
 from darkroom.training.curves import Epoch
-from darkroom.training.optimizers import make_optimizer, make_schedule
-from darkroom.training.trainable import Learner
 
 
-class Average:
+class EMA:
     """The exponential moving average of a network's weights and running statistics (Polyak and Juditsky 1992).
 
     Args:
         network: whose state is averaged; the average begins as a copy of it.
-        decay: the share of the average that stays at each step. In the first steps less stays, (1 + step) / (10 + step),
+        decay: the fraction of the average that stays at each step. In the first steps less stays, (1 + step) / (10 + step),
             so that the first weights are soon forgotten.
     """
 
@@ -39,157 +38,138 @@ class Average:
             else:
                 self.weights[name].copy_(tensor)
 
-    def state(self) -> dict[str, int | dict[str, Tensor]]:
+    def state_dict(self) -> dict[str, Any]:
         return {"steps": self._steps, "weights": self.weights}
 
-    def restore(self, state: dict[str, int | dict[str, Tensor]]) -> None:
-        steps, weights = state["steps"], state["weights"]
-        assert isinstance(steps, int) and isinstance(weights, dict)
-        self._steps, self.weights = steps, weights
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._steps, self.weights = state["steps"], state["weights"]
 
 
 @dataclass
-class Progress:
-    """How far the epoch in hand is: its steps, and the sums over the batches that were met.
+class EpochProgress:
+    """How far the current epoch is in this process: its steps, and the sums over the batches so far.
 
     Attributes:
-        chance: the state of torch's generator, which dropout draws from; of no meaning before the first step.
+        rng_states: of torch's random number generators that dropout draws from, as `rng_states` gives them; empty between
+            two epochs, since an epoch seeds them.
     """
 
     step: int = 0
     loss: float = 0.0
     correct: int = 0
-    seen: int = 0
-    chance: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.uint8))
+    images: int = 0
+    rng_states: list[Tensor] = field(default_factory=list)
 
 
 @dataclass
-class Training:
+class TrainState:
     """A training between two steps.
 
     Attributes:
-        model: what learns.
-        average: of its weights, where one is kept; then it is what is validated and kept.
+        model: the modules that are trained.
+        ema: of its weights, where one is wanted; then it is what is validated and saved.
         scaler: of the loss, for float16; does nothing for other types.
         history: the finished epochs.
         best_weights: the state of `model` after the best of them.
-        progress: of the epoch in hand.
+        progress: of the current epoch.
     """
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
-    average: Average | None
+    ema: EMA | None
     scaler: torch.amp.GradScaler
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
-    progress: Progress = field(default_factory=Progress)
+    progress: EpochProgress = field(default_factory=EpochProgress)
 
     def best(self) -> Epoch:
         """The epoch with the lowest validation loss, the first of equals."""
         return min(self.history, key=lambda epoch: epoch.validation_loss)
 
     @contextmanager
-    def shown_weights(self) -> Iterator[None]:
-        """The average in the model's place, where there is one, until the end of the block."""
-        if self.average is None:
+    def averaged_weights(self) -> Iterator[None]:
+        """The EMA in the model's place, where there is one, until the end of the block."""
+        if self.ema is None:
             yield
             return
         own = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
-        self.model.load_state_dict(self.average.weights)
+        self.model.load_state_dict(self.ema.weights)
         try:
             yield
         finally:
             self.model.load_state_dict(own)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self, progress: Sequence[EpochProgress]) -> dict[str, Any]:
+        """The content of a checkpoint, tensors and plain values.
+
+        Args:
+            progress: of every process, in the order of their ranks; all else is the same in all of them.
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "average": None if self.average is None else self.average.state(),
+            "ema": None if self.ema is None else self.ema.state_dict(),
             "scaler": self.scaler.state_dict(),
             "history": [asdict(epoch) for epoch in self.history],
             "best_weights": self.best_weights,
-            "progress": {name: getattr(self.progress, name) for name in self.progress.__dataclass_fields__},
+            "progress": [vars(each) for each in progress],
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any], rank: int) -> None:
+        """Go back to a checkpoint, in the process of this rank."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        if self.average is not None:
-            self.average.restore(state["average"])
+        if self.ema is not None:
+            self.ema.load_state_dict(state["ema"])
         self.scaler.load_state_dict(state["scaler"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best_weights = state["best_weights"]
-        self.progress = Progress(**state["progress"])
+        self.progress = EpochProgress(**state["progress"][rank])
 
 
-def new_training(
-    learner: Learner,
-    optimizer: tuple[str, float, float],
-    schedule: tuple[str, int, int, int, float],
-    ema: float,
-    precision: torch.dtype,
-    device: torch.device,
-) -> Training:
-    """All that changes while a network is fitted, at its beginning.
-
-    Args:
-        learner: what learns.
-        optimizer: its name, learning rate and weight decay.
-        schedule: its name; steps of the whole training, of the warm-up and between falls; what a fall multiplies by.
-        ema: the share of the average of the weights that stays at each step; 0 for no average.
-        precision: of a step's multiplications; float16 needs its loss scaled.
-        device: where the steps run.
-    """
-    rule = make_optimizer(optimizer[0], learner.model, *optimizer[1:], learner.rate_scale, learner.head)
-    return Training(
-        learner.model,
-        rule,
-        make_schedule(schedule[0], rule, *schedule[1:]),
-        Average(learner.model, ema) if ema else None,
-        torch.amp.GradScaler(device.type, enabled=precision == torch.float16),
-    )
+def rng_states(device: torch.device) -> list[Tensor]:
+    """The states of the generators that dropout draws from: the processor's, and that of a CUDA device."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
 
 
-# Outside every output: DVC deletes outputs before it starts a stage.
-FOLDER = Path(".darkroom/checkpoints")
+def set_rng_states(states: Sequence[Tensor], device: torch.device) -> None:
+    """Put back what `rng_states` gave."""
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
 
 
-def checkpoint_path(folder: Path, *parts: str, files: list[Path]) -> Path:
-    """Where a training keeps its checkpoint: named by everything that decides its result.
+def checkpoint_path(folder: Path, *identity: str, files: Sequence[Path]) -> Path:
+    """The path of a training's checkpoint, with everything in its name that decides the result.
 
     Args:
         folder: that holds checkpoints.
-        parts: settings and code version, as text.
+        identity: settings, code version and hardware, as text.
         files: data that is trained on; their contents count.
 
     Returns:
         A path that no training with other settings, code or data has, so that none is ever resumed by mistake.
     """
-    digest = hashlib.sha256("\0".join(parts).encode())
-    for file in files:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    digest = hashlib.sha256("\0".join([*identity, *(file_hash(file) for file in files)]).encode())
     return folder / f"train-{digest.hexdigest()[:16]}.pt"
 
 
-def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write beside and rename: a kill in the middle leaves the checkpoint before. Those of other trainings go."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
+    with whole_file(path) as partial:
+        torch.save(content, partial)
     for other in path.parent.glob("train-*.pt"):
         if other != path:
             other.unlink()
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """What `save_checkpoint` wrote, or None where there is none. Tensors and plain values alone: no code is run."""
+    """The content that `save_checkpoint` wrote, or None where there is none. Tensors and plain values alone: no code runs."""
     if not path.exists():
         return None
-    state: dict[str, Any] = torch.load(path, weights_only=True)
-    return state
+    content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    return content

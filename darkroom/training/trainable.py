@@ -7,140 +7,157 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from darkroom.inference.device import depthwise_in_float32
 from darkroom.inference.features import features
 from darkroom.network.cnn import SmallImageNet
-from darkroom.network.layer_groups import Part, head, parts
+from darkroom.network.layer_groups import LayerGroup, head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
-
-
-def trainable(parts: Sequence[Part], freeze: str | int, unfreeze: Sequence[int], epoch: int) -> list[Part]:
-    """The parts that learn in an epoch, in the order of the network.
-
-    Args:
-        parts: of the network, from the input to the head.
-        freeze: `none`, `backbone` (all but the head), or how many parts from the input on.
-        unfreeze: epochs, in order; from each on one more part learns, the one nearest to the head first.
-        epoch: counted from 1.
-
-    Raises:
-        DarkroomError: when nothing would be left to learn, or when there are more epochs than frozen parts.
-    """
-    frozen = {"none": 0, "backbone": len(parts) - 1}.get(str(freeze))
-    if frozen is None:
-        frozen = int(freeze)
-    if frozen >= len(parts):
-        raise DarkroomError(
-            f"train.freeze is {frozen}, and this network has {len(parts)} stages with its last layer: set "
-            f"{len(parts) - 1} or less"
-        )
-    if len(unfreeze) > frozen:
-        raise DarkroomError(
-            f"train.unfreeze names {len(unfreeze)} epochs, and {frozen} stages are frozen (train.freeze={freeze}): name "
-            f"{frozen} or fewer"
-        )
-    return list(parts[frozen - sum(epoch >= start for start in unfreeze) :])
-
-
-def set_frozen(network: nn.Module, learning: Sequence[Part]) -> None:
-    """Let some parts learn and freeze all others, in place; to be called after `network.train()`, which undoes it.
-
-    Frozen modules are in eval mode: their batch normalisation keeps its running statistics, which the frozen weights were
-    made with, and nothing is dropped in them.
-    """
-    parameters = {name for part in learning for name in part.parameters}
-    modules = {name for part in learning for name in part.modules}
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name in parameters)
-    for name, module in network.named_modules():
-        if name and name not in modules and not any(learner.startswith(f"{name}.") for learner in modules):
-            module.eval()
-
-
-def rate_scale(parts: Sequence[Part], layer_decay: float) -> dict[str, float]:
-    """Parameter name → what its learning rate is multiplied by: 1 in the head, `layer_decay` times less for each part before.
-
-    Howard and Ruder 2018 (https://arxiv.org/abs/1801.06146, section 3.1): lower layers hold what is general, and change less.
-    """
-    steps = range(len(parts) - 1, -1, -1)
-    return {name: layer_decay**step for step, part in zip(steps, parts, strict=True) for name in part.parameters}
-
 
 # Enough for the covariance of 12 values.
 WHITENING_IMAGES = 5000
 
 
 @dataclass(frozen=True)
-class Learner:
-    """What the loop trains.
+class TrainableModel:
+    """A model with the data that it is trained on.
 
     Attributes:
         model: takes `train` and gives logits.
         train, validation: images uint8 [N, S, S, C], or features float32 [N, F].
-        learning: sets, before an epoch (counted from 1), what learns in it.
-        rate_scale: parameter name of `model` → what its rate is multiplied by.
+        precision: of the multiplications of a step; weights and losses are float32.
+        start_epoch: called before each epoch (counted from 1); sets which parameters are trained in it.
+        rate_scale: parameter name of `model` → what its learning rate is multiplied by.
         head: names of the last layer's parameters.
-        told: how it learns, in words; None for a whole network.
+        note: what is trained, for the console; None for a whole network.
     """
 
     model: nn.Module
     train: Tensor
     validation: Tensor
-    learning: Callable[[int], None]
+    precision: torch.dtype
+    start_epoch: Callable[[int], None]
     rate_scale: Mapping[str, float]
     head: frozenset[str]
-    told: str | None
+    note: str | None
 
 
-def whole_network(
-    model: Normalized, train: UInt8s, validation: UInt8s, freeze: str | int, unfreeze: list[int], layer_decay: float
-) -> Learner:
-    """A network that learns on images, as much of it as is not frozen.
+def make_trainable(
+    model: Normalized,
+    train: UInt8s,
+    validation: UInt8s,
+    *,
+    device: torch.device,
+    precision: torch.dtype,
+    augmented: bool,
+    freeze: str | int,
+    unfreeze: Sequence[int],
+    layer_decay: float,
+) -> TrainableModel:
+    """The whole network; or its last layer on stored features, where nothing else changes and no image does.
 
     Args:
         model: freshly made or loaded.
         train, validation: uint8 [N, S, S, C].
+        device: where the model is; validation images go there, too.
+        precision: of the multiplications.
+        augmented: whether training images are augmented.
         freeze, unfreeze, layer_decay: as in `darkroom.settings.train.Train`.
     """
+    if freeze == "backbone" and not unfreeze and not augmented:
+        return _last_layer(model, train, validation, precision, device)
+    if precision == torch.bfloat16 and device.type == "cpu":
+        depthwise_in_float32(model)
     network = model.network
-    # What a network fixes for good, such as a whitening, belongs to no part that learns.
-    learns = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    found = [replace(part, parameters=[name for name in part.parameters if name in learns]) for part in parts(network)]
-    scales = {f"network.{name}": scale for name, scale in rate_scale(found, layer_decay).items()}
+    # What a network fixes for good, such as a whitening, is never trained.
+    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    groups = [
+        replace(group, parameters=[name for name in group.parameters if name in trained])
+        for group in layer_groups(network)
+    ]
+    scales = {f"network.{name}": scale for name, scale in rate_scale(groups, layer_decay).items()}
 
-    def learning(epoch: int) -> None:
+    def start_epoch(epoch: int) -> None:
         model.train()
-        set_frozen(network, trainable(found, freeze, unfreeze, epoch))
+        freeze_all_but(network, trained_groups(groups, freeze, unfreeze, epoch))
 
-    first = len(trainable(found, freeze, unfreeze, 1))
-    told = f"{first} of the network's {len(found)} parts learn at first" if first < len(found) else None
-    images = torch.from_numpy(np.array(train)), torch.from_numpy(np.array(validation))
-    return Learner(
-        model, *images, learning, scales, frozenset(f"network.{name}" for name in found[-1].parameters), told
-    )
+    first = len(trained_groups(groups, freeze, unfreeze, 1))
+    note = f"{first} of the network's {len(groups)} layer groups are trained at first" if first < len(groups) else None
+    images = torch.from_numpy(np.array(train)), torch.from_numpy(np.array(validation)).to(device)
+    names = frozenset(f"network.{name}" for name in groups[-1].parameters)
+    return TrainableModel(model, *images, precision, start_epoch, scales, names, note)
 
 
-def head_on_features(model: Normalized, train: UInt8s, validation: UInt8s, precision: torch.dtype) -> Learner:
-    """The last layer of a network, on features of images that are not augmented: they are worked out once.
-
-    Args:
-        model: loaded; the learner's model is its last layer, so that what is learnt is in place.
-        train, validation: uint8 [N, S, S, C].
-        precision: of the multiplications behind the features.
-    """
+def _last_layer(
+    model: Normalized, train: UInt8s, validation: UInt8s, precision: torch.dtype, device: torch.device
+) -> TrainableModel:
+    """The trained module is the model's own last layer, so that no weight has to be copied back."""
     last = head(model.network)
-    rows = features(model, train, precision), features(model, validation, precision)
+    rows = features(model, train, precision), features(model, validation, precision).to(device)
     names = frozenset(name for name, _ in last.named_parameters())
-    told = (
-        f"the features of {len(train) + len(validation):,} images are worked out once, and the last layer alone learns"
-    )
+    count = len(train) + len(validation)
+    note = f"only the last layer is trained, on the features of {count:,} images, computed once"
 
-    def learning(epoch: int) -> None:
+    def start_epoch(epoch: int) -> None:
         last.train()
 
-    return Learner(last, *rows, learning, {}, names, told)
+    return TrainableModel(last, *rows, precision, start_epoch, {}, names, note)
+
+
+def trained_groups(
+    groups: Sequence[LayerGroup], freeze: str | int, unfreeze: Sequence[int], epoch: int
+) -> list[LayerGroup]:
+    """The layer groups that are trained in an epoch, in the order of the network.
+
+    Args:
+        groups: of the network, from the input to the head.
+        freeze: `none`, `backbone` (all but the head), or how many groups from the input on.
+        unfreeze: epochs, in order; from each on one more group is trained, the one nearest to the head first.
+        epoch: counted from 1.
+
+    Raises:
+        DarkroomError: when nothing would be left to train, or when there are more epochs than frozen groups.
+    """
+    frozen = {"none": 0, "backbone": len(groups) - 1}.get(str(freeze))
+    if frozen is None:
+        frozen = int(freeze)
+    if frozen >= len(groups):
+        raise DarkroomError(
+            f"train.freeze is {frozen}, and this network has {len(groups)} layer groups, the last layer among them: set "
+            f"{len(groups) - 1} or less"
+        )
+    if len(unfreeze) > frozen:
+        raise DarkroomError(
+            f"train.unfreeze has {len(unfreeze)} epochs, and {frozen} layer groups are frozen (train.freeze={freeze}): give "
+            f"{frozen} or fewer"
+        )
+    return list(groups[frozen - sum(epoch >= start for start in unfreeze) :])
+
+
+def freeze_all_but(network: nn.Module, trained: Sequence[LayerGroup]) -> None:
+    """Train some layer groups and freeze all others, in place; to be called after `network.train()`, which undoes it.
+
+    Frozen modules are in eval mode: their batch normalisation keeps its running statistics, which the frozen weights were
+    made with, and nothing is dropped in them.
+    """
+    parameters = {name for group in trained for name in group.parameters}
+    modules = {name for group in trained for name in group.modules}
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in parameters)
+    for name, module in network.named_modules():
+        if name and name not in modules and not any(inner.startswith(f"{name}.") for inner in modules):
+            module.eval()
+
+
+def rate_scale(groups: Sequence[LayerGroup], layer_decay: float) -> dict[str, float]:
+    """Parameter name → what its learning rate is multiplied by: 1 in the head, `layer_decay` times less for each group before.
+
+    Howard and Ruder 2018 (https://arxiv.org/abs/1801.06146, section 3.1): lower layers hold what is general, and change less.
+    """
+    steps = range(len(groups) - 1, -1, -1)
+    return {name: layer_decay**step for step, group in zip(steps, groups, strict=True) for name in group.parameters}
 
 
 def whiten_first_layer(model: Normalized, train: UInt8s, seed: int) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from darkroom.inference import device
-from darkroom.inference.device import choose_precision, settle_precision, starved_convolution
+from darkroom.inference.device import choose_precision, convolution_with_wrong_gradients, resolve_precision
 from darkroom.network.load import Normalized
 from darkroom.runtime.errors import DarkroomError
 
@@ -35,16 +35,16 @@ def test_convolutions_whose_bfloat16_gradients_are_wrong_are_found(side: int, st
     # The strides of a network that was made for pictures of 224 pixels.
     layers = [nn.Conv2d(1, 4, 7, 2, 3), *(nn.Conv2d(4, 4, 3, 2, 1) for _ in range(3)), nn.Flatten()]
     model, image = Normalized(nn.Sequential(*layers), [0.5], [0.5]), torch.zeros(1, side, side, 1, dtype=torch.uint8)
-    found = starved_convolution(model, image)
+    found = convolution_with_wrong_gradients(model, image)
     assert (found is not None) == starved
     if starved:
         assert found == "a 3 x 3 convolution with stride 2 over pictures 1 wide"
-        assert settle_precision("auto", CPU, model, image)[0] is torch.float32
+        assert resolve_precision("auto", CPU, model, image)[0] is torch.float32
         with pytest.raises(DarkroomError, match="whose bfloat16 gradients are wrong"):
-            settle_precision("bfloat16", CPU, model, image)
+            resolve_precision("bfloat16", CPU, model, image)
 
 
 def test_half_precision_is_for_gpus() -> None:
     model, image = Normalized(nn.Flatten(), [0.5], [0.5]), torch.zeros(1, 8, 8, 1, dtype=torch.uint8)
     with pytest.raises(DarkroomError, match="float16 is for GPUs"):
-        settle_precision("float16", CPU, model, image)
+        resolve_precision("float16", CPU, model, image)

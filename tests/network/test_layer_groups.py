@@ -1,10 +1,10 @@
-"""A network falls into parts from the input to the head, each parameter in one of them."""
+"""A network falls into layer groups from the input to the head, each parameter in one of them."""
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from darkroom.network.layer_groups import head, parts
+from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
 
@@ -29,17 +29,17 @@ SETTINGS = {"filters": 8, "depth": 2, "dropout": 0.1}
         ("timm/convnext_atto", "network.stem", 6, 320),
     ],
 )
-def test_parts_of_each_family(name: str, first: str, count: int, features: int) -> None:
+def test_layer_groups_of_each_family(name: str, first: str, count: int, features: int) -> None:
     with torch.device("meta"):
         network = build_network(name, SETTINGS, 10, 1, 32)
-    found = parts(network)
+    found = layer_groups(network)
     assert (found[0].name, len(found)) == (first, count)
-    listed = [parameter for part in found for parameter in part.parameters]
+    listed = [parameter for group in found for parameter in group.parameters]
     assert sorted(listed) == sorted(name for name, _ in network.named_parameters())
-    assert all(part.parameters for part in found)
-    inside = [module for part in found for module in part.modules]
+    assert all(group.parameters for group in found)
+    inside = [module for group in found for module in group.modules]
     assert len(inside) == len(set(inside))
-    # Whatever keeps running statistics is in a part, so that a frozen part can be told to keep them.
+    # Whatever keeps running statistics is in a group, so that they stay where the group is frozen.
     keeping = {name for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)}
     assert keeping <= set(inside)
 
@@ -60,4 +60,4 @@ def test_a_network_with_two_heads_says_so() -> None:
     with torch.device("meta"):
         network = build_network("timm/deit_tiny_distilled_patch16_224", {}, 10, 3, 32)
     with pytest.raises(DarkroomError, match="no single last layer"):
-        parts(network)
+        layer_groups(network)

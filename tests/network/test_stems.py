@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from darkroom.inference.device import starved_convolution
+from darkroom.inference.device import convolution_with_wrong_gradients
 from darkroom.network.load import Normalized
 from darkroom.network.stems import LAST_SIDE, patch_side, surplus_halvings
 from darkroom.network.zoo import build_network
@@ -57,7 +57,7 @@ def test_small_pictures_meet_no_padding_wider_than_they_are() -> None:
     image = torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
     for name in ("resnet18", "mobilenet_v3_small", "vgg11"):
         network = build_network(name, {}, 10, 3, 8)
-        assert starved_convolution(Normalized(network, [0.5] * 3, [0.5] * 3), image) is None
+        assert convolution_with_wrong_gradients(Normalized(network, [0.5] * 3, [0.5] * 3), image) is None
 
 
 def test_transformers_see_some_eight_patches_a_side() -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from darkroom.network.layer_groups import head, parts
+from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import LITE0
@@ -74,7 +74,7 @@ def test_normalisation_is_that_of_the_training_images() -> None:
 
 def test_the_groups_of_a_grid_end_with_the_linear_layer() -> None:
     network = GridPooled("tf_efficientnet_lite0", 4).eval()
-    assert head(network) is network.head and len(parts(network)) > 3
+    assert head(network) is network.head and len(layer_groups(network)) > 3
     pictures = torch.zeros(2, 3, 96, 96)
     pictures[0, :, :32, :32] = pictures[1, :, 64:, 64:] = 1
     with torch.no_grad():

@@ -2,17 +2,16 @@
 
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 import yaml
@@ -23,7 +22,7 @@ from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
-from darkroom.training import loop, state
+from darkroom.training import fit
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import score
 from darkroom.training.record import read_record
@@ -39,24 +38,56 @@ SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() 
 
 def run(prepared: Path, root: Path, **changes: object) -> Path:
     data = prepared / "data"
-    settings = Train(**SETTINGS | changes)
-    splits = data / "split/splits.parquet"
     train.run(
-        settings, data / "ingest", splits, data / "preprocess", root / "model", root / "reports", root / "checkpoints"
+        settings=Train(**SETTINGS | changes),
+        ingest=data / "ingest",
+        splits=data / "split/splits.parquet",
+        arrays=data / "preprocess",
+        out=root / "model",
+        reports=root / "reports",
+        checkpoints=root / "checkpoints",
     )
     return root / "model"
 
 
-def repository(prepared: Path, root: Path, epochs: int) -> Path:
+def repository(prepared: Path, root: Path, **changes: object) -> Path:
     """A folder in which `python -m stages.train` runs."""
     root.mkdir()
     for name in ("darkroom", "stages"):
         (root / name).symlink_to(ROOT / name)
     (root / "data").symlink_to(prepared / "data")
+    (root / "often.py").write_text(OFTEN, encoding="utf-8")
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    params["train"] = SETTINGS | {"epochs": epochs, "patience": epochs}
+    params["train"] = SETTINGS | changes
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     return root
+
+
+# Trains with a checkpoint after each step, and ends itself after one of them as the kernel ends what takes too much memory.
+OFTEN = """
+import os, signal
+from darkroom.training import fit, loop
+from stages import train
+
+loop.SECONDS_BETWEEN_CHECKPOINTS = 0
+save, left = fit.save_checkpoint, [int(os.environ.get("KILL_AFTER", "0"))]
+
+def save_and_end(path, content):
+    save(path, content)
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fit.save_checkpoint = save_and_end
+train.main()
+"""
+
+
+def start(root: Path, module: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", module]
+    return subprocess.run(
+        command, cwd=root, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=300
+    )
 
 
 def weights(model: Path) -> bytes:
@@ -91,24 +122,64 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(prepared: Pa
     assert (one / "model.json").read_bytes() == (two / "model.json").read_bytes()
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(prepared: Path, tmp_path: Path) -> None:
-    whole = weights(run(prepared, tmp_path / "whole", epochs=12, patience=12))
-    root = repository(prepared, tmp_path / "killed", epochs=12)
-    command = [sys.executable, "-m", "stages.train"]
-    kills, chance = 0, random.Random(0)
-    while not (root / "models/train").exists():
-        process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL)
-        before = set(root.glob(".darkroom/checkpoints/*.pt"))
-        started = {path: path.stat().st_mtime_ns for path in before}
-        while kills < 2 and process.poll() is None:
-            written = list(root.glob(".darkroom/checkpoints/*.pt"))
-            if written and started.get(written[0]) != written[0].stat().st_mtime_ns:
-                time.sleep(chance.random() / 50)
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        kills += process.wait() == -signal.SIGKILL
-    assert kills
-    assert weights(root / "models/train") == whole
+RESUMED: dict[str, Any] = {"epochs": 3, "patience": 3, "dropout": 0.3, "ema": 0.9, "optimizer": "muon", "mixup": 0.2}
+
+
+def test_a_training_killed_within_an_epoch_resumes_to_the_same_weights(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = weights(run(prepared, tmp_path / "whole", **RESUMED))
+    root = repository(prepared, tmp_path / "killed", **RESUMED)
+    # The second epoch's third step: an epoch has four.
+    assert start(root, "often", KILL_AFTER="7").returncode == -signal.SIGKILL
+    (root / ".darkroom/checkpoints").rename(root / "checkpoints")
+    assert weights(run(prepared, root, **RESUMED)) == whole
+    assert "train: resumed after epoch 1 and 3 steps" in capsys.readouterr().out
+
+
+def test_two_processes_train_as_one_does_and_resume_to_the_same_weights(prepared: Path, tmp_path: Path) -> None:
+    settings = RESUMED | {"processes": 2, "optimizer": "sgd", "epochs": 6, "patience": 6}
+    whole = repository(prepared, tmp_path / "whole", **settings)
+    done = start(whole, "stages.train")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("train: best epoch") == 1 and "2 processes" in done.stdout
+    root = repository(prepared, tmp_path / "killed", **settings)
+    killed = start(root, "often", KILL_AFTER="7")
+    assert killed.returncode == 1 and not (root / "models/train").exists()
+    assert killed.stderr.count("error:") == 1 and "Traceback" not in killed.stderr
+    assert "error: training process 1 of 2 was killed by SIGKILL" in killed.stderr
+    resumed = start(root, "stages.train")
+    assert "train: resumed after epoch 1 and 3 steps" in resumed.stdout, resumed.stderr
+    assert weights(root / "models/train") == weights(whole / "models/train")
+    metrics = [(each / "reports/train/metrics.json").read_bytes() for each in (root, whole)]
+    assert metrics[0] == metrics[1]
+    one = load_metrics(tmp_path / "one", run(prepared, tmp_path / "one", **settings))
+    two = json.loads(metrics[0])
+    # Batch normalisation sees half a batch in each: the same within a few images of validation.
+    assert two["validation"]["accuracy"] == pytest.approx(one["validation"]["accuracy"], abs=0.15)
+    assert two["train"]["loss"] == pytest.approx(one["train"]["loss"], abs=0.25)
+
+
+def test_a_mistake_in_several_processes_is_one_message(prepared: Path, tmp_path: Path) -> None:
+    root = repository(prepared, tmp_path / "two", processes=2, learning_rate=1e30, schedule="constant")
+    failed = start(root, "stages.train")
+    assert failed.returncode == 1
+    assert failed.stderr.count("error:") == 1 and "Traceback" not in failed.stderr, failed.stderr
+    assert "set a lower train.learning_rate" in failed.stderr
+
+
+@pytest.mark.slow
+def test_workers_end_with_the_process_that_started_them(prepared: Path, tmp_path: Path) -> None:
+    root = repository(prepared, tmp_path / "two", processes=2, epochs=10_000, patience=10_000)
+    for ending in (signal.SIGKILL, signal.SIGTERM):
+        stage = subprocess.Popen([sys.executable, "-m", "stages.train"], cwd=root, stdout=subprocess.PIPE, text=True)
+        assert stage.stdout is not None
+        next(line for line in stage.stdout if line.startswith("epoch "))
+        workers = psutil.Process(stage.pid).children(recursive=True)
+        assert len(workers) == 2
+        stage.send_signal(ending)
+        assert stage.wait(60) == (128 + ending if ending == signal.SIGTERM else -ending)
+        assert not psutil.wait_procs(workers, timeout=10)[1]
 
 
 def test_it_stops_when_validation_no_longer_improves_and_keeps_the_best(prepared: Path, tmp_path: Path) -> None:
@@ -182,60 +253,13 @@ def test_arrays_of_another_class_list_are_refused(prepared: Path, tmp_path: Path
     data = prepared / "data"
     with pytest.raises(DarkroomError, match="another class list"):
         train.run(
-            Train(**SETTINGS),
-            data / "ingest",
-            data / "split/splits.parquet",
-            preprocess,
-            tmp_path / "m",
-            tmp_path / "r",
+            settings=Train(**SETTINGS),
+            ingest=data / "ingest",
+            splits=data / "split/splits.parquet",
+            arrays=preprocess,
+            out=tmp_path / "m",
+            reports=tmp_path / "r",
         )
-
-
-def test_a_training_that_ends_within_an_epoch_goes_on_there(
-    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings: dict[str, Any] = {"epochs": 3, "dropout": 0.3, "ema": 0.9, "optimizer": "muon", "mixup": 0.2}
-    whole = weights(run(prepared, tmp_path / "whole", **settings))
-    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0)
-    saved, kept = state.save_checkpoint, list[int]()
-
-    def save_and_end(path: Path, content: dict[str, Any]) -> None:
-        saved(path, content)
-        kept.append(content["progress"]["step"])
-        if len(kept) % 4 == 3:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(train, "save_checkpoint", save_and_end)
-    for _ in range(20):
-        try:
-            model = run(prepared, tmp_path / "ended", **settings)
-        except KeyboardInterrupt:
-            continue
-        break
-    assert "going on after epoch 1 and" in capsys.readouterr().out and max(kept) > 1
-    assert weights(model) == whole
-
-
-def test_two_processes_learn_as_one_does(prepared: Path, tmp_path: Path) -> None:
-    root = repository(prepared, tmp_path / "two", epochs=8)
-    torchrun = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "stages.train",
-    ]
-    done = subprocess.run(torchrun, cwd=root, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("train: kept epoch") == 1 and "2 processes" in done.stdout
-    one = load_metrics(tmp_path / "one", run(prepared, tmp_path / "one", epochs=8, patience=8))
-    two = json.loads((root / "reports/train/metrics.json").read_text(encoding="utf-8"))
-    # Batch normalisation sees half a batch in each: the same within a few images of validation.
-    assert two["validation"]["accuracy"] == pytest.approx(one["validation"]["accuracy"], abs=0.12)
-    assert two["train"]["loss"] == pytest.approx(one["train"]["loss"], abs=0.2)
 
 
 def load_metrics(root: Path, model: Path) -> dict[str, Any]:
@@ -253,7 +277,7 @@ def test_a_frozen_backbone_stays_and_its_features_are_worked_out_once(
     first = run(prepared, tmp_path / "first", epochs=4)
     begun = str(first / "weights.safetensors")
     frozen = run(prepared, tmp_path / "frozen", weights=begun, freeze="backbone", shift=0.0)
-    assert "the features of" in capsys.readouterr().out
+    assert "only the last layer is trained, on the features of" in capsys.readouterr().out
     before, after = (load_file(folder / "weights.safetensors") for folder in (first, frozen))
     changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
     assert changed == {"head.3.weight", "head.3.bias"}
@@ -286,7 +310,7 @@ def test_a_lack_of_memory_says_what_needs_less(prepared: Path, tmp_path: Path, m
     def full(*_: object) -> None:
         torch.empty(2**60)
 
-    monkeypatch.setattr(train, "fit", full)
+    monkeypatch.setattr(fit, "run_epochs", full)
     with pytest.raises(DarkroomError, match=r"memory is not enough for steps of 16 images .* set train\.batch_size=8"):
         run(prepared, tmp_path)
 

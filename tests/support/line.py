@@ -45,7 +45,13 @@ def make_line(root: Path) -> Path:
     preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/cache", data / "preprocess")
     model = models / "train"
     train.run(
-        Train(**SETTINGS), data / "ingest", splits, data / "preprocess", model, reports / "train", root / "states"
+        settings=Train(**SETTINGS),
+        ingest=data / "ingest",
+        splits=splits,
+        arrays=data / "preprocess",
+        out=model,
+        reports=reports / "train",
+        checkpoints=root / "states",
     )
     run_predict(root)
     run_evaluate(root)

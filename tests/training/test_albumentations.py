@@ -13,12 +13,12 @@ import yaml
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.training.albumentations import Transforms
-from darkroom.training.augmentation import Augmentation, Chance
+from darkroom.training.augmentation import Augmentation, ImageRng
 from tests.conftest import ROOT
 
 RNG = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RNG.integers(0, 255, (60, 16, 16, 3), dtype=np.uint8))
-CHANCE = Chance(RNG.integers(0, 2**63, 60, dtype=np.uint64), seed=1, epoch=2)
+CHANCE = ImageRng(RNG.integers(0, 2**63, 60, dtype=np.uint64), seed=1, epoch=2)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_an_image_is_transformed_alike_in_any_company() -> None:
     made = Transforms([{"name": "ElasticTransform", "p": 0.5}, {"name": "GaussNoise"}], 16, 3)
     whole = made.apply(IMAGES, CHANCE)
     rows = RNG.permutation(60)[:20]
-    assert torch.equal(made.apply(IMAGES[torch.from_numpy(rows)], CHANCE.of(rows)), whole[torch.from_numpy(rows)])
-    assert not torch.equal(whole, made.apply(IMAGES, Chance(CHANCE.keys, 1, 3)))
+    assert torch.equal(made.apply(IMAGES[torch.from_numpy(rows)], CHANCE.select(rows)), whole[torch.from_numpy(rows)])
+    assert not torch.equal(whole, made.apply(IMAGES, ImageRng(CHANCE.keys, 1, 3)))
 
 
 def test_transforms_apply_each_on_their_own_chance_and_leave_the_images_alone() -> None:

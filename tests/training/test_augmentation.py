@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from darkroom.settings.train import Train
-from darkroom.training.augmentation import Augmentation, Chance, boxes, choose_mixing, inside, mix, partners
+from darkroom.training.augmentation import Augmentation, ImageRng, choose_mixing, in_boxes, mix, partners, random_boxes
 from darkroom.training.batch_transforms import augment, gather
 
 RNG = np.random.default_rng(0)
 IMAGES = torch.from_numpy(RNG.integers(0, 255, (200, 12, 12, 3), dtype=np.uint8))
-CHANCE = Chance(RNG.integers(0, 2**63, 200, dtype=np.uint64), seed=1, epoch=2)
+CHANCE = ImageRng(RNG.integers(0, 2**63, 200, dtype=np.uint64), seed=1, epoch=2)
 ALL = torch.arange(200)
 FULL = Augmentation(
     flip=True, shift=0.1, rotate=20, zoom=0.2, crop=0.5, brightness=0.2, contrast=0.3, noise=0.1, cutout=0.3
@@ -23,7 +23,7 @@ FULL = Augmentation(
 
 
 def changed(images: Tensor = IMAGES, **recipe: Any) -> Tensor:
-    return augment(images, ALL[: len(images)], CHANCE.of(np.arange(len(images))), Augmentation(**recipe))
+    return augment(images, ALL[: len(images)], CHANCE.select(np.arange(len(images))), Augmentation(**recipe))
 
 
 def test_the_recipe_has_the_settings_and_does_nothing_by_itself() -> None:
@@ -44,7 +44,7 @@ def test_every_setting_alone_does_something(name: str) -> None:
 @given(st.permutations(range(200)), st.integers(1, 200), st.sampled_from([FULL, Augmentation(flip=True, shift=0.3)]))
 def test_an_image_is_augmented_alike_in_any_company(order: list[int], count: int, recipe: Augmentation) -> None:
     chosen = np.array(order[:count])
-    part = augment(IMAGES, torch.from_numpy(chosen), CHANCE.of(chosen), recipe)
+    part = augment(IMAGES, torch.from_numpy(chosen), CHANCE.select(chosen), recipe)
     assert torch.equal(part, augment(IMAGES, ALL, CHANCE, recipe)[torch.from_numpy(chosen)])
 
 
@@ -59,7 +59,7 @@ def test_flip_mirrors_half_and_shift_moves_with_the_edge_repeated() -> None:
 
 def test_two_epochs_show_both_sides_of_every_image() -> None:
     first, second, third = (
-        augment(IMAGES, ALL, Chance(CHANCE.keys, CHANCE.seed, epoch), Augmentation(flip=True)) for epoch in (1, 2, 3)
+        augment(IMAGES, ALL, ImageRng(CHANCE.keys, CHANCE.seed, epoch), Augmentation(flip=True)) for epoch in (1, 2, 3)
     )
     assert torch.equal(first, second.flip(2)) and torch.equal(first, third)
 
@@ -71,8 +71,8 @@ def test_resampling_moves_and_mirrors_as_copying_does(images: Tensor) -> None:
 
 
 def test_a_quarter_turn_is_numpys() -> None:
-    class Quarter(Chance):
-        def draw(self, purpose: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    class Quarter(ImageRng):
+        def uniform(self, purpose: str) -> "np.ndarray[Any, np.dtype[np.float64]]":
             return np.full(len(self.keys), 0.75)
 
     turned = gather(IMAGES, ALL, Quarter(CHANCE.keys, 0, 0), Augmentation(rotate=180))
@@ -118,7 +118,7 @@ def test_cutout_blanks_a_square_with_the_images_mean() -> None:
 
 @given(st.integers(2, 200))
 def test_every_image_has_one_partner_and_not_itself(count: int) -> None:
-    found = partners(CHANCE.of(np.arange(count)))
+    found = partners(CHANCE.select(np.arange(count)))
     assert sorted(found.tolist()) == list(range(count)) and (found != np.arange(count)).all()
 
 
@@ -142,8 +142,8 @@ def test_cutmix_fills_a_rectangle_and_counts_its_pixels() -> None:
 
 
 def test_boxes_are_cut_off_at_the_edge() -> None:
-    places = boxes(CHANCE, "test", 12, np.full(200, 5))
-    areas = inside(places, IMAGES).sum((1, 2, 3)).numpy()
+    places = random_boxes(CHANCE, "test", 12, np.full(200, 5))
+    areas = in_boxes(places, IMAGES).sum((1, 2, 3)).numpy()
     assert ((places[1] - places[0]) * (places[3] - places[2]) == areas).all()
     assert places.min() == 0 and places.max() == 12 and areas.max() == 25 and 6 <= areas.min() < 12
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.training.augmentation import Augmentation
-from darkroom.training.batches import Batch, TrainingBatches, epoch_order, even_order
+from darkroom.training.batches import Batch, TrainingBatches, balanced_order, epoch_order
 
 CHANCE = np.random.default_rng(0)
 IMAGES = torch.from_numpy(CHANCE.integers(0, 255, (20, 9, 9, 3), dtype=np.uint8))
@@ -84,7 +84,7 @@ def test_features_come_as_they_are() -> None:
     features = torch.randn(20, 5)
     made = TrainingBatches(features, torch.arange(20), KEYS, 8, Augmentation(), 0)
     for batch in made.epoch(1):
-        assert torch.equal(batch.images, features[batch.labels]) and batch.others is batch.shares is None
+        assert torch.equal(batch.images, features[batch.labels]) and batch.other_labels is batch.own_weights is None
 
 
 def test_an_even_epoch_is_the_same_after_a_restart_and_repeats_no_picture() -> None:
@@ -94,7 +94,7 @@ def test_an_even_epoch_is_the_same_after_a_restart_and_repeats_no_picture() -> N
         return [content(batch) for batch in made.epoch(number)]
 
     def fresh() -> TrainingBatches:
-        return TrainingBatches(IMAGES, labels, KEYS, 1, Augmentation(flip=True, shift=0.4), 0, evenly=True)
+        return TrainingBatches(IMAGES, labels, KEYS, 1, Augmentation(flip=True, shift=0.4), 0, balanced=True)
 
     used = fresh()
     epoch(used, 1)
@@ -119,7 +119,7 @@ def test_an_even_epoch_shows_classes_and_the_images_of_a_class_equally_often(
     labels: "np.ndarray[tuple[int], np.dtype[np.int64]]", seed: int, epoch: int
 ) -> None:
     keys = np.random.default_rng(1).integers(0, 2**63, len(labels), dtype=np.uint64)
-    order, shown = even_order(labels, keys, seed, epoch)
+    order, shown = balanced_order(labels, keys, seed, epoch)
     assert len(order) == len(set(shown.tolist())) == len(labels)
     classes = np.unique(labels)
     times = [np.count_nonzero(labels[order] == label) for label in classes]
@@ -129,5 +129,5 @@ def test_an_even_epoch_shows_classes_and_the_images_of_a_class_equally_often(
         assert showings.max() - showings.min() <= 1
     # The same images in another order of rows: dealt alike, since keys alone decide.
     rows = np.random.default_rng(seed).permutation(len(labels))
-    again, alike = even_order(labels[rows], keys[rows], seed, epoch)
+    again, alike = balanced_order(labels[rows], keys[rows], seed, epoch)
     assert rows[again].tolist() == order.tolist() and alike.tolist() == shown.tolist()

@@ -7,18 +7,19 @@ import pytest
 from darkroom.training.choices import SET, make_choices
 
 AUTO: dict[str, Any] = {
-    "network": "simple_cnn", "images": 50_000, "pretrained": False, "head_alone": False, "batch_size": "auto", "loss": "auto",
+    "network": "simple_cnn", "images": 50_000, "classes": 10, "weights": "none", "freeze": "none", "unfreeze": [],
+    "batch_size": "auto", "loss": "auto",
     "optimizer": "auto", "learning_rate": "auto", "weight_decay": "auto",
 }  # fmt: skip
 
 
-def test_what_is_set_is_never_touched_nor_told_of() -> None:
-    wishes = {"batch_size": 7, "loss": "focal", "optimizer": "rmsprop", "learning_rate": 0.3, "weight_decay": 0.0}
+def test_what_is_set_is_never_changed_nor_announced() -> None:
+    requested = {"batch_size": 7, "loss": "focal", "optimizer": "rmsprop", "learning_rate": 0.3, "weight_decay": 0.0}
     for network in ("simple_cnn", "vit_b_16", "small_image_net"):
-        choices = make_choices(**AUTO | wishes | {"network": network, "images": 10})
-        assert {name: choice.value for name, choice in vars(choices).items()} == wishes
+        choices = make_choices(**AUTO | requested | {"network": network, "images": 10})
+        assert {name: choice.value for name, choice in vars(choices).items()} == requested
         assert {choice.reason for choice in vars(choices).values()} == {SET}
-        assert choices.told() == []
+        assert choices.lines() == []
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,13 @@ def test_what_is_set_is_never_touched_nor_told_of() -> None:
         ({"network": "timm/vit_tiny_patch16_224"}, "adamw", "cross_entropy"),
         ({"network": "small_image_net"}, "muon", "cross_entropy"),
         ({"network": "capsule_net"}, "adam", "margin"),
-        ({"network": "resnet18", "pretrained": True}, "adamw", "cross_entropy"),
+        ({"network": "resnet18", "weights": "imagenet"}, "adamw", "cross_entropy"),
     ],
 )
 def test_the_network_decides(changed: dict[str, Any], optimizer: str, loss: str) -> None:
     choices = make_choices(**AUTO | changed)
     assert (choices.optimizer.value, choices.loss.value) == (optimizer, loss)
-    assert len(choices.told()) == 5 and all(choice.reason for choice in vars(choices).values())
+    assert len(choices.lines()) == 5 and all(choice.reason for choice in vars(choices).values())
 
 
 @pytest.mark.parametrize(("images", "batch"), [(50_000, 256), (5_120, 256), (5_119, 128), (600, 16), (40, 16)])

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from darkroom.network.capsule_net import LOGIT_SCALE
 from darkroom.training.batches import Batch
-from darkroom.training.losses import batch_loss, class_weights, make_loss, margin_loss, tell_balance
+from darkroom.training.losses import balance_note, batch_loss, class_weights, make_loss, margin_loss
 
 
 def some(seed: int, classes: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -73,10 +73,10 @@ def test_every_class_weighs_the_same_in_sum_and_an_image_1_on_average(labels: li
 
 def test_it_is_announced_when_it_applies() -> None:
     labels, names = np.array([0] * 310 + [1] * 100 + [2] * 200), ("cat", "dog", "eel")
-    told = tell_balance(labels, names, "none")
+    told = balance_note(labels, names, "none")
     assert told and "cat has 310 training images and dog 100, 3.1 times fewer: train.balance=weights or" in told
-    assert tell_balance(labels[10:], names, "none") is None
-    told = tell_balance(labels, names, "weights")
+    assert balance_note(labels[10:], names, "none") is None
+    told = balance_note(labels, names, "weights")
     assert told and "counts 0.656 to 2.03 times in the training loss" in told
-    told = tell_balance(labels, names, "sampler")
+    told = balance_note(labels, names, "sampler")
     assert told and "an epoch shows an image 0.656 to 2.03 times" in told

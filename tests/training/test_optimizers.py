@@ -8,7 +8,7 @@ from torch import nn
 
 from darkroom.network.cnn import SimpleCNN
 from darkroom.training.optimizers import make_optimizer, make_schedule, orthogonalise
-from darkroom.training.state import Average
+from darkroom.training.state import EMA
 
 HEAD = frozenset({"head.3.weight", "head.3.bias"})
 
@@ -125,7 +125,7 @@ def test_every_schedule_stays_between_nothing_and_the_rate(name: str, steps: int
 
 def test_the_average_of_weights_that_stand_still_is_the_weights() -> None:
     network = SimpleCNN(2, 1, 4, 1, 0.0)
-    average = Average(network, 0.9)
+    average = EMA(network, 0.9)
     weight = dict(network.named_parameters())["features.0.weight"]
     first = weight.detach().clone()
     for _ in range(3):

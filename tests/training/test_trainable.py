@@ -1,22 +1,22 @@
-"""Freezing by parts, unfreezing by epoch, rates that fall toward the input."""
+"""Freezing by layer groups, unfreezing by epoch, rates that fall toward the input."""
 
 import pytest
 import torch
 from torch import nn
 
-from darkroom.network.layer_groups import Part, parts
+from darkroom.network.layer_groups import LayerGroup, layer_groups
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.trainable import rate_scale, set_frozen, trainable
+from darkroom.training.trainable import freeze_all_but, rate_scale, trained_groups
 
-PARTS = [Part(name, [f"{name}.weight", f"{name}.bias"], [name]) for name in ("stem", "low", "high", "head")]
+GROUPS = [LayerGroup(name, [f"{name}.weight", f"{name}.bias"], [name]) for name in ("stem", "low", "high", "head")]
 
 
 def names(freeze: str | int, unfreeze: list[int], epoch: int) -> list[str]:
-    return [part.name for part in trainable(PARTS, freeze, unfreeze, epoch)]
+    return [group.name for group in trained_groups(GROUPS, freeze, unfreeze, epoch)]
 
 
-def test_what_learns() -> None:
+def test_what_is_trained() -> None:
     assert names("none", [], 1) == ["stem", "low", "high", "head"]
     assert names("backbone", [], 9) == ["head"]
     assert names(1, [], 1) == ["low", "high", "head"]
@@ -28,47 +28,49 @@ def test_what_learns() -> None:
     ]
 
 
-def test_impossible_wishes() -> None:
-    with pytest.raises(DarkroomError, match=r"train\.freeze is 4, and this network has 4 stages .*: set 3 or less"):
+def test_impossible_settings() -> None:
+    with pytest.raises(
+        DarkroomError, match=r"train\.freeze is 4, and this network has 4 layer groups, .*: set 3 or less"
+    ):
         names(4, [], 1)
-    with pytest.raises(DarkroomError, match=r"names 2 epochs, and 1 stages are frozen \(train\.freeze=1\)"):
+    with pytest.raises(DarkroomError, match=r"has 2 epochs, and 1 layer groups are frozen \(train\.freeze=1\)"):
         names(1, [2, 3], 1)
 
 
 def test_rates_fall_toward_the_input() -> None:
-    scale = rate_scale(PARTS, 0.5)
+    scale = rate_scale(GROUPS, 0.5)
     assert [scale[f"{name}.bias"] for name in ("stem", "low", "high", "head")] == [0.125, 0.25, 0.5, 1]
-    assert set(rate_scale(PARTS, 1.0).values()) == {1.0}
+    assert set(rate_scale(GROUPS, 1.0).values()) == {1.0}
 
 
-def test_frozen_parts_stay_as_they_are() -> None:
+def test_frozen_groups_stay_as_they_are() -> None:
     network = build_network("resnet18", {}, 3, 3, 32)
-    found = parts(network)
-    learning = trainable(found, len(found) - 2, [], 1)
+    found = layer_groups(network)
+    trained = trained_groups(found, len(found) - 2, [], 1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train()
-    set_frozen(network, learning)
-    learns = {name for part in learning for name in part.parameters}
+    freeze_all_but(network, trained)
+    expected = {name for group in trained for name in group.parameters}
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
     network(torch.randn(4, 3, 32, 32)).square().sum().backward()
     optimizer.step()
     after = network.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     statistics = {name for name in changed if "running" in name or "batches" in name}
-    assert changed - statistics == learns
-    assert statistics and all(any(name.startswith(part.name) for part in learning) for name in statistics)
+    assert changed - statistics == expected
+    assert statistics and all(any(name.startswith(group.name) for group in trained) for name in statistics)
     network.train()
-    set_frozen(network, found)
+    freeze_all_but(network, found)
     assert all(p.requires_grad for p in network.parameters())
     assert all(module.training for module in network.modules() if isinstance(module, nn.BatchNorm2d))
 
 
-def test_nothing_is_dropped_in_frozen_parts() -> None:
+def test_nothing_is_dropped_in_frozen_groups() -> None:
     network = build_network("efficientnet_b0", {}, 3, 3, 32)
-    found = parts(network)
+    found = layer_groups(network)
     network.train()
-    set_frozen(network, found[-2:])
+    freeze_all_but(network, found[-2:])
     training = {name for name, module in network.named_modules() if module.training}
-    learning = {name for part in found[-2:] for name in part.modules}
-    assert learning <= training
-    assert all(any(learner.startswith(f"{name}.") for learner in learning) or not name for name in training - learning)
+    trained = {name for group in found[-2:] for name in group.modules}
+    assert trained <= training
+    assert all(any(inner.startswith(f"{name}.") for inner in trained) or not name for name in training - trained)
