@@ -307,7 +307,7 @@ def test_labels_outside_the_class_list_are_refused(lopsided: Path, tmp_path: Pat
 
 
 def test_a_lack_of_memory_says_what_needs_less(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         torch.empty(2**60)
 
     monkeypatch.setattr(fit, "run_epochs", full)
