@@ -36,7 +36,8 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
     with whole_folder(out) as folder:
         write_survey(tables, folder)
     files = len(tables["files"]) - tables["files"]["bytes"].null_count
-    print(f"survey: {count(files, 'file')}, {hashed:,} new or changed")
+    images = f"{count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes"
+    print(f"survey: {images} in {count(files, 'file')}, {hashed:,} new or changed")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Archives: entries that are refused whole when one is unfit, else laid out as the folder would be; and unfolding."""
+"""Archives: entries that are refused whole when one is unfit, else laid out as the folder would be; and unpacking."""
 
 import bz2
 import gzip
@@ -29,7 +29,7 @@ NO_PLAIN_FILES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
-UNFOLDING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+UNPACKING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
 def plain_name(name: str) -> str:
@@ -71,7 +71,7 @@ class Entries:
         Args:
             name: in plain form.
             kind: the file type bits of its Unix mode, 0 where the archive has none.
-            size: bytes, unfolded.
+            size: bytes, unpacked.
         """
         self.check_place(name)
         if kind in NO_PLAIN_FILES:
@@ -80,12 +80,12 @@ class Entries:
                 f"is {NO_PLAIN_FILES[kind]}, and only files and folders are taken: pack the files themselves (tar -h)",
             )
         if not 0 <= size <= MAX_IMAGE_BYTES:
-            self.refuse(name, f"unfolds to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
+            self.refuse(name, f"unpacks to {size:,} bytes, more than {MAX_IMAGE_BYTES:,}")
         if name in self._files:
             self.refuse(name, "is in it twice: make the archive again")
 
     def count(self, size: int) -> None:
-        """Add to what the archive unfolds to.
+        """Add to what the archive unpacks to.
 
         Raises:
             DarkroomError: when that is more than allowed.
@@ -93,7 +93,7 @@ class Entries:
         self._total += size
         if self._total > self._limit:
             raise DarkroomError(
-                f"{self.archive} unfolds to more than ingest.max_unpacked_gib, {self._limit / (1 << 30):g} GiB: nothing was "
+                f"{self.archive} unpacks to more than ingest.max_unpacked_gib, {self._limit / (1 << 30):g} GiB: nothing was "
                 "taken from it; raise the limit if you trust this archive"
             )
 
@@ -128,7 +128,7 @@ def require_file(path: Path, kind: str) -> None:
 
 
 def open_unpacked(file: IO[bytes]) -> tuple[Any, bool]:
-    """What a file, open at its start, unfolds to, by its first bytes; and whether it is compressed at all."""
+    """What a file, open at its start, unpacks to, by its first bytes; and whether it is compressed at all."""
     start = file.read(6)
     file.seek(0)
     if start.startswith(b"\x1f\x8b"):
@@ -155,7 +155,7 @@ def scratch_file(needed: int, source: Path) -> IO[bytes]:
     scratch = Path(tempfile.gettempdir())
     if (free := shutil.disk_usage(scratch).free) < needed:
         raise DarkroomError(
-            f"{source} unfolds to {needed / (1 << 30):.1f} GiB, and {scratch} has room for {free / (1 << 30):.1f} GiB: set "
+            f"{source} unpacks to {needed / (1 << 30):.1f} GiB, and {scratch} has room for {free / (1 << 30):.1f} GiB: set "
             "TMPDIR to a folder with more room, or unpack the images to class folders and set ingest.source=folder"
         )
     return tempfile.TemporaryFile()

@@ -10,7 +10,7 @@ from darkroom.sources.layout import lay_out
 from darkroom.sources.names import as_utf8, printable
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
 
-# No image file is as large; an entry of an archive may not unfold to more either. Bytes.
+# No image file is as large; an entry of an archive may not unpack to more either. Bytes.
 MAX_IMAGE_BYTES = 1 << 30
 
 

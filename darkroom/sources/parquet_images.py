@@ -79,7 +79,7 @@ def list_parquet_images(location: Location) -> Listing:
         if left < 0:
             limit = f"{location.max_unpacked_bytes / (1 << 30):g} GiB"
             raise DarkroomError(
-                f"{path} unfolds to more than ingest.max_unpacked_gib, {limit}: raise it if that is right"
+                f"{path} unpacks to more than ingest.max_unpacked_gib, {limit}: raise it if that is right"
             )
         declared.append(class_names_of(file, content.schema))
         if declared[-1] != declared[0]:

@@ -30,7 +30,7 @@ class RowGroups:
     """Reads the column `image.bytes` of Parquet files, from any thread.
 
     Images that are read roughly in the order of their rows come from row groups in memory. Where names put them in
-    another order, and all are too many for it, each read would cost a row group: then the first one unfolds all of them to a
+    another order, and all are too many for it, each read would cost a row group: then the first one unpacks all of them to a
     temporary file, once.
     """
 
@@ -39,7 +39,7 @@ class RowGroups:
         self._lock = threading.Lock()
         self._scattered: list[Place] = []
         self._bytes = 0
-        self._unfolded: tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]] | None = None
+        self._unpacked: tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]] | None = None
 
     def expect(self, order: list[Place], total_bytes: int) -> None:
         """Say in which order images will be read, as the place of each, and how many bytes their row groups have in all."""
@@ -53,13 +53,13 @@ class RowGroups:
 
         Raises:
             OSError: when the file can't be read.
-            DarkroomError: when there is no room to unfold the images.
+            DarkroomError: when there is no room to unpack the images.
         """
         if not self._scattered:
             data: bytes = self._group(place)[row].as_py()
             return data
         with self._lock:
-            file, starts = self._unfolded = self._unfolded or self._unfold()
+            file, starts = self._unpacked = self._unpacked or self._unpack()
         start, end = starts[place][row : row + 2].tolist()
         return os.pread(file.fileno(), end - start, start)
 
@@ -73,7 +73,7 @@ class RowGroups:
             self._cached.move_to_end(place)
         return images
 
-    def _unfold(self) -> tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]]:
+    def _unpack(self) -> tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]]:
         file = scratch_file(self._bytes, self._scattered[0][0])
         starts = {}
         for place in self._scattered:

@@ -18,7 +18,7 @@ class Location:
     Attributes:
         path: the folder or the file; torchvision's sets and the digits do not read it.
         root: a copy of one of torchvision's sets, as torchvision lays it out; without one it is fetched.
-        max_unpacked_bytes: an archive, or a Parquet table with images, that would unfold to more is refused.
+        max_unpacked_bytes: an archive, or a Parquet table with images, that would unpack to more is refused.
     """
 
     path: Path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.archive import UNFOLDING_ERRORS, Entries, open_unpacked, require_file, scratch_file
+from darkroom.sources.archive import UNPACKING_ERRORS, Entries, open_unpacked, require_file, scratch_file
 from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
 from darkroom.sources.tar_stream import READ_BYTES, Damaged, TarStream
 
@@ -25,7 +25,7 @@ def list_tar(location: Location) -> Listing:
 
     Raises:
         DarkroomError: when the path is missing or no tar, or is cut short; when an entry leaves the archive's folder, is a link
-            or a device, is there twice or is too large; when the stream unfolds to too much; when it contains fewer than two
+            or a device, is there twice or is too large; when the stream unpacks to too much; when it contains fewer than two
             classes.
     """
     path = location.path
@@ -43,7 +43,7 @@ def list_tar(location: Location) -> Listing:
 class TarReader:
     """Reads files of one tar by offset, from any thread.
 
-    A compressed tar has no random access: when the first image of one is read, it is unfolded to one temporary file, which has
+    A compressed tar has no random access: when the first image of one is read, it is unpacked to one temporary file, which has
     no name and goes with the process.
     """
 
@@ -60,11 +60,11 @@ class TarReader:
         """The bytes of a file, checked against its CRC-32.
 
         Args:
-            image: its place is the file's offset in the unfolded tar, its length and its CRC-32.
+            image: its place is the file's offset in the unpacked tar, its length and its CRC-32.
 
         Raises:
             OSError: when they are not the bytes that were listed.
-            DarkroomError: when there is no room to unfold the archive.
+            DarkroomError: when there is no room to unpack the archive.
         """
         offset, size, crc = image.place or ()
         with self._lock:
@@ -76,7 +76,7 @@ class TarReader:
 
     @cached_property
     def _file(self) -> IO[bytes]:
-        """The tar itself, or what it unfolds to as far as images are in it."""
+        """The tar itself, or what it unpacks to as far as images are in it."""
         packed = self._path.open("rb")
         unpacked, compressed = open_unpacked(packed)
         if not compressed:
@@ -89,10 +89,10 @@ class TarReader:
                     file.write(data)
                     left -= len(data)
                 file.flush()
-            except UNFOLDING_ERRORS as error:
+            except UNPACKING_ERRORS as error:
                 file.close()
                 raise DarkroomError(
-                    f"{self._path} can't be unfolded to {tempfile.gettempdir()}: {error}; run it again"
+                    f"{self._path} can't be unpacked to {tempfile.gettempdir()}: {error}; run it again"
                 ) from None
         return file
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-from darkroom.sources.archive import UNFOLDING_ERRORS, Entries, plain_name
+from darkroom.sources.archive import UNPACKING_ERRORS, Entries, plain_name
 
 BLOCK = 512
 READ_BYTES = 1 << 20
@@ -44,7 +44,7 @@ class TarStream:
         self.bytes_read = 0
 
     def files(self) -> Iterator[tuple[str, int, int, int]]:
-        """Name, offset in the unfolded stream, length and CRC-32 of each file, in the order of the stream.
+        """Name, offset in the unpacked stream, length and CRC-32 of each file, in the order of the stream.
 
         Raises:
             Damaged: when the stream ends before the tar does, or makes no sense.
@@ -92,7 +92,7 @@ class TarStream:
     def _some(self, count: int) -> bytes:
         try:
             data: bytes = self._unpacked.read(count)
-        except UNFOLDING_ERRORS as error:
+        except UNPACKING_ERRORS as error:
             raise Damaged(str(error)) from None
         self.bytes_read += len(data)
         self._entries.count(len(data))

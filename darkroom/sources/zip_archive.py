@@ -25,7 +25,7 @@ def list_zip(location: Location) -> Listing:
 
     Raises:
         DarkroomError: when the path is missing or no zip; when an entry is encrypted, leaves the archive's folder, is a link or
-            a device, is there twice or unfolds to too much; when all do together; when it contains fewer than two classes.
+            a device, is there twice or unpacks to too much; when all do together; when it contains fewer than two classes.
     """
     path = location.path
     require_file(path, "zip")
@@ -46,7 +46,7 @@ def list_zip(location: Location) -> Listing:
         if info.flag_bits & 0x1:
             entries.refuse(name, "is encrypted, and Darkroom has no password to give: pack it without one")
         if info.compress_type not in READABLE:
-            entries.refuse(name, f"is packed by method {info.compress_type}, which Python can't unfold: pack it anew")
+            entries.refuse(name, f"is packed by method {info.compress_type}, which Python can't unpack: pack it anew")
         place = info.header_offset, info.compress_type, info.compress_size
         entries.add(name, info.file_size, info.CRC, place)
     return entries.listing()
@@ -73,16 +73,16 @@ class ZipReader:
         offset, method, packed_bytes, length, crc = image.place or ()
         try:
             if method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                data = self._unfold(offset, method, packed_bytes, length)
+                data = self._unpack(offset, method, packed_bytes, length)
             else:
-                data = self._unfold_rarer(offset)
+                data = self._unpack_rarer(offset)
         except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
             raise OSError(f"damaged in the archive: {error}") from None
         if len(data) != length or zlib.crc32(data) != crc:
             raise OSError("damaged in the archive: its length or checksum is not the one in the directory")
         return data
 
-    def _unfold(self, offset: int, method: int, packed_bytes: int, length: int) -> bytes:
+    def _unpack(self, offset: int, method: int, packed_bytes: int, length: int) -> bytes:
         """Read by offset, which needs no lock; never more than the directory promises."""
         handle = self._file.fileno()
         header = os.pread(handle, 30, offset)
@@ -96,8 +96,8 @@ class ZipReader:
             return packed
         return zlib.decompressobj(-15).decompress(packed, length + 1)
 
-    def _unfold_rarer(self, offset: int) -> bytes:
-        """zipfile unfolds the rarer methods, and moves the place in the open file."""
+    def _unpack_rarer(self, offset: int) -> bytes:
+        """zipfile unpacks the rarer methods, and moves the place in the open file."""
         with self._lock:
             archive, entries = self._directory
             return archive.read(entries[offset])

@@ -276,7 +276,7 @@ def test_encryption_and_strange_methods_in_a_zip_are_refused(tmp_path: Path) -> 
             listed(ZIP, path)
 
 
-def test_what_unfolds_to_too_much_is_refused(tmp_path: Path) -> None:
+def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb"
     for name in ("cat", "dog"):
         (bomb / name).mkdir(parents=True)
@@ -294,7 +294,7 @@ def test_what_unfolds_to_too_much_is_refused(tmp_path: Path) -> None:
     entry = tarfile.TarInfo("cat/huge.png")
     entry.size = 2 << 30
     (tmp_path / "huge.tar").write_bytes(entry.tobuf())
-    with pytest.raises(DarkroomError, match="unfolds to 2,147,483,648 bytes"):
+    with pytest.raises(DarkroomError, match="unpacks to 2,147,483,648 bytes"):
         listed(TAR, tmp_path / "huge.tar", 1 << 40)
 
 
@@ -344,7 +344,7 @@ def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path
     assert found.bytes_of("one/06.png")[:4] == b"\x89PNG"
 
 
-def test_no_room_to_unfold_a_tar_is_said_and_no_images_fault(
+def test_no_room_to_unpack_a_tar_is_said_and_no_images_fault(
     digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = listed(TAR, tarred(digit_folder, tmp_path / "a.tar.gz"))

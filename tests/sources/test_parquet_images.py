@@ -117,7 +117,7 @@ def test_what_can_not_be_used_is_refused(tmp_path: Path) -> None:
         write(tmp_path / "two/1.parquet", [(b"a", "a", 0)], ["x", "y"])
         write(tmp_path / "two/2.parquet", [(b"a", "a", 0)], ["y", "x"])
         listed(TABLE, tmp_path / "two")
-    with pytest.raises(DarkroomError, match=r"unfolds to more than ingest\.max_unpacked_gib"):
+    with pytest.raises(DarkroomError, match=r"unpacks to more than ingest\.max_unpacked_gib"):
         listed(TABLE, write(tmp_path / "b.parquet", [(bytes(1 << 16), "a", 0), (b"b", "b", 1)]), 1 << 12)
     pq.write_table(pa.table({"picture": [b"a"], "label": [1]}), tmp_path / "c.parquet")
     with pytest.raises(DarkroomError, match="has no column path; its columns are picture, label"):
@@ -132,9 +132,9 @@ def test_what_can_not_be_used_is_refused(tmp_path: Path) -> None:
         listed(TABLE, tmp_path / "damaged")
 
 
-@pytest.mark.parametrize(("step", "unfolded"), [(1, 0), (7, 1)])
+@pytest.mark.parametrize(("step", "unpacked"), [(1, 0), (7, 1)])
 def test_threads_read_in_the_order_of_rows_and_in_any_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, unfolded: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, unpacked: int
 ) -> None:
     monkeypatch.setattr(row_groups, "CACHED_BYTES", 64)
     scratch = Mock(wraps=archive.scratch_file)
@@ -146,7 +146,7 @@ def test_threads_read_in_the_order_of_rows_and_in_any_other(
     with ThreadPoolExecutor(8) as pool:
         read = list(pool.map(found.read, found.images * 4))
     assert read == [f"picture {image.path.removesuffix('.png')}".encode() for image in found.images] * 4
-    assert scratch.call_count == unfolded
+    assert scratch.call_count == unpacked
 
 
 @settings(max_examples=40)
