@@ -9,18 +9,18 @@ Costs: one decoding for each new image; size * size * channels bytes an image on
 
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.cache import PixelCache, decoding_identity
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import choose_channels, choose_size, mean_and_std, pack
-from darkroom.model.classes import ClassList, load_classes
+from darkroom.images.pack import choose_channels, choose_size, load_packed, mean_and_std, pack, write_labels
+from darkroom.model.classes import load_classes
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
@@ -28,19 +28,16 @@ from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SPLITS
 
-INGEST, SPLITS_TABLE, OUT = Path("data/ingest"), Path("data/split/splits.parquet"), Path("data/preprocess")
-SEEN = Path(".darkroom/cache")
 COLUMNS = ["id", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
 
 
 def run(
+    *,
     ingest: Path,
     splits: Path,
-    size: int | str,
-    channels: int | str,
-    resize: str,
+    settings: Preprocess,
     decoder: str,
-    seen: Path,
+    cache: Path,
     out: Path,
     weights: PretrainedInput | None = None,
 ) -> None:
@@ -49,101 +46,73 @@ def run(
     Args:
         ingest: the folder that the ingest stage wrote.
         splits: the split stage's table.
-        size: side of the square in pixels, or `auto`.
-        channels: 1, 3, or `auto`.
-        resize: `crop`, `pad` or `stretch`.
+        settings: size, channels, and how an image becomes square.
         decoder: `turbo`, `opencv` or `pillow`.
-        seen: where pixels are kept from run to run; safe to delete.
+        cache: where pixels are cached from run to run; safe to delete.
         out: the folder to write.
-        weights: what the weights that the training starts from were made for; None where it starts from none.
+        weights: the input of the weights that the training starts from; None where it starts from none.
     """
     classes = load_classes(ingest / "classes.json")
     manifest = read_manifest(ingest, COLUMNS)
     table = pq.read_table(splits)
     if not manifest["id"].equals(table["id"]):
-        raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it anew")
-    pixels, planes = _shape(manifest, size, channels, weights)
-    known = PixelCache(seen / "pixels", f"{resize} {decoding_identity(decoder)}", (pixels, pixels, planes))
+        raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
+    size, channels = _shape(manifest, settings, weights)
+    pixels = PixelCache(cache / "pixels", f"{settings.resize} {decoding_identity(decoder)}", (size, size, channels))
     decoded = 0
     with whole_folder(out) as folder:
         for split in SPLITS:
-            rows = manifest.filter(pc.equal(table["split"], split))
-            (folder / split).mkdir()
-            _describe(rows, classes, folder / split)
-            decoded += pack(
-                rows, ingest / "shards", pixels, planes, resize, decoder, known, folder / split / "images.npy"
-            )
-        known.save()
-        if weights:
-            mean, std = weights.for_channels(planes)
-        else:
-            mean, std = mean_and_std(np.load(folder / "train" / "images.npy", mmap_mode="r"))
-        write_json(
-            folder / "stats.json",
-            {
-                "size": pixels,
-                "channels": planes,
-                "resize": resize,
-                "decoder": decoder,
-                "mean": mean,
-                "std": std,
-                "statistics_of": weights.source if weights else "the training images",
-                "class_hash": classes.hash,
-                "images": {split: len(np.load(folder / split / "labels.npy")) for split in SPLITS},
-            },
-        )
+            images, target = manifest.filter(pc.equal(table["split"], split)), folder / split / "images.npy"
+            write_labels(images, classes, target.parent)
+            decoded += pack(images, ingest / "shards", size, channels, settings.resize, decoder, pixels, target)
+        pixels.save()
+        packed = {split: load_packed(folder / split) for split in SPLITS}
+        mean, std = weights.for_channels(channels) if weights else mean_and_std(packed["train"].images)
+        stats = {
+            "size": size,
+            "channels": channels,
+            "resize": settings.resize,
+            "decoder": decoder,
+            "mean": mean,
+            "std": std,
+            "statistics_of": weights.source if weights else "the training images",
+            "class_hash": classes.hash,
+            "images": {split: len(packed[split].labels) for split in SPLITS},
+        }
+        write_json(folder / "stats.json", stats)
     print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were in the cache")
 
 
-def _shape(
-    manifest: pa.Table, size: int | str, channels: int | str, weights: PretrainedInput | None
-) -> tuple[int, int]:
-    """Side and channels of what the network will see, announced where they were chosen for the user."""
+def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:
+    """Side and channels of the network's input, printed where they are not set."""
+    size: int | str = settings.size
+    channels: int | str = settings.channels
+    if size == "auto":
+        size = weights.size if weights else choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
+        why = f"which {weights.source} were made for" if weights else "from the median shorter side"
+        print(f"preprocess: size {size}, {why} (set preprocess.size to change it)")
+    if channels == "auto":
+        channels = len(weights.mean) if weights else choose_channels(set(manifest["mode"].to_pylist()))
+        why = f"since {'every image is grey' if channels == 1 else 'there are colour images'}"
+        why = f"which {weights.source} take" if weights else why
+        print(f"preprocess: channels {channels}, {why} (set preprocess.channels to change it)")
     if weights:
-        return _shape_of_weights(size, channels, weights)
-    if size == "auto":
-        size = choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
-        print(f"preprocess: size {size}, from the median shorter side (set preprocess.size to change it)")
-    if channels == "auto":
-        channels = choose_channels(set(manifest["mode"].to_pylist()))
-        found = "every image is grey" if channels == 1 else "there are colour images"
-        print(f"preprocess: channels {channels}, since {found} (set preprocess.channels to change it)")
+        weights.for_channels(int(channels))
+        print(f"preprocess: pixels are normalised as {weights.source} have it, not by the training images")
     return int(size), int(channels)
-
-
-def _shape_of_weights(size: int | str, channels: int | str, weights: PretrainedInput) -> tuple[int, int]:
-    if size == "auto":
-        size = weights.size
-        print(f"preprocess: size {size}, which {weights.source} were made for (set preprocess.size to change it)")
-    if channels == "auto":
-        channels = len(weights.mean)
-        print(f"preprocess: channels {channels}, which {weights.source} take (set preprocess.channels to change it)")
-    weights.for_channels(int(channels))
-    print(f"preprocess: pixels are normalised as {weights.source} have it, not by the training images")
-    return int(size), int(channels)
-
-
-def _describe(rows: pa.Table, classes: ClassList, folder: Path) -> None:
-    """Labels and ids of the images of a split, beside their pixels."""
-    position = {name: index for index, name in enumerate(classes.names)}
-    np.save(folder / "labels.npy", np.array([position[label] for label in rows["label"].to_pylist()], dtype=np.int64))
-    np.save(folder / "ids.npy", np.array(rows["id"].to_pylist(), dtype="S16"))
 
 
 def main() -> None:
     with stage("preprocess"):
-        shape, train = read_section(Preprocess), read_section(Train)
-        weights = pretrained_input(train.network, train.weights)
+        train = read_section(Train)
         run(
-            INGEST,
-            SPLITS_TABLE,
-            shape.size,
-            shape.channels,
-            shape.resize,
-            read_section(Ingest).decoder,
-            SEEN,
-            OUT,
-            weights,
+            ingest=INGEST,
+            splits=SPLIT_TABLE,
+            settings=read_section(Preprocess),
+            decoder=read_section(Ingest).decoder,
+            cache=IMAGE_CACHE,
+            out=ARRAYS,
+            weights=pretrained_input(train.network, train.weights),
         )
 
 

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, sync_playwright
 from sklearn.datasets import load_digits
 
 from darkroom.images.manifest import read_manifest
+from darkroom.settings.preprocess import Preprocess
 from darkroom.sources.source import Location
 from darkroom.splits.rule import SplitConfig
 from stages import ingest, preprocess, split, survey
@@ -92,7 +93,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Pa
         out=root / "data/split",
     )
     splits, out = root / "data/split/splits.parquet", root / "data/preprocess"
-    preprocess.run(root / "data/ingest", splits, "auto", "auto", "crop", "turbo", root / ".darkroom/cache", out)
+    preprocess.run(
+        ingest=root / "data/ingest",
+        splits=splits,
+        settings=Preprocess(),
+        decoder="turbo",
+        cache=root / ".darkroom/cache",
+        out=out,
+    )
     return root
 
 

@@ -8,12 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from tqdm import tqdm
 
 from darkroom.images.cache import PixelCache, row_checksums
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
+from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
 from darkroom.runtime.threads import in_order
 
@@ -74,6 +76,20 @@ def pack(
             position += len(pixels)
             bar.update(len(pixels))
     return len(missing)
+
+
+def write_labels(images: pa.Table, classes: ClassList, folder: Path) -> None:
+    """Write labels.npy and ids.npy beside the pixels of a split.
+
+    Args:
+        images: `id` and `label` of each image.
+        classes: the list that the labels are of.
+        folder: of the split, to make.
+    """
+    folder.mkdir()
+    labels = pc.index_in(images["label"], value_set=pa.array(classes.names)).to_numpy()
+    np.save(folder / "labels.npy", labels.astype(np.int64))
+    np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype="S16"))
 
 
 def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:

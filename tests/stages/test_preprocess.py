@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,22 @@ from darkroom.images.pack import COUNTED, choose_channels, choose_size, load_pac
 from darkroom.images.pixels import to_pixels
 from darkroom.network.pretrained_input import PretrainedInput
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.preprocess import Preprocess
 from stages import preprocess
+
+
+def run(
+    root: Path, splits: Path, settings: Preprocess, cache: Path, out: Path, weights: PretrainedInput | None = None
+) -> None:
+    preprocess.run(
+        ingest=root / "data/ingest",
+        splits=splits,
+        settings=settings,
+        decoder="turbo",
+        cache=cache,
+        out=out,
+        weights=weights,
+    )
 
 
 def test_each_image_once_with_its_label_and_pixels(prepared: Path, digit_folder: Path) -> None:
@@ -45,7 +61,7 @@ def test_statistics_come_from_training_images_alone(prepared: Path) -> None:
 
 def test_another_shape(prepared: Path, tmp_path: Path) -> None:
     splits = prepared / "data/split/splits.parquet"
-    preprocess.run(prepared / "data/ingest", splits, 12, 3, "stretch", "turbo", tmp_path / "seen", tmp_path / "out")
+    run(prepared, splits, Preprocess(size=12, channels=3, resize="stretch"), tmp_path / "cache", tmp_path / "out")
     small, large = load_packed(prepared / "data/preprocess/test"), load_packed(tmp_path / "out/test")
     assert large.images.shape == (len(small.images), 12, 12, 3)
     assert (large.images[0] == to_pixels(np.array(small.images[0]), 12, 3, "stretch")).all()
@@ -55,9 +71,9 @@ def test_the_weights_preprocessing_comes_with_them(prepared: Path, tmp_path: Pat
     weights = PretrainedInput(20, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6), "the weights of a network")
     splits = prepared / "data/split/splits.parquet"
 
-    def stats_of(size: int | str, channels: int | str) -> dict[str, object]:
-        seen, out = tmp_path / "seen", tmp_path / "out"
-        preprocess.run(prepared / "data/ingest", splits, size, channels, "crop", "turbo", seen, out, weights)
+    def stats_of(size: Any, channels: Any) -> dict[str, object]:
+        out = tmp_path / "out"
+        run(prepared, splits, Preprocess(size=size, channels=channels), tmp_path / "cache", out, weights)
         stats: dict[str, object] = json.loads((out / "stats.json").read_text(encoding="utf-8"))
         return stats
 
@@ -90,12 +106,13 @@ def test_many_images_are_counted_as_few_are() -> None:
     assert std == pytest.approx((images / 255).std(axis=(0, 1, 2)), abs=1e-12)
 
 
-def run_again(root: Path, resize: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, bytes]:
+def run_again(root: Path, resize: Any, capsys: pytest.CaptureFixture[str]) -> tuple[int, bytes]:
     """How many images preprocess decodes this time, and the pixels of the training images."""
     data = root / "data"
     splits = data / "split/splits.parquet"
     capsys.readouterr()
-    preprocess.run(data / "ingest", splits, 8, 1, resize, "turbo", root / ".darkroom/cache", root / "out")
+    settings = Preprocess(size=8, channels=1, resize=resize)
+    run(root, splits, settings, root / ".darkroom/cache", root / "out")
     decoded = capsys.readouterr().out.split(" images, ")[1].split(" of them decoded")[0]
     return int(decoded), (root / "out/train/images.npy").read_bytes()
 
@@ -113,7 +130,7 @@ def test_pixels_made_by_another_rule_are_not_reused(
 
 def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Path) -> None:
     def keep(numbers: range) -> int:
-        rows = PixelCache(tmp_path / "seen", "a rule", (2, 2, 1))
+        rows = PixelCache(tmp_path / "cache", "a rule", (2, 2, 1))
         hashes = [f"{number:064x}" for number in numbers]
         target = np.zeros((len(hashes), 2, 2, 1), np.uint8)
         missing = np.flatnonzero(~rows.copy_to(hashes, target))
@@ -124,17 +141,15 @@ def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Pat
 
     assert keep(range(100)) == 100
     assert keep(range(60)) == 0
-    assert (tmp_path / "seen/pixels.bin").stat().st_size == 400
+    assert (tmp_path / "cache/pixels.bin").stat().st_size == 400
     assert keep(range(40)) == 0
-    assert not (tmp_path / "seen/pixels.bin").exists()
+    assert not (tmp_path / "cache/pixels.bin").exists()
     assert keep(range(40)) == 40
-    assert (tmp_path / "seen/pixels.bin").stat().st_size == 160
+    assert (tmp_path / "cache/pixels.bin").stat().st_size == 160
 
 
 def test_a_table_of_other_images_stops(prepared: Path, tmp_path: Path) -> None:
     table = pq.read_table(prepared / "data/split/splits.parquet")
     pq.write_table(table.slice(1), tmp_path / "splits.parquet")
     with pytest.raises(DarkroomError, match=r"does not belong to .*manifest: run `dvc repro`"):
-        preprocess.run(
-            prepared / "data/ingest", tmp_path / "splits.parquet", 8, 1, "crop", "turbo", tmp_path, tmp_path / "out"
-        )
+        run(prepared, tmp_path / "splits.parquet", Preprocess(), tmp_path / "cache", tmp_path / "out")

@@ -17,6 +17,7 @@ from PIL import Image
 from darkroom.images import measure, pixels
 from darkroom.images.decode import Decoded, decode
 from darkroom.images.manifest import read_manifest
+from darkroom.settings.preprocess import Preprocess
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Location, Reader, SourceImage, SourceKind
 from stages import preprocess
@@ -61,8 +62,14 @@ def run_line(kind: str, source: Path, root: Path) -> Path:
     ids = read_manifest(folder, ["id"])["id"].to_pylist()
     splits = [("train", "train", "validation", "test")[int(name, 16) % 4] for name in ids]
     pq.write_table(pa.table({"id": ids, "split": splits}), root / "data/splits.parquet")
-    seen, out = root / ".darkroom/cache", root / "data/preprocess"
-    preprocess.run(folder, root / "data/splits.parquet", 8, 3, "crop", "turbo", seen, out)
+    preprocess.run(
+        ingest=folder,
+        splits=root / "data/splits.parquet",
+        settings=Preprocess(size=8, channels=3),
+        decoder="turbo",
+        cache=root / ".darkroom/cache",
+        out=root / "data/preprocess",
+    )
     return root
 
 

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from darkroom.bundle.parity_report import Limits
 from darkroom.images.manifest import read_manifest
 from darkroom.runtime.files import write_json
+from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SplitConfig
@@ -42,7 +43,14 @@ def make_line(root: Path) -> Path:
         out=data / "split",
     )
     splits = data / "split/splits.parquet"
-    preprocess.run(data / "ingest", splits, 8, 3, "crop", "turbo", root / ".darkroom/cache", data / "preprocess")
+    preprocess.run(
+        ingest=data / "ingest",
+        splits=splits,
+        settings=Preprocess(size=8, channels=3),
+        decoder="turbo",
+        cache=root / ".darkroom/cache",
+        out=data / "preprocess",
+    )
     model = models / "train"
     train.run(
         settings=Train(**SETTINGS),
