@@ -1,17 +1,15 @@
-"""What is better and what is worse, with how sure that is: nothing is read here."""
+"""Which of two models is better, overall and class by class, with tests and intervals; nothing is read here."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from darkroom.compare.scored import Scored
-from darkroom.compare.shared import Shared, share
+from darkroom.compare.predictions import RevisionPredictions, SharedPredictions, shared_predictions
 from darkroom.evaluation.coverage import RiskCoverage, risk_coverage
-from darkroom.runtime.arrays import Float64s, Int64s
+from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s
 from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval, wilson
-from darkroom.statistics.metrics import negative_log_likelihoods
+from darkroom.statistics.metrics import confusion_counts, negative_log_likelihoods
 from darkroom.statistics.paired import MacroF1, accuracy_difference, holm, macro_f1_difference, mcnemar
 
 
@@ -21,14 +19,14 @@ class Side:
 
     Attributes:
         name: the revision.
-        right: images named correctly.
+        correct: images predicted correctly.
         accuracy, loss, brier, calibration_error: with their intervals; the loss is in nats.
         reliability: confidence beside accuracy.
-        coverage: mistakes among the surest answers.
+        coverage: mistakes among the most confident predictions.
     """
 
     name: str
-    right: int
+    correct: int
     accuracy: Estimate
     loss: Estimate
     brier: Estimate
@@ -39,13 +37,13 @@ class Side:
 
 @dataclass(frozen=True)
 class ClassChange:
-    """How one class fares.
+    """The change of one class.
 
     Attributes:
         name: of the class.
         images: shared images of the class.
-        right_before, right_after: of those, named correctly.
-        only_before, only_after: named correctly by one model alone.
+        correct_before, correct_after: of those, predicted correctly.
+        only_before, only_after: predicted correctly by one model alone.
         recall: recall after less recall before.
         p: McNemar's.
         adjusted_p: Holm's, over all classes with images.
@@ -53,8 +51,8 @@ class ClassChange:
 
     name: str
     images: int
-    right_before: int
-    right_after: int
+    correct_before: int
+    correct_after: int
     only_before: int
     only_after: int
     recall: Estimate
@@ -64,23 +62,23 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the images that both answered; every difference is after less before.
+    """Two models on the images that both were tested on; every difference is after less before.
 
     Attributes:
-        shared: those images, and what both models say about them.
-        level: of the intervals; a finding is a p below 1 - level.
+        shared: those images, with the predictions of both models.
+        level: of the intervals; a p below 1 - level is significant.
         before, after: the two sides.
         accuracy, loss: differences.
         macro_f1: of both sides and their difference.
         p: McNemar's, of the accuracies.
-        both_right, both_wrong: images.
-        other_mistake: of `both_wrong`, how many the models name differently.
-        lost, won: int64, rows of the images that only the model before, or only the one after, names correctly; those
-            whose right class lost, or won, the most probability come first.
+        both_correct, both_wrong: images.
+        other_mistake: of `both_wrong`, how many the models predict differently.
+        lost, won: int64, rows of the images that only the model before, or only the one after, predicts correctly; those
+            whose correct class lost, or won, the most probability come first.
         classes: those with images, the worst change first.
     """
 
-    shared: Shared
+    shared: SharedPredictions
     level: float
     before: Side
     after: Side
@@ -88,7 +86,7 @@ class Comparison:
     macro_f1: MacroF1
     loss: Estimate
     p: float
-    both_right: int
+    both_correct: int
     both_wrong: int
     other_mistake: int
     lost: Int64s
@@ -101,70 +99,68 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether one of the models is better by more than chance brings."""
+        """Whether the accuracies differ significantly."""
         return self.p < 1 - self.level
 
     def changed_classes(self, worse: bool) -> list[ClassChange]:
-        """The classes that got worse, or better, by more than chance brings when so many are looked at; the largest change
-        first.
-        """
+        """The classes that got significantly worse, or better, after Holm's correction; the largest change first."""
         found = [each for each in self.classes if each.adjusted_p < 1 - self.level]
         ordered = found if worse else found[::-1]
         return [each for each in ordered if (each.only_before > each.only_after) == worse]
 
 
-def compare(before: Scored, after: Scored) -> Comparison:
+def compare(before: RevisionPredictions, after: RevisionPredictions) -> Comparison:
     """Compare two models image by image.
 
     Raises:
-        DarkroomError: as `darkroom.compare.shared.share` does.
+        DarkroomError: as `shared_predictions` does.
     """
-    shared, level = share(before, after), after.confidence
+    shared, level = shared_predictions(before, after), after.confidence
     labels = shared.labels
-    named = [probabilities.argmax(axis=1) for probabilities in (shared.before, shared.after)]
-    old, new = (answers == labels for answers in named)
+    predicted = [probabilities.argmax(axis=1) for probabilities in (shared.before, shared.after)]
+    old, new = (classes == labels for classes in predicted)
     losses = [negative_log_likelihoods(probabilities, labels) for probabilities in (shared.before, shared.after)]
     gains = losses[1] - losses[0]
     lost, won = np.flatnonzero(old & ~new), np.flatnonzero(new & ~old)
-    given = [p[np.arange(len(labels)), labels].astype(np.float64) for p in (shared.before, shared.after)]
-    moved = given[1] - given[0]
+    of_label = [p[np.arange(len(labels)), labels].astype(np.float64) for p in (shared.before, shared.after)]
+    moved = of_label[1] - of_label[0]
     return Comparison(
         shared=shared,
         level=level,
         before=_side(before.name, shared.before, labels, losses[0], level),
         after=_side(after.name, shared.after, labels, losses[1], level),
         accuracy=accuracy_difference(len(lost), len(won), len(labels), level),
-        macro_f1=macro_f1_difference(labels, named[0], named[1], len(shared.classes), level),
+        macro_f1=macro_f1_difference(labels, predicted[0], predicted[1], len(shared.classes), level),
         loss=Estimate(float(gains.mean()), *mean_interval(gains, level)),
         p=float(mcnemar(np.array([len(lost)]), np.array([len(won)]))[0]),
-        both_right=int((old & new).sum()),
+        both_correct=int((old & new).sum()),
         both_wrong=int((~old & ~new).sum()),
-        other_mistake=int((~old & ~new & (named[0] != named[1])).sum()),
+        other_mistake=int((~old & ~new & (predicted[0] != predicted[1])).sum()),
         lost=lost[np.argsort(moved[lost], kind="stable")],
         won=won[np.argsort(-moved[won], kind="stable")],
         classes=_classes(shared, old, new, level),
     )
 
 
-def _side(name: str, probabilities: npt.NDArray[np.float32], labels: Int64s, losses: Float64s, level: float) -> Side:
-    right = probabilities.argmax(axis=1) == labels
-    low, high = wilson(int(right.sum()), len(labels), level)
+def _side(name: str, probabilities: Float32s, labels: Int64s, losses: Float64s, level: float) -> Side:
+    correct = probabilities.argmax(axis=1) == labels
+    low, high = wilson(int(correct.sum()), len(labels), level)
     loss_low, loss_high = mean_interval(losses, level)
     return Side(
         name,
-        int(right.sum()),
-        Estimate(float(right.mean()), float(low), float(high)),
+        int(correct.sum()),
+        Estimate(float(correct.mean()), float(low), float(high)),
         Estimate(float(losses.mean()), max(loss_low, 0.0), loss_high),
         brier(probabilities, labels, level),
         expected_calibration_error(probabilities, labels, level),
         reliability(probabilities, labels, level),
-        risk_coverage(probabilities.max(axis=1), right),
+        risk_coverage(probabilities.max(axis=1), correct),
     )
 
 
-def _classes(shared: Shared, old: npt.NDArray[np.bool_], new: npt.NDArray[np.bool_], level: float) -> list[ClassChange]:
+def _classes(shared: SharedPredictions, old: Bools, new: Bools, level: float) -> list[ClassChange]:
     classes = len(shared.classes)
-    images, right_before, right_after, lost, won = (
+    images, correct_before, correct_after, lost, won = (
         np.bincount(shared.labels[rows], minlength=classes)
         for rows in (np.ones_like(old), old, new, old & ~new, new & ~old)
     )
@@ -174,8 +170,8 @@ def _classes(shared: Shared, old: npt.NDArray[np.bool_], new: npt.NDArray[np.boo
         ClassChange(
             shared.classes.names[k],
             int(images[k]),
-            int(right_before[k]),
-            int(right_after[k]),
+            int(correct_before[k]),
+            int(correct_after[k]),
             int(lost[k]),
             int(won[k]),
             accuracy_difference(int(lost[k]), int(won[k]), int(images[k]), level),
@@ -185,3 +181,30 @@ def _classes(shared: Shared, old: npt.NDArray[np.bool_], new: npt.NDArray[np.boo
         for row, (k, adjusted) in enumerate(zip(tested.tolist(), holm(p).tolist(), strict=True))
     ]
     return sorted(found, key=lambda each: (each.recall.value, each.adjusted_p))
+
+
+@dataclass(frozen=True)
+class ConfusionChange:
+    """How many images of one class the model before, and the one after, predicted as another class."""
+
+    actual: str
+    predicted: str
+    before: int
+    after: int
+
+
+def changed_confusions(shared: SharedPredictions, most: int) -> list[ConfusionChange]:
+    """The confusions whose number changed most, at most `most`; of equal changes in class-list order."""
+    old, new = (
+        confusion_counts(shared.labels, probabilities.argmax(axis=1), len(shared.classes))
+        for probabilities in (shared.before, shared.after)
+    )
+    change = np.abs(new - old)
+    np.fill_diagonal(change, 0)
+    order = np.argsort(-change, axis=None, kind="stable")[:most]
+    names = shared.classes.names
+    return [
+        ConfusionChange(names[i], names[j], int(old[i, j]), int(new[i, j]))
+        for i, j in zip(*(axis.tolist() for axis in np.unravel_index(order, change.shape)), strict=True)
+        if change[i, j]
+    ]

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from darkroom.compare.comparison import ClassChange, Comparison
-from darkroom.compare.mistakes import changed_mistakes
-from darkroom.compare.scored import Scored
-from darkroom.compare.text import chance, class_verdict, missing, points, score_rows, tag, verdict
+from darkroom.compare.comparison import ClassChange, Comparison, changed_confusions
+from darkroom.compare.predictions import RevisionPredictions
+from darkroom.compare.text import class_summary, decision, missing, p_value, points, score_rows, tag
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
 from darkroom.drawing.chart import Chart, Line
 from darkroom.drawing.pages import render_page, short
@@ -14,13 +13,13 @@ from darkroom.images.manifest import manifest_of
 from darkroom.runtime.revisions import open_revision
 
 # Pictures of a gallery, classes of the table (half of them the worst, half the best), confusions.
-SHOWN, CLASSES, MISTAKES = 24, 30, 12
+SHOWN, CLASSES, CONFUSIONS = 24, 30, 12
 STYLES = ("cold dashed", "accent")
 
 
 @dataclass(frozen=True)
 class Flip:
-    """An image that one model names correctly and the other does not; answers are (class, probability)."""
+    """An image that one model predicts correctly and the other does not; predictions are (class, probability)."""
 
     path: str
     label: str
@@ -41,24 +40,24 @@ class Gallery:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class in words, and where to draw its change: low, value, high in percent of the scale."""
+    """A class as text, and where to draw its change: low, value, high in percent of the scale."""
 
     change: ClassChange
-    words: str
+    text: str
     tag: str
-    places: tuple[float, float, float]
+    positions: tuple[float, float, float]
 
 
-def side_by_side_page(found: Comparison, before: Scored, after: Scored) -> str:
+def comparison_page(found: Comparison, before: RevisionPredictions, after: RevisionPredictions) -> str:
     """One offline page.
 
     Args:
-        found: what came out.
+        found: the comparison.
         before, after: what was compared; pictures are read from the revision after.
     """
     ways = (
         ("Correct before, wrong after", "Those whose correct class lost the most probability come first.", found.lost),
-        ("Wrong before, correct after", "Those whose correct class won the most probability come first.", found.won),
+        ("Wrong before, correct after", "Those whose correct class gained the most probability come first.", found.won),
     )
     rows = [row for _, _, flipped in ways for row in flipped[:SHOWN].tolist()]
     pictures, missing_pictures = _pictures(found, rows)
@@ -73,21 +72,21 @@ def side_by_side_page(found: Comparison, before: Scored, after: Scored) -> str:
         found=found,
         before=before,
         after=after,
-        verdict=verdict(found),
-        class_verdict=class_verdict(found),
+        decision=decision(found),
+        class_summary=class_summary(found),
         missing=missing(found),
         scores=score_rows(found),
         charts=[_reliability(found), _coverage(found)],
         classes=[_class_row(each, found.level, widest) for each in few],
         reach=f"{100 * widest:.1f}",
-        mistakes=changed_mistakes(found.shared, MISTAKES),
+        confusions=changed_confusions(found.shared, CONFUSIONS),
         galleries=[
             Gallery(title, about, len(flipped), [_flip(found, row, pictures) for row in flipped[:SHOWN].tolist()])
             for title, about, flipped in ways
         ],
         missing_pictures=missing_pictures,
         change=points(found.accuracy),
-        chance=chance(found.p),
+        p=p_value(found.p),
         level=f"{100 * found.level:g}%",
     )
 
@@ -99,16 +98,17 @@ def _pictures(found: Comparison, rows: list[int]) -> tuple[dict[int, Picture], P
     if table is None or not rows:
         return {}, Pictures()
     manifest = table.to_pandas()
-    place = {image: number for number, image in enumerate(manifest["id"])}
-    places = {row: place[found.shared.ids[row]] for row in rows}
-    read = read_pictures(found.after.name, manifest, set(places.values()))
-    return {row: read.of[number] for row, number in places.items() if number in read.of}, read
+    position = {image: number for number, image in enumerate(manifest["id"])}
+    positions = {row: position[found.shared.ids[row]] for row in rows}
+    read = read_pictures(found.after.name, manifest, set(positions.values()))
+    return {row: read.of[number] for row, number in positions.items() if number in read.of}, read
 
 
 def _flip(found: Comparison, row: int, pictures: dict[int, Picture]) -> Flip:
     shared, names = found.shared, found.shared.classes.names
     before, after = (
-        (names[answers[row].argmax()], float(answers[row].max())) for answers in (shared.before, shared.after)
+        (names[probabilities[row].argmax()], float(probabilities[row].max()))
+        for probabilities in (shared.before, shared.after)
     )
     return Flip(shared.paths[row], names[shared.labels[row]], before, after, pictures.get(row))
 
@@ -131,13 +131,13 @@ def _coverage(found: Comparison) -> Chart:
     marks, ends, highest = [], [], 0.01 / 1.08
     for side, style in zip((found.before, found.after), STYLES, strict=True):
         curve = [
-            place
-            for place in zip(side.coverage.coverage, side.coverage.risk, strict=True)
-            if place[0] >= LEAST_COVERAGE
+            point
+            for point in zip(side.coverage.coverage, side.coverage.risk, strict=True)
+            if point[0] >= LEAST_COVERAGE
         ]
         coverage, risk = zip(*curve, strict=True)
         highest = max(highest, *risk)
         ends.append(f"{risk[-1]:.2%} for {short(side.name)}")
         marks.append(Line(coverage, risk, style, short(side.name, 28)))
-    note = f"with all images answered {' and '.join(ends)}"
+    note = f"at full coverage {' and '.join(ends)}"
     return Chart("Error rate by coverage", note, *coverage_axes(highest), marks, CHART_HEIGHT)

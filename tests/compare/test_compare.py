@@ -1,4 +1,4 @@
-"""Two models on the same images: what is shared, what is found, how it is told; and real revisions."""
+"""Two models on the same images: what is shared, what is found, the summary; and real revisions."""
 
 import json
 import shutil
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser
 
-from darkroom.compare import Comparison, compare, read_scored, to_markdown
 from darkroom.compare.__main__ import main
-from darkroom.compare.mistakes import Mistake, changed_mistakes
+from darkroom.compare.comparison import Comparison, ConfusionChange, changed_confusions, compare
+from darkroom.compare.predictions import revision_predictions
+from darkroom.compare.text import to_markdown
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from tests.support.two_models import scored, two_models
@@ -29,15 +30,19 @@ def found(before: list[int], after: list[int]) -> Comparison:
 
 def test_only_the_images_that_changed_sides_count() -> None:
     comparison = found(wrong_on(range(0, 40)), wrong_on(range(20, 50)))
-    assert (comparison.both_right, comparison.both_wrong, comparison.other_mistake) == (250, 20, 0)
+    assert (comparison.both_correct, comparison.both_wrong, comparison.other_mistake) == (250, 20, 0)
     assert sorted(comparison.lost.tolist()) == list(range(40, 50))
     assert sorted(comparison.won.tolist()) == list(range(20))
     assert comparison.accuracy.value == pytest.approx(10 / 300)
-    assert comparison.before.right == 260 and comparison.after.right == 270
+    assert comparison.before.correct == 260 and comparison.after.correct == 270
     # 10 against 20: two-sided exact 0.0987, mid-p a little less.
     assert comparison.p == pytest.approx(0.0707, abs=5e-4)
     assert not comparison.differs
-    assert to_markdown(comparison).splitlines()[2].startswith("**new is not seen to be better or worse than old.**")
+    assert (
+        to_markdown(comparison)
+        .splitlines()[2]
+        .startswith("**There is no significant difference between old and new.**")
+    )
 
 
 def test_a_better_model_is_called_better_and_the_other_way_round_worse() -> None:
@@ -49,7 +54,7 @@ def test_a_better_model_is_called_better_and_the_other_way_round_worse() -> None
     assert better.loss.high < 0 < worse.loss.low
 
 
-def test_a_class_that_got_worse_is_named_though_the_model_is_as_good() -> None:
+def test_a_class_that_got_worse_is_listed_though_the_model_is_as_good() -> None:
     cats, dogs = ([k for k, label in enumerate(LABELS) if label == kind] for kind in (0, 1))
     before = [2 if k in dogs[:20] else label for k, label in enumerate(LABELS)]
     after = [1 if k in cats[:20] else label for k, label in enumerate(LABELS)]
@@ -59,7 +64,10 @@ def test_a_class_that_got_worse_is_named_though_the_model_is_as_good() -> None:
     assert [each.name for each in comparison.changed_classes(worse=False)] == ["dog"]
     assert [each.name for each in comparison.classes] == ["cat", "eel", "dog"], "the worst first"
     assert "Of 3 classes, 1 got worse (cat) and 1 got better (dog)." in to_markdown(comparison)
-    assert changed_mistakes(comparison.shared, 5) == [Mistake("cat", "dog", 0, 20), Mistake("dog", "eel", 20, 0)]
+    assert changed_confusions(comparison.shared, 5) == [
+        ConfusionChange("cat", "dog", 0, 20),
+        ConfusionChange("dog", "eel", 20, 0),
+    ]
 
 
 def test_a_model_and_itself_do_not_differ() -> None:
@@ -71,28 +79,28 @@ def test_a_model_and_itself_do_not_differ() -> None:
 
 def test_rarely_is_a_difference_found_between_equals() -> None:
     rng = np.random.default_rng(0)
-    claims = {"model": 0, "class": 0}
+    significant = {"model": 0, "class": 0}
     for _ in range(150):
         sides = [
-            [int(k) if sure else (k + 1) % 3 for k, sure in zip(LABELS, rng.random(300) < 0.8, strict=True)]
+            [int(k) if correct else (k + 1) % 3 for k, correct in zip(LABELS, rng.random(300) < 0.8, strict=True)]
             for _ in range(2)
         ]
         comparison = found(*sides)
-        claims["model"] += comparison.differs
-        claims["class"] += bool(comparison.changed_classes(True) or comparison.changed_classes(False))
+        significant["model"] += comparison.differs
+        significant["class"] += bool(comparison.changed_classes(True) or comparison.changed_classes(False))
     # One in twenty is the promise; 150 tries are good to 4 points.
-    assert max(claims.values()) <= 0.09 * 150
+    assert max(significant.values()) <= 0.09 * 150
 
 
-def test_images_of_one_side_are_left_out_and_named() -> None:
+def test_images_of_one_side_are_left_out_and_listed() -> None:
     before = scored("old", LABELS[:5], LABELS[:5], ["a", "b", "c", "d", "e"])
     after = scored("new", [LABELS[3], LABELS[1], 0], [0, 1, 0], ["d", "b", "x"])
     comparison = compare(before, after)
     assert comparison.shared.ids == ["d", "b"] and comparison.images == 2
     assert comparison.shared.only_before == ["a.png", "c.png", "e.png"]
     text = to_markdown(comparison)
-    assert "> 3 test images of old are left out, since new did not answer them; the first is a.png." in text
-    assert "> 1 test image of new is left out, since old did not answer it; the first is x.png." in text
+    assert "> 3 test images of old are left out, since new was not tested on them; the first is a.png." in text
+    assert "> 1 test image of new is left out, since old was not tested on it; the first is x.png." in text
 
 
 def test_other_labels_other_classes_and_no_image_in_common_are_refused() -> None:
@@ -106,7 +114,7 @@ def test_other_labels_other_classes_and_no_image_in_common_are_refused() -> None
     more = replace(before, name="new", classes=ClassList(("cat", "dog", "emu")))
     with pytest.raises(DarkroomError, match=r"1 only in old: eel; 1 only in new: emu"):
         compare(before, more)
-    with pytest.raises(DarkroomError, match="they stand in another order"):
+    with pytest.raises(DarkroomError, match="they are in another order"):
         compare(before, replace(before, classes=ClassList(("dog", "cat", "eel"))))
 
 
@@ -121,11 +129,14 @@ def test_two_revisions_give_a_page_a_record_and_a_text(
     monkeypatch.chdir(repository)
     out = tmp_path / "compared"
     main(["first", "workspace", "--out", str(out)])
-    told = capsys.readouterr().out
-    assert "**workspace is not seen to be better or worse than first.** 93.10% of 29 test images against 93.10%" in told
-    assert "- `cat/03.png` (`cat`): `dog` 80.0% → `cat` 80.0%" in told
-    assert "- `dog/04.png` (`dog`): `dog` 80.0% → `eel` 80.0%" in told
-    assert "1 test image of workspace is left out" in told
+    printed = capsys.readouterr().out
+    assert (
+        "**There is no significant difference between first and workspace.** 93.10% of 29 test images against 93.10%"
+        in printed
+    )
+    assert "- `cat/03.png` (`cat`): `dog` 80.0% → `cat` 80.0%" in printed
+    assert "- `dog/04.png` (`dog`): `dog` 80.0% → `eel` 80.0%" in printed
+    assert "1 test image of workspace is left out" in printed
     record = json.loads((out / "compare.json").read_text())
     assert [each["path"] for each in record["lost"]] == ["dog/04.png"]
     assert record["images"] == 29 and record["before"]["revision"] == "first"
@@ -157,11 +168,11 @@ def test_the_page_fits_a_phone_and_asks_for_nothing(
         (["empty", "second"], "empty has no reports/evaluate/predictions.parquet: nothing had been evaluated there"),
         (["first", "nowhere"], "can't read revision 'nowhere': unknown Git revision 'nowhere'; name a commit"),
         (["first", ""], "a revision has an empty name: name a commit"),
-        (["first", "second", "--out", "data"], "data holds other files (ingest and 2 more): name a folder of its own"),
+        (["first", "second", "--out", "data"], "data holds other files (ingest and 2 more): give a folder of its own"),
         (["first", "second", "--out", "dvc.yaml"], "can't write to dvc.yaml: it is a file"),
     ],
 )
-def test_what_can_not_be_compared_is_said_in_a_sentence(
+def test_what_can_not_be_compared_is_refused_in_a_sentence(
     repository: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -176,7 +187,7 @@ def test_what_can_not_be_compared_is_said_in_a_sentence(
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet"])
-def test_a_damaged_report_is_named_with_what_mends_it(
+def test_a_damaged_report_is_named_with_its_remedy(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     for folder in ("data", "reports"):
@@ -185,4 +196,4 @@ def test_a_damaged_report_is_named_with_what_mends_it(
     (tmp_path / "reports/evaluate" / name).write_text("{")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DarkroomError, match=rf"{name} of workspace is damaged .*`dvc checkout --force`"):
-        read_scored("workspace")
+        revision_predictions("workspace")

@@ -357,7 +357,7 @@ def test_a_few_outliers_among_many_show_in_the_added_images() -> None:
     assert "| sharpness | 9 | 9 | 0.032 (p = 0.995) | **1.000 (p < 0.001)** |" in to_markdown(found)
 
 
-def test_the_strangest_image_is_the_one_furthest_from_the_old_data() -> None:
+def test_the_largest_outlier_is_the_one_furthest_from_the_old_data() -> None:
     old = state(*((f"p{number}", f"{number}.png", "cat", "train") for number in range(50))).images
     images = old.head(3).assign(width=[8, 8, 800], contrast=[0.5, 0.1, 0.5])
     outliers = OutlierScore(old)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from darkroom.compare import Scored
+from darkroom.compare.predictions import RevisionPredictions
 from darkroom.evaluation.tables import write_predictions
 from darkroom.model.classes import ClassList
 from tests.support.revisions import Kept, commit_version, digit, start_repository, write_version
@@ -23,10 +23,10 @@ def answer(named: list[int], sure: float = 0.8) -> np.ndarray:
     return rows
 
 
-def scored(name: str, labels: list[int], named: list[int], ids: list[str] | None = None) -> Scored:
+def scored(name: str, labels: list[int], named: list[int], ids: list[str] | None = None) -> RevisionPredictions:
     """A side of a comparison."""
     ids = [f"{k:016x}" for k in range(len(labels))] if ids is None else ids
-    return Scored(
+    return RevisionPredictions(
         name=name,
         classes=ClassList(NAMES),
         ids=ids,
