@@ -69,20 +69,22 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Log | None)
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, start_new_session=True
     )
-    os.close(theirs)
-    printed: list[str] = []
     ending = threading.Event()
-    show = _show_raw if to_terminal else _lines_to(log or _print_line)
-    # A thread reads, so that a child that is being ended is not held up by its last words.
-    reader = threading.Thread(target=_read_all, args=(ours, show, printed, ending), daemon=True)
-    reader.start()
+    reader: threading.Thread | None = None
+    printed: list[str] = []
     try:
+        os.close(theirs)
+        show = _show_raw if to_terminal else _lines_to(log or _print_line)
+        # A thread reads, so that a child that is being ended is not held up by its last words.
+        reader = threading.Thread(target=_read_all, args=(ours, show, printed, ending), daemon=True)
+        reader.start()
         status = child.wait()
         reader.join()
     finally:
         ending.set()
         end(child, grace=GRACE)
-        reader.join()
+        if reader and reader.ident:
+            reader.join()
         os.close(ours)
     return status, _CONTROL.sub("", "".join(printed)).replace("\r\n", "\n")
 

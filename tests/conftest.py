@@ -160,15 +160,32 @@ def repository(tmp_path: Path, digit_folder: Path) -> Iterator[Repository]:
     found.close()
 
 
+@pytest.fixture(scope="session")
+def repository_after_a_run(tmp_path_factory: pytest.TempPathFactory, digit_folder: Path) -> Repository:
+    """One in which `make run` was typed once; tests must not write to it."""
+    found = make_repository(tmp_path_factory.mktemp("ran"), digit_folder)
+    status, found.printed = found.run("-m", "flows.run")
+    assert status == 0, found.printed
+    return found
+
+
 @pytest.fixture
-def here(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    """The repository as the current folder, with its environment."""
-    monkeypatch.chdir(repository.root)
-    for name in set(os.environ) - set(repository.environment):
+def ran(repository_after_a_run: Repository, tmp_path: Path) -> Iterator[Repository]:
+    """A copy of a repository in which `make run` was typed once."""
+    found = repository_after_a_run.copy(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def here(ran: Repository, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The same as the current folder, with its environment."""
+    monkeypatch.chdir(ran.root)
+    for name in set(os.environ) - set(ran.environment):
         monkeypatch.delenv(name)
-    for name, value in repository.environment.items():
+    for name, value in ran.environment.items():
         monkeypatch.setenv(name, value)
-    return repository
+    return ran
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tests.support.revisions import rows
 
 CLASSES = ("cat", "dog", "owl")
 # A comparison of tables takes tens of milliseconds, however small they are.
-REPEATED = settings(max_examples=20)
+REPEATED = settings(max_examples=8)
 
 
 def state(

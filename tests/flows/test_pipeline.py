@@ -1,7 +1,6 @@
 """The flow makes what `dvc repro` makes, fails with one message, and leaves nothing behind when it is stopped."""
 
 import json
-import shutil
 import urllib.request
 from pathlib import Path
 
@@ -13,17 +12,12 @@ from tests.support.repository import FAILS, HANGS, Repository, ended, wait_for
 pytestmark = pytest.mark.xdist_group("prefect")
 
 
-def test_without_a_server_the_flow_leaves_the_same_hashes_as_dvc_repro_and_no_noise(repository: Repository) -> None:
-    status, printed = repository.run("-m", "flows.run")
-    assert status == 0, printed
-    lock = repository.root / "dvc.lock"
-    expected = lock.read_bytes()
-    lock.unlink()
-    shutil.rmtree(repository.root / "data")
-
+def test_without_a_server_the_flow_leaves_the_same_hashes_as_dvc_repro_and_no_noise(
+    repository: Repository, repository_after_a_run: Repository
+) -> None:
     status, printed = repository.run("-m", "flows.pipeline", http_proxy="http://127.0.0.1:9")  # as on a firm's machine
     assert status == 0, printed
-    assert lock.read_bytes() == expected
+    assert (repository.root / "dvc.lock").read_bytes() == (repository_after_a_run.root / "dvc.lock").read_bytes()
     assert "Traceback" not in printed and "ERROR" not in printed and "WARNING" not in printed
     assert "Task run 'train' - Finished in state Completed" in printed
     assert printed.endswith(
@@ -35,9 +29,9 @@ def test_without_a_server_the_flow_leaves_the_same_hashes_as_dvc_repro_and_no_no
     assert not [process for process in psutil.process_iter(["cwd"]) if process.info["cwd"] == str(repository.root)]
 
 
-def test_a_failing_stage_fails_the_flow_with_one_message(repository: Repository, prefect_api: str) -> None:
-    repository.set("epochs", FAILS)
-    status, printed = repository.run("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
+def test_a_failing_stage_fails_the_flow_with_one_message(ran: Repository, prefect_api: str) -> None:
+    ran.set("epochs", FAILS)
+    status, printed = ran.run("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
     assert status == 1
     assert "Task run 'train' - epoch 1" in printed  # live, in the log of the run
     assert "Traceback" not in printed and "NoneType: None" not in printed
@@ -45,10 +39,10 @@ def test_a_failing_stage_fails_the_flow_with_one_message(repository: Repository,
     assert states(prefect_api)[0] == "FAILED"
 
 
-def test_a_stopped_flow_leaves_no_stage_behind(repository: Repository, prefect_api: str) -> None:
-    repository.set("epochs", HANGS)
-    flow = repository.start("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
-    training = repository.training()
+def test_a_stopped_flow_leaves_no_stage_behind(ran: Repository, prefect_api: str) -> None:
+    ran.set("epochs", HANGS)
+    flow = ran.start("-m", "flows.pipeline", PREFECT_API_URL=prefect_api)
+    training = ran.training()
     flow.terminate()
     printed = flow.communicate()[0]
     assert flow.returncode == 143

@@ -52,9 +52,9 @@ def ask(api: str, path: str, **filters: object) -> Any:
         return json.load(answer)
 
 
-def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repository, prefect_api: str) -> None:
-    repository.set("epochs", HANGS)
-    schedule = repository.start("-m", "flows.schedule", **QUICK, PREFECT_API_URL=prefect_api)
+def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, prefect_api: str) -> None:
+    ran.set("epochs", HANGS)
+    schedule = ran.start("-m", "flows.schedule", **QUICK, PREFECT_API_URL=prefect_api)
     assert schedule.stdout
     title, page, run_now = (schedule.stdout.readline() for _ in range(3))
     assert title == "retraining by the cron '0 3 * * *' (UTC), until Ctrl-C\n"
@@ -63,11 +63,11 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repositor
     deployment = wait_for(lambda: ask(prefect_api, "deployments/filter"))[0]
     assert [found["schedule"]["cron"] for found in deployment["schedules"]] == ["0 3 * * *"]
     address, prefect, *command = run_now.removeprefix("  run now  ").split()
-    status, printed = repository.run(prefect, *command, **dict([address.split("=")]))
+    status, printed = ran.run(prefect, *command, **dict([address.split("=")]))
     assert status == 0, printed
 
     family = psutil.Process(schedule.pid).children(recursive=True)
-    training = repository.training()
+    training = ran.training()
     schedule.terminate()
     printed = schedule.communicate()[0]
     assert schedule.returncode == 143
@@ -78,6 +78,7 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(repository: Repositor
 def test_a_schedule_retrains_by_itself_and_publishes_what_changed(
     repository: Repository, prefect_api: str, digit_folder: Path
 ) -> None:
+    repository.take_real_ingest()
     ingest_source("folder", repository.root / "images", repository.root)
     shutil.copy(digit_folder / "two/39.png", repository.root / "images/two")
     schedule = repository.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)

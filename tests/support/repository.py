@@ -16,7 +16,9 @@ import psutil
 ROOT = Path(__file__).parents[2]
 
 # Written from last to first, so that only the graph can tell the order. Two stages: each costs a test two starts of DVC.
-DVC_YAML = """\
+INGEST = "python ingest.py"
+REAL_INGEST = "python -m stages.survey && python -m stages.ingest"
+DVC_YAML = f"""\
 stages:
   train:
     cmd: python train.py
@@ -29,15 +31,28 @@ stages:
       - models/train
       - reports/evaluate
   ingest:
-    cmd: python -m stages.survey && python -m stages.ingest
+    cmd: {INGEST}
     deps:
-      - ${ingest.path}
+      - ${{ingest.path}}
     params:
       - ingest
     outs:
       - data/ingest
 metrics:
   - reports/evaluate/metrics.json
+"""
+
+# Lists the images; the real stages take seconds.
+INGEST_PROGRAM = """\
+from pathlib import Path
+
+from darkroom.runtime.stage import stage
+from darkroom.settings.read import read_params
+
+with stage("ingest"):
+    names = sorted(path.name for path in Path(read_params().ingest.path).rglob("*.png"))
+    Path("data/ingest").mkdir(parents=True)
+    Path("data/ingest/names").write_text(str(names))
 """
 
 # Three numbers of epochs stand for a training that fails, one that dies without a word, and one that never ends.
@@ -72,10 +87,15 @@ with stage("train"):
 
 @dataclass
 class Repository:
-    """A git and DVC repository, and an environment without any configuration of git, DVC or Prefect."""
+    """A git and DVC repository, and an environment without any configuration of git, DVC or Prefect.
+
+    Attributes:
+        printed: by the run that the repository had when it was given to a test; empty where it had none.
+    """
 
     root: Path
     environment: dict[str, str]
+    printed: str = ""
     started: "list[subprocess.Popen[str]]" = field(default_factory=list)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
@@ -110,6 +130,17 @@ class Repository:
         return subprocess.run(
             command, cwd=self.root, env=self.environment, check=True, capture_output=True, text=True
         ).stdout
+
+    def take_real_ingest(self) -> None:
+        """Put the stages survey and ingest in the place of the short program."""
+        text = (self.root / "dvc.yaml").read_text()
+        (self.root / "dvc.yaml").write_text(text.replace(INGEST, REAL_INGEST))
+
+    def copy(self, folder: Path) -> "Repository":
+        """The same in another folder, with a home of its own."""
+        shutil.copytree(self.root, folder / "repository", ignore=shutil.ignore_patterns("train.pid"))
+        (folder / "home").mkdir()
+        return Repository(folder / "repository", self.environment | {"HOME": str(folder / "home")}, self.printed)
 
     def set(self, key: str, value: object) -> None:
         """Change one setting in params.yaml by hand."""
@@ -152,7 +183,7 @@ def make_repository(folder: Path, pictures: Path) -> Repository:
         (root / "images" / label).mkdir(parents=True)
         for index in range(5):
             shutil.copy(pictures / label / f"{5 * number + index:02}.png", root / "images" / label)
-    for name, text in (("dvc.yaml", DVC_YAML), ("train.py", TRAIN)):
+    for name, text in (("dvc.yaml", DVC_YAML), ("ingest.py", INGEST_PROGRAM), ("train.py", TRAIN)):
         (root / name).write_text(text)
     (root / ".dvc").mkdir()
     (root / "data").mkdir()
