@@ -120,6 +120,15 @@ def test_code_changes_the_hashes_of_the_stages_that_reach_it_and_no_other(house:
         assert changed == {stage for stage in STAGES if path.relative_to(house).as_posix() in closures[stage]}
 
 
+def test_evaluate_reaches_neither_torch_nor_onnxruntime() -> None:
+    heavy = {"torch", "torchvision", "timm", "onnx", "onnxruntime"}
+    for path in Code(ROOT).closure("stages/evaluate.py"):
+        for node in ast.walk(ast.parse((ROOT / path).read_bytes())) if path.endswith(".py") else ():
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not heavy & {name.split(".")[0] for name in names}, f"{path}, line {getattr(node, 'lineno', 0)}"
+
+
 def test_every_template_and_style_sheet_is_reached(house: Path) -> None:
     code = Code(house)
     reached = {file for path in house.rglob("*.py") for file in code.closure(path.relative_to(house).as_posix())}
