@@ -201,6 +201,6 @@ def describe_change(change: Change | str) -> str:
         return f"not compared: {change}"
     texts = []
     for key, shift in change.shifts.items():
-        chance = " (within chance)" if shift.distance and not shift.significant_distance else ""
-        texts.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{chance}")
+        remark = " (within chance)" if shift.distance and not shift.significant_distance else ""
+        texts.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{remark}")
     return ", ".join(texts)

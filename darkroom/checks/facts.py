@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from darkroom.duplicates.groups import Copies, find_copies
 from darkroom.images.manifest import MANIFEST
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.text import count
 
 # What a source or a reviewer need not give; every other column of the manifest has a value in every row.
@@ -111,7 +111,7 @@ def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, class
 
 
 def gather_facts(
-    manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList, copies: npt.NDArray[np.int64], groups: pd.Series
+    manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList, copies: Int64s, groups: pd.Series
 ) -> Facts:
     """Count once what the expectations and the summary need.
 

@@ -1,9 +1,8 @@
 """Lay one thumbnail on another as well as a crop allows, and say how much of the second is in the first."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from darkroom.runtime.arrays import Bools, Float32s, UInt8s
 
 # Of each side, as much may have been cropped away: 8%, and a pixel of a small picture rounds up.
 REACH = 0.1
@@ -12,9 +11,7 @@ STEPS = 3
 FRAME = 9
 
 
-def likeness(
-    ones: npt.NDArray[np.uint8], others: npt.NDArray[np.uint8], coarse: npt.NDArray[np.bool_]
-) -> tuple[Floats, Floats, Floats]:
+def likeness(ones: UInt8s, others: UInt8s, coarse: Bools) -> tuple[Float32s, Float32s, Float32s]:
     """How alike pictures are when one is laid on the other in the best place.
 
     The place is found by least squares on the first derivatives, in a few steps (Lucas and Kanade 1981), for a shift and a
@@ -53,13 +50,13 @@ def likeness(
     return whole, _correlation(detail, other_detail), middle
 
 
-def _better(place: Floats, best: Floats, now: Floats, found: Floats) -> tuple[Floats, Floats]:
+def _better(place: Float32s, best: Float32s, now: Float32s, found: Float32s) -> tuple[Float32s, Float32s]:
     """For each pair the better of two places, and what it gives."""
     better = found > best
     return np.where(better[:, None], now, place), np.where(better, found, best)
 
 
-def _moves(first: Floats, second: Floats) -> Floats:
+def _moves(first: Float32s, second: Float32s) -> Float32s:
     """Shift and stretch across, shift and stretch down, [n, 4], that bring the first nearest to the second."""
     count, side = first.shape[:2]
     places = _places(side)
@@ -76,7 +73,7 @@ def _moves(first: Floats, second: Floats) -> Floats:
     return np.asarray(share[:, 1:] / gain, dtype=np.float32)
 
 
-def _within_reach(place: Floats) -> Floats:
+def _within_reach(place: Float32s) -> Float32s:
     """Only crops: smaller by at most `REACH`, and from within the picture."""
     place = place.copy()
     for shift, stretch in ((0, 1), (2, 3)):
@@ -86,45 +83,45 @@ def _within_reach(place: Floats) -> Floats:
     return place
 
 
-def _laid(pictures: Floats, place: Floats) -> Floats:
+def _laid(pictures: Float32s, place: Float32s) -> Float32s:
     """The pictures seen through their places, by linear interpolation, which is a matrix for each direction."""
     side = pictures.shape[1]
     across, down = _weights(place[:, 0], place[:, 1], side), _weights(place[:, 2], place[:, 3], side)
     return np.asarray(down @ pictures @ across.transpose(0, 2, 1))
 
 
-def _weights(shift: Floats, stretch: Floats, side: int) -> Floats:
+def _weights(shift: Float32s, stretch: Float32s, side: int) -> Float32s:
     """[n, new places, pixels]."""
     wanted = (_places(side) * (1 + stretch[:, None]) + shift[:, None] + 1) * (side / 2) - 0.5
     wanted = np.clip(wanted, 0, side - 1)
     return np.asarray(np.maximum(0, 1 - np.abs(wanted[:, :, None] - np.arange(side, dtype=np.float32))))
 
 
-def _places(side: int) -> Floats:
+def _places(side: int) -> Float32s:
     """The middles of the pixels, from -1 to 1."""
     return ((np.arange(side) + 0.5) / side * 2 - 1).astype(np.float32)
 
 
-def _halved(pictures: Floats) -> Floats:
+def _halved(pictures: Float32s) -> Float32s:
     """[n, 16, 16] of [n, 32, 32], smoothed and averaged."""
     smooth = _smooth(pictures)
     half = pictures.shape[1] // 2
     return np.asarray(smooth.reshape(len(smooth), half, 2, half, 2).mean((2, 4)))
 
 
-def _smooth(pictures: Floats) -> Floats:
+def _smooth(pictures: Float32s) -> Float32s:
     """Blurred with 1-2-1 in both directions, the edge repeated."""
     padded = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), mode="edge")
     rows = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
     return np.asarray((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4)
 
 
-def _detail(pictures: Floats) -> Floats:
+def _detail(pictures: Float32s) -> Float32s:
     fine = _smooth(pictures)
     return fine - _smooth(_smooth(_smooth(fine)))
 
 
-def _correlation(first: Floats, second: Floats) -> Floats:
+def _correlation(first: Float32s, second: Float32s) -> Float32s:
     """Of each pair's pixels; 0 where one of them is flat."""
     pixels = first[0].size if len(first) else 1
     first, second = first.reshape(-1, pixels), second.reshape(-1, pixels)

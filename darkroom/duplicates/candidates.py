@@ -1,16 +1,12 @@
-"""Pairs that may be near-copies: nearest neighbours of descriptors, found with faiss and sieved by tangent distance."""
+"""Int64s that may be near-copies: nearest neighbours of descriptors, found with faiss and sieved by tangent distance."""
 
 import faiss
 import numpy as np
-import numpy.typing as npt
 from faiss.contrib.ivf_tools import add_preassigned, search_preassigned
 
 from darkroom.duplicates.descriptors import LENGTH, SCALE, describe, describe_corners, tangents
+from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
 from darkroom.runtime.seeding import uniform_per_image
-
-Pairs = npt.NDArray[np.int64]
-Thumbnails = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
 
 # Neighbours looked at for each picture, and the rank whose distance tells how crowded it is around the picture: pictures that
 # all look alike have near neighbours without being copies. A set of up to 16 copies of one picture is no crowd.
@@ -33,8 +29,8 @@ FAR_CROP = 0.08
 BATCH = 1024
 
 
-def candidates(thumbnails: Thumbnails) -> tuple[Pairs, npt.NDArray[np.float32]]:
-    """Pairs of near neighbours, each once, whose tangent distance is small.
+def candidates(thumbnails: UInt8s) -> tuple[Int64s, Float32s]:
+    """Int64s of near neighbours, each once, whose tangent distance is small.
 
     Args:
         thumbnails: uint8 [N, 32, 32], none of them blank.
@@ -51,17 +47,19 @@ def candidates(thumbnails: Thumbnails) -> tuple[Pairs, npt.NDArray[np.float32]]:
     distances, neighbours = _neighbours(found, wanted, itself, min(CROWD + 1, len(found)))
     # Among a few pictures nobody can tell what is crowded.
     crowd = distances[itself, -1] / SCALE**2 if len(found) > CROWD else np.full(len(found), np.inf, np.float32)
-    kept = []
+    sieved = []
     for start in range(0, len(found), BATCH):
         part = slice(*np.searchsorted(of, [start, start + BATCH]))
         near = (part, slice(LOOKED_AT + 1))
         directions = tangents(thumbnails[start : start + BATCH])
-        kept.append(_sieved(found, crowd, directions, start, wanted[part], of[part], distances[near], neighbours[near]))
-    pairs = np.unique(np.sort(np.concatenate(kept), axis=1), axis=0)
+        sieved.append(
+            _sieved(found, crowd, directions, start, wanted[part], of[part], distances[near], neighbours[near])
+        )
+    pairs = np.unique(np.sort(np.concatenate(sieved), axis=1), axis=0)
     return pairs, np.minimum(crowd[pairs[:, 0]], crowd[pairs[:, 1]])
 
 
-def _wanted(thumbnails: Thumbnails, found: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _wanted(thumbnails: UInt8s, found: Float32s) -> tuple[Float32s, Int64s]:
     """What neighbours are looked for: each picture, behind it those of its corner crops that are far from it; and the row that
     each belongs to."""
     crops, of = [], []
@@ -77,15 +75,15 @@ def _wanted(thumbnails: Thumbnails, found: Floats) -> tuple[Floats, npt.NDArray[
 
 
 def _sieved(
-    found: Floats,
-    crowd: Floats,
-    directions: Floats,
+    found: Float32s,
+    crowd: Float32s,
+    directions: Float32s,
     start: int,
-    wanted: Floats,
-    of: npt.NDArray[np.int64],
-    distances: Floats,
-    neighbours: npt.NDArray[np.int64],
-) -> Pairs:
+    wanted: Float32s,
+    of: Int64s,
+    distances: Float32s,
+    neighbours: Int64s,
+) -> Int64s:
     """The neighbours of a batch whose tangent distance is small, [P, 2], the row of the batch first."""
     # In a cell with few pictures there may be fewer neighbours than asked for.
     there = (neighbours >= 0) & (neighbours != of[:, None]) & (distances <= FARTHEST * SCALE**2)
@@ -99,16 +97,14 @@ def _sieved(
     return np.stack([one[passed], other[passed]], 1)
 
 
-def _lowest(found: npt.NDArray[np.float32], count: int) -> npt.NDArray[np.int64]:
+def _lowest(found: Float32s, count: int) -> Int64s:
     """The rows whose numbers have the lowest hashes, in order; equal rows have equal hashes."""
     odd = np.random.default_rng(0).integers(0, 2**62, found.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     keys = (found.astype(np.int64).view(np.uint64) * odd).sum(1)
     return np.sort(np.argsort(uniform_per_image(keys, "cells"), kind="stable")[:count])
 
 
-def _neighbours(
-    found: Floats, wanted: Floats, itself: npt.NDArray[np.bool_], count: int
-) -> tuple[Floats, npt.NDArray[np.int64]]:
+def _neighbours(found: Float32s, wanted: Float32s, itself: Bools, count: int) -> tuple[Float32s, Int64s]:
     """Squared distances and rows of those found nearest to each wanted, nearest first, [Q, count]; -1 where there are fewer."""
     # Eight numbers at a time is what faiss is fast with.
     padded, asked = (np.pad(part, ((0, 0), (0, -LENGTH % 8))) for part in (found, wanted))

@@ -10,9 +10,7 @@ import numpy.typing as npt
 from darkroom.duplicates.alignment import REACH, likeness
 from darkroom.duplicates.candidates import candidates
 from darkroom.duplicates.descriptors import SIDE
-
-Pairs = npt.NDArray[np.int64]
-Thumbnails = npt.NDArray[np.uint8]
+from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt8s, UInt64s
 
 # What a confirmed pair has. Measured on planted copies (half of the size, JPEG quality 40, 8% cropped) and on pictures that
 # only look alike: 98% of copies reach 0.87 in detail; hands in the same pose reach 0.85, frames of white 0.88 (but little in
@@ -34,12 +32,12 @@ BATCH, PAIRS = 1024, 128
 
 
 def near_pairs(
-    thumbnails: Thumbnails,
+    thumbnails: UInt8s,
     width: npt.NDArray[np.int32],
     height: npt.NDArray[np.int32],
-    contrast: npt.NDArray[np.float32],
-) -> Pairs:
-    """Pairs of rows that show the same picture; rows joined through others are not listed with each other.
+    contrast: Float32s,
+) -> Int64s:
+    """Int64s of rows that show the same picture; rows joined through others are not listed with each other.
 
     Nothing is compared with everything. Equal thumbnails count as one picture in all that follows, so that thousands of blank
     ones cost nothing; of each picture's neighbours the nearest dozen are compared, so that of a hundred copies each is
@@ -70,20 +68,18 @@ def near_pairs(
     for part in (slice(start, start + PAIRS) for start in range(0, len(one), PAIRS)):
         same[part] = _confirmed(thumbnails[one[part]], thumbnails[other[part]], shortest[part], crowd[part])
     near = np.stack([one[same], other[same]], 1)
-    found: Pairs = np.unique(np.sort(np.concatenate([rows[equal], near]), axis=1), axis=0)
+    found: Int64s = np.unique(np.sort(np.concatenate([rows[equal], near]), axis=1), axis=0)
     return found
 
 
-def _deviation(thumbnails: Thumbnails) -> npt.NDArray[np.float32]:
+def _deviation(thumbnails: UInt8s) -> Float32s:
     found = np.empty(len(thumbnails), np.float32)
     for start in range(0, len(thumbnails), BATCH):
         found[start : start + BATCH] = thumbnails[start : start + BATCH].std((1, 2))
     return found
 
 
-def _equal(
-    thumbnails: Thumbnails, blank: npt.NDArray[np.bool_], aspect: npt.NDArray[np.float64]
-) -> tuple[Pairs, npt.NDArray[np.int64]]:
+def _equal(thumbnails: UInt8s, blank: Bools, aspect: Float64s) -> tuple[Int64s, Int64s]:
     """Neighbours in runs of equal thumbnails, and the first row of each run. Blank ones are equal within two grey levels."""
     words, levels = (
         part.reshape(-1, SIDE * SIDE).view(np.uint64) for part in (thumbnails, (thumbnails[blank] // 2 + 1) // 2)
@@ -97,7 +93,7 @@ def _equal(
     return np.stack([one[alike], other[alike]], 1), order[np.concatenate([[True], ~alike])[: len(order)]]
 
 
-def _hashes(words: npt.NDArray[np.uint64], odd: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+def _hashes(words: UInt64s, odd: UInt64s) -> UInt64s:
     """64 bits of each row. Shifted first: a multiplication alone never lets high bits act on low ones."""
     found = np.empty(len(words), np.uint64)
     for start in range(0, len(words), BATCH):
@@ -106,13 +102,11 @@ def _hashes(words: npt.NDArray[np.uint64], odd: npt.NDArray[np.uint64]) -> npt.N
     return found
 
 
-def _confirmed(
-    first: Thumbnails, second: Thumbnails, side: npt.NDArray[np.int32], crowd: npt.NDArray[np.float32]
-) -> npt.NDArray[np.bool_]:
+def _confirmed(first: UInt8s, second: UInt8s, side: npt.NDArray[np.int32], crowd: Float32s) -> Bools:
     """Whether pixels say that these pairs are copies; `side` is the shortest of each pair."""
     difference = np.sqrt(np.square(first.astype(np.float32) - second).mean((1, 2)))
     contrast = np.minimum(_deviation(first), _deviation(second))
-    same: npt.NDArray[np.bool_] = difference <= np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
+    same: Bools = difference <= np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
     left = np.flatnonzero(~same & (side >= TINY))
     whole, detail, middle = likeness(first[left], second[left], side[left] < SIDE * 3 // 4)
     alike = (whole >= LEAST_WHOLE) & (detail >= LEAST_DETAIL) & (middle >= LEAST_MIDDLE)

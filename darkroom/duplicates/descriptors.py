@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from darkroom.images.cache import ImageCache
 from darkroom.images.decode import decode
 from darkroom.images.measure import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
 from darkroom.images.shards import read_shards
-
-Floats = npt.NDArray[np.float32]
+from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 
 SIDE = 32
 # The lowest frequencies, horizontal and vertical numbers adding up to at most this: 27 without the mean. Of CIFAR-10 pictures
@@ -26,7 +24,7 @@ CUT = 1.5
 BATCH = 1024
 
 
-def _operators() -> tuple[Floats, Floats, Floats]:
+def _operators() -> tuple[Float32s, Float32s, Float32s]:
     """Linear maps from a standardised thumbnail, all with 1,024 rows: to its descriptor; to the four directions in which the
     descriptor moves when the picture is shifted or stretched, across and down; and to those of its crops at the four corners
     (4 x 27 columns each)."""
@@ -34,8 +32,8 @@ def _operators() -> tuple[Floats, Floats, Floats]:
     waves = np.cos(np.pi * (place + 0.5) * np.arange(FREQUENCIES + 1)[:, None] / SIDE) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
     down, across = np.meshgrid(*[np.arange(FREQUENCIES + 1)] * 2, indexing="ij")
-    kept = (down + across <= FREQUENCIES) & (down + across > 0)
-    basis = np.einsum("ui,vj->uvij", waves, waves)[kept] / SIDE
+    chosen = (down + across <= FREQUENCIES) & (down + across > 0)
+    basis = np.einsum("ui,vj->uvij", waves, waves)[chosen] / SIDE
     slope = np.asarray(np.gradient(np.eye(SIDE), 2 / SIDE, axis=0))
     centred = (place + 0.5) / SIDE * 2 - 1
     moved = [
@@ -60,7 +58,7 @@ DESCRIBE, MOVE, CROP = _operators()
 LENGTH = DESCRIBE.shape[1]
 
 
-def describe(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+def describe(thumbnails: UInt8s) -> Float32s:
     """Descriptors: the low frequencies of the cosine transform, of the thumbnail at mean 0 and deviation 1.
 
     Args:
@@ -75,7 +73,7 @@ def describe(thumbnails: npt.NDArray[np.uint8]) -> Floats:
     return np.round(found * SCALE)
 
 
-def describe_corners(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+def describe_corners(thumbnails: UInt8s) -> Float32s:
     """Descriptors of what each picture becomes when `CUT` pixels of 32 are cut off on each axis, at each of the four corners.
 
     Args:
@@ -87,7 +85,7 @@ def describe_corners(thumbnails: npt.NDArray[np.uint8]) -> Floats:
     return np.round(_standardised(thumbnails) @ CROP * SCALE).reshape(-1, 4, LENGTH)
 
 
-def tangents(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+def tangents(thumbnails: UInt8s) -> Float32s:
     """An orthonormal basis of the directions in which each descriptor moves under small shifts and stretches.
 
     What is left of a difference outside these directions is the tangent distance (Simard, LeCun, Denker 1993, "Efficient
@@ -108,7 +106,7 @@ def tangents(thumbnails: npt.NDArray[np.uint8]) -> Floats:
     return directions
 
 
-def _standardised(thumbnails: npt.NDArray[np.uint8]) -> Floats:
+def _standardised(thumbnails: UInt8s) -> Float32s:
     values = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
     values -= values.mean(1, keepdims=True)
     # Flatter than a grey level is noise: it is not blown up.
@@ -116,27 +114,24 @@ def _standardised(thumbnails: npt.NDArray[np.uint8]) -> Floats:
     return values
 
 
-UInt8s = npt.NDArray[np.uint8]
-
-
-def read_thumbnails(manifest: pa.Table, rows: npt.NDArray[np.int64], ingest: Path, seen: Path, decoder: str) -> UInt8s:
-    """Thumbnails of some images: those that ingest kept, the others from the shards; both ways they are the same.
+def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, folder: Path, decoder: str) -> UInt8s:
+    """Thumbnails of some images: those in the cache, the others from the shards; both ways they are the same.
 
     Args:
         manifest: the columns `sha256`, `shard`, `offset`, `bytes`.
         rows: positions in the manifest, int64 [N].
         ingest: the folder that the ingest stage wrote.
-        seen: the folder `.darkroom/cache`.
+        folder: `.darkroom/cache`.
         decoder: that ingest used.
 
     Returns:
         uint8 [N, 32, 32], grey, the whole picture stretched.
     """
     wanted = manifest.select(["sha256", "shard", "offset", "bytes"]).take(rows)
-    kept = ImageCache(seen, decoder)
-    found = kept.rows(wanted["sha256"].to_pylist())
+    cache = ImageCache(folder, decoder)
+    found = cache.rows(wanted["sha256"].to_pylist())
     thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-    thumbnails[found >= 0] = kept.thumbnails()[found[found >= 0]]
+    thumbnails[found >= 0] = cache.thumbnails()[found[found >= 0]]
     missing = np.flatnonzero(found < 0)
     left = wanted.take(missing)
     places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)

@@ -4,15 +4,14 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-Ints = npt.NDArray[np.int64]
+from darkroom.runtime.arrays import Int64s
 
 
-def join_copies(sha256: pd.Series, pairs: Ints) -> Ints:
+def join_copies(sha256: pd.Series, pairs: Int64s) -> Int64s:
     """Sets of copies: files with the same bytes, and what pairs of near-copies join, directly or through others.
 
     Args:
@@ -25,7 +24,7 @@ def join_copies(sha256: pd.Series, pairs: Ints) -> Ints:
     return _joined(len(sha256), [pd.factorize(sha256)[0]], pairs)
 
 
-def group_images(manifest: pd.DataFrame, copies: Ints) -> pd.DataFrame:
+def group_images(manifest: pd.DataFrame, copies: Int64s) -> pd.DataFrame:
     """Join the sets of copies and the user's groups, and give every group a name that does not depend on the others.
 
     A group leads with the member whose path without suffix comes first; its name is that one's SHA-256. Where members have a
@@ -62,7 +61,7 @@ def group_images(manifest: pd.DataFrame, copies: Ints) -> pd.DataFrame:
     return pd.DataFrame({"id": manifest["id"].array, "group": pd.array(names, dtype="str")})
 
 
-def _joined(count: int, numberings: list[Ints], pairs: Ints) -> Ints:
+def _joined(count: int, numberings: list[Int64s], pairs: Int64s) -> Int64s:
     """Number the sets of `count` rows that share a number in one of the numberings, or a pair."""
     links = [pairs]
     for numbers in numberings:
@@ -83,8 +82,7 @@ class Copies:
 
     Attributes:
         rows: of the manifest, in the order of their paths.
-        paths: one an image.
-        labels: likewise.
+        paths, labels: one an image.
         exact: whether all of them have the same bytes.
     """
 
@@ -114,7 +112,7 @@ class Copies:
         return f"{names} and {more:,} more" if more else names
 
 
-def find_copies(manifest: pd.DataFrame, copies: npt.NDArray[np.int64]) -> list[Copies]:
+def find_copies(manifest: pd.DataFrame, copies: Int64s) -> list[Copies]:
     """The sets of more than one image, in the order of their first paths.
 
     Args:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from darkroom.runtime.arrays import Bools, Float64s, Int64s
 
 # Numbers float64 [N] with NaN where unknown, dates datetime64[s] [N] with NaT, or words str [N] with "".
-Column = npt.NDArray[np.float64] | npt.NDArray[np.datetime64] | npt.NDArray[np.str_]
+Column = Float64s | npt.NDArray[np.datetime64] | npt.NDArray[np.str_]
 
 # Fractions of the images that an end of the scale is cut off at; and between which the middle is looked at.
 ENDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)

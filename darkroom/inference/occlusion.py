@@ -4,11 +4,8 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-UInt8s = npt.NDArray[np.uint8]
-Float32s = npt.NDArray[np.float32]
-Float64s = npt.NDArray[np.float64]
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s, UInt8s
 
 # Of the grid along a side. Each covering is two cells wide, so that one picture costs 65 answers.
 CELLS = 7
@@ -17,9 +14,7 @@ CELLS = 7
 LEAST_LOSS = 0.01
 
 
-def occlusion(
-    answer: Callable[[UInt8s], Float32s], images: UInt8s, classes: npt.NDArray[np.int64], cells: int = CELLS
-) -> Float32s:
+def occlusion(answer: Callable[[UInt8s], Float32s], images: UInt8s, classes: Int64s, cells: int = CELLS) -> Float32s:
     """Heat maps by occlusion (Zeiler and Fergus 2014, https://arxiv.org/abs/1311.2901, section 4.2).
 
     A square of two by two cells wanders over the picture by one cell, beyond the edges by one, so that each cell is covered

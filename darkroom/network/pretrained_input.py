@@ -32,7 +32,7 @@ class PretrainedInput:
     Attributes:
         size: side of the square, in pixels.
         mean: for each channel, of values in [0, 1].
-        std: likewise.
+        std: for each channel, the standard deviation of the same values.
         source: whose numbers these are, in words.
     """
 

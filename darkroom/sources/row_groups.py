@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import scratch_file
 from darkroom.sources.columns import UNREADABLE, damaged_group
@@ -39,7 +39,7 @@ class RowGroups:
         self._lock = threading.Lock()
         self._scattered: list[Place] = []
         self._bytes = 0
-        self._unpacked: tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]] | None = None
+        self._unpacked: tuple[IO[bytes], dict[Place, Int64s]] | None = None
 
     def expect(self, order: list[Place], total_bytes: int) -> None:
         """Say in which order images will be read, as the place of each, and how many bytes their row groups have in all."""
@@ -73,7 +73,7 @@ class RowGroups:
             self._cached.move_to_end(place)
         return images
 
-    def _unpack(self) -> tuple[IO[bytes], dict[Place, npt.NDArray[np.int64]]]:
+    def _unpack(self) -> tuple[IO[bytes], dict[Place, Int64s]]:
         file = scratch_file(self._bytes, self._scattered[0][0])
         starts = {}
         for place in self._scattered:
@@ -113,7 +113,7 @@ def _load(place: Place) -> pa.Array:
     return _column(place, "bytes").cast(pa.large_binary()).combine_chunks()
 
 
-def _buffers(images: pa.Array) -> tuple[npt.NDArray[np.int64], memoryview]:
+def _buffers(images: pa.Array) -> tuple[Int64s, memoryview]:
     """Where each image starts in the bytes of all, int64 [N + 1], and these."""
     _, offsets, data = images.buffers()
     starts = np.frombuffer(offsets, np.int64, len(images) + 1, images.offset * 8)
