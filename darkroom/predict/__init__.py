@@ -1,1 +1,1 @@
-"""Bundle and image files in, answers out."""
+"""From a bundle and image files to predictions: `python -m darkroom.predict BUNDLE IMAGE…`."""

@@ -1,9 +1,10 @@
-"""Name the class of images.
+"""Predict the class of images.
 
 python -m darkroom.predict BUNDLE IMAGE [IMAGE ...] [--json | --csv] [--top-k K] [--explain FOLDER] [--graph model.onnx]
 
 An image is a file, a folder of files, or - for a list on standard input. One that is missing or can't be read gets a line that
-says so, the others their answers, and the exit status is 1. Where the model is not sure enough it abstains, and says so.
+has its error, the others their predictions, and the exit status is 1. Where its confidence is below the threshold the model
+abstains.
 """
 
 import argparse
@@ -16,9 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from darkroom.bundle.bundle import Bundle, load_bundle
-from darkroom.predict.answers import Refusal, predict_files
-from darkroom.predict.files import STDIN, list_images
-from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people
+from darkroom.predict.answers import STDIN, Refusal, list_images, predict_files
+from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people, write_heatmap
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 
@@ -32,43 +32,40 @@ def main() -> None:
         # Where a service was started without a standard input, there is none.
         stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()
         listed: Iterable[Path | Refusal] = list_images(arguments.images, stdin)
-        # A list on standard input may have no end; the others are counted, so that the bar knows how far it is.
+        # A list on standard input may have no end; the others are counted, for the progress bar.
         paths = listed if STDIN in arguments.images else list(listed)
         if arguments.explain:
-            _make(arguments.explain)
+            _make_folder(arguments.explain)
         if arguments.csv:
             _print(csv_header(arguments.top_k, len(bundle.classes)))
-        refused = _answer(bundle, paths, _writer(arguments), arguments.explain)
-    if refused:
+        failed = _predict(bundle, paths, _writer(arguments), arguments.explain)
+    if failed:
         raise SystemExit(1)
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror}; name another folder") from None
+        raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror}; give another folder") from None
 
 
-def _answer(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None) -> int:
-    """Print a line for each image as soon as its batch is done; returns how many got no answer."""
+def _predict(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None) -> int:
+    """Print a line for each image as soon as its batch is done; returns how many failed."""
     # Where a path is no UTF-8, its own bytes are printed.
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    refused = 0
+    failed = 0
     total = len(paths) if isinstance(paths, list) else None
-    # On a terminal the answers themselves show how far it is.
+    # On a terminal the predictions themselves show the progress.
     quiet = True if sys.stdout.isatty() else None
     for number, found in enumerate(tqdm(predict_files(bundle, paths), "predict", total, unit="img", disable=quiet), 1):
         heatmap = None
         if isinstance(found, Refusal):
-            refused += 1
+            failed += 1
         elif explain:
-            # Imported here: only who asks for heat maps waits for what draws them.
-            from darkroom.predict.heatmaps import write_heatmap
-
             heatmap = str(write_heatmap(bundle, found, number, explain))
         _print(write(found, heatmap))
-    return refused
+    return failed
 
 
 def _print(line: str) -> None:
@@ -76,7 +73,7 @@ def _print(line: str) -> None:
         print(line, flush=True)
     except OSError as error:
         raise DarkroomError(
-            f"the answers can't be written to standard output: {error.strerror}; make room, or send them elsewhere"
+            f"the predictions can't be written to standard output: {error.strerror}; make room, or send them elsewhere"
         ) from None
 
 
@@ -87,7 +84,7 @@ def _writer(arguments: argparse.Namespace) -> Writer:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m darkroom.predict", description="Name the class of images, one line for each."
+        prog="python -m darkroom.predict", description="Predict the class of images, one line for each."
     )
     parser.add_argument("bundle", type=Path, help="the folder that the export stage wrote: models/export")
     parser.add_argument(
@@ -100,18 +97,18 @@ def _arguments() -> argparse.Namespace:
         "--top-k",
         type=_count,
         metavar="K",
-        help="name the K most probable classes; without it JSON has all of them, and a line or a table the first",
+        help="print the K most probable classes; without it JSON has all of them, and a line or a table the first",
     )
     parser.add_argument(
         "--explain",
         type=_folder,
         metavar="FOLDER",
-        help="also write pictures there that show what each answer rests on",
+        help="also write heat maps there: which regions each prediction depends on",
     )
     parser.add_argument(
         "--graph",
         metavar="FILE",
-        help="another graph of the bundle than the one that ships to answer: model.onnx answers exactly as evaluated",
+        help="another graph of the bundle than its default: model.onnx predicts exactly as evaluated",
     )
     return parser.parse_args()
 
@@ -119,7 +116,7 @@ def _arguments() -> argparse.Namespace:
 def _folder(text: str) -> Path:
     # As a path it would be the current folder, where a shell's variable may have been empty.
     if not text:
-        raise argparse.ArgumentTypeError("an empty name: name a folder for the heat maps")
+        raise argparse.ArgumentTypeError("an empty name: give a folder for the heat maps")
     return Path(text)
 
 

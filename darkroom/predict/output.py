@@ -1,27 +1,35 @@
-"""Answers as text: a line for people, JSON lines or CSV for programs."""
+"""Predictions as text: a line for people, JSON lines or CSV for programs; and as heat maps."""
 
 import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 
-from darkroom.predict.answers import Answer, Refusal
+import numpy as np
+
+from darkroom.bundle.bundle import Bundle
+from darkroom.predict.answers import Prediction, Refusal
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.names import printable
 
-# From an answer, and the file with its heat map if there is one, to a line.
-Writer = Callable[[Answer | Refusal, str | None], str]
+# Characters of a heat map's file name, of four bytes at most, so that a long one still fits into 255 with its number.
+STEM = 55
+
+# From a prediction, and the file with its heat map if there is one, to a line.
+Writer = Callable[[Prediction | Refusal, str | None], str]
 
 
 def for_people(top: int | None) -> Writer:
-    """`path: label 98.1%`, followed by the next classes as far as `top`; nothing in a name can command a terminal."""
+    """`path: label 98.1%`, followed by the next classes as far as `top`; no name can send control characters to a terminal."""
 
-    def write(found: Answer | Refusal, heatmap: str | None) -> str:
+    def write(found: Prediction | Refusal, heatmap: str | None) -> str:
         if isinstance(found, Refusal):
             return printable(f"{found.path}: error: {found.error}")
-        shares = ", ".join(f"{label} {share:.1%}" for label, share in _ranked(found)[: top or 1])
+        classes = ", ".join(f"{label} {p:.1%}" for label, p in _ranked(found)[: top or 1])
         if found.abstains:
-            shares = f"not sure ({shares}; it abstains below {found.threshold:.1%})"
-        return printable(f"{found.path}: {shares}" + (f"  ({heatmap})" if heatmap else ""))
+            classes = f"not sure ({classes}; it abstains below {found.threshold:.1%})"
+        return printable(f"{found.path}: {classes}" + (f"  ({heatmap})" if heatmap else ""))
 
     return write
 
@@ -29,12 +37,12 @@ def for_people(top: int | None) -> Writer:
 def as_json(top: int | None) -> Writer:
     """One object a line.
 
-    `path`; `answer`, which is null where the model abstains; `label` and `confidence`, what it takes for most probable all the
-    same; `abstains`; `threshold`, null where it never abstains; `probabilities`: all classes in class-list order, or
+    `path`; `answer`, which is null where the model abstains; `label` and `confidence`, the most probable class in any
+    case; `abstains`; `threshold`, null where it never abstains; `probabilities`: all classes in class-list order, or
     the `top` most probable, the first one first; `heatmap` where one was asked for. Or `path` and `error`.
     """
 
-    def write(found: Answer | Refusal, heatmap: str | None) -> str:
+    def write(found: Prediction | Refusal, heatmap: str | None) -> str:
         if isinstance(found, Refusal):
             return json.dumps({"path": found.path, "error": found.error})
         content = {
@@ -51,16 +59,16 @@ def as_json(top: int | None) -> Writer:
     return write
 
 
-def csv_header(top: int | None, classes: int) -> str:
+def csv_header(top: int | None, class_count: int) -> str:
     """The first line of a table."""
-    ranks = range(1, min(top or 1, classes) + 1)
+    ranks = range(1, min(top or 1, class_count) + 1)
     return _row(
         [
             "path",
             "answer",
             "error",
             "heatmap",
-            *(f"{what}_{rank}" for rank in ranks for what in ("label", "probability")),
+            *(f"{cell}_{rank}" for rank in ranks for cell in ("label", "probability")),
         ]
     )
 
@@ -69,18 +77,18 @@ def as_csv(top: int | None) -> Writer:
     """One row an image: its path; the answer, empty where the model abstains; the error; the heat map; and the `top` most
     probable classes with their probabilities."""
 
-    def write(found: Answer | Refusal, heatmap: str | None) -> str:
+    def write(found: Prediction | Refusal, heatmap: str | None) -> str:
         if isinstance(found, Refusal):
             return _row([found.path, "", found.error])
-        ranked = [cell for label, share in _ranked(found)[: top or 1] for cell in (label, f"{share:.7f}")]
+        ranked = [cell for label, p in _ranked(found)[: top or 1] for cell in (label, f"{p:.7f}")]
         return _row([found.path, "" if found.abstains else found.label, "", heatmap or "", *ranked])
 
     return write
 
 
-def _ranked(answer: Answer) -> list[tuple[str, float]]:
-    """Classes and probabilities, the most probable first; of equals the one that answers, then the earlier one."""
-    return sorted(answer.probabilities.items(), key=lambda item: (-item[1], item[0] != answer.label))
+def _ranked(prediction: Prediction) -> list[tuple[str, float]]:
+    """Classes and probabilities, the most probable first; of equals the predicted one, then the earlier one."""
+    return sorted(prediction.probabilities.items(), key=lambda item: (-item[1], item[0] != prediction.label))
 
 
 def _row(cells: list[str]) -> str:
@@ -88,3 +96,37 @@ def _row(cells: list[str]) -> str:
     # With both characters as its end of a line, the module quotes a name that has either of them.
     csv.writer(line, lineterminator="\r\n").writerow(cells)
     return line.getvalue().removesuffix("\r\n")
+
+
+def write_heatmap(bundle: Bundle, prediction: Prediction, number: int, folder: Path) -> Path:
+    """Write a PNG that shows which regions of an image its predicted class depends on.
+
+    Occlusion needs nothing of the network but predictions (Zeiler and Fergus 2014), so it explains the graph that ships;
+    it takes some fifty predictions for each image.
+
+    Args:
+        bundle: that gave the prediction.
+        prediction: to explain.
+        number: of the image; the file name starts with it, since two folders may have files of one name.
+        folder: where to write.
+
+    Returns:
+        The file.
+
+    Raises:
+        DarkroomError: when it can't be written.
+    """
+    # Imported here: only --explain needs them, and they take a while to import.
+    from PIL import Image
+
+    from darkroom.drawing.pictures import overlay
+    from darkroom.inference.occlusion import occlusion
+
+    label = np.array([bundle.classes.names.index(prediction.label)], np.int64)
+    (heat,) = occlusion(bundle.predict, prediction.pixels[None], label)
+    path = folder / f"{number:05}-{Path(prediction.path).stem[:STEM]}.png"
+    try:
+        Image.fromarray(overlay(prediction.pixels, heat)).save(path)
+    except OSError as error:
+        raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror or error}; give another folder") from None
+    return path

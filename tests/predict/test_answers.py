@@ -1,5 +1,7 @@
-"""From image files to answers: the same as the evaluation, whatever lies between good images."""
+"""From arguments to files, and from files to predictions: those of the evaluation, whatever is between good images."""
 
+import io
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +14,7 @@ from PIL import Image
 
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.predict import answers
-from darkroom.predict.answers import Answer, Refusal, predict_files
+from darkroom.predict.answers import Prediction, Refusal, list_images, predict_files
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def bundle(shipped: Path) -> Bundle:
 def test_it_answers_test_images_as_the_evaluation_did(bundle: Bundle, shipped: Path) -> None:
     rows = pq.read_table(shipped / "reports/evaluate/predictions.parquet").to_pylist()
     paths = [shipped / "images" / row["path"] for row in rows]
-    found = [answer for answer in predict_files(bundle, paths) if isinstance(answer, Answer)]
+    found = [each for each in predict_files(bundle, paths) if isinstance(each, Prediction)]
     assert [answer.path for answer in found] == [str(path) for path in paths]
     assert [answer.label for answer in found] == [row["predicted"] for row in rows]
     for answer, row in zip(found, rows, strict=True):
@@ -42,11 +44,11 @@ def test_bad_images_have_their_own_refusals_and_do_not_stop_the_others(
     (tmp_path / "folder").mkdir()
     odd = ("x\0.png", "x" * 5000)
     names = [tmp_path / name for name in ("empty.png", "text.png", "nowhere.png", "cut.png", "folder", *odd)]
-    told = Refusal("somewhere", "told before")
-    found = list(predict_files(bundle, [good, *names, told, good]))
-    assert [isinstance(each, Answer) for each in found] == [True, *8 * [False], True]
+    earlier = Refusal("somewhere", "refused before")
+    found = list(predict_files(bundle, [good, *names, earlier, good]))
+    assert [isinstance(each, Prediction) for each in found] == [True, *8 * [False], True]
     assert found[0] == found[-1]
-    assert found[-2] is told
+    assert found[-2] is earlier
     errors = [each.error for each in found if isinstance(each, Refusal)]
     assert errors[:3] == [
         "the file is empty",
@@ -63,12 +65,12 @@ def test_bad_images_have_their_own_refusals_and_do_not_stop_the_others(
 
 def test_it_abstains_below_the_threshold_and_not_at_it(bundle: Bundle, shipped: Path) -> None:
     paths = sorted((shipped / "images").rglob("0*.png"))
-    sure = sorted({found.confidence for found in predict_files(bundle, paths) if isinstance(found, Answer)})
-    asked = replace(bundle, calibration=replace(bundle.calibration, threshold=sure[3]))
-    found = [each for each in predict_files(asked, paths) if isinstance(each, Answer)]
-    assert {each.confidence for each in found if each.abstains} == set(sure[:3])
+    confidences = sorted({found.confidence for found in predict_files(bundle, paths) if isinstance(found, Prediction)})
+    asked = replace(bundle, calibration=replace(bundle.calibration, threshold=confidences[3]))
+    found = [each for each in predict_files(asked, paths) if isinstance(each, Prediction)]
+    assert {each.confidence for each in found if each.abstains} == set(confidences[:3])
     never = replace(bundle, calibration=replace(bundle.calibration, threshold=None))
-    assert not any(isinstance(each, Answer) and each.abstains for each in predict_files(never, paths))
+    assert not any(isinstance(each, Prediction) and each.abstains for each in predict_files(never, paths))
 
 
 def test_batches_end_where_they_like(
@@ -82,8 +84,8 @@ def test_batches_end_where_they_like(
     assert [found.path for found in parts] == [str(path) for path in paths]
     assert isinstance(parts[4], Refusal)
     for one, other in zip(whole, parts, strict=True):
-        if isinstance(one, Answer):
-            assert isinstance(other, Answer)
+        if isinstance(one, Prediction):
+            assert isinstance(other, Prediction)
             assert one.label == other.label
             assert one.confidence == pytest.approx(other.confidence, abs=1e-5)
 
@@ -101,7 +103,7 @@ def test_it_reads_no_further_than_it_must(bundle: Bundle, shipped: Path, monkeyp
     monkeypatch.setattr(answers, "BATCH", 4)
     found = predict_files(bundle, endless())
     for _ in range(5):
-        assert isinstance(next(found), Answer)
+        assert isinstance(next(found), Prediction)
     assert asked == 8
 
 
@@ -110,7 +112,7 @@ def test_every_kind_of_picture_is_answered(bundle: Bundle, tmp_path: Path, mode:
     path = tmp_path / f"picture.{'tiff' if mode in ('CMYK', 'I;16') else 'png'}"
     Image.new(mode, (31, 17)).save(path)
     (found,) = predict_files(bundle, [path])
-    assert isinstance(found, Answer)
+    assert isinstance(found, Prediction)
     assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -118,5 +120,59 @@ def test_names_that_are_no_text_are_read(bundle: Bundle, shipped: Path, tmp_path
     odd = tmp_path / "b\udcff\nü.png"
     shutil.copy(shipped / "images/zero/00.png", odd)
     (found,) = predict_files(bundle, [odd])
-    assert isinstance(found, Answer)
+    assert isinstance(found, Prediction)
     assert found.path == str(odd)
+
+
+def listed(*names: object, stdin: bytes = b"") -> list[Path | Refusal]:
+    return list(list_images([str(name) for name in names], io.BytesIO(stdin)))
+
+
+def test_files_are_listed_as_they_are_named_whether_they_exist_or_not() -> None:
+    assert listed("b.png", "a.png", "b.png") == [Path("b.png"), Path("a.png"), Path("b.png")]
+
+
+def test_of_a_folder_every_file_that_may_be_an_image_sorted(tmp_path: Path) -> None:
+    for name in ("b/2.png", "b/1.JPG", "a.webp", "notes", ".hidden.png", ".git/x.png", "b/Thumbs.db", "@eaDir/a.webp"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "link").symlink_to("b")
+    assert listed(tmp_path) == [
+        Refusal(str(tmp_path / "link"), "a link to a folder, not followed"),
+        Refusal(str(tmp_path / "pipe.png"), "a pipe, a socket or a device"),
+        *(tmp_path / name for name in ("a.webp", "b/1.JPG", "b/2.png", "notes")),
+    ]
+
+
+def test_names_that_are_empty_or_too_long_are_no_folder() -> None:
+    refusal, path = listed("", "x" * 5000)
+    assert isinstance(refusal, Refusal) and refusal.error.startswith("an empty name")
+    assert path == Path("x" * 5000)
+
+
+def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
+    assert listed(tmp_path) == [Refusal(str(tmp_path), "the folder holds no image")]
+
+
+def test_a_list_on_standard_input_may_name_files_and_folders_in_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    stdin = b"x y.png\r\n\n-\n" + os.fsencode(tmp_path) + b"\n\xff.png"
+    found = listed("first.png", "-", "last.png", stdin=stdin)
+    expected = ["first.png", "x y.png", str(tmp_path / "1.png"), "\udcff.png", "last.png"]
+    assert found == [Path(name) for name in expected]
+
+
+def test_a_list_without_images_is_reported() -> None:
+    assert listed("-", stdin=b"\n-\n") == [Refusal("-", "the list on standard input names no image")]
+
+
+def test_a_list_is_read_as_it_comes() -> None:
+    class Slow(io.BytesIO):
+        def __next__(self) -> bytes:
+            line = super().__next__()
+            assert line != b"never\n", "read too far"
+            return line
+
+    found = list_images(["-"], Slow(b"one.png\nnever\n"))
+    assert next(found) == Path("one.png")

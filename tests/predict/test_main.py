@@ -69,8 +69,8 @@ def test_a_table_of_a_list_on_standard_input_with_heat_maps(shipped: Path, tmp_p
         (("--top-k", "0"), "0 is not a count of classes"),
         (("--json", "--csv"), "not allowed with"),
         (("--explain", __file__), "can't hold heat maps: File exists"),
-        (("--explain", "/proc"), "/proc can't hold heat maps: No such file or directory; name another folder"),
-        (("--explain", ""), "an empty name: name a folder"),
+        (("--explain", "/proc"), "/proc can't hold heat maps: No such file or directory; give another folder"),
+        (("--explain", ""), "an empty name: give a folder"),
     ],
 )
 def test_a_mistake_is_a_message_and_no_traceback(
@@ -94,7 +94,7 @@ def test_a_full_disk_is_a_message_and_no_traceback(shipped: Path, tmp_path: Path
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the answers can't be written to standard output: No space left")
+    assert done.stderr.startswith("error: the predictions can't be written to standard output: No space left")
     assert len(done.stderr.splitlines()) == 1
 
 
