@@ -90,7 +90,7 @@ echo "making $(1) with $$python"; \
 "$$python" -m venv "$(1)"
 endef
 
-# And one that installs a list of packages into it. pip's own configuration decides where packages come from. It says nothing
+# And one that installs a list of packages into it. pip's own configuration decides where packages come from. It prints nothing
 # for minutes, so dots show that it works.
 define install
 @echo "installing $(1) into $(2) (some minutes the first time)"

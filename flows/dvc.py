@@ -200,4 +200,4 @@ def _explain(arguments: Sequence[str], status: int, printed: str) -> str:
         return f"stage {stage} stopped: {of_dvc[-1]}"
     if ending[1] in ("-9", "137"):
         return f"stage {stage} was killed from outside, most often because the machine ran out of memory"
-    return f"stage {stage} failed with status {ending[1]}; what it printed stands above"
+    return f"stage {stage} failed with status {ending[1]}; what it printed is above"

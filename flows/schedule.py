@@ -79,7 +79,7 @@ def watch(command: Sequence[str]) -> None:
     finally:
         end(child, patience=20)
     if status != 0:
-        raise DarkroomError(f"the schedule ended by itself, with status {status}; what it printed stands above")
+        raise DarkroomError(f"the schedule ended by itself, with status {status}; what it printed is above")
 
 
 def run() -> None:

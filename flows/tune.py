@@ -148,7 +148,7 @@ def _start(config: Path, *arguments: str) -> int:
     command = [sys.executable, "-m", "flows.trial", str(config), *arguments]
     status, _ = processes.run(command, dvc.environment(LOCK), None)
     if status > 0:
-        raise DarkroomError(f"a trial stopped with status {status}; what it printed stands above")
+        raise DarkroomError(f"a trial stopped with status {status}; what it printed is above")
     return status
 
 

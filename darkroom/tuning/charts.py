@@ -9,7 +9,7 @@ from darkroom.tuning.space import Choices, Range
 from darkroom.tuning.text import result_text
 from darkroom.tuning.trial import TrialResult
 
-# Losses above so many times the lowest are drawn at the upper edge: one trial that learnt nothing would press all others flat.
+# Losses above so many times the lowest are drawn at the upper edge: one trial that learned nothing would press all others flat.
 TALLEST = 20
 # Beside the outermost dots, as a share of the axis.
 MARGIN = 0.03
@@ -48,20 +48,20 @@ class TrialCharts:
         axis = _with_room("trial", 0, max(last, 1), whole=True)
         note = f"{len(self._trials)} trials, lowest validation loss {y[-1]:.4f}" if y else "no trial finished"
         lowest = [Line([*x, axis.high], [*y, y[-1]], "accent thin", "lowest so far")] if y else []
-        dots = self._points([float(result.number or 0) for result in self._trials], named=True)
+        dots = self._points([float(result.number or 0) for result in self._trials], in_legend=True)
         return Chart("History", note, axis, self._up, [self._level("baseline"), *lowest, *dots])
 
     def epochs(self) -> Chart:
         """The validation loss of each trial, epoch by epoch; where a line ends early the trial was pruned."""
         last = max(number for result in (self._baseline, *self._trials) for number, _, _ in result.epochs)
         marks: list[Mark] = [self._level()]
-        named: set[str] = set()
+        in_legend: set[str] = set()
         for result in sorted(self._trials, key=lambda each: each is self._best):
             numbers, losses = [epoch[0] for epoch in result.epochs], [epoch[1] for epoch in result.epochs]
             kind = self._kind(result)
             style = "accent" if kind == "best" else f"{STYLES[kind]} thin"
-            marks.append(Line(numbers, losses, style, "" if kind in named else NAMES[kind]))
-            named.add(kind)
+            marks.append(Line(numbers, losses, style, "" if kind in in_legend else NAMES[kind]))
+            in_legend.add(kind)
             if result.state != "finished":
                 marks.append(Points(numbers[-1:], losses[-1:], STYLES["pruned"], [result_text(result)]))
         pruned = sum(result.state == "pruned" for result in self._trials)
@@ -86,7 +86,7 @@ class TrialCharts:
     def _level(self, name: str = "") -> Rule:
         return Rule(self._baseline.loss, "soft dashed", name, level=True)
 
-    def _points(self, places: Sequence[float], named: bool = False) -> list[Mark]:
+    def _points(self, places: Sequence[float], in_legend: bool = False) -> list[Mark]:
         """The trials at these places, the best above the others."""
         marks: list[Mark] = []
         for kind in ("pruned", "finished", "best"):
@@ -102,7 +102,7 @@ class TrialCharts:
                         [result.loss for _, result in found],
                         STYLES[kind],
                         [result_text(result) for _, result in found],
-                        NAMES[kind] if named else "",
+                        NAMES[kind] if in_legend else "",
                         radius=5 if kind == "best" else 3.2,
                     )
                 )

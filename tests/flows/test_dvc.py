@@ -111,7 +111,7 @@ def test_a_file_that_has_no_line_is_an_error_of_one_line(here: Repository, text:
         dvc.stages_in_order()
 
 
-def test_a_folder_where_another_run_is_at_work_is_said_with_its_process() -> None:
+def test_a_folder_where_another_run_is_at_work_is_an_error_with_its_process() -> None:
     printed = (
         "ERROR: failed to reproduce 'ingest': '/a/data/ingest' is busy, it is being blocked by:\n"
         "  (PID 4711): dvc repro\nIf there are no processes with such IDs, you can manually remove the lock.\n"

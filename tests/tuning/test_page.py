@@ -38,4 +38,4 @@ def test_little_to_show_is_said() -> None:
     assert "None of 0 trials is better" in page([], None, {})
     one = page([result(0, 0.9)], None, {})
     assert "The one trial is not better" in one
-    assert "nothing can be said" in one and "At a bound" not in one
+    assert "nothing can be estimated" in one and "At a bound" not in one
