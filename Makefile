@@ -42,7 +42,7 @@ schedule: $(INSTALLED) $(CONVERTER)  ## retrain on the schedule of params.yaml, 
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.schedule
 
-tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 takes the best over
+tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 writes the best into params.yaml
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.tune --apply="$$APPLY"
 

@@ -80,9 +80,9 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
     activated = user_environment | {"PATH": f"{clone}/.venv/bin:{user_environment['PATH']}"}
     printed: dict[str, str] = {}
     for command in COMMANDS:
-        if command == "make test":
+        if command.startswith("make test"):
             # That is what runs this; its recipe is only read.
-            printed[command] = shell("make --dry-run test", clone, user_environment)
+            printed[command] = shell(command.replace("make", "make --dry-run", 1), clone, user_environment)
         elif command == "make schedule":
             printed[command] = schedule_until_ready(clone, user_environment)
         elif command == "make run":
