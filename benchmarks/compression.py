@@ -84,7 +84,14 @@ def compressed(model: Path, arrays: Path, folder: Path) -> Path:
     out, settings = folder / "quantize", read_params(ROOT / "params.yaml").quantize
     # The temperature moves no answer.
     Calibration(1.0, None, 0.5, 1.0, 0.5, 0.0, 1.0, 1).save(folder / "calibration.json")
-    quantize.run(model, folder / "calibration.json", arrays, out, folder / "reports/quantize", **settings.model_dump())
+    quantize.run(
+        model=model,
+        calibration=folder / "calibration.json",
+        arrays=arrays,
+        out=out,
+        reports=folder / "reports/quantize",
+        **settings.model_dump(),
+    )
     return out
 
 

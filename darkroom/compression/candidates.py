@@ -1,4 +1,4 @@
-"""The graphs among which quantize chooses: each made from the same trained network."""
+"""The graphs that quantize chooses from, all made from the same trained network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,15 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from darkroom.compression.calibration_search import Trial, best, sensitive_layers, try_calibrators
-from darkroom.compression.dynamic import quantize_dynamically
-from darkroom.compression.int8 import Int8, calibration_rows, quantize_graph
+from darkroom.compression.calibration_search import CalibrationResult, best, sensitive_layers, try_calibrators
+from darkroom.compression.int8 import Int8, calibration_rows, quantize_dynamically, quantize_graph
 from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.model.spec import ModelSpec
 
-# Training images on which the forms of INT8 are tried, drawn apart from those that set the ranges.
-TRIED_IMAGES = 128
+# Training images on which INT8 forms are compared in the calibration search, drawn apart from those that set the ranges.
+SEARCH_IMAGES = 128
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Candidate:
         name: `float`, `int8`, …
         file: its file name.
         title: its name for people, which may begin a sentence.
-        made: how it was made, in words.
+        made: how it was made, as text.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Candidate:
 
 
 class Candidates:
-    """Makes candidates in one folder, `model.onnx` first, and knows what they share."""
+    """Makes candidates in one folder, `model.onnx` first."""
 
     def __init__(
         self,
@@ -52,12 +51,12 @@ class Candidates:
 
         Args:
             network: from `darkroom.network.load.load_model`.
-            spec: what stands beside its weights.
+            spec: of the model.
             temperature: of the calibrated probabilities.
             train: the training images.
             calibration_images: how many of them set the INT8 ranges, at most.
             folder: for the graphs.
-            scratch: an empty folder for what is made on the way; it must outlive this object.
+            scratch: an empty folder for intermediate files; it must outlive this object.
         """
         self._network, self._spec, self._temperature, self._train = network, spec, temperature, train
         self._folder, self._scratch = folder, scratch
@@ -65,15 +64,15 @@ class Candidates:
         export_graph(network, spec, self._graph, temperature)
         keys = train.keys()
         self._calibration = np.asarray(train.images[calibration_rows(keys, calibration_images)])
-        self._tried_on = np.asarray(train.images[calibration_rows(keys, TRIED_IMAGES, "trial")])
-        self._answers = probabilities(open_session(self._graph), self._tried_on)
+        self._search_images = np.asarray(train.images[calibration_rows(keys, SEARCH_IMAGES, "trial")])
+        self._answers = probabilities(open_session(self._graph), self._search_images)
         self._int8 = Int8(self._graph, self._calibration, scratch)
-        #: What the calibrators came to, once `int8` was made.
-        self.calibrators: dict[str, Trial] = {}
+        #: The results of the calibrators, once `int8` was made.
+        self.calibrators: dict[str, CalibrationResult] = {}
 
     @property
     def calibration_images(self) -> int:
-        """How many images set the ranges."""
+        """The number of images that set the ranges."""
         return len(self._calibration)
 
     def as_trained(self) -> Candidate:
@@ -81,8 +80,8 @@ class Candidates:
         return Candidate("float", self._graph.name, "Float", "float32, the network as it was trained")
 
     def int8(self) -> Candidate:
-        """Static INT8 with the calibrator that moves the answers on training images least."""
-        self.calibrators = try_calibrators(self._int8, self._tried_on, self._answers, self._scratch)
+        """Static INT8 with the calibrator that moves the predictions on training images least."""
+        self.calibrators = try_calibrators(self._int8, self._search_images, self._answers, self._scratch)
         chosen = best(self.calibrators)
         self._int8.write(self._folder / "model.int8.onnx", chosen)
         return Candidate("int8", "model.int8.onnx", "INT8", f"static INT8, ranges by {chosen}")
@@ -98,7 +97,7 @@ class Candidates:
     def int8_mixed(self) -> Candidate | None:
         """Static INT8 with its most sensitive layers in float; None when no few layers cause the error."""
         chosen = best(self.calibrators)
-        layers = sensitive_layers(self._int8, chosen, self._tried_on, self._answers, self._scratch)
+        layers = sensitive_layers(self._int8, chosen, self._search_images, self._answers, self._scratch)
         if layers is None:
             return None
         self._int8.write(self._folder / "model.int8_mixed.onnx", chosen, layers)
@@ -108,33 +107,33 @@ class Candidates:
         )
 
     def int8_trained(self, epochs: int) -> Candidate:
-        """Static INT8 after fine-tuning that bears the rounding in mind."""
+        """Static INT8 after quantization-aware fine-tuning."""
         from darkroom.compression.quantization_aware import quantization_aware
 
         tuned = quantization_aware(self._network, self._train, epochs, self._spec.seed)
         graph, file = self._scratch / "trained.onnx", "model.int8_trained.onnx"
         export_graph(tuned, self._spec, graph, self._temperature)
-        # The ranges with which it learnt.
+        # The ranges that it was trained with.
         quantize_graph(graph, self._calibration, self._folder / file, "minmax")
         made = f"static INT8 after {_epochs(epochs)} of quantization-aware fine-tuning, ranges by minmax"
         return Candidate("int8_trained", file, "Trained INT8", made)
 
-    def pruned(self, share: float, epochs: int) -> list[Candidate]:
-        """With a share of the channels removed and a short fine-tuning: as float, and as static INT8.
+    def pruned(self, fraction: float, epochs: int) -> list[Candidate]:
+        """With a fraction of the channels removed and a short fine-tuning: as float, and as static INT8.
 
         Raises:
             DarkroomError: for a network that can't be pruned.
         """
         from darkroom.compression.pruning import prune
 
-        smaller = prune(self._network, self._spec, share, self._train, epochs, self._spec.seed)
-        made = f"{share:.0%} of the channels removed, then {_epochs(epochs)} of fine-tuning"
+        smaller = prune(self._network, self._spec, fraction, self._train, epochs, self._spec.seed)
+        made = f"{fraction:.0%} of the channels removed, then {_epochs(epochs)} of fine-tuning"
         graph, scratch = self._folder / "model.pruned.onnx", self._scratch / "pruned"
         export_graph(smaller, self._spec, graph, self._temperature)
         scratch.mkdir()
         int8 = Int8(graph, self._calibration, scratch)
-        answers = probabilities(open_session(graph), self._tried_on)
-        chosen = best(try_calibrators(int8, self._tried_on, answers, scratch))
+        answers = probabilities(open_session(graph), self._search_images)
+        chosen = best(try_calibrators(int8, self._search_images, answers, scratch))
         int8.write(self._folder / "model.pruned_int8.onnx", chosen)
         return [
             Candidate("pruned", graph.name, "Pruned float", made),

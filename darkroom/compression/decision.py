@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 # A candidate gives way to another that loses more only where that one is so many times as fast, with the intervals of both
 # apart: else the choice between two of one kind would turn with each measurement.
-SURELY_FASTER = 1.05
+CLEARLY_FASTER = 1.05
 
 
 @dataclass(frozen=True)
-class Contender:
-    """What is known of a candidate that is not float.
+class MeasuredCandidate:
+    """The validation loss and the speed of a candidate beside float.
 
     Attributes:
         title: its name for people.
@@ -27,8 +27,8 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What is asked of a candidate.
+class SelectionLimits:
+    """The limits for a candidate to be chosen.
 
     Attributes:
         max_accuracy_loss: validation accuracy that it may lose.
@@ -50,8 +50,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What ships, and why: in words that hold no measured time, so that two runs say the same.
+class Decision:
+    """The candidate that ships, and why. The text has no measured time, so that two runs give the same.
 
     Attributes:
         choice: the name of the candidate.
@@ -64,68 +64,68 @@ class Verdict:
     refused: dict[str, str]
 
 
-def decide(contenders: Mapping[str, Contender], limits: Limits) -> Verdict:
-    """Take the fastest of the candidates that are settled to be accurate and fast enough, else float.
+def decide(candidates: Mapping[str, MeasuredCandidate], limits: SelectionLimits) -> Decision:
+    """Choose the fastest of the candidates that are shown to be accurate and fast enough, else float.
 
-    A loss is held against the limit by the upper end of its interval: a dozen validation images on which INT8 loses nothing
-    say little of how much it loses. Of two that are about as fast, the one that loses less is taken.
+    The upper end of the loss's interval is compared with the limit: a dozen validation images on which INT8 loses nothing
+    say little of how much it loses. Of two that are about as fast, the one that loses less is chosen.
     """
-    faults = {name: _faults(contender, limits) for name, contender in contenders.items()}
-    fit = [name for name in contenders if not faults[name]]
+    faults = {name: _faults(candidate, limits) for name, candidate in candidates.items()}
+    fit = [name for name in candidates if not faults[name]]
     if not fit:
-        reasons = [f"{contenders[name].title} {' and '.join(found)}" for name, found in faults.items()]
-        return Verdict("float", "; ".join(reasons), {name: " and ".join(found) for name, found in faults.items()})
-    faster = {name: _fastest_ahead(name, fit, contenders) for name in fit}
-    choice = min((name for name in fit if faster[name] is None), key=lambda name: contenders[name].loss_high)
-    taken = contenders[choice]
-    refused = {"float": f"{taken.title} is faster and inside the limits"}
-    for name in contenders:
+        reasons = [f"{candidates[name].title} {' and '.join(found)}" for name, found in faults.items()]
+        return Decision("float", "; ".join(reasons), {name: " and ".join(found) for name, found in faults.items()})
+    faster = {name: _fastest_ahead(name, fit, candidates) for name in fit}
+    choice = min((name for name in fit if faster[name] is None), key=lambda name: candidates[name].loss_high)
+    chosen = candidates[choice]
+    refused = {"float": f"{chosen.title} is faster and inside the limits"}
+    for name in candidates:
         if name in fit and name != choice:
             ahead = faster[name]
             refused[name] = "is inside the limits, but " + (
-                f"{taken.title} is about as fast and loses no more" if ahead is None else f"{ahead.title} is faster"
+                f"{chosen.title} is about as fast and loses no more" if ahead is None else f"{ahead.title} is faster"
             )
         elif name != choice:
             refused[name] = " and ".join(faults[name])
-    return Verdict(choice, f"{taken.title} is {_speed(limits)} and {_change(taken, limits)}", refused)
+    return Decision(choice, f"{chosen.title} is {_speed(limits)} and {_change(chosen, limits)}", refused)
 
 
-def _fastest_ahead(name: str, fit: list[str], contenders: Mapping[str, Contender]) -> Contender | None:
-    """The fastest of those that are surely faster than a candidate; None where none is."""
-    bar = SURELY_FASTER * contenders[name].ratio_high
-    ahead = [contenders[other] for other in fit if contenders[other].ratio_low > bar]
+def _fastest_ahead(name: str, fit: list[str], candidates: Mapping[str, MeasuredCandidate]) -> MeasuredCandidate | None:
+    """The fastest of those that are clearly faster than a candidate; None where none is."""
+    bar = CLEARLY_FASTER * candidates[name].ratio_high
+    ahead = [candidates[other] for other in fit if candidates[other].ratio_low > bar]
     return max(ahead, key=lambda other: other.ratio_low, default=None)
 
 
-def _faults(contender: Contender, limits: Limits) -> list[str]:
+def _faults(candidate: MeasuredCandidate, limits: SelectionLimits) -> list[str]:
     faults = []
-    if not contender.loss_high <= limits.max_accuracy_loss:
-        faults.append(_change(contender, limits))
-    if not contender.ratio_low > limits.min_speedup:
+    if not candidate.loss_high <= limits.max_accuracy_loss:
+        faults.append(_change(candidate, limits))
+    if not candidate.ratio_low > limits.min_speedup:
         faults.append(f"is not {_speed(limits)}")
     return faults
 
 
-def _change(contender: Contender, limits: Limits) -> str:
-    verb = "gains" if contender.loss < 0 else "loses"
+def _change(candidate: MeasuredCandidate, limits: SelectionLimits) -> str:
+    verb = "gains" if candidate.loss < 0 else "loses"
     return (
-        f"{verb} {_points(abs(contender.loss))} of validation accuracy, at the most {_number(100 * contender.loss_high)} "
+        f"{verb} {_points(abs(candidate.loss))} of validation accuracy, at the most {_number(100 * candidate.loss_high)} "
         f"lost ({_number(100 * limits.max_accuracy_loss)} allowed{_too_few(limits)})"
     )
 
 
-def _too_few(limits: Limits) -> str:
+def _too_few(limits: SelectionLimits) -> str:
     if limits.can_be_met:
         return ""
     return f"; {limits.images:,} validation images can show no less than {_number(100 * limits.least_loss_high)}"
 
 
-def _speed(limits: Limits) -> str:
+def _speed(limits: SelectionLimits) -> str:
     return f"at least {limits.min_speedup:g} times as fast as float here"
 
 
-def _points(share: float) -> str:
-    text = _number(100 * share)
+def _points(fraction: float) -> str:
+    text = _number(100 * fraction)
     return f"{text} point" if text == "1" else f"{text} points"
 
 

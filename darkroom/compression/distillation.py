@@ -1,4 +1,4 @@
-"""A short training in which a changed network learns to answer as the network did that it was made from."""
+"""Distillation: a short training in which a changed network learns to predict as the one that it was made from."""
 
 import copy
 import math
@@ -23,7 +23,7 @@ BATCH = 64
 AUGMENTATION = Augmentation(shift=0.08)
 
 
-def imitate(
+def distill(
     student: nn.Module,
     teacher: nn.Module,
     train: Packed,
@@ -33,21 +33,21 @@ def imitate(
     seed: int,
     progress: str,
 ) -> None:
-    """Fit a network, in place, to another's answers (Hinton et al. 2015, https://arxiv.org/abs/1503.02531, temperature 1).
+    """Fit a network, in place, to another's probabilities.
 
-    Teacher and student see the same augmented pictures, so that no label has to stay right under augmentation (Beyer et al.
-    2022, https://arxiv.org/abs/2106.05237), and what the teacher is unsure of the student may be, too. AdamW, a
-    one-cycle schedule, no choice among epochs: nothing is looked at but training images.
+    Hinton et al. 2015, https://arxiv.org/abs/1503.02531, at temperature 1. Teacher and student see the same augmented pictures, so that no label has to stay correct under augmentation (Beyer et al.
+    2022, https://arxiv.org/abs/2106.05237), and the student learns the teacher's doubts, too. AdamW, a
+    one-cycle schedule, no choice among epochs: only training images are used.
 
     Args:
-        student: from uint8 [N, S, S, C] to logits [N, K], in the mode in which it is to learn; on the CPU, before and after.
-        teacher: likewise, in eval mode; stays as it is.
+        student: from uint8 [N, S, S, C] to logits [N, K], in the mode in which it is trained; on the CPU, before and after.
+        teacher: from the same images to logits, in eval mode; stays as it is.
         train: what both see; its labels are not used.
         epochs: passes over it.
         learning_rate: the highest of the schedule.
         precision: of the multiplications.
         seed: of order, augmentation and dropout.
-        progress: the words in front of the progress bar.
+        progress: the text in front of the progress bar.
 
     Raises:
         DarkroomError: when the loss is no longer a number.
@@ -60,6 +60,7 @@ def imitate(
     batches = TrainingBatches(images.to(device), labels.to(device), train.keys(), BATCH, AUGMENTATION, seed)
     optimizer = make_optimizer("adamw", student, learning_rate, 0.0, {}, frozenset())
     schedule = make_schedule("one-cycle", optimizer, epochs * len(batches), 0, 1, 1.0)
+    # The word is part of the seed: another one would give other weights.
     torch.manual_seed(seed_of("imitation", seed))
     with tqdm(total=epochs * len(batches), desc=progress, unit="step", disable=None) as bar:
         for epoch in range(1, epochs + 1):

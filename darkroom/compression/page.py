@@ -22,7 +22,7 @@ class Row:
         refused: why it does not ship; None for the chosen one.
         numbers: of validation, as `metrics.json` names them.
         bytes: of the file.
-        speed: as measured, by the names of `darkroom.compression.latency.Speed`.
+        speed: as measured, by the names of `darkroom.compression.benchmark.Speed`.
         memory: bytes at the peak, for a large batch.
     """
 

@@ -1,4 +1,4 @@
-"""How far one model's answers are from another's on the same images."""
+"""The distance of one model's predictions from another's on the same images."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -12,18 +12,18 @@ from darkroom.inference.session import Float32s
 
 @dataclass(frozen=True)
 class Parity:
-    """One set of answers beside another that it should equal.
+    """One set of predictions beside another that it should equal.
 
     Attributes:
-        images: how many both answered.
+        images: their number.
         largest_difference: of any probability.
         worst: the image with that difference.
         mean_difference: of all probabilities, absolute.
-        label_disagreement: the share of images on which they name different classes.
-        right_before: images that the reference names correctly.
-        right_after: images that the other names correctly.
-        only_before: images that only the reference names correctly.
-        only_after: images that only the other names correctly.
+        label_disagreement: the fraction of images on which they predict different classes.
+        right_before: images that the reference predicts correctly.
+        right_after: images that the other predicts correctly.
+        only_before: images that only the reference predicts correctly.
+        only_after: images that only the other predicts correctly.
     """
 
     images: int
@@ -51,7 +51,7 @@ class Parity:
 
 
 def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64]) -> Parity:
-    """Compare two sets of answers.
+    """Compare two sets of predictions.
 
     Args:
         reference, other: probabilities float32 [N, K] of the same images, N at least 1.
@@ -74,10 +74,12 @@ def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64])
 
 
 def loss_interval(parity: Parity, confidence: float) -> tuple[float, float]:
-    """The interval of the loss in accuracy. The images are the same, so only those that changed sides count.
+    """The interval of the loss in accuracy, for two models on the same images.
+
+    Only the images count that one model alone predicts correctly.
 
     Half an image is added to each of the four cells of the two-by-two table before the usual interval of a difference of
-    paired shares (Agresti and Min 2005: "Simple improved confidence intervals for comparing matched proportions"), since
+    paired proportions (Agresti and Min 2005: "Simple improved confidence intervals for comparing matched proportions"), since
     without it no change at all would give an interval of no width.
 
     Args:

@@ -1,4 +1,4 @@
-"""Structured pruning: whole channels taken out of a convolutional network, which then learns for a short while."""
+"""Structured pruning: whole channels are removed from a convolutional network, which is then fine-tuned."""
 
 import copy
 import warnings
@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from darkroom.compression.distillation import imitate
+from darkroom.compression.distillation import distill
 from darkroom.images.pack import Packed
 from darkroom.inference.device import choose_device, depthwise_in_float32, resolve_precision
 from darkroom.model.spec import ModelSpec
@@ -20,26 +20,26 @@ from darkroom.training.choices import is_transformer
 
 LEARNING_RATE = 1e-3
 
-# What is left of a layer is a multiple of this: the processor's 8-bit and float kernels take channels in such blocks.
+# The channels that a layer keeps are a multiple of this: the processor's 8-bit and float kernels take channels in such blocks.
 BLOCK = 8
 
 _LAYERS = (nn.Conv2d, nn.Linear)
 
 
-def prune(model: nn.Module, spec: ModelSpec, share: float, train: Packed, epochs: int, seed: int) -> nn.Module:
+def prune(model: nn.Module, spec: ModelSpec, fraction: float, train: Packed, epochs: int, seed: int) -> nn.Module:
     """A smaller network that was made from a trained one.
 
     In each layer the channels with the smallest weights go, and with them what makes them and what takes them in other
     layers: normalisations, depthwise convolutions, squeezes, all branches of a residual sum (Fang et al. 2023, "DepGraph:
-    Towards Any Structural Pruning", https://arxiv.org/abs/2301.12900). Then the network learns to answer as before.
+    Towards Any Structural Pruning", https://arxiv.org/abs/2301.12900). Then the network is fine-tuned to predict as before.
 
     Args:
         model: what `darkroom.network.load.load_model` gives; stays as it is.
-        spec: what stands beside its weights; it is true of the smaller network, too, but for the number of channels.
-        share: of each layer's channels to take out, in (0, 1); each layer keeps the multiple of 8 that comes nearest, and 8 at
+        spec: of the model; also true of the smaller network, except for the number of channels.
+        fraction: of each layer's channels to remove, in (0, 1); each layer keeps the multiple of 8 that comes nearest, and 8 at
             the least.
         train: training images.
-        epochs: of learning afterwards.
+        epochs: of fine-tuning.
         seed: of order, augmentation and dropout.
 
     Returns:
@@ -53,15 +53,15 @@ def prune(model: nn.Module, spec: ModelSpec, share: float, train: Packed, epochs
     assert isinstance(model, Normalized)
     _require_channels(model.network, spec)
     pruned = copy.deepcopy(model)
-    _take_out(pruned, spec, share, torch.from_numpy(np.array(train.images[:2])))
-    # A copy learns, since what learns is changed for it: its depthwise convolutions, and the order of its weights in memory.
+    _remove_channels(pruned, spec, fraction, torch.from_numpy(np.array(train.images[:2])))
+    # A copy is trained, since training changes it: its depthwise convolutions, and the order of its weights in memory.
     student = copy.deepcopy(pruned)
     student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = choose_device()
     precision, _ = resolve_precision("auto", device, student, torch.from_numpy(np.array(train.images[:1])))
     if precision == torch.bfloat16 and device.type == "cpu":
         depthwise_in_float32(student)
-    imitate(student.train(), model, train, epochs, LEARNING_RATE, precision, seed, "pruned, learns")
+    distill(student.train(), model, train, epochs, LEARNING_RATE, precision, seed, "fine-tune pruned")
     pruned.load_state_dict(student.state_dict())
     return pruned.eval()
 
@@ -77,8 +77,8 @@ def _require_channels(network: nn.Module, spec: ModelSpec) -> None:
         raise DarkroomError(f"pruning does not know the head of train.pooling=grid: {remedy}, or train.pooling=mean")
 
 
-def _take_out(model: Normalized, spec: ModelSpec, share: float, images: torch.Tensor) -> None:
-    """Take channels out of a network, in place; images are uint8 [2, S, S, C]."""
+def _remove_channels(model: Normalized, spec: ModelSpec, fraction: float, images: torch.Tensor) -> None:
+    """Remove channels from a network, in place; images are uint8 [2, S, S, C]."""
     import torch_pruning  # type: ignore[import-untyped]
 
     network = model.network.eval()
@@ -87,14 +87,14 @@ def _take_out(model: Normalized, spec: ModelSpec, share: float, images: torch.Te
     frozen = [name for name, parameter in network.named_parameters() if not parameter.requires_grad]
     network.requires_grad_(True)
     with warnings.catch_warnings():
-        # It tells which parameters it found outside of layers, and goes on rightly.
+        # It warns of parameters outside of layers, and handles them correctly.
         warnings.simplefilter("ignore")
         pruner = torch_pruning.pruner.BasePruner(
             network,
             model.normalised(images),
             importance=torch_pruning.importance.GroupMagnitudeImportance(p=2),
             pruning_ratio_dict={
-                layer: _share_of(layer, share) for layer in network.modules() if isinstance(layer, _LAYERS)
+                layer: _ratio_of(layer, fraction) for layer in network.modules() if isinstance(layer, _LAYERS)
             },
             ignored_layers=[head(network)],
             # Its own default values are shared among all pruners of a process.
@@ -106,15 +106,15 @@ def _take_out(model: Normalized, spec: ModelSpec, share: float, images: torch.Te
         parameter.requires_grad_(name not in frozen)
     if _size(network) == before:
         raise DarkroomError(
-            f"quantize.pruning={share:g} takes nothing out of {spec.network}: its layers have few channels, and each keeps the "
-            f"nearest multiple of {BLOCK}; set a larger share, or 0"
+            f"quantize.pruning={fraction:g} takes nothing out of {spec.network}: its layers have few channels, and each keeps "
+            f"the nearest multiple of {BLOCK}; set a larger fraction, or 0"
         )
 
 
-def _share_of(layer: nn.Conv2d | nn.Linear, share: float) -> float:
-    """The share to take out of a layer so that a multiple of `BLOCK` is left."""
+def _ratio_of(layer: nn.Conv2d | nn.Linear, fraction: float) -> float:
+    """The fraction to remove from a layer so that a multiple of `BLOCK` is left."""
     width = layer.out_channels if isinstance(layer, nn.Conv2d) else layer.out_features
-    left = min(width, max(BLOCK, BLOCK * round(width * (1 - share) / BLOCK)))
+    left = min(width, max(BLOCK, BLOCK * round(width * (1 - fraction) / BLOCK)))
     # What is left is rounded down to a whole channel.
     return 1 - (left + 0.5) / width
 

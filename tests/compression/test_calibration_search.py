@@ -6,9 +6,14 @@ import numpy as np
 import onnx
 import pytest
 
-from darkroom.compression.calibration_search import Trial, best, sensitive_layers, try_calibrators, try_out
-from darkroom.compression.int8 import Int8
-from darkroom.compression.ranges import CALIBRATORS
+from darkroom.compression.calibration_search import (
+    CalibrationResult,
+    best,
+    evaluate_form,
+    sensitive_layers,
+    try_calibrators,
+)
+from darkroom.compression.int8 import CALIBRATORS, Int8
 from darkroom.inference.session import Float32s, open_session, probabilities
 from tests.support.matrix_graph import some_images, write_products
 
@@ -41,25 +46,29 @@ def test_every_calibrator_has_ranges_of_its_own_and_none_is_wider_than_what_was_
         assert all(found[name][value] <= widest[value] * (1 + 1e-6) for value in widest)
     assert found["entropy"] != widest
     for name, trial in tried.items():
-        assert trial == try_out(tmp_path / f"{name}.onnx", some_images(64, seed=1), answers)
+        assert trial == evaluate_form(tmp_path / f"{name}.onnx", some_images(64, seed=1), answers)
         assert 0 < trial.moved < 1
         assert trial.images == 64
 
 
 def test_the_one_that_moves_the_answers_least_is_taken() -> None:
-    tried = {"minmax": Trial(0.02, 1.0, 9), "percentile": Trial(0.01, 0.9, 9), "entropy": Trial(0.3, 0.5, 9)}
+    tried = {
+        "minmax": CalibrationResult(0.02, 1.0, 9),
+        "percentile": CalibrationResult(0.01, 0.9, 9),
+        "entropy": CalibrationResult(0.3, 0.5, 9),
+    }
     assert best(tried) == "percentile"
-    assert best({name: Trial(0.01, 1.0, 9) for name in CALIBRATORS}) == "minmax"
-    assert best(tried | {"minmax": Trial(0.0109, 1.0, 9)}) == "minmax", "by a hair is no reason"
+    assert best({name: CalibrationResult(0.01, 1.0, 9) for name in CALIBRATORS}) == "minmax"
+    assert best(tried | {"minmax": CalibrationResult(0.0109, 1.0, 9)}) == "minmax", "by a hair is no reason"
 
 
 def test_an_answer_moved_is_the_total_variation_distance(tmp_path: Path) -> None:
     write_products(tmp_path / "model.onnx", 1)
     images = some_images(8)
     answers = probabilities(open_session(tmp_path / "model.onnx"), images)
-    same = try_out(tmp_path / "model.onnx", images, answers)
+    same = evaluate_form(tmp_path / "model.onnx", images, answers)
     assert (same.moved, same.agreement) == (0, 1)
-    other = try_out(tmp_path / "model.onnx", images, np.roll(answers, 1, axis=1))
+    other = evaluate_form(tmp_path / "model.onnx", images, np.roll(answers, 1, axis=1))
     assert other.moved == pytest.approx(np.abs(answers - np.roll(answers, 1, axis=1)).sum(axis=1).mean() / 2, abs=1e-6)
 
 
@@ -73,7 +82,7 @@ def test_the_layers_with_the_outlier_stay_in_float_and_the_answers_come_back(out
     assert f"layer{outlier + 1}" in found
     int8.write(tmp_path / "whole.onnx", "minmax")
     int8.write(tmp_path / "mixed.onnx", "minmax", found)
-    whole, mixed = (try_out(tmp_path / f"{name}.onnx", images, answers) for name in ("whole", "mixed"))
+    whole, mixed = (evaluate_form(tmp_path / f"{name}.onnx", images, answers) for name in ("whole", "mixed"))
     assert mixed.moved <= whole.moved / 2
     graph = onnx.load(tmp_path / "mixed.onnx").graph
     stored = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}

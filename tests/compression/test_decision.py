@@ -1,4 +1,4 @@
-"""The verdict and its reasons."""
+"""The decision and its reasons."""
 
 from dataclasses import replace
 
@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.compression.decision import SURELY_FASTER, Contender, Limits, decide
+from darkroom.compression.decision import CLEARLY_FASTER, MeasuredCandidate, SelectionLimits, decide
 
-LIMITS = Limits(max_accuracy_loss=0.005, min_speedup=1.2, least_loss_high=0.001, images=2000)
+LIMITS = SelectionLimits(max_accuracy_loss=0.005, min_speedup=1.2, least_loss_high=0.001, images=2000)
 SLOW = "is not at least 1.2 times as fast as float here"
 FAST = "is at least 1.2 times as fast as float here"
 
 
-def contender(loss: float, high: float, ratio: float, title: str = "INT8") -> Contender:
-    return Contender(title, loss, high, ratio - 0.01, ratio + 0.01)
+def measured(loss: float, high: float, ratio: float, title: str = "INT8") -> MeasuredCandidate:
+    return MeasuredCandidate(title, loss, high, ratio - 0.01, ratio + 0.01)
 
 
 @pytest.mark.parametrize(
@@ -28,15 +28,15 @@ def contender(loss: float, high: float, ratio: float, title: str = "INT8") -> Co
     ],
 )  # fmt: skip
 def test_the_choice_and_its_reason(loss: float, high: float, ratio: float, choice: str, reason: str) -> None:
-    verdict = decide({"int8": contender(loss, high, ratio)}, LIMITS)
-    assert (verdict.choice, verdict.reason) == (choice, f"INT8 {reason}")
-    assert list(verdict.refused) == (["float"] if choice == "int8" else ["int8"])
+    decision = decide({"int8": measured(loss, high, ratio)}, LIMITS)
+    assert (decision.choice, decision.reason) == (choice, f"INT8 {reason}")
+    assert list(decision.refused) == (["float"] if choice == "int8" else ["int8"])
 
 
 def test_too_few_images_are_named_as_the_reason() -> None:
     limits = replace(LIMITS, least_loss_high=0.00892, images=220)
-    verdict = decide({"int8": contender(0.0, 0.00892, 2.0)}, limits)
-    assert verdict.refused["int8"] == (
+    decision = decide({"int8": measured(0.0, 0.00892, 2.0)}, limits)
+    assert decision.refused["int8"] == (
         "loses 0 points of validation accuracy, at the most 0.892 lost (0.5 allowed; "
         "220 validation images can show no less than 0.892)"
     )
@@ -44,14 +44,14 @@ def test_too_few_images_are_named_as_the_reason() -> None:
 
 def test_the_fastest_inside_the_limits_is_taken_and_each_other_told_why_not() -> None:
     found = {
-        "int8": contender(0.002, 0.004, 2.0),
-        "pruned": contender(0.001, 0.002, 1.5, "Pruned float"),
-        "pruned_int8": contender(0.03, 0.04, 4.0, "Pruned INT8"),
-        "slow": contender(0.0, 0.001, 1.1, "Slow"),
+        "int8": measured(0.002, 0.004, 2.0),
+        "pruned": measured(0.001, 0.002, 1.5, "Pruned float"),
+        "pruned_int8": measured(0.03, 0.04, 4.0, "Pruned INT8"),
+        "slow": measured(0.0, 0.001, 1.1, "Slow"),
     }
-    verdict = decide(found, LIMITS)
-    assert verdict.choice == "int8"
-    assert verdict.refused == {
+    decision = decide(found, LIMITS)
+    assert decision.choice == "int8"
+    assert decision.refused == {
         "float": "INT8 is faster and inside the limits",
         "pruned": "is inside the limits, but INT8 is faster",
         "pruned_int8": "loses 3 points of validation accuracy, at the most 4 lost (0.5 allowed)",
@@ -60,50 +60,50 @@ def test_the_fastest_inside_the_limits_is_taken_and_each_other_told_why_not() ->
 
 
 def test_of_two_that_are_about_as_fast_the_more_accurate_is_taken() -> None:
-    accurate, fast = contender(0.0, 0.001, 2.0), contender(0.002, 0.004, 2.06, "Dynamic INT8")
-    verdict = decide({"int8_dynamic": fast, "int8": accurate}, LIMITS)
-    assert verdict.choice == "int8"
-    assert verdict.refused["int8_dynamic"] == "is inside the limits, but INT8 is about as fast and loses no more"
+    accurate, fast = measured(0.0, 0.001, 2.0), measured(0.002, 0.004, 2.06, "Dynamic INT8")
+    decision = decide({"int8_dynamic": fast, "int8": accurate}, LIMITS)
+    assert decision.choice == "int8"
+    assert decision.refused["int8_dynamic"] == "is inside the limits, but INT8 is about as fast and loses no more"
 
 
 def test_with_none_inside_every_reason_is_told() -> None:
-    found = {"int8": contender(0.03, 0.04, 2.0), "pruned": contender(0.0, 0.001, 1.0, "Pruned float")}
-    verdict = decide(found, LIMITS)
-    assert verdict.choice == "float"
-    assert verdict.reason == (
+    found = {"int8": measured(0.03, 0.04, 2.0), "pruned": measured(0.0, 0.001, 1.0, "Pruned float")}
+    decision = decide(found, LIMITS)
+    assert decision.choice == "float"
+    assert decision.reason == (
         f"INT8 loses 3 points of validation accuracy, at the most 4 lost (0.5 allowed); Pruned float {SLOW}"
     )
 
 
 CONTENDERS = st.dictionaries(
     st.sampled_from("abcdef"),
-    st.builds(contender, st.floats(-0.01, 0.02), st.floats(-0.005, 0.02), st.floats(0.5, 5)),
+    st.builds(measured, st.floats(-0.01, 0.02), st.floats(-0.005, 0.02), st.floats(0.5, 5)),
     min_size=1,
 )
 
 
 @given(CONTENDERS)
 def test_what_ships_is_inside_none_is_surely_faster_and_who_loses_less_is_surely_slower_than_one(
-    found: dict[str, Contender],
+    found: dict[str, MeasuredCandidate],
 ) -> None:
-    verdict = decide(found, LIMITS)
+    decision = decide(found, LIMITS)
     fit = {
         name
         for name, each in found.items()
         if each.loss_high <= LIMITS.max_accuracy_loss and each.ratio_low > LIMITS.min_speedup
     }
-    assert {verdict.choice, *verdict.refused} == {"float", *found}
-    assert (verdict.choice == "float") is not bool(fit)
+    assert {decision.choice, *decision.refused} == {"float", *found}
+    assert (decision.choice == "float") is not bool(fit)
     if fit:
-        taken = found[verdict.choice]
-        assert verdict.choice in fit
+        taken = found[decision.choice]
+        assert decision.choice in fit
         for name in fit:
-            assert found[name].ratio_low <= SURELY_FASTER * taken.ratio_high
+            assert found[name].ratio_low <= CLEARLY_FASTER * taken.ratio_high
             if found[name].loss_high < taken.loss_high:
-                assert any(found[other].ratio_low > SURELY_FASTER * found[name].ratio_high for other in fit)
+                assert any(found[other].ratio_low > CLEARLY_FASTER * found[name].ratio_high for other in fit)
 
 
 @given(CONTENDERS)
-def test_the_order_in_which_they_come_does_not_matter(found: dict[str, Contender]) -> None:
+def test_the_order_in_which_they_come_does_not_matter(found: dict[str, MeasuredCandidate]) -> None:
     apart = {name: replace(each, loss_high=each.loss_high + 1e-9 * ord(name)) for name, each in found.items()}
     assert decide(apart, LIMITS).choice == decide(dict(reversed(apart.items())), LIMITS).choice

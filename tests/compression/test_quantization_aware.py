@@ -8,10 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from darkroom.compression.fake_quantization import round_as_int8
-from darkroom.compression.folding import fold_norms
 from darkroom.compression.int8 import quantize_graph
-from darkroom.compression.quantization_aware import quantization_aware
+from darkroom.compression.quantization_aware import fold_norms, quantization_aware, round_as_int8
 from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import Float32s, open_session, probabilities

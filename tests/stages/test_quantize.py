@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from darkroom.compression import scores
+from darkroom.compression.benchmark import Speed
 from darkroom.compression.int8 import Int8
-from darkroom.compression.latency import Speed
 from darkroom.compression.parity import Parity, compare
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
@@ -37,19 +37,19 @@ def contents(root: Path) -> dict[str, bytes]:
     return files
 
 
-def verdict_of(root: Path) -> dict[str, Any]:
+def decision_of(root: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((root / "models/quantize/verdict.json").read_text())
     return content
 
 
 def settle(monkeypatch: pytest.MonkeyPatch, **ratios: float) -> None:
-    """Let the race end with these ratios, whatever the machine, and measure no memory; those not named are as fast as float."""
+    """Let the benchmark end with these ratios, whatever the machine, and measure no memory; all others are as fast as float."""
 
-    def race(sessions: Mapping[str, object], *_: object) -> dict[str, Speed]:
+    def benchmark(sessions: Mapping[str, object], *_: object) -> dict[str, Speed]:
         found = {name: ratios.get(name, 1.0) for name in sessions}
         return {name: Speed(1 / ratio, 1.0, 1.0, ratio, ratio - 0.1, ratio + 0.1, 25) for name, ratio in found.items()}
 
-    monkeypatch.setattr(quantize, "race", race)
+    monkeypatch.setattr(quantize, "benchmark", benchmark)
     monkeypatch.setattr(quantize, "peak_memory", lambda *_: 1_000_000)
 
 
@@ -72,11 +72,11 @@ def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
         "reports/metrics.json",
     ]
     assert len(files["models/model.int8.onnx"]) < len(files["models/model.onnx"])
-    metrics, verdict = json.loads(files["reports/metrics.json"]), verdict_of(shipped)
+    metrics, decision = json.loads(files["reports/metrics.json"]), decision_of(shipped)
     images = metrics["images"]
     assert images == len(np.load(shipped / "data/preprocess/validation/labels.npy"))
     for name, file in (("float", "model.onnx"), ("int8", "model.int8.onnx")):
-        found, told = metrics["validation"][name], verdict["candidates"][name]
+        found, told = metrics["validation"][name], decision["candidates"][name]
         low, high = wilson(round(found["accuracy"] * images), images, 0.95)
         assert (found["accuracy_low"], found["accuracy_high"]) == pytest.approx((float(low), float(high)), abs=1e-6)
         assert metrics["bytes"][name] == told["bytes"] == len(files[f"models/{file}"])
@@ -84,10 +84,10 @@ def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
         assert told.items() >= found.items()
     accuracies = [metrics["validation"][name]["accuracy"] for name in ("float", "int8")]
     assert metrics["validation"]["int8"]["accuracy_loss"] == pytest.approx(accuracies[0] - accuracies[1], abs=1e-5)
-    assert (verdict["choice"], verdict["graph"]) == ("float", "model.onnx")
-    assert verdict["candidates"]["float"]["refused"] is None
+    assert (decision["choice"], decision["graph"]) == ("float", "model.onnx")
+    assert decision["candidates"]["float"]["refused"] is None
     page = (shipped / "reports/quantize/index.html").read_text(encoding="utf-8")
-    assert f"It {verdict['candidates']['int8']['refused']}." in page
+    assert f"It {decision['candidates']['int8']['refused']}." in page
 
 
 def test_the_graph_gives_calibrated_probabilities(shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +109,7 @@ def test_the_graph_gives_calibrated_probabilities(shipped: Path, line: Path, mon
 def test_twice_gives_the_same_bytes_and_calibration_never_sees_the_test_split(
     shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is measured: the verdict says nothing of times."""
+    """Whatever is measured: the decision says nothing of times."""
     settle(monkeypatch, int8=3.0)
     for name in ("images", "labels", "ids"):
         (line / f"data/preprocess/test/{name}.npy").unlink()
@@ -143,22 +143,22 @@ def test_int8_wins_only_when_its_speed_is_settled(
     settle(monkeypatch, int8=ratio)
     # 22 validation images can't settle a loss below some 10 points.
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.2)
-    verdict = verdict_of(line)
-    assert verdict["choice"] == choice
-    assert verdict["graph"] == verdict["candidates"][choice]["file"]
-    assert says in verdict["reason"]
-    assert f"verdict: {choice}. {verdict['reason']}." in capsys.readouterr().out
+    decision = decision_of(line)
+    assert decision["choice"] == choice
+    assert decision["graph"] == decision["candidates"][choice]["file"]
+    assert says in decision["reason"]
+    assert f"decision: {choice}. {decision['reason']}." in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("exported")
 def test_too_few_images_to_tell_the_loss_keep_float(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(monkeypatch, int8=9.0)
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.005)
-    verdict = verdict_of(line)
-    assert verdict["candidates"]["int8"]["accuracy_loss"] <= 0
-    assert verdict["choice"] == "float"
-    assert "22 validation images can show no less than" in verdict["reason"]
-    assert list(verdict["candidates"]) == ["float", "int8"], "better INT8 would have cost time to no end"
+    decision = decision_of(line)
+    assert decision["candidates"]["int8"]["accuracy_loss"] <= 0
+    assert decision["choice"] == "float"
+    assert "22 validation images can show no less than" in decision["reason"]
+    assert list(decision["candidates"]) == ["float", "int8"], "better INT8 would have cost time to no end"
 
 
 def ruin_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,10 +175,10 @@ def as_of_many(reference: np.ndarray, other: np.ndarray, labels: np.ndarray) -> 
     return Parity(**vars(found) | {name: 1000 * getattr(found, name) for name in counts})
 
 
-@pytest.mark.parametrize(("mends", "trained"), [("int8_mixed", []), ("int8_trained", [3])])
+@pytest.mark.parametrize(("fixes", "trained"), [("int8_mixed", []), ("int8_trained", [3])])
 @pytest.mark.usefixtures("exported")
 def test_an_inaccurate_int8_is_refused_and_a_better_one_is_made(
-    line: Path, monkeypatch: pytest.MonkeyPatch, mends: str, trained: list[int]
+    line: Path, monkeypatch: pytest.MonkeyPatch, fixes: str, trained: list[int]
 ) -> None:
     settle(monkeypatch, int8=9.0, int8_mixed=2.0, int8_trained=2.0)
     ruin_calibrated(monkeypatch)
@@ -194,14 +194,14 @@ def test_an_inaccurate_int8_is_refused_and_a_better_one_is_made(
 
     monkeypatch.setattr("darkroom.compression.quantization_aware.quantization_aware", fine_tune)
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.05, fine_tune_epochs=3)
-    verdict = verdict_of(line)
-    refused = verdict["candidates"]["int8"]
+    decision = decision_of(line)
+    refused = decision["candidates"]["int8"]
     assert refused["accuracy_loss"] > 0.1
     assert "points of validation accuracy, at the most" in refused["refused"]
     assert asked == trained
-    assert (verdict["choice"], verdict["graph"]) == (mends, f"model.{mends}.onnx")
-    assert list(verdict["candidates"]) == ["float", "int8", mends]
-    assert (line / "models/quantize" / verdict["graph"]).is_file()
+    assert (decision["choice"], decision["graph"]) == (fixes, f"model.{fixes}.onnx")
+    assert list(decision["candidates"]) == ["float", "int8", fixes]
+    assert (line / "models/quantize" / decision["graph"]).is_file()
 
 
 @pytest.mark.usefixtures("exported")
@@ -215,12 +215,12 @@ def test_a_pruned_network_joins_as_float_and_as_int8(line: Path, monkeypatch: py
 
     monkeypatch.setattr("darkroom.compression.pruning.prune", prune)
     run_quantize(line, min_speedup=1.5, max_accuracy_loss=0.2, pruning=0.5, fine_tune_epochs=2)
-    verdict = verdict_of(line)
+    decision = decision_of(line)
     assert asked == [(0.5, 2)]
-    assert list(verdict["candidates"]) == ["float", "int8", "pruned", "pruned_int8"]
-    assert (verdict["choice"], verdict["graph"]) == ("pruned_int8", "model.pruned_int8.onnx")
-    assert verdict["candidates"]["int8"]["refused"] == "is inside the limits, but Pruned INT8 is faster"
-    assert verdict["candidates"]["pruned"]["made"] == "50% of the channels removed, then 2 epochs of fine-tuning"
+    assert list(decision["candidates"]) == ["float", "int8", "pruned", "pruned_int8"]
+    assert (decision["choice"], decision["graph"]) == ("pruned_int8", "model.pruned_int8.onnx")
+    assert decision["candidates"]["int8"]["refused"] == "is inside the limits, but Pruned INT8 is faster"
+    assert decision["candidates"]["pruned"]["made"] == "50% of the channels removed, then 2 epochs of fine-tuning"
 
 
 @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ def test_nothing_is_left_when_it_fails(line: Path, monkeypatch: pytest.MonkeyPat
     elif fault == "no calibration":
         (line / "models/evaluate/calibration.json").unlink()
     else:
-        monkeypatch.setattr(quantize, "race", fail)
+        monkeypatch.setattr(quantize, "benchmark", fail)
     with pytest.raises(DarkroomError, match=says):
         run_quantize(line)
     assert not list((line / "models").glob("*quantize*"))

@@ -1,15 +1,18 @@
-"""The race, run on a clock that only the runners move."""
+"""The benchmark of graphs, run on a clock that only the runners move; and their peak memory."""
 
 import random
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.compression import latency
-from darkroom.compression.latency import Speed, median_interval, race
+from darkroom.compression import benchmark as module
+from darkroom.compression.benchmark import Speed, benchmark, median_interval, peak_memory
+from darkroom.runtime.errors import DarkroomError
+from tests.support.matrix_graph import CLASSES, WIDTH, write_products
 
 
 class Clock:
@@ -38,7 +41,7 @@ def time_them(
     monkeypatch.setattr(time, "perf_counter", clock)
     images = np.zeros((3, 8, 8, 1), dtype=np.uint8)
     runners = {f"graph {number}": Runner(clock, each, noise) for number, each in enumerate(seconds)}
-    found = race(runners, images, threshold)
+    found = benchmark(runners, images, threshold)
     assert list(found) == list(runners)
     return list(found.values())
 
@@ -58,22 +61,22 @@ def test_a_clear_case_takes_a_second(fast: float, faster: bool, monkeypatch: pyt
     found = time_them(monkeypatch, [0.004, fast], threshold=1.2, noise=0.5)[1]
     assert (found.low > 1.2) is faster
     assert (found.high < 1.2) is not faster
-    assert found.rounds * latency.CALLS * (0.004 + fast) < 2 * latency.LEAST_SECONDS
+    assert found.rounds * module.CALLS * (0.004 + fast) < 2 * module.LEAST_SECONDS
 
 
 @pytest.mark.parametrize("others", [[], [0.0001], [0.01]])
 def test_a_tie_ends_in_time_and_has_not_shown_that_it_is_faster(
     others: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is settled does not end the race for the others."""
+    """One that is settled does not end the benchmark for the others."""
     found = time_them(monkeypatch, [0.0012, 0.001, *others], threshold=1.2, noise=0.5)[1]
     assert found.low <= 1.2 <= found.high
-    spent = found.rounds * latency.CALLS * (0.0022 + sum(others))
-    assert latency.MOST_SECONDS / 2 < spent < 2 * latency.MOST_SECONDS
+    spent = found.rounds * module.CALLS * (0.0022 + sum(others))
+    assert module.MOST_SECONDS / 2 < spent < 2 * module.MOST_SECONDS
 
 
 def test_slow_graphs_still_get_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert time_them(monkeypatch, [60, 60], threshold=1.0)[1].rounds == latency.BLOCK
+    assert time_them(monkeypatch, [60, 60], threshold=1.0)[1].rounds == module.BLOCK
 
 
 @given(st.lists(st.floats(0.1, 10), min_size=1, max_size=200))
@@ -87,3 +90,17 @@ def test_the_interval_keeps_its_promise() -> None:
     draws = generator.exponential(size=(2000, 60))
     held = [low <= np.log(2) <= high for low, high in (median_interval(list(row), 0.95) for row in draws)]
     assert 0.94 < np.mean(held) < 0.98
+
+
+def test_more_images_take_more_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_products(tmp_path / "model.onnx", 2)
+    monkeypatch.chdir(tmp_path)
+    few, many = (peak_memory(Path("model.onnx"), batch) for batch in (1, 1_000_000))
+    values = 1_000_000 * 4 * (WIDTH + CLASSES)
+    assert 0 < few < values < many < 20 * values
+
+
+def test_a_graph_that_does_not_open_is_told(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(DarkroomError, match=r"memory of model\.onnx ended with status 1: .*"):
+        peak_memory(tmp_path / "model.onnx", 1)

@@ -1,21 +1,26 @@
-"""How fast graphs are beside each other: measured in turns, so that what slows the machine slows all of them."""
+"""Speed and peak memory of graphs. Speeds are measured in turns, so that what slows the machine slows all of them."""
 
 import math
+import resource
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 import onnxruntime
 from tqdm import tqdm
 
-from darkroom.inference.session import INPUT, OUTPUT
+from darkroom.inference.session import INPUT, OUTPUT, open_session
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.errors import DarkroomError
 
 CALLS = 4  # of one graph, one after the other, so that its weights are in the cache as they are in service
 BLOCK = 25  # rounds between two looks at the intervals
-LEAST_SECONDS = 1.0  # so that a short disturbance is never all that is seen of a graph that takes microseconds
+LEAST_SECONDS = 1.0  # so that a short disturbance is never the whole measurement of a graph that takes microseconds
 MOST_SECONDS = 10.0
 CONFIDENCE = 0.999  # strict, since the intervals are looked at many times
 LARGE_BATCH = 32
@@ -28,11 +33,11 @@ class Speed:
 
     Attributes:
         p50_ms: milliseconds for one image, the median.
-        p95_ms: likewise, the 95th percentile.
+        p95_ms: the 95th percentile of the same.
         images_per_second: in batches of 32, from the median.
         ratio: how many times as fast as the first graph it is with one image, the median over rounds.
         low, high: the interval of that median.
-        rounds: how many there were.
+        rounds: their number.
     """
 
     p50_ms: float
@@ -44,16 +49,18 @@ class Speed:
     rounds: int
 
 
-def race(sessions: Mapping[str, onnxruntime.InferenceSession], images: UInt8s, threshold: float) -> dict[str, Speed]:
-    """Measure graphs in turns, until it is settled which of them are `threshold` times as fast as the first.
+def benchmark(
+    sessions: Mapping[str, onnxruntime.InferenceSession], images: UInt8s, threshold: float
+) -> dict[str, Speed]:
+    """Measure graphs in turns, until it is clear which of them are `threshold` times as fast as the first.
 
     Each round times all, in alternating order, and yields one ratio for each. Rounds go on for a second, and then until the
-    intervals of all median ratios leave the threshold out, or for ten seconds; a graph that is still not settled has not
-    shown that it is faster.
+    intervals of all median ratios leave the threshold out, or for ten seconds; a graph whose interval still contains it has
+    not been shown to be faster.
 
     Args:
-        sessions: by name, the one to hold the others against first; all with the same number of threads.
-        images: uint8 [N, S, S, C], at least one; what is on them does not matter to the time.
+        sessions: by name, the one to compare the others with first; all with the same number of threads.
+        images: uint8 [N, S, S, C], at least one; their content does not matter to the time.
         threshold: the ratio that is asked for.
     """
     one, many = images[:1], np.resize(images, (LARGE_BATCH, *images.shape[1:]))
@@ -132,3 +139,47 @@ def median_interval(values: list[float], confidence: float) -> tuple[float, floa
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) * math.sqrt(n) / 2
     below, above = math.floor(n / 2 - reach), math.ceil(n / 2 + reach)
     return ordered[max(0, below)], ordered[min(n - 1, above)]
+
+
+ROOT = Path(__file__).parents[2]
+STATUS = Path("/proc/self/status")
+
+
+def peak_memory(graph: Path, batch: int) -> int:
+    """Bytes that a process takes beyond its start to open a graph and to answer one batch, at the peak.
+
+    Args:
+        graph: an ONNX file that `darkroom.inference.export.export_graph` wrote.
+        batch: how many images at once.
+
+    Raises:
+        DarkroomError: when the process fails, with its last line.
+    """
+    command = [sys.executable, "-m", "darkroom.compression.benchmark", str(graph.resolve()), str(batch)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+        raise DarkroomError(f"measuring the memory of {graph.name} ended with status {done.returncode}: {last}")
+    return int(done.stdout)
+
+
+def _peak() -> int:
+    """The peak memory of this process, in bytes."""
+    if STATUS.exists():
+        # On Linux getrusage counts the process that started this one, too.
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return 1024 * int(line.split()[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _main() -> None:
+    graph, batch = sys.argv[1:]
+    before = _peak()
+    session = open_session(Path(graph), threads=1)
+    (images,) = session.get_inputs()
+    session.run([OUTPUT], {INPUT: np.zeros((int(batch), *images.shape[1:]), dtype=np.uint8)})
+    print(_peak() - before)
+
+
+if __name__ == "__main__":
+    _main()
