@@ -1,7 +1,6 @@
 """Make the model smaller and faster, as a measured decision.
 
-Reads: models/train/, models/evaluate/calibration.json; training images of data/preprocess/ to calibrate and fine-tune on,
-validation images to measure accuracy on.
+Reads: models/train/, models/evaluate/calibration.json; images of data/preprocess/, train to calibrate, validation to measure.
 Writes: models/quantize/: model.onnx, a model.*.onnx for each candidate, verdict.json; reports/quantize/metrics.json;
 and the measured times, which nothing tracks, to reports/timings/quantize_latency.json. `report` draws the page.
 Costs: for each candidate an export of some seconds, the validation images, and up to ten seconds of measuring; fine-tuning

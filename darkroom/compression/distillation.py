@@ -35,9 +35,10 @@ def distill(
 ) -> None:
     """Fit a network, in place, to another's probabilities.
 
-    Hinton et al. 2015, https://arxiv.org/abs/1503.02531, at temperature 1. Teacher and student see the same augmented pictures, so that no label has to stay correct under augmentation (Beyer et al.
-    2022, https://arxiv.org/abs/2106.05237), and the student learns the teacher's doubts, too. AdamW, a
-    one-cycle schedule, no choice among epochs: only training images are used.
+    Hinton et al. 2015, https://arxiv.org/abs/1503.02531, at temperature 1. Teacher and student see the same augmented pictures,
+    so that no label has to stay correct under augmentation (Beyer et al. 2022, https://arxiv.org/abs/2106.05237), and the
+    student learns the teacher's doubts, too. AdamW, a one-cycle schedule, no choice among epochs: only training images are
+    used.
 
     Args:
         student: from uint8 [N, S, S, C] to logits [N, K], in the mode in which it is trained; on the CPU, before and after.
