@@ -158,7 +158,15 @@ def _write_report(
     images = len(load_packed(ARRAYS / "validation").labels)
     best = _better(baseline, trials)
     with whole_folder(REPORTS) as folder:
-        page = tuning_page(study, baseline, trials, best, space, importance, images)
+        page = tuning_page(
+            study=study,
+            baseline=baseline,
+            trials=trials,
+            best=best,
+            space=space,
+            importance=importance,
+            images=images,
+        )
         (folder / "index.html").write_text(page, encoding="utf-8")
         if best:
             text = with_settings(PARAMS_FILE.read_text(encoding="utf-8"), full_names(best.settings))

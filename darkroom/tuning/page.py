@@ -13,6 +13,7 @@ CONFIDENCE = 0.95
 
 
 def tuning_page(
+    *,
     study: str,
     baseline: TrialResult,
     trials: Sequence[TrialResult],

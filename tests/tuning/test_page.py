@@ -13,20 +13,28 @@ def result(number: int, loss: float, rate: float = 0.1, state: str = "finished",
     return TrialResult(number, state, {"learning_rate": rate, "flip": False}, epochs, reason)  # type: ignore[arg-type]
 
 
-def page(tried: list[TrialResult], best: TrialResult | None, importance: dict[str, float]) -> str:
-    return tuning_page("0a1b2c3d", BASELINE, tried, best, SPACE, importance, 200)
+def page(trials: list[TrialResult], best: TrialResult | None, importance: dict[str, float]) -> str:
+    return tuning_page(
+        study="0a1b2c3d",
+        baseline=BASELINE,
+        trials=trials,
+        best=best,
+        space=SPACE,
+        importance=importance,
+        images=200,
+    )
 
 
 def test_the_best_its_change_and_every_trial_are_there() -> None:
     best = result(2, 0.25, rate=1.0)
-    tried = [
+    trials = [
         result(0, 0.4),
         result(1, 2.0, state="pruned"),
         best,
         result(3, 0, state="failed", reason="loss is <nan>"),
     ]
-    text = page(tried, best, {"learning_rate": 0.75, "flip": 0.25})
-    assert text == page(tried, best, {"learning_rate": 0.75, "flip": 0.25})
+    text = page(trials, best, {"learning_rate": 0.75, "flip": 0.25})
+    assert text == page(trials, best, {"learning_rate": 0.75, "flip": 0.25})
     assert "Trial 2 is the best of 4: validation loss 0.2500 instead of 0.5000" in text
     assert "At a bound of its interval" in text and "learning_rate=1.0 (of 0.01 to 1, by ratio)" in text
     assert "loss is &lt;nan&gt;" in text and "75.0%" in text

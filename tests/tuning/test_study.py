@@ -4,20 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.settings.base import PARAMS_FILE
-from darkroom.settings.read import read_params
-from darkroom.settings.train import Train
 from darkroom.tuning.space import Choices, Range, Value
 from darkroom.tuning.study import EPOCHS, SETTINGS, fail_running, importances, next_trial, open_study, results
-from darkroom.tuning.trial import TrialResult, best_of, study_name, trial_settings
-from tests.conftest import ROOT
+from darkroom.tuning.trial import best_of
 
 SPACE: dict[str, Range | Choices] = {"learning_rate": Range(0.01, 1, True, False), "batch_size": Choices((16, 32))}
-PARAMS = read_params(ROOT / PARAMS_FILE)
 
 
 def tune(database: Path, trials: int, cut_off: tuple[int, ...] = ()) -> list[dict[str, Value]]:
-    """The settings of each trial; those in `cut_off` are left once and taken up by another process's study."""
+    """The settings of each trial; those in `cut_off` are left once and resumed by another process's study."""
     found = []
     for number in range(trials):
         study = open_study(database, "one", "median", 3)
@@ -35,7 +30,7 @@ def tune(database: Path, trials: int, cut_off: tuple[int, ...] = ()) -> list[dic
     return found
 
 
-def test_a_study_that_was_cut_off_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
+def test_a_study_that_was_cut_off_samples_what_it_would_have_sampled(tmp_path: Path) -> None:
     whole = tune(tmp_path / "whole.db", 14)
     assert tune(tmp_path / "cut.db", 14, cut_off=(0, 5, 12)) == whole
     assert len({str(settings) for settings in whole}) == 14
@@ -55,27 +50,3 @@ def test_a_trial_whose_process_died_is_kept_with_its_reason_and_not_repeated(tmp
     assert (first.number, second.number) == (0, 1)
     states = [(result.state, result.reason) for result in results(study)]
     assert states == [("failed", "memory ran out"), ("unfinished", "")]
-
-
-def test_a_pruned_trial_is_never_the_best() -> None:
-    finished = TrialResult(0, "finished", {}, [(1, 0.5, 0.8), (2, 0.4, 0.8), (3, 0.6, 0.7)])
-    pruned = TrialResult(1, "pruned", {}, [(1, 0.1, 0.9)])
-    assert best_of([finished, pruned]) is finished and best_of([pruned]) is None
-    assert finished.metrics() == {"validation": {"loss": 0.4, "accuracy": 0.8}, "step": 2}
-
-
-def test_only_what_can_be_compared_shares_a_study() -> None:
-    space = {"learning_rate": {"low": 0.01, "high": 1.0}}
-
-    def name(**settings: object) -> str:
-        return study_name(Train.model_validate(PARAMS.train.model_dump() | settings), space, "code", "data")
-
-    # Taking the best over must not begin another study.
-    assert name() == name(learning_rate=0.05)
-    others = [name(), name(epochs=3), name(flip=not PARAMS.train.flip), study_name(PARAMS.train, space, "code", "new")]
-    assert len(set(others)) == 4
-
-
-def test_the_epochs_of_a_trial() -> None:
-    assert trial_settings(PARAMS.train, PARAMS.tune.model_copy(update={"epochs": 3})).epochs == 3
-    assert trial_settings(PARAMS.train, PARAMS.tune.model_copy(update={"epochs": None})) == PARAMS.train
