@@ -98,7 +98,7 @@ def _git(*words: str) -> str:
     """What git answers; empty where there is no git, no repository, no commit or no such file.
 
     Raises:
-        DarkroomError: with git's own message where it fails otherwise, say over the owner of the folder.
+        DarkroomError: with git's own message where it fails otherwise, such as over the owner of the folder.
     """
     english = os.environ | {"LC_ALL": "C"}
     try:
@@ -201,6 +201,6 @@ def describe_change(change: Change | str) -> str:
         return f"not compared: {change}"
     texts = []
     for key, shift in change.shifts.items():
-        remark = " (within chance)" if shift.distance and not shift.significant_distance else ""
-        texts.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{remark}")
+        note = " (not significant)" if shift.distance and not shift.significant_distance else ""
+        texts.append(f"{key.replace('_', ' ')} {shift.distance:.3f}{note}")
     return ", ".join(texts)

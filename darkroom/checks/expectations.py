@@ -108,78 +108,41 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fractio
     ]
 
 
+LOOK = "look at the images, remove those that show nothing"
+# What is checked of each image: the check's key and name, the column, its unit, the setting with the limit, and what to do
+# instead of changing it.
+OF_AN_IMAGE = (
+    ("size", "shorter side of the smallest image", "shorter_side", "pixels", "min_side", "remove what is too small"),
+    ("size", "longer side of the largest image", "longer_side", "pixels", "max_side", "remove what is too large"),
+    (
+        "aspect_ratio",
+        "longer side by shorter side of the most stretched image",
+        "aspect_ratio",
+        "ratio",
+        "max_aspect_ratio",
+        "crop it",
+    ),
+    ("brightness", "brightness of the darkest image", "brightness", "number", "min_brightness", LOOK),
+    ("brightness", "brightness of the brightest image", "brightness", "number", "max_brightness", LOOK),
+    ("contrast", "contrast of the flattest image", "contrast", "number", "min_contrast", LOOK),
+    ("sharpness", "sharpness of the most blurred image", "sharpness", "number", "min_sharpness", LOOK),
+)
+
+
 def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Validate) -> list[Check]:
     """Each image by itself."""
-
-    def low(key: str, name: str, column: str, least: float, unit: str, remedy: str) -> Check:
-        worst = _values(images, column)
-        worst = worst[worst < least].sort_values(kind="stable")
-        return suite.at_least(key, name, f"images.{column}", least, unit, remedy, worst)
-
-    def high(key: str, name: str, column: str, most: float, unit: str, remedy: str) -> Check:
-        worst = _values(images, column)
-        worst = worst[worst > most].sort_values(ascending=False, kind="stable")
-        return suite.at_most(key, name, f"images.{column}", most, unit, remedy, worst)
-
-    look = "look at the images, remove those that show nothing, or"
-    return [
-        low(
-            "size",
-            "shorter side of the smallest image",
-            "shorter_side",
-            limits.min_side,
-            "pixels",
-            "remove what is too small, or lower validate.min_side",
-        ),
-        high(
-            "size",
-            "longer side of the largest image",
-            "longer_side",
-            limits.max_side,
-            "pixels",
-            "remove what is too large, or raise validate.max_side",
-        ),
-        high(
-            "aspect_ratio",
-            "longer side by shorter side of the most stretched image",
-            "aspect_ratio",
-            limits.max_aspect_ratio,
-            "ratio",
-            "crop it, or raise validate.max_aspect_ratio",
-        ),
-        low(
-            "brightness",
-            "brightness of the darkest image",
-            "brightness",
-            limits.min_brightness,
-            "number",
-            f"{look} lower validate.min_brightness",
-        ),
-        high(
-            "brightness",
-            "brightness of the brightest image",
-            "brightness",
-            limits.max_brightness,
-            "number",
-            f"{look} raise validate.max_brightness",
-        ),
-        low(
-            "contrast",
-            "contrast of the flattest image",
-            "contrast",
-            limits.min_contrast,
-            "number",
-            f"{look} lower validate.min_contrast",
-        ),
-        low(
-            "sharpness",
-            "sharpness of the most blurred image",
-            "sharpness",
-            limits.min_sharpness,
-            "number",
-            f"{look} lower validate.min_sharpness",
-        ),
-    ]
+    checks = []
+    for key, name, column, unit, setting, remedy in OF_AN_IMAGE:
+        limit, values = getattr(limits, setting), _values(images, column)
+        if setting.startswith("min_"):
+            worst = values[values < limit].sort_values(kind="stable")
+            remedy = f"{remedy}, or lower validate.{setting}"
+            checks.append(suite.at_least(key, name, f"images.{column}", limit, unit, remedy, worst))
+        else:
+            worst = values[values > limit].sort_values(ascending=False, kind="stable")
+            remedy = f"{remedy}, or raise validate.{setting}"
+            checks.append(suite.at_most(key, name, f"images.{column}", limit, unit, remedy, worst))
+    return checks
 
 
 def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
@@ -205,7 +168,7 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
             "overall.copies_share",
             limits.max_copies,
             "share",
-            "remove copies, or raise validate.max_copies; they are kept in one split all the same",
+            "remove copies, or raise validate.max_copies; they are in one split all the same",
             pd.Series(None, [copies.text for copies in facts.copies], dtype=object),
         ),
         suite.at_most(

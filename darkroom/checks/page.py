@@ -161,7 +161,7 @@ def _charts(images: pd.DataFrame, allowed: dict[str, Allowed]) -> list[Chart]:
 
 
 def _shown(copies: Copies) -> list[int]:
-    """Rows of the pictures that stand for a set."""
+    """Rows of the pictures that are shown of a set."""
     return [copies.rows[position] for position in sorted(copies.distinct_labels_first[:SHOWN_OF_A_SET])]
 
 
@@ -173,7 +173,7 @@ def _bars(counts: Iterable[tuple[Any, Any]]) -> list[Bar]:
 
 
 def great_expectations_page(*, validated: Path) -> str:
-    """Great Expectations' own account of the checks, in a frame that stands alone."""
+    """Great Expectations' own account of the checks, as a page of ours."""
     account = read_json(validated / "great_expectations.json")
     return render_page("gx_account.html", success=account["success"], sections=Markup(account["sections"]))
 

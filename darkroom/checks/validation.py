@@ -53,15 +53,15 @@ def validate(
     changes: Path,
     checker: Checker,
 ) -> list[Outcome]:
-    """Validate the ingested images; what the arguments are is told in `stages.validate.run`.
+    """Validate the ingested images; the arguments are those of `stages.validate.run`, and:
 
     Args:
-        checker: started; it is sent to once.
+        checker: started; checks are sent to it once.
 
     Returns:
         The outcome of each expectation; with one that stops the line, no groups are written.
     """
-    # Groups of an earlier, better data set must not be taken for those of this one.
+    # Groups of an earlier, better data set must not be mistaken for those of this one.
     if out.exists():
         shutil.rmtree(out)
     classes = load_classes(ingest / "classes.json")

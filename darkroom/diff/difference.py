@@ -59,7 +59,7 @@ class Difference:
         class_shift: class balance of all images, and of the added ones.
         shifts: what was measured of every image.
         scores: name → before and after; None where there is none.
-        same_test_images: whether the test splits hold the same images with the same labels; None where not known.
+        same_test_images: whether the test splits have the same images with the same labels; None where not known.
         remarks: what is missing or outdated on either side.
     """
 

@@ -1,4 +1,4 @@
-"""The pictures of a few images of a revision, from no more shards than hold them."""
+"""The pictures of a few images of a revision, from no more shards than needed."""
 
 from dataclasses import dataclass, field
 

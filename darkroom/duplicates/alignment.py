@@ -1,4 +1,4 @@
-"""Lay one thumbnail on another as well as a crop allows, and say how much of the second is in the first."""
+"""Align one thumbnail to another as well as a crop allows, and measure how much of the second is in the first."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ STEPS = 3
 FRAME = 9
 
 
-def likeness(ones: UInt8s, others: UInt8s, coarse: Bools) -> tuple[Float32s, Float32s, Float32s]:
-    """How alike pictures are when one is laid on the other in the best place.
+def similarity(ones: UInt8s, others: UInt8s, coarse: Bools) -> tuple[Float32s, Float32s, Float32s]:
+    """The similarity of pictures when one is aligned to the other.
 
-    The place is found by least squares on the first derivatives, in a few steps (Lucas and Kanade 1981), for a shift and a
+    The alignment is found by least squares on the first derivatives, in a few steps (Lucas and Kanade 1981), for a shift and a
     stretch across and down. What is compared is detail: the picture less its own blur. Outlines and light make many pictures
     look alike as a whole; detail agrees only in copies.
 
@@ -27,36 +27,36 @@ def likeness(ones: UInt8s, others: UInt8s, coarse: Bools) -> tuple[Float32s, Flo
     """
     first, second = ones.astype(np.float32), others.astype(np.float32)
     first[coarse], second[coarse] = _smooth(first[coarse]), _smooth(second[coarse])
-    # Which of the two shows less is known after one look; that one stays, the other is laid on it.
+    # Which of the two shows less is known after one look; that one is fixed, the other is aligned to it.
     small_first, small_second = _halved(first), _halved(second)
-    larger = _moves(small_first, small_second)[:, [1, 3]].sum(1) > 0
+    larger = _estimate_moves(small_first, small_second)[:, [1, 3]].sum(1) > 0
     for one, other in ((first, second), (small_first, small_second)):
         one[larger], other[larger] = other[larger], one[larger]
-    # From the place where nothing is moved, first at half the size, where four pixels are as far as eight.
+    # From no move at all, first at half the size, where four pixels are as far as eight.
     place = np.zeros((len(first), 4), np.float32)
     now, best = place, np.full(len(first), -2, np.float32)
     for step in range(STEPS):
         if step:
-            now = _within_reach(now + _moves(_laid(small_first, now), small_second))
-        place, best = _better(place, best, now, _correlation(_laid(small_first, now), small_second))
+            now = _within_reach(now + _estimate_moves(_moved(small_first, now), small_second))
+        place, best = _better(place, best, now, _correlation(_moved(small_first, now), small_second))
     smooth_first, smooth_second = _smooth(first), _smooth(second)
-    before = _laid(smooth_first, place)
-    now = _within_reach(place + _moves(before, smooth_second))
+    before = _moved(smooth_first, place)
+    now = _within_reach(place + _estimate_moves(before, smooth_second))
     whole = _correlation(before, smooth_second)
-    place, whole = _better(place, whole, now, _correlation(_laid(smooth_first, now), smooth_second))
-    detail, other_detail = _detail(_laid(first, place)), _detail(second)
+    place, whole = _better(place, whole, now, _correlation(_moved(smooth_first, now), smooth_second))
+    detail, other_detail = _detail(_moved(first, place)), _detail(second)
     inner = slice(FRAME, -FRAME)
     middle = _correlation(detail[:, inner, inner], other_detail[:, inner, inner])
     return whole, _correlation(detail, other_detail), middle
 
 
 def _better(place: Float32s, best: Float32s, now: Float32s, found: Float32s) -> tuple[Float32s, Float32s]:
-    """For each pair the better of two places, and what it gives."""
+    """For each pair the better of two alignments, and its correlation."""
     better = found > best
     return np.where(better[:, None], now, place), np.where(better, found, best)
 
 
-def _moves(first: Float32s, second: Float32s) -> Float32s:
+def _estimate_moves(first: Float32s, second: Float32s) -> Float32s:
     """Shift and stretch across, shift and stretch down, [n, 4], that bring the first nearest to the second."""
     count, side = first.shape[:2]
     places = _places(side)
@@ -65,7 +65,7 @@ def _moves(first: Float32s, second: Float32s) -> Float32s:
     parts -= parts.mean(2, keepdims=True)
     target = second.reshape(count, side * side) - second.mean((1, 2))[:, None]
     products = parts @ parts.transpose(0, 2, 1)
-    # A picture without detail in one direction can't tell a place in it: it is held where it is.
+    # A picture without detail in one direction has no alignment in it: it is not moved.
     own = np.einsum("nii->ni", products)
     own += 1e-3 * own + 1e-3
     share = np.linalg.solve(products, parts @ target[:, :, None])[:, :, 0]
@@ -83,8 +83,8 @@ def _within_reach(place: Float32s) -> Float32s:
     return place
 
 
-def _laid(pictures: Float32s, place: Float32s) -> Float32s:
-    """The pictures seen through their places, by linear interpolation, which is a matrix for each direction."""
+def _moved(pictures: Float32s, place: Float32s) -> Float32s:
+    """The pictures moved, by linear interpolation, which is a matrix for each direction."""
     side = pictures.shape[1]
     across, down = _weights(place[:, 0], place[:, 1], side), _weights(place[:, 2], place[:, 3], side)
     return np.asarray(down @ pictures @ across.transpose(0, 2, 1))

@@ -1,4 +1,4 @@
-"""Int64s that may be near-copies: nearest neighbours of descriptors, found with faiss and sieved by tangent distance."""
+"""Pairs that may be near-copies: nearest neighbours of descriptors, found with faiss and filtered by tangent distance."""
 
 import faiss
 import numpy as np
@@ -8,7 +8,7 @@ from darkroom.duplicates.descriptors import LENGTH, SCALE, describe, describe_co
 from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
 from darkroom.runtime.seeding import uniform_per_image
 
-# Neighbours looked at for each picture, and the rank whose distance tells how crowded it is around the picture: pictures that
+# Neighbours looked at for each picture, and the rank whose distance measures how crowded it is around it: pictures that
 # all look alike have near neighbours without being copies. A set of up to 16 copies of one picture is no crowd.
 LOOKED_AT, CROWD = 12, 16
 # Up to this many pictures are compared with all; more are divided into cells, of which the nearest few are searched.
@@ -19,9 +19,9 @@ FARTHEST, MOST_TANGENT, MOST_OF_CROWD = 0.5, 0.12, 0.25
 # Where the crowd is closer than this the share falls with its distance, and with it the crops that are found: in Fashion-MNIST,
 # where it is at 0.03, a sixth of the pairs is left to confirm, and 34% of the crops are found in place of 38%.
 CLOSE = 0.06
-# What differs by less is passed however close the crowd is: frames of a camera that stands still.
+# What differs by less is passed however close the crowd is: frames of a fixed camera.
 NEARLY_EQUAL_TANGENT = 0.001
-# A picture of stripes or fine branches moves as far when it is cropped as others lie apart, and then its crop is neither among
+# A picture of stripes or fine branches moves as far when it is cropped as others are apart, and then its crop is neither among
 # its neighbours nor in the cells that are searched. Corner crops that move so far (of CIFAR-10 7%) are looked for themselves:
 # of 6,000 crops of CIFAR-10's pictures 9 were missed without them.
 FAR_CROP = 0.08
@@ -30,38 +30,37 @@ BATCH = 1024
 
 
 def candidates(thumbnails: UInt8s) -> tuple[Int64s, Float32s]:
-    """Int64s of near neighbours, each once, whose tangent distance is small.
+    """Pairs of near neighbours, each once, whose tangent distance is small.
 
     Args:
         thumbnails: uint8 [N, 32, 32], none of them blank.
 
     Returns:
         Rows, int64 [P, 2], the smaller first, and the smaller of the two distances of their crowds, float32 [P], infinite where
-        there are too few pictures to tell.
+        there are too few pictures for a crowd.
     """
     found = describe(thumbnails)
     if len(found) < 2:
         return np.empty((0, 2), np.int64), np.empty(0, np.float32)
-    wanted, of = _wanted(thumbnails, found)
+    queries, of = _queries(thumbnails, found)
     itself = np.diff(of, prepend=-1) > 0
-    distances, neighbours = _neighbours(found, wanted, itself, min(CROWD + 1, len(found)))
-    # Among a few pictures nobody can tell what is crowded.
+    distances, neighbours = _neighbours(found, queries, itself, min(CROWD + 1, len(found)))
+    # Among a few pictures there is no crowd.
     crowd = distances[itself, -1] / SCALE**2 if len(found) > CROWD else np.full(len(found), np.inf, np.float32)
-    sieved = []
+    near_pairs = []
     for start in range(0, len(found), BATCH):
         part = slice(*np.searchsorted(of, [start, start + BATCH]))
         near = (part, slice(LOOKED_AT + 1))
         directions = tangents(thumbnails[start : start + BATCH])
-        sieved.append(
-            _sieved(found, crowd, directions, start, wanted[part], of[part], distances[near], neighbours[near])
+        near_pairs.append(
+            _filtered(found, crowd, directions, start, queries[part], of[part], distances[near], neighbours[near])
         )
-    pairs = np.unique(np.sort(np.concatenate(sieved), axis=1), axis=0)
+    pairs = np.unique(np.sort(np.concatenate(near_pairs), axis=1), axis=0)
     return pairs, np.minimum(crowd[pairs[:, 0]], crowd[pairs[:, 1]])
 
 
-def _wanted(thumbnails: UInt8s, found: Float32s) -> tuple[Float32s, Int64s]:
-    """What neighbours are looked for: each picture, behind it those of its corner crops that are far from it; and the row that
-    each belongs to."""
+def _queries(thumbnails: UInt8s, found: Float32s) -> tuple[Float32s, Int64s]:
+    """The queries: each picture, behind it those of its corner crops that are far from it; and the row that each belongs to."""
     crops, of = [], []
     for start in range(0, len(found), BATCH):
         corners = describe_corners(thumbnails[start : start + BATCH])
@@ -74,12 +73,12 @@ def _wanted(thumbnails: UInt8s, found: Float32s) -> tuple[Float32s, Int64s]:
     return np.concatenate([found, *crops])[order], rows[order]
 
 
-def _sieved(
+def _filtered(
     found: Float32s,
     crowd: Float32s,
     directions: Float32s,
     start: int,
-    wanted: Float32s,
+    queries: Float32s,
     of: Int64s,
     distances: Float32s,
     neighbours: Int64s,
@@ -87,7 +86,7 @@ def _sieved(
     """The neighbours of a batch whose tangent distance is small, [P, 2], the row of the batch first."""
     # In a cell with few pictures there may be fewer neighbours than asked for.
     there = (neighbours >= 0) & (neighbours != of[:, None]) & (distances <= FARTHEST * SCALE**2)
-    apart = (wanted[:, None] - found[neighbours]) / np.float32(SCALE)
+    apart = (queries[:, None] - found[neighbours]) / np.float32(SCALE)
     along = apart @ directions[of - start].transpose(0, 2, 1)
     left = ((apart * apart).sum(2) - (along * along).sum(2))[there]
     one, other = np.repeat(of, there.sum(1)), neighbours[there]
@@ -104,10 +103,10 @@ def _lowest(found: Float32s, count: int) -> Int64s:
     return np.sort(np.argsort(uniform_per_image(keys, "cells"), kind="stable")[:count])
 
 
-def _neighbours(found: Float32s, wanted: Float32s, itself: Bools, count: int) -> tuple[Float32s, Int64s]:
-    """Squared distances and rows of those found nearest to each wanted, nearest first, [Q, count]; -1 where there are fewer."""
+def _neighbours(found: Float32s, queries: Float32s, itself: Bools, count: int) -> tuple[Float32s, Int64s]:
+    """Squared distances and rows of those found nearest to each query, nearest first, [Q, count]; -1 where there are fewer."""
     # Eight numbers at a time is what faiss is fast with.
-    padded, asked = (np.pad(part, ((0, 0), (0, -LENGTH % 8))) for part in (found, wanted))
+    padded, asked = (np.pad(part, ((0, 0), (0, -LENGTH % 8))) for part in (found, queries))
     flat = faiss.IndexFlatL2(padded.shape[1])
     if len(found) <= EXACT:
         flat.add(padded)

@@ -1,13 +1,13 @@
 """Near-copies: re-encoded, resized and slightly cropped versions of the same picture, among a million in a minute.
 
-Candidates are nearest neighbours of a 27-number descriptor, found with faiss and sieved by tangent distance; each pair that is
-left is confirmed on pixels. Why so, and what was measured, is in `docs/decisions/2026-11-23-near-copies.md`.
+Candidates are nearest neighbours of a 27-number descriptor, found with faiss and filtered by tangent distance; each remaining
+pair is confirmed on pixels. Why so, and what was measured, is in `docs/decisions/2026-11-23-near-copies.md`.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.duplicates.alignment import REACH, likeness
+from darkroom.duplicates.alignment import REACH, similarity
 from darkroom.duplicates.candidates import candidates
 from darkroom.duplicates.descriptors import SIDE
 from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt8s, UInt64s
@@ -20,7 +20,7 @@ LEAST_WHOLE, LEAST_DETAIL, LEAST_MIDDLE = 0.95, 0.87, 0.8
 # better. Of Fashion-MNIST's 70,000 this leaves some 400 pairs, each the same garment; without it, 60,000.
 MOST_LACKING = 0.85
 # However crowded: pictures that differ by so few grey levels, and by so small a share of their contrast, are one picture
-# (frames of a camera that stands still). Of Fashion-MNIST's 70,000, 18 pairs are so near.
+# (frames of a fixed camera). Of Fashion-MNIST's 70,000, 18 pairs are so near.
 NEARLY_EQUAL, NEARLY_EQUAL_SHARE = 2.0, 0.05
 # Below this contrast, in grey levels, there is nothing to correlate.
 BLANK = 4.0
@@ -37,7 +37,7 @@ def near_pairs(
     height: npt.NDArray[np.int32],
     contrast: Float32s,
 ) -> Int64s:
-    """Int64s of rows that show the same picture; rows joined through others are not listed with each other.
+    """Pairs of rows that show the same picture; rows joined through others are not listed with each other.
 
     Nothing is compared with everything. Equal thumbnails count as one picture in all that follows, so that thousands of blank
     ones cost nothing; of each picture's neighbours the nearest dozen are compared, so that of a hundred copies each is
@@ -103,12 +103,12 @@ def _hashes(words: UInt64s, odd: UInt64s) -> UInt64s:
 
 
 def _confirmed(first: UInt8s, second: UInt8s, side: npt.NDArray[np.int32], crowd: Float32s) -> Bools:
-    """Whether pixels say that these pairs are copies; `side` is the shortest of each pair."""
+    """Whether these pairs are copies, judged by their pixels; `side` is the shortest of each pair."""
     difference = np.sqrt(np.square(first.astype(np.float32) - second).mean((1, 2)))
     contrast = np.minimum(_deviation(first), _deviation(second))
     same: Bools = difference <= np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
     left = np.flatnonzero(~same & (side >= TINY))
-    whole, detail, middle = likeness(first[left], second[left], side[left] < SIDE * 3 // 4)
+    whole, detail, middle = similarity(first[left], second[left], side[left] < SIDE * 3 // 4)
     alike = (whole >= LEAST_WHOLE) & (detail >= LEAST_DETAIL) & (middle >= LEAST_MIDDLE)
     same[left] = alike & (1 - detail <= MOST_LACKING * crowd[left])
     return same

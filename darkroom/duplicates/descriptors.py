@@ -1,4 +1,4 @@
-"""What a thumbnail looks like in a few numbers, and how those move when the picture is cropped a little."""
+"""Descriptors: a thumbnail in a few numbers, how they move when the picture is cropped a little; and reading of thumbnails."""
 
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def _operators() -> tuple[Float32s, Float32s, Float32s]:
     waves = np.cos(np.pi * (place + 0.5) * np.arange(FREQUENCIES + 1)[:, None] / SIDE) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
     down, across = np.meshgrid(*[np.arange(FREQUENCIES + 1)] * 2, indexing="ij")
-    chosen = (down + across <= FREQUENCIES) & (down + across > 0)
-    basis = np.einsum("ui,vj->uvij", waves, waves)[chosen] / SIDE
+    low = (down + across <= FREQUENCIES) & (down + across > 0)
+    basis = np.einsum("ui,vj->uvij", waves, waves)[low] / SIDE
     slope = np.asarray(np.gradient(np.eye(SIDE), 2 / SIDE, axis=0))
     centred = (place + 0.5) / SIDE * 2 - 1
     moved = [
@@ -114,26 +114,26 @@ def _standardised(thumbnails: UInt8s) -> Float32s:
     return values
 
 
-def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, folder: Path, decoder: str) -> UInt8s:
-    """Thumbnails of some images: those in the cache, the others from the shards; both ways they are the same.
+def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, cache: Path, decoder: str) -> UInt8s:
+    """Thumbnails of some images: from the image cache, or else from the shards; both ways they are the same.
 
     Args:
         manifest: the columns `sha256`, `shard`, `offset`, `bytes`.
         rows: positions in the manifest, int64 [N].
         ingest: the folder that the ingest stage wrote.
-        folder: `.darkroom/cache`.
+        cache: the folder `.darkroom/cache`; it need not exist.
         decoder: that ingest used.
 
     Returns:
         uint8 [N, 32, 32], grey, the whole picture stretched.
     """
-    wanted = manifest.select(["sha256", "shard", "offset", "bytes"]).take(rows)
-    cache = ImageCache(folder, decoder)
-    found = cache.rows(wanted["sha256"].to_pylist())
+    table = manifest.select(["sha256", "shard", "offset", "bytes"]).take(rows)
+    cached = ImageCache(cache, decoder)
+    found = cached.rows(table["sha256"].to_pylist())
     thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-    thumbnails[found >= 0] = cache.thumbnails()[found[found >= 0]]
+    thumbnails[found >= 0] = cached.thumbnails()[found[found >= 0]]
     missing = np.flatnonzero(found < 0)
-    left = wanted.take(missing)
+    left = table.take(missing)
     places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
     for position, data in zip(missing, read_shards(ingest / "shards", places), strict=True):
         decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)

@@ -1,4 +1,4 @@
-"""Groups: images that must stay in one split, because they show the same picture or because the user says so."""
+"""Groups: images that must be in one split, since they show the same picture or the user grouped them; and sets of copies."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,6 +9,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from darkroom.runtime.arrays import Int64s
+
+# Images of a set that a line of text lists; reports have them all.
+LISTED = 4
 
 
 def join_copies(sha256: pd.Series, pairs: Int64s) -> Int64s:
@@ -53,9 +56,9 @@ def group_images(manifest: pd.DataFrame, copies: Int64s) -> pd.DataFrame:
     members = members.sort_values(["given", "stem", "path"], ascending=[False, True, True])
     leads = members.drop_duplicates("group")
     lead_names = pd.Series(names[leads["row"]], index=leads["group"])
-    named = leads[leads["given"]]
-    lead_names[named["group"]] = [
-        hashlib.sha256(f"group\0{name}".encode()).hexdigest() for name in users.iloc[named["row"]]
+    by_user = leads[leads["given"]]
+    lead_names[by_user["group"]] = [
+        hashlib.sha256(f"group\0{name}".encode()).hexdigest() for name in users.iloc[by_user["row"]]
     ]
     names[shared] = lead_names.reindex(groups[shared]).to_numpy()
     return pd.DataFrame({"id": manifest["id"].array, "group": pd.array(names, dtype="str")})
@@ -72,17 +75,13 @@ def _joined(count: int, numberings: list[Int64s], pairs: Int64s) -> Int64s:
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-# Images of a set that a line of text lists; reports have them all.
-LISTED = 4
-
-
 @dataclass(frozen=True)
 class Copies:
     """Images that show one picture, when there are several.
 
     Attributes:
         rows: of the manifest, in the order of their paths.
-        paths, labels: one an image.
+        paths, labels: of each image.
         exact: whether all of them have the same bytes.
     """
 

@@ -17,7 +17,7 @@ from darkroom.sources.source import Reader, SourceImage
 # Pictures are measured at this shorter side, so that a large photograph and a small one of the same scene measure alike.
 MEASURED_SIDE = 128
 THUMBNAIL_SIDE = 32
-# Images handed to a thread at a time: enough to make the handing over cheap, few enough to hold in memory.
+# Images handed to a thread at a time: enough to make the hand-over cheap, few enough for memory.
 BATCH = 16
 NO_THUMBNAIL = bytes(THUMBNAIL_SIDE * THUMBNAIL_SIDE)
 
@@ -67,7 +67,7 @@ def _laplacian_variance(grey: UInt8s) -> float:
     if min(grey.shape[:2]) < 3:
         return 0.0
     edges = cv2.Laplacian(grey, cv2.CV_16S, ksize=1)[1:-1, 1:-1]
-    # Both sums are exact, and together take 3 µs at 100 pixels where `meanStdDev` takes 8 on 16 bits; its arithmetic is kept,
+    # Both sums are exact, and together take 3 µs at 100 pixels where `meanStdDev` takes 8 on 16 bits; its arithmetic is used,
     # root included: of 37,263 pictures none got another float32, without the root one did.
     share = 1 / edges.size
     mean = cv2.sumElems(edges)[0] * share

@@ -7,7 +7,7 @@ from darkroom.images.decode import decode
 from darkroom.runtime.arrays import UInt8s
 
 # A JPEG may be reduced while it is decoded as long as twice the target side is left: on 200 photographs to 64 pixels that is
-# 1.4 times as fast, and moves a value by 2.2 of 255 on average; between bilinear and bicubic filters lie 1.9.
+# 1.4 times as fast, and moves a value by 2.2 of 255 on average; bilinear and bicubic filters differ by 1.9.
 OVERSAMPLING = 2
 
 

@@ -97,7 +97,7 @@ def _balance(result: SplitResult) -> list[str]:
     head = "class balance, largest deviation from target"
     if outside:
         head = (
-            f"class balance, {len(outside):,} of {len(shares):,} shares outside the tolerance (by chance 1 in 1,000 is)"
+            f"class balance, {len(outside):,} of {len(shares):,} shares outside the tolerance (at random 1 in 1,000 is)"
         )
     lines = [f"  {head}:"]
     for share in outside[:LISTED_CLASSES] or shares[:1]:

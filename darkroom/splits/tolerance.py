@@ -65,7 +65,7 @@ def class_balance(result: SplitResult) -> list[ClassShare]:
 
     Images that the source or a date assigned do not count, nor do excluded ones. Groups of unequal size n make a share vary as
     (Σn)² / Σn² equal ones would; the tolerance is that of so many, and wider by the share of the largest group on either side,
-    since shares move in such steps. By simulation at most 0.1% of shares are outside, groups of half a class included.
+    since shares move in such steps. By simulation at most 0.1% of the shares are outside, groups of half a class included.
     """
     images, classes, count = result.images, len(result.classes), len(result.config.partitions)
     counted = result.assignment.sampled & (result.partitions != NO_PARTITION)
