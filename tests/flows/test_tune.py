@@ -38,7 +38,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, train: Callable[[Train, int], float
     called: list[Train] = []
 
     def run(
-        settings: Train, ingest: Path, splits: Path, preprocess: Path, out: Path, reports: Path, checkpoints: Path,
+        *, settings: Train, ingest: Path, splits: Path, arrays: Path, out: Path, reports: Path, checkpoints: Path,
         after_epoch: Callable[[Epoch], None],
     ) -> None:  # fmt: skip
         called.append(settings)
