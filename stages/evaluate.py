@@ -12,8 +12,7 @@ from pathlib import Path
 from darkroom.evaluation.error_analysis import analyse_errors
 from darkroom.evaluation.evaluation import calibrate, evaluate
 from darkroom.evaluation.label_errors import write_suspects
-from darkroom.evaluation.metrics_json import write_evaluation
-from darkroom.evaluation.summary import summary_lines
+from darkroom.evaluation.metrics_json import summary_lines, write_evaluation
 from darkroom.evaluation.tables import write_confusion, write_plots, write_predictions
 from darkroom.inference.predictions import read_predictions
 from darkroom.model.provenance import code_version

@@ -11,19 +11,21 @@ Costs: a forward pass in float32 over validation and test images; in bfloat16, w
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from darkroom.inference.corruptions import damaged_copies
 from darkroom.inference.device import choose_device
 from darkroom.inference.explain import explain
 from darkroom.inference.explained import Explained, choose_images, spaced
-from darkroom.inference.inputs import open_splits
+from darkroom.inference.inputs import SplitImages, open_splits
 from darkroom.inference.logits import damaged_logits, logits
 from darkroom.inference.out_of_fold import out_of_fold
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
 from darkroom.model.provenance import data_version
-from darkroom.network.load import load_model
+from darkroom.network.load import Normalized, load_model
 from darkroom.runtime import paths
+from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
@@ -64,20 +66,7 @@ def run(
     rows = np.array(spaced(np.arange(len(test.ids)), robustness_images), np.int64)
     damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
 
-    predicted = answers["test"].argmax(axis=1)
-    choice = choose_images(answers["test"], test.labels, test.ids, gallery)
-    chosen = choice.rows()
-    explanation = explain(network, test.images[chosen], predicted[chosen], device)
-    # The damage is shown on the first image that is predicted correctly, or on the first of all.
-    example = int((predicted == test.labels).argmax())
-    explained = Explained(
-        method=explanation.method,
-        text=explanation.text,
-        gallery=gallery,
-        choice=choice,
-        heat=dict(zip(chosen, explanation.maps, strict=True)),
-        damaged=damaged_copies(test.images[example], test.ids[example]),
-    )
+    explained = _explain(network, device, test, answers["test"], gallery)
     described = ModelRun(
         network=spec.network,
         epoch=spec.epoch,
@@ -86,13 +75,31 @@ def run(
         data_version=data,
         training_code_version=spec.code_version,
         damaged_precision=precision,
-        explanation=explanation.method,
+        explanation=explained.method,
     )
     with whole_folder(out) as folder:
         write_predictions(folder, described, opened, answers, folds, damaged)
         explained.save(folder)
     counts = ", ".join(f"{len(opened[split].ids):,} {split}" for split in ("test", "validation", "train"))
     print(f"predict: {spec.network}, epoch {spec.epoch}; {counts} images, {len(rows):,} of test damaged in 20 ways")
+
+
+def _explain(network: Normalized, device: torch.device, test: SplitImages, logits: Float32s, gallery: int) -> Explained:
+    """Heat maps of the chosen test images, and one image damaged."""
+    predicted = logits.argmax(axis=1)
+    choice = choose_images(logits, test.labels, test.ids, gallery)
+    rows = choice.rows()
+    explanation = explain(network, test.images[rows], predicted[rows], device)
+    # The damage is shown on the first image that is predicted correctly, or on the first of all.
+    example = int((predicted == test.labels).argmax())
+    return Explained(
+        method=explanation.method,
+        text=explanation.text,
+        gallery=gallery,
+        choice=choice,
+        heat=dict(zip(rows, explanation.maps, strict=True)),
+        damaged=damaged_copies(test.images[example], test.ids[example]),
+    )
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ class RiskCoverage:
     noise-free selective classification").
 
     Attributes:
-        coverage: shares of the images answered, rising to 1; at most 200 of them.
+        coverage: fractions of the images answered, rising to 1; at most 200 of them.
         risk: the share of those answers that are wrong.
         area: the mean risk over all numbers of images answered (AURC); less is better.
     """
@@ -57,8 +57,8 @@ def threshold_for_precision(confidence: Confidences, correct: Bools, target: flo
 
     For each threshold tried, the exact binomial test asks whether precision is below the target. Trying many would find one
     by luck; so the tests follow a fixed order, from few answers to many, and stop at the first that fails; as the first few
-    have too few images to succeed, five such sequences start at 20%, 40%, … of the images, each at a fifth of the chance of
-    error (fixed-sequence testing from several starts: Angelopoulos et al. 2021, "Learn then test"; for one threshold
+    have too few images to succeed, five such sequences start at 20%, 40%, … of the images, each at a fifth of the probability
+    of error (fixed-sequence testing from several starts: Angelopoulos et al. 2021, "Learn then test"; for one threshold
     Geifman and El-Yaniv 2017, "Selective classification for deep neural networks").
 
     Args:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from darkroom.evaluation.areas import Ranked, area_interval, average_precision, rank, roc_area
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
+from darkroom.statistics.areas import Ranked, area_interval, average_precision, rank, roc_area
 from darkroom.statistics.intervals import wilson
 
 # Of a curve as it is drawn and written.

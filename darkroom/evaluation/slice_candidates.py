@@ -30,7 +30,7 @@ def slice_facts(rows: pa.Table, class_names: Sequence[str]) -> dict[str, Column]
 
     Args:
         rows: path and the columns of `darkroom.inference.inputs.FACTS`, N rows.
-        class_names: folders with such a name are left out of an image's folder: they tell nothing beside the label.
+        class_names: folders with such a name are left out of an image's folder: they say nothing beside the label.
 
     Returns:
         N values each; see `Column`.
@@ -100,10 +100,10 @@ def candidates(facts: Mapping[str, Column], labels: Int64s, within_classes: bool
         known = values != "" if values.dtype.kind == "U" else ~np.isnan(values)
         for label, rows in members.items():
             population = rows[known[rows]]
-            parts = (
+            kinds = (
                 _values(column, values[population]) if values.dtype.kind == "U" else _cuts(column, values[population])
             )
-            for words, inside in parts.items():
+            for words, inside in kinds.items():
                 if 0 < inside.sum() < len(inside):
                     yield Candidate(column, words, label, population, inside)
 
@@ -117,14 +117,14 @@ def _cuts(column: str, values: Column) -> dict[str, Bools]:
     if not len(values):
         return {}
     ends = ((_cut(values, fraction), _cut(values, 1 - fraction)) for fraction in ENDS)
-    parts: dict[str, Bools] = {}
+    ranges: dict[str, Bools] = {}
     for low, high in ends:
-        parts[f"{column} below {_text(low)}"] = np.less(values, low)
-        parts[f"{column} from {_text(high)}"] = np.greater_equal(values, high)
+        ranges[f"{column} below {_text(low)}"] = np.less(values, low)
+        ranges[f"{column} from {_text(high)}"] = np.greater_equal(values, high)
     middles = [_cut(values, fraction) for fraction in MIDDLES]
     for low, high in pairwise(middles):
-        parts[f"{column} from {_text(low)} to {_text(high)}"] = np.greater_equal(values, low) & np.less(values, high)
-    return parts
+        ranges[f"{column} from {_text(low)} to {_text(high)}"] = np.greater_equal(values, low) & np.less(values, high)
+    return ranges
 
 
 def _cut(values: Column, fraction: float) -> np.float64 | np.datetime64:

@@ -82,7 +82,7 @@ def export_graph(model: nn.Module, spec: ModelSpec, path: Path, temperature: flo
 
 
 def write_graph(graph: onnx.ModelProto, metadata: Mapping[str, str], path: Path) -> None:
-    """Write a graph without what differs between machines or tells of them: stack traces, file names, counted symbols.
+    """Write a graph without what differs between machines or identifies them: stack traces, file names, counted symbols.
 
     Args:
         graph: changed in place.
@@ -101,9 +101,9 @@ def write_graph(graph: onnx.ModelProto, metadata: Mapping[str, str], path: Path)
     for tensor in (*body.input, *body.output):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     used = {node.domain for node in body.node}
-    kept = [entry for entry in graph.opset_import if entry.domain in used]
+    imported = [entry for entry in graph.opset_import if entry.domain in used]
     graph.ClearField("opset_import")
-    graph.opset_import.extend(sorted(kept, key=lambda entry: entry.domain))
+    graph.opset_import.extend(sorted(imported, key=lambda entry: entry.domain))
     onnx.helper.set_model_props(graph, dict(metadata))
     onnx.checker.check_model(graph, full_check=True)
     path.write_bytes(graph.SerializeToString(deterministic=True))

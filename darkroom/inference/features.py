@@ -13,9 +13,9 @@ from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import UInt8s
 
-KEPT = Path(".darkroom/features")
+CACHE = Path(".darkroom/features")
 # Newest files that stay: those of four trainings.
-MOST_KEPT = 8
+MOST_CACHED = 8
 
 # Pixels at a time: maps of larger batches leave the cache. EfficientNet-Lite0 on two cores, channels_last, images a second
 # with 4, 8, 16, 32 at a time: of 224 pixels in bfloat16 275, 167, 193, 202 and in float32 115, 85, 77, 69; of 128 pixels in
@@ -24,7 +24,7 @@ CPU_PIXELS, GPU_PIXELS = 2**19, 2**24
 
 
 def features(
-    model: Normalized, images: UInt8s, precision: torch.dtype = torch.float32, kept: Path | None = KEPT
+    model: Normalized, images: UInt8s, precision: torch.dtype = torch.float32, cache: Path | None = CACHE
 ) -> Tensor:
     """What the network's head is given for each image; taken from a file where an earlier training worked it out.
 
@@ -32,24 +32,24 @@ def features(
         model: with the weights that stay; channels_last in memory is fastest.
         images: uint8 [N, S, S, C].
         precision: of the multiplications.
-        kept: the folder for files; safe to delete. None: nothing is kept.
+        cache: the folder for files; safe to delete. None: nothing is cached.
 
     Returns:
         float32 [N, F], on the CPU.
     """
-    if kept is None:
+    if cache is None:
         return _work_out(model, images, precision)
-    path = kept / f"{_identity(model, images, precision)}.npy"
+    path = cache / f"{_identity(model, images, precision)}.npy"
     if path.exists():
         os.utime(path)
         return torch.from_numpy(np.load(path))
     rows = _work_out(model, images, precision)
-    kept.mkdir(parents=True, exist_ok=True)
-    partial = kept / f".{path.name}.{os.getpid()}.partial"
+    cache.mkdir(parents=True, exist_ok=True)
+    partial = cache / f".{path.name}.{os.getpid()}.partial"
     with partial.open("wb") as file:
         np.save(file, rows.numpy())
     partial.rename(path)
-    for old in sorted(kept.glob("*.npy"), key=lambda file: file.stat().st_mtime)[:-MOST_KEPT]:
+    for old in sorted(cache.glob("*.npy"), key=lambda file: file.stat().st_mtime)[:-MOST_CACHED]:
         old.unlink(missing_ok=True)
     return rows
 

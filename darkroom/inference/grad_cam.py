@@ -26,7 +26,7 @@ BATCH_IMAGES = 256
 
 # Coarse, but the last map is the honest one. On 300 validation images of Fashion-MNIST, with the hottest 5 to 50% of the pixels
 # taken away, small_image_net kept a mean probability of 49% where the heat came from its last map (3 cells a side), 68% from
-# the map before (6), 64% from the first (13), and 61% where the pixels were drawn by lot: with earlier maps the mean of a
+# the map before (6), 64% from the first (13), and 61% where the pixels were chosen at random: with earlier maps the mean of a
 # gradient says nothing of a place. LayerCAM and HiResCAM on them came to 53 to 72%; occlusion, with 65 answers a picture,
 # to 41%.
 LEAST_SIDE = 3
@@ -50,7 +50,7 @@ def find_map_layer(network: nn.Module, pictures: Tensor) -> MapLayer | None:
     """The last layer that gives the picture as a map of at least 3 x 3 cells on which the answer depends.
 
     Where no map is as large, it is the last of the largest; None where there is none of at least 2 x 2. That the answer
-    depends on it is seen from the gradient: in a transformer that answers from its class token nothing behind the last
+    depends on it shows in the gradient: in a transformer that answers from its class token nothing behind the last
     attention does.
 
     Args:

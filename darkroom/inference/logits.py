@@ -18,7 +18,7 @@ BATCH_VALUES = 2**22
 
 
 def logits(model: torch.nn.Module, images: UInt8s, device: torch.device, progress: str | None) -> Float32s:
-    """What the model says about every image, each image seen once.
+    """Logits of every image, each image predicted once.
 
     Args:
         model: in eval mode, takes uint8 [N, S, S, C] and gives logits float32 [N, K].
@@ -33,16 +33,16 @@ def logits(model: torch.nn.Module, images: UInt8s, device: torch.device, progres
         DarkroomError: when an answer is not a number.
     """
     batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
-    parts = []
+    batches = []
     exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     model.to(device)
     hidden = True if progress is None else None
     with torch.inference_mode(), exact, tqdm(total=len(images), desc=progress, unit="img", disable=hidden) as bar:
         for start in range(0, len(images), batch):
             pixels = torch.from_numpy(np.array(images[start : start + batch])).to(device)
-            parts.append(model(pixels).float().cpu().numpy())
+            batches.append(model(pixels).float().cpu().numpy())
             bar.update(len(pixels))
-    answers = np.concatenate(parts)
+    answers = np.concatenate(batches)
     broken = int((~np.isfinite(answers)).any(axis=1).sum())
     if broken:
         raise DarkroomError(

@@ -19,8 +19,8 @@ def occlusion(answer: Callable[[UInt8s], Float32s], images: UInt8s, classes: Int
 
     A square of two by two cells wanders over the picture by one cell, beyond the edges by one, so that each cell is covered
     four times; a cell's heat is the mean of what these four cost. Two things are other than in the paper. What counts is the
-    log-odds of the class in place of its probability, which stays at 1 whatever is covered where the model is sure. And the
-    square has the picture's median colour in place of grey, which on a black background would be a new object.
+    log-odds of the class in place of its probability, which stays at 1 whatever is covered where the model is confident. And
+    the square has the picture's median colour in place of grey, which on a black background would be a new object.
 
     Args:
         answer: gives probabilities float32 [M, K] of images uint8 [M, S, S, C].

@@ -11,7 +11,7 @@ from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
 
 FOLDS = 5
-# Of the heads, as scikit-learn's C. A weaker one lets the heads be sure of more: with 5% of 8,934 CIFAR-10 labels wrong, C = 1
+# Of the heads, as scikit-learn's C. A weaker one makes the heads more confident: with 5% of 8,934 CIFAR-10 labels wrong, C = 1
 # listed 425 images, 69% of them wrong, 65% of the wrong ones; 0.1 listed 339, 79%, 60%; 0.01 listed 250, 87%, 48%. What else
 # was tried there: docs/labels.md.
 PENALTY = 0.1
@@ -33,7 +33,7 @@ def out_of_fold(model: Normalized, images: UInt8s, labels: Int64s, classes: int,
     # In channels_last the network is faster, and rounds in another way: the caller's stays as it is.
     copied = copy.deepcopy(model).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     precision, _ = choose_precision("auto", device)
-    rows = features(copied, images, precision, kept=None).numpy()
+    rows = features(copied, images, precision, cache=None).numpy()
     return cross_validated_head(rows, labels, np.bincount(labels, minlength=classes) >= FOLDS)
 
 

@@ -53,10 +53,10 @@ def values(
 ) -> list[Float32s]:
     """As `probabilities`, for any outputs: for each name float32 [N, …]."""
     batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
-    parts = []
+    batches = []
     with tqdm(total=len(images), desc=progress, unit="img", disable=None if progress else True) as bar:
         for start in range(0, len(images), batch):
             few = np.ascontiguousarray(images[start : start + batch])
-            parts.append(session.run(names, {INPUT: few}))
+            batches.append(session.run(names, {INPUT: few}))
             bar.update(len(few))
-    return [np.concatenate(found) for found in zip(*parts, strict=True)]
+    return [np.concatenate(found) for found in zip(*batches, strict=True)]

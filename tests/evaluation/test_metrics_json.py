@@ -9,9 +9,8 @@ import numpy as np
 from darkroom.evaluation.error_analysis import ErrorAnalysis, RobustnessCurve
 from darkroom.evaluation.evaluation import Evaluation, calibrate, evaluate
 from darkroom.evaluation.label_errors import Suspect
-from darkroom.evaluation.metrics_json import read_evaluation, write_evaluation
+from darkroom.evaluation.metrics_json import read_evaluation, summary_lines, write_evaluation
 from darkroom.evaluation.slices import Slice
-from darkroom.evaluation.summary import summary_lines
 from darkroom.runtime.arrays import Int64s
 
 NAMES = ("a", "b", "c")

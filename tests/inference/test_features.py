@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from darkroom.inference import features as room
-from darkroom.inference.features import MOST_KEPT, features
+from darkroom.inference.features import MOST_CACHED, features
 from darkroom.network.layer_groups import head
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
@@ -26,14 +26,14 @@ def model(name: str = "resnet18", seed: int = 0) -> Normalized:
 def test_the_head_answers_from_features_as_the_network_does(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "CPU_PIXELS", 8 * 32 * 32)
     one = model(name).train()
-    rows = features(one, IMAGES, kept=None)
+    rows = features(one, IMAGES, cache=None)
     assert rows.dtype == torch.float32 and rows.shape[0] == len(IMAGES) and one.training
     with torch.no_grad():
         answers = one.eval()(torch.from_numpy(IMAGES))
         torch.testing.assert_close(head(one.network)(rows), answers, rtol=1e-4, atol=1e-4)
 
 
-def test_features_are_kept_until_something_they_depend_on_changes(
+def test_features_are_cached_until_something_they_depend_on_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, worked_out, work_out = model(), [0], room._work_out
@@ -43,13 +43,13 @@ def test_features_are_kept_until_something_they_depend_on_changes(
         return work_out(network, images, precision)
 
     monkeypatch.setattr(room, "_work_out", counted)
-    first = features(one, IMAGES, kept=tmp_path)
+    first = features(one, IMAGES, cache=tmp_path)
     torch.nn.init.zeros_(head(one.network).weight)  # type: ignore[arg-type]
-    assert torch.equal(features(one, IMAGES, kept=tmp_path), first) and worked_out[0] == 1
-    features(one, IMAGES, torch.bfloat16, kept=tmp_path)
-    features(one, IMAGES[::-1], kept=tmp_path)
+    assert torch.equal(features(one, IMAGES, cache=tmp_path), first) and worked_out[0] == 1
+    features(one, IMAGES, torch.bfloat16, cache=tmp_path)
+    features(one, IMAGES[::-1], cache=tmp_path)
     next(one.network.parameters()).data[0] += 1
-    assert not torch.equal(features(one, IMAGES, kept=tmp_path), first) and worked_out[0] == 4
-    for count in range(1, MOST_KEPT + 1):
-        features(one, IMAGES[:count], kept=tmp_path)
-    assert len(list(tmp_path.iterdir())) == MOST_KEPT
+    assert not torch.equal(features(one, IMAGES, cache=tmp_path), first) and worked_out[0] == 4
+    for count in range(1, MOST_CACHED + 1):
+        features(one, IMAGES[:count], cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == MOST_CACHED
