@@ -35,7 +35,7 @@ from darkroom.compression.parity import Parity, compare, loss_interval
 from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import INPUT, OUTPUT, Float32s, open_session, probabilities
 from darkroom.settings.read import read_params
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 from darkroom.training.choices import is_transformer
 from stages import quantize, train
 

@@ -29,8 +29,8 @@ from darkroom.inference.logits import logits
 from darkroom.inference.predictions import read_predictions
 from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
-from darkroom.statistics.calibration import softmax
 from darkroom.statistics.intervals import mean_interval, wilson
+from darkroom.statistics.temperature import softmax
 
 WRONG = 0.05
 TO_ARRAYS = ("survey", "ingest", "validate", "split", "preprocess")

@@ -20,7 +20,7 @@ from darkroom.runtime import paths
 from darkroom.runtime.files import whole_files, whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.settings.read import ChangedSetting, changed_settings, read_params
-from darkroom.statistics.calibration import softmax
+from darkroom.statistics.temperature import softmax
 
 
 def run(

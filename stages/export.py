@@ -36,7 +36,7 @@ from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.export import Export
 from darkroom.settings.quantize import Quantize
-from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.temperature import load_calibration
 
 MODEL, QUANTIZED = Path("models/train"), Path("models/quantize")
 CALIBRATED = Path("models/evaluate/calibration.json")

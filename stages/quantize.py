@@ -26,7 +26,7 @@ from darkroom.runtime.paths import ARRAYS, CALIBRATION, MODEL, QUANTIZE_REPORTS,
 from darkroom.runtime.stage import stage, write_timing
 from darkroom.settings.base import read_section
 from darkroom.settings.quantize import Quantize
-from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.temperature import load_calibration
 
 # What a request costs a busy server; and with one thread, others on the machine disturb the measurement least.
 THREADS = 1

@@ -16,7 +16,7 @@ from darkroom.model.spec import Preprocessing, load_spec
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
-from darkroom.statistics.calibration import Calibration, load_calibration
+from darkroom.statistics.temperature import Calibration, load_calibration
 
 FORMAT = 2
 INDEX = "bundle.json"

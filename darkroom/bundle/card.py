@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from darkroom.compression.parity import Parity
 from darkroom.drawing.pages import TEMPLATES, count, decimal, percent
 from darkroom.model.spec import ModelSpec
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 
 # Name in `metrics.json`, type for Hugging Face, name for people.
 METRICS = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))

@@ -19,7 +19,7 @@ from darkroom.inference.session import OUTPUT, Float32s, open_session, values
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 
 # Validation images at most: a share of them is known to 1.6 points then, and a large network needs a minute or two.
 IMAGES = 4_096

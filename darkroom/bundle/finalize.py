@@ -7,7 +7,7 @@ import onnx
 
 from darkroom.bundle.graph_metadata import graph_metadata, require_same_model
 from darkroom.model.spec import ModelSpec
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 
 
 def ship_graph(source: Path, target: Path, spec: ModelSpec, calibration: Calibration, weights: Path) -> None:

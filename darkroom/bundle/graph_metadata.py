@@ -6,7 +6,7 @@ from pathlib import Path
 
 from darkroom.model.spec import ModelSpec
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 
 
 def graph_metadata(spec: ModelSpec, calibration: Calibration, weights_sha256: str) -> dict[str, str]:

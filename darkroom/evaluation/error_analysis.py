@@ -12,8 +12,8 @@ from darkroom.evaluation.slices import Slice, find_slices
 from darkroom.inference.explained import ordered
 from darkroom.inference.predictions import UNDAMAGED, DamagedLogits, Predictions
 from darkroom.runtime.arrays import Bools, Float32s, Int64s
-from darkroom.statistics.calibration import softmax
 from darkroom.statistics.intervals import wilson
+from darkroom.statistics.temperature import softmax
 
 # Slices whose mistakes are shown, and how many of each.
 PICTURED_SLICES, OF_A_SLICE = 6, 8

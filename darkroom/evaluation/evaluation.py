@@ -12,18 +12,10 @@ from darkroom.evaluation.coverage import (
 from darkroom.evaluation.ranking import Curve, TopK, precision_recall, roc, top_k
 from darkroom.evaluation.scorecard import ClassRow, score
 from darkroom.runtime.arrays import Float32s, Int64s
-from darkroom.statistics.calibration import (
-    DIGITS,
-    Calibration,
-    ReliabilityBin,
-    brier,
-    expected_calibration_error,
-    fit_temperature,
-    reliability,
-    softmax,
-)
+from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval
 from darkroom.statistics.metrics import negative_log_likelihoods
+from darkroom.statistics.temperature import DIGITS, Calibration, fit_temperature, softmax
 
 # Of these, those that are fewer than the classes.
 KS = (1, 2, 3, 5, 10)

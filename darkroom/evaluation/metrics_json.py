@@ -19,8 +19,9 @@ from darkroom.evaluation.ranking import Curve, TopK
 from darkroom.evaluation.scorecard import DIGITS, ClassRow
 from darkroom.evaluation.slices import Slice
 from darkroom.runtime.files import read_json, write_json
-from darkroom.statistics.calibration import Calibration, ReliabilityBin
+from darkroom.statistics.calibration import ReliabilityBin
 from darkroom.statistics.intervals import Estimate
+from darkroom.statistics.temperature import Calibration
 
 METRICS, CLASSES, CURVES, DETAILS = "metrics.json", "per_class.json", "curves.json", "details.json"
 

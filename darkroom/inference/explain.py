@@ -13,7 +13,7 @@ from darkroom.network.load import Normalized
 from darkroom.network.zoo import GridPooled
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import softmax
+from darkroom.statistics.temperature import softmax
 
 # To find the layer with; a gradient that is zero for one picture may be so by chance.
 TRIED = 4

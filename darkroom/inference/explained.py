@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.files import write_json
-from darkroom.statistics.calibration import softmax
+from darkroom.statistics.temperature import softmax
 
 # Mean heat maps: of so many classes, the weakest first, from so many images in all and of one class.
 MAPPED_CLASSES = 30

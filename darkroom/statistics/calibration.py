@@ -1,109 +1,13 @@
-"""Calibration: whether predictions with 90% confidence are correct nine times in ten, and the temperature for it."""
+"""Metrics of calibration: whether predictions with 90% confidence are correct nine times in ten."""
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
-from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json, write_json
 from darkroom.statistics.intervals import RESAMPLES, Estimate, mean_interval, wilson
 
 BINS = 15  # as Guo et al. and most who publish the error
-LOWEST, HIGHEST = 0.05, 20.0
-DIGITS = 6
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Temperature and threshold, fitted on validation; the numbers are of validation images, at the threshold.
-
-    Attributes:
-        temperature: logits are divided by it before the softmax.
-        threshold: calibrated confidence below which the model abstains; None when no threshold reaches the target precision
-            with confidence: the model then always answers, and the numbers below are of all images.
-        target_precision: the share of the answers that should be correct.
-        coverage: the share of images answered.
-        precision: the share of the answers that are correct.
-        precision_low, precision_high: its interval.
-        images: validation images.
-    """
-
-    temperature: float
-    threshold: float | None
-    target_precision: float
-    coverage: float
-    precision: float
-    precision_low: float
-    precision_high: float
-    images: int
-
-    def save(self, path: Path) -> None:
-        write_json(path, asdict(self))
-
-
-def load_calibration(path: Path) -> Calibration:
-    """Read what `Calibration.save` wrote.
-
-    Raises:
-        DarkroomError: when there is no such file.
-    """
-    try:
-        return Calibration(**read_json(path))
-    except FileNotFoundError:
-        raise DarkroomError(f"{path} is not there yet: run `dvc repro evaluate`") from None
-
-
-def softmax(logits: Float32s, temperature: float = 1.0) -> Float32s:
-    """Probabilities: the softmax of logits / temperature, taken in float64.
-
-    Args:
-        logits: float32 [N, K].
-        temperature: above 0; `fit_temperature` fits it. 1 leaves the logits as they are.
-
-    Returns:
-        float32 [N, K]; each row adds up to 1, and its largest is where the largest logit is.
-    """
-    scaled = logits.astype(np.float64) / temperature
-    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
-    probabilities: Float32s = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return probabilities
-
-
-def fit_temperature(logits: Float32s, labels: Int64s) -> float:
-    """The temperature that makes the labels likeliest (Guo et al. 2017: "On calibration of modern neural networks").
-
-    The mean negative log-likelihood has one minimum over log T, since it is convex in 1/T. Where every image is answered
-    correctly it only falls as T does, and says nothing about mistakes: T stays 1 then.
-
-    Args:
-        logits: float32 [N, K], of images that were not trained on.
-        labels: int64 [N].
-
-    Returns:
-        Between 0.05 and 20, to a millionth; its loss is never above that of 1.
-    """
-    # Not above, since whoever reads a calibration in a bundle needs no scipy.
-    from scipy.optimize import minimize_scalar
-
-    if (logits.argmax(axis=1) == labels).all():
-        return 1.0
-    found = minimize_scalar(
-        lambda log_t: _loss(logits, labels, float(np.exp(log_t))),
-        bounds=(np.log(LOWEST), np.log(HIGHEST)),
-        method="bounded",
-        options={"xatol": 1e-7},
-    )
-    temperature = round(float(np.exp(found.x)), DIGITS)
-    return temperature if _loss(logits, labels, temperature) < _loss(logits, labels, 1.0) else 1.0
-
-
-def _loss(logits: Float32s, labels: Int64s, temperature: float) -> float:
-    """The mean negative log-likelihood at a temperature, in nats."""
-    scaled = logits.astype(np.float64) / temperature
-    scaled -= scaled.max(axis=1, keepdims=True)
-    return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]).mean())
 
 
 def brier(probabilities: Float32s, labels: Int64s, confidence: float) -> Estimate:

@@ -8,7 +8,7 @@ from darkroom.bundle.card import model_card
 from darkroom.compression.parity import compare
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
-from darkroom.statistics.calibration import Calibration
+from darkroom.statistics.temperature import Calibration
 
 SPEC = ModelSpec(
     "resnet18", {}, "imagenet", ClassList(("a <b>", "c")), Preprocessing(8, 1, "pad", "turbo", (0.5,), (0.2,)),

@@ -16,7 +16,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.temperature import load_calibration
 
 
 @given(arrays(np.float32, st.integers(1, 200), elements=st.floats(-1e6, 1e6, width=32)))

@@ -11,7 +11,7 @@ from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import Calibration, load_calibration
+from darkroom.statistics.temperature import Calibration, load_calibration
 
 
 @pytest.fixture

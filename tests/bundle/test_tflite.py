@@ -23,7 +23,7 @@ from darkroom.inference.session import Float32s
 from darkroom.model.spec import load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.temperature import load_calibration
 from stages import export
 from tests.conftest import ROOT
 from tests.support.line import run_export

@@ -22,7 +22,7 @@ from darkroom.inference.explained import Explained, choose_images
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.runtime.files import write_json
-from darkroom.statistics.calibration import Calibration, softmax
+from darkroom.statistics.temperature import Calibration, softmax
 from darkroom.training.curves import Epoch
 from darkroom.training.record import Example, TrainingRecord, write_record
 

@@ -18,7 +18,7 @@ from darkroom.inference.predictions import read_predictions
 from darkroom.model.spec import load_spec
 from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration, softmax
+from darkroom.statistics.temperature import load_calibration, softmax
 from tests.conftest import ROOT
 from tests.support.line import run_evaluate, run_predict
 from tests.support.scored import SETTINGS
@@ -156,6 +156,13 @@ def test_evaluate_reaches_no_network_and_no_page() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("stage", ["train", "predict", "quantize"])
+def test_another_metric_runs_no_network_again(stage: str) -> None:
+    reached = Code(ROOT).closure(f"stages/{stage}.py")
+    metrics = [f"darkroom/statistics/{name}.py" for name in ("areas", "calibration", "metrics", "paired")]
+    assert not [path for path in reached if path.startswith("darkroom/evaluation/") or path in metrics]
 
 
 def test_the_facts_of_the_error_analysis_are_in_the_table(scored: Path) -> None:

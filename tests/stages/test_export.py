@@ -22,7 +22,7 @@ from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration
+from darkroom.statistics.temperature import load_calibration
 from tests.support.line import run_export
 
 

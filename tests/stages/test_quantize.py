@@ -15,8 +15,8 @@ from darkroom.compression.int8 import Int8
 from darkroom.compression.parity import Parity, compare
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.calibration import load_calibration
 from darkroom.statistics.intervals import wilson
+from darkroom.statistics.temperature import load_calibration
 from stages import quantize
 from tests.support.line import run_quantize
 
