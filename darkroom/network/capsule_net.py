@@ -81,11 +81,11 @@ class ClassCapsules(nn.Module):
         guesses = torch.bmm(primary.transpose(0, 1), self.weight)
         guesses = guesses.reshape(self.capsules, -1, self.classes, CLASS_DIMENSION).permute(1, 2, 0, 3)  # [N, K, P, 16]
         # The rounds before the last only say where to look: no gradient goes through them.
-        seen = guesses.detach()
-        agreement = torch.zeros_like(seen[..., 0], dtype=torch.float32)  # [N, K, P]
+        detached = guesses.detach()
+        agreement = torch.zeros_like(detached[..., 0], dtype=torch.float32)  # [N, K, P]
         for _ in range(ROUNDS - 1):
-            answer = squash(_gather(agreement, seen))
-            agreement = agreement + (seen @ answer.unsqueeze(3).to(seen.dtype)).squeeze(3)
+            answer = squash(_gather(agreement, detached))
+            agreement = agreement + (detached @ answer.unsqueeze(3).to(detached.dtype)).squeeze(3)
         lengths = _length(squash(_gather(agreement, guesses))).squeeze(2)
         return LOGIT_SCALE * lengths
 
