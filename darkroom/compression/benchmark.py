@@ -146,7 +146,7 @@ STATUS = Path("/proc/self/status")
 
 
 def peak_memory(graph: Path, batch: int) -> int:
-    """Bytes that a process takes beyond its start to open a graph and to answer one batch, at the peak.
+    """Bytes that a process takes beyond its start to open a graph and to predict one batch, at the peak.
 
     Args:
         graph: an ONNX file that `darkroom.inference.export.export_graph` wrote.

@@ -38,27 +38,27 @@ class CalibrationResult:
     images: int
 
 
-def evaluate_form(graph: Path, images: UInt8s, answers: Float32s) -> CalibrationResult:
+def evaluate_form(graph: Path, images: UInt8s, reference: Float32s) -> CalibrationResult:
     """Compare the predictions of a graph with those of float.
 
     Args:
         graph: an ONNX file.
         images: uint8 [N, S, S, C].
-        answers: float32 [N, K], of the float graph on them.
+        reference: float32 [N, K], of the float graph on them.
     """
     found = probabilities(open_session(graph), images)
-    moved = np.abs(found.astype(np.float64) - answers).sum(axis=1).mean() / 2
-    agreement = np.mean(found.argmax(axis=1) == answers.argmax(axis=1))
+    moved = np.abs(found.astype(np.float64) - reference).sum(axis=1).mean() / 2
+    agreement = np.mean(found.argmax(axis=1) == reference.argmax(axis=1))
     return CalibrationResult(round(float(moved), DIGITS), round(float(agreement), DIGITS), len(images))
 
 
-def try_calibrators(int8: Int8, images: UInt8s, answers: Float32s, folder: Path) -> dict[str, CalibrationResult]:
+def try_calibrators(int8: Int8, images: UInt8s, reference: Float32s, folder: Path) -> dict[str, CalibrationResult]:
     """The result of every calibrator; arguments as of `evaluate_form`, and `folder` for the graphs."""
     results = {}
     for calibrator in CALIBRATORS:
         graph = folder / f"{calibrator}.onnx"
         int8.write(graph, calibrator)
-        results[calibrator] = evaluate_form(graph, images, answers)
+        results[calibrator] = evaluate_form(graph, images, reference)
     return results
 
 
@@ -68,7 +68,9 @@ def best(results: Mapping[str, CalibrationResult]) -> str:
     return least if results[least].moved < CLEARLY_LESS * results[PLAIN].moved else PLAIN
 
 
-def sensitive_layers(int8: Int8, calibrator: str, images: UInt8s, answers: Float32s, folder: Path) -> list[str] | None:
+def sensitive_layers(
+    int8: Int8, calibrator: str, images: UInt8s, reference: Float32s, folder: Path
+) -> list[str] | None:
     """The layers that cause most of the error, so that INT8 is closer to float when they stay in float.
 
     The layers are divided into at most 16 runs of neighbours. Each run alone goes into 8 bits; the runs that move the
@@ -78,7 +80,7 @@ def sensitive_layers(int8: Int8, calibrator: str, images: UInt8s, answers: Float
     Args:
         int8: of the graph.
         calibrator: whose ranges to use.
-        images, answers: see `evaluate_form`.
+        images, reference: see `evaluate_form`.
         folder: for the graphs.
 
     Returns:
@@ -88,7 +90,7 @@ def sensitive_layers(int8: Int8, calibrator: str, images: UInt8s, answers: Float
 
     def moved(in_float: list[str]) -> float:
         int8.write(graph, calibrator, in_float)
-        return evaluate_form(graph, images, answers).moved
+        return evaluate_form(graph, images, reference).moved
 
     whole = moved([])
     runs = [list(run) for run in np.array_split(int8.layers, min(RUNS, len(int8.layers)))]

@@ -65,7 +65,7 @@ class Candidates:
         keys = train.keys()
         self._calibration = np.asarray(train.images[calibration_rows(keys, calibration_images)])
         self._search_images = np.asarray(train.images[calibration_rows(keys, SEARCH_IMAGES, "trial")])
-        self._answers = probabilities(open_session(self._graph), self._search_images)
+        self._reference = probabilities(open_session(self._graph), self._search_images)
         self._int8 = Int8(self._graph, self._calibration, scratch)
         #: The results of the calibrators, once `int8` was made.
         self.calibrators: dict[str, CalibrationResult] = {}
@@ -81,7 +81,7 @@ class Candidates:
 
     def int8(self) -> Candidate:
         """Static INT8 with the calibrator that moves the predictions on training images least."""
-        self.calibrators = try_calibrators(self._int8, self._search_images, self._answers, self._scratch)
+        self.calibrators = try_calibrators(self._int8, self._search_images, self._reference, self._scratch)
         chosen = best(self.calibrators)
         self._int8.write(self._folder / "model.int8.onnx", chosen)
         return Candidate("int8", "model.int8.onnx", "INT8", f"static INT8, ranges by {chosen}")
@@ -97,7 +97,7 @@ class Candidates:
     def int8_mixed(self) -> Candidate | None:
         """Static INT8 with its most sensitive layers in float; None when no few layers cause the error."""
         chosen = best(self.calibrators)
-        layers = sensitive_layers(self._int8, chosen, self._search_images, self._answers, self._scratch)
+        layers = sensitive_layers(self._int8, chosen, self._search_images, self._reference, self._scratch)
         if layers is None:
             return None
         self._int8.write(self._folder / "model.int8_mixed.onnx", chosen, layers)
@@ -132,8 +132,8 @@ class Candidates:
         export_graph(smaller, self._spec, graph, self._temperature)
         scratch.mkdir()
         int8 = Int8(graph, self._calibration, scratch)
-        answers = probabilities(open_session(graph), self._search_images)
-        chosen = best(try_calibrators(int8, self._search_images, answers, scratch))
+        reference = probabilities(open_session(graph), self._search_images)
+        chosen = best(try_calibrators(int8, self._search_images, reference, scratch))
         int8.write(self._folder / "model.pruned_int8.onnx", chosen)
         return [
             Candidate("pruned", graph.name, "Pruned float", made),

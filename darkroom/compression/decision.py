@@ -33,7 +33,7 @@ class SelectionLimits:
     Attributes:
         max_accuracy_loss: validation accuracy that it may lose.
         min_speedup: how many times as fast as float it must be.
-        least_loss_high: the upper end of the loss's interval for one that changes no answer: what so many validation images
+        least_loss_high: the upper end of the loss's interval for one that changes no prediction: what so many validation images
             can show at best.
         images: validation images.
     """

@@ -68,9 +68,9 @@ def distill(
             for batch in batches.epoch(epoch):
                 with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                     with torch.no_grad():
-                        answers = teacher(batch.images).float().softmax(1)
+                        targets = teacher(batch.images).float().softmax(1)
                     logits = student(batch.images)
-                loss = cross_entropy(logits.float(), answers)
+                loss = cross_entropy(logits.float(), targets)
                 if not math.isfinite(loss.item()):
                     raise DarkroomError(
                         f"{progress}: the loss is {loss.item()} in epoch {epoch}, with a learning rate of "

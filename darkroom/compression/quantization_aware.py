@@ -60,8 +60,8 @@ def fold_norms(model: nn.Module, images: Tensor) -> None:
     for conv_name, norm_name in _pairs(model, images):
         conv, norm = model.get_submodule(conv_name), model.get_submodule(norm_name)
         assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
-        learns = conv.weight.requires_grad
-        model.set_submodule(conv_name, fuse_conv_bn_eval(conv, norm).requires_grad_(learns))
+        trained = conv.weight.requires_grad
+        model.set_submodule(conv_name, fuse_conv_bn_eval(conv, norm).requires_grad_(trained))
         # timm's normalisations bring an activation with them.
         activation = getattr(norm, "act", None)
         model.set_submodule(norm_name, activation if isinstance(activation, nn.Module) else nn.Identity())
@@ -75,7 +75,7 @@ def _pairs(model: nn.Module, images: Tensor) -> list[tuple[str, str]]:
 
     def watch(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
         def after_convolution(_: nn.Module, __: tuple[Tensor, ...], output: Tensor) -> None:
-            # The tensor is kept, so that no other gets its identity.
+            # A reference to the tensor, so that no other gets its identity.
             made[id(output)] = name, output
 
         def before_norm(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:

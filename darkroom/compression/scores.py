@@ -36,7 +36,7 @@ def loss_numbers(parity: Parity) -> dict[str, float]:
 
 
 def least_loss_high(images: int) -> float:
-    """The upper end of the loss's interval for a candidate that changes no answer on so many images."""
+    """The upper end of the loss's interval for a candidate that changes no prediction on so many images."""
     same = Parity(images, 0.0, 0, 0.0, 0.0, images, images, 0, 0)
     return loss_interval(same, CONFIDENCE)[1]
 
@@ -97,8 +97,8 @@ class CandidateScores:
         if candidate is None:
             return
         path = self._folder / candidate.file
-        answers = probabilities(open_session(path), self._validation.images, f"validate {candidate.name}")
-        parity = compare(self._reference, answers, self._validation.labels)
+        predictions = probabilities(open_session(path), self._validation.images, f"validate {candidate.name}")
+        parity = compare(self._reference, predictions, self._validation.labels)
         self.candidates.append(candidate)
         self.numbers[candidate.name] = accuracy_numbers(parity.right_after, parity.images) | loss_numbers(parity)
         self.sizes[candidate.name] = path.stat().st_size

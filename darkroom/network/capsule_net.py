@@ -1,4 +1,4 @@
-"""A capsule network: what is seen is told by the length of a vector, how it is seen by its direction."""
+"""A capsule network: the length of a vector is the presence of a thing, its direction the pose."""
 
 import math
 
@@ -80,20 +80,20 @@ class ClassCapsules(nn.Module):
         # A product of matrices for each primary capsule: [P, N, 8] x [P, 8, K * 16].
         guesses = torch.bmm(primary.transpose(0, 1), self.weight)
         guesses = guesses.reshape(self.capsules, -1, self.classes, CLASS_DIMENSION).permute(1, 2, 0, 3)  # [N, K, P, 16]
-        # The rounds before the last only say where to look: no gradient goes through them.
-        detached = guesses.detach()
-        agreement = torch.zeros_like(detached[..., 0], dtype=torch.float32)  # [N, K, P]
+        # The rounds before the last only find the coupling: no gradient goes through them.
+        fixed = guesses.detach()
+        agreement = torch.zeros_like(fixed[..., 0], dtype=torch.float32)  # [N, K, P]
         for _ in range(ROUNDS - 1):
-            answer = squash(_gather(agreement, detached))
-            agreement = agreement + (detached @ answer.unsqueeze(3).to(detached.dtype)).squeeze(3)
-        lengths = _length(squash(_gather(agreement, guesses))).squeeze(2)
+            output = squash(_coupled(agreement, fixed))
+            agreement = agreement + (fixed @ output.unsqueeze(3).to(fixed.dtype)).squeeze(3)
+        lengths = _length(squash(_coupled(agreement, guesses))).squeeze(2)
         return LOGIT_SCALE * lengths
 
 
-def _gather(agreement: Tensor, guesses: Tensor) -> Tensor:
-    """The sum of the guesses [N, K, P, D], each primary capsule giving its share to each class: float32 [N, K, D]."""
-    shares = functional.softmax(agreement, dim=1).to(guesses.dtype)
-    return (shares.unsqueeze(2) @ guesses).squeeze(2).float()
+def _coupled(agreement: Tensor, guesses: Tensor) -> Tensor:
+    """The sum of the guesses [N, K, P, D], weighted by each primary capsule's coupling to the class: float32 [N, K, D]."""
+    coupling = functional.softmax(agreement, dim=1).to(guesses.dtype)
+    return (coupling.unsqueeze(2) @ guesses).squeeze(2).float()
 
 
 def squash(vectors: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class SmallImageNet(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes] of normalised images [N, channels, H, W]."""
         features = self.blocks(functional.gelu(self.whitening(images))).amax((2, 3))
-        # Nine times the width of a feature would make the first logits too sure.
+        # Nine times the width of a feature would make the first logits too large.
         logits: Tensor = self.head(self.dropout(features)) / 9
         return logits
 

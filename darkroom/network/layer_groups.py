@@ -33,20 +33,20 @@ def head_name(network: nn.Module) -> str:
     """The name, as in `network.named_modules()`, of what `head` returns."""
     if isinstance(network, GreyInput):
         return f"network.{head_name(network.network)}"
-    named: dict[str, nn.Module] = dict(network.named_modules())
+    by_name: dict[str, nn.Module] = dict(network.named_modules())
     if callable(get := getattr(network, "get_classifier", None)):  # timm
-        found = [name for name, module in named.items() if module is get()]
+        found = [name for name, module in by_name.items() if module is get()]
     else:
-        found = [name for name, module in named.items() if _parameters(module)][-1:]
-    if not found or not _parameters(named[found[0]]):
+        found = [name for name, module in by_name.items() if _parameters(module)][-1:]
+    if not found or not _parameters(by_name[found[0]]):
         raise DarkroomError(
             f"{type(network).__name__} has no single last layer: train.freeze must be none, train.layer_decay 1"
         )
     parent = found[0].rpartition(".")[0]
-    above = named.get(parent)
+    above = by_name.get(parent)
     if parent and isinstance(above, nn.Sequential):
         *before, last = above
-        if last is named[found[0]] and all(isinstance(module, nn.Dropout | nn.Identity) for module in before):
+        if last is by_name[found[0]] and all(isinstance(module, nn.Dropout | nn.Identity) for module in before):
             return parent
     return found[0]
 

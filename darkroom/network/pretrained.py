@@ -43,7 +43,7 @@ def load_pretrained(network: nn.Module, name: str, weights: str) -> str | None:
         if all(key.startswith("network.") for key in tensors) and inner is not network:
             tensors = {key.removeprefix("network."): tensor for key, tensor in tensors.items()}
     if isinstance(inner, GridPooled) and not any(key.startswith("network.") for key in tensors):
-        # Layers behind the last map are not part of it.
+        # Layers behind the last map do not belong to it.
         own = inner.network.state_dict()
         tensors = {f"network.{key}": tensor for key, tensor in tensors.items() if key in own}
     return f"{source}{_fill(inner, tensors, f'{source} do not fit train.network={name}')}"

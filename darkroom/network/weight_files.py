@@ -78,7 +78,7 @@ _HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 def published_weights(network: nn.Module, name: str, fetch: bool) -> tuple[dict[str, Tensor], str]:
-    """The published weights of a network, named as in its own state dict, and where they come from, in words.
+    """The published weights of a network, under the names of its own state dict, and their source as text.
 
     Args:
         network: built by `darkroom.network.zoo.build_network` with `pretrained=True`, without the cover for grey images.
@@ -119,7 +119,7 @@ def published_file(name: str, fetch: bool) -> Path | None:
 
 
 def _torchvision_files(name: str) -> dict[str, Path | None]:
-    """Torch's cache holds files by the last part of their address."""
+    """Torch's cache has files under the last segment of their address."""
     if name not in torchvision_networks():
         raise DarkroomError(
             f"train.weights: nothing is published for train.network={name}: set train.weights=none or to a file, or take "
@@ -162,8 +162,8 @@ def _from_package() -> dict[str, Tensor]:
     from darkroom.runtime.vision import load_timm
 
     with torch.device("meta"):
-        named = load_timm().create_model(LITE0.removeprefix("timm/")).state_dict()
-    return dict(zip(named, weights.values(), strict=True))
+        names = load_timm().create_model(LITE0.removeprefix("timm/")).state_dict()
+    return dict(zip(names, weights.values(), strict=True))
 
 
 def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, Tensor]:
@@ -174,7 +174,7 @@ def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, 
         weights = dict(published.get_state_dict(progress=True, check_hash=True, weights_only=True))
     else:
         weights = read_weights(file)
-    # Densenets were saved when their layers had other names, and the answers on the way are not part of our networks.
+    # Densenets were saved when their layers had other names, and auxiliary outputs are not part of our networks.
     old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
     weights = {old.sub(r"\1\2", key): value for key, value in weights.items() if not key.lower().startswith("aux")}
     if name.startswith("vit_"):

@@ -29,7 +29,7 @@ class GridPooled(nn.Module):
     """The last two maps of one of timm's networks, each averaged over 3 x 3 cells, normalised, and one linear layer.
 
     The mean over the whole picture, which networks for ImageNet end with, forgets where an edge was; for frozen weights and
-    pictures unlike ImageNet's that is what tells classes apart. 2,062 photographs of signs for digits (200 of them for
+    pictures unlike ImageNet's that is what distinguishes classes. 2,062 photographs of signs for digits (200 of them for
     testing), frozen EfficientNet-Lite0 at 224 pixels: 93% with the network's own mean, 98% with this. Normalisation over
     the values of each picture has nothing to learn and nothing to remember.
 
@@ -52,10 +52,10 @@ class GridPooled(nn.Module):
         """Logits [N, K] of normalised images [N, 3, H, W]."""
         # Some transformers have their channels last.
         maps = [
-            part if part.shape[1] == channels else part.permute(0, 3, 1, 2)
-            for part, channels in zip(self.network(images), self._channels, strict=True)
+            each if each.shape[1] == channels else each.permute(0, 3, 1, 2)
+            for each, channels in zip(self.network(images), self._channels, strict=True)
         ]
-        cells = [adaptive_avg_pool2d(part, CELLS).flatten(1) for part in maps]
+        cells = [adaptive_avg_pool2d(each, CELLS).flatten(1) for each in maps]
         features = torch.cat(cells, 1)
         logits: Tensor = self.head(layer_norm(features, features.shape[1:]))
         return logits
@@ -144,7 +144,7 @@ def _from_torchvision(name: str, classes: int, size: int, small: bool) -> nn.Mod
     elif name == "maxvit_t":
         arguments["input_size"] = (size, size)
     elif name in ("googlenet", "inception_v3"):
-        # Their auxiliary heads answer in training alone and need pictures of 224 pixels and more.
+        # Their auxiliary heads are for training alone and need pictures of 224 pixels and more.
         arguments |= {"aux_logits": False, "init_weights": True}
     network: nn.Module = torchvision.models.get_model(name, **arguments)
     if small and name.startswith("vit_"):
@@ -152,7 +152,7 @@ def _from_torchvision(name: str, classes: int, size: int, small: bool) -> nn.Mod
     elif small and name.startswith("vgg"):
         fit_vgg(network, classes)
     elif small and name not in ("inception_v3", "maxvit_t"):
-        # Swin merges patches in a layer without a stride, which can't be seen.
+        # Swin merges patches in a layer without a stride, which no search for strides finds.
         fit_strides(network, size, reduction=32 if name.startswith("swin") else None)
     return network
 

@@ -27,12 +27,12 @@ class Train(Section):
     """What the network starts from: `none`, `imagenet` (weights that are on this machine), `download` (the same,
     fetched where they are not), or a safetensors or state-dict file."""
     freeze: Literal["none", "backbone"] | Annotated[int, Field(ge=1)] = "none"
-    """What does not learn: `backbone` is everything but the last layer, a number so many of the network's stages,
+    """What is frozen: `backbone` is everything but the last layer, a number so many of the network's layer groups,
     counted from the input."""
     unfreeze: list[Annotated[int, Field(ge=2)]] = []
-    """Epochs at which one more frozen stage begins to learn, the one nearest to the output first."""
+    """Epochs from which one more frozen layer group is trained, the one nearest to the output first."""
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """The learning rate of each stage, as a fraction of that of the next stage toward the output; 1: all the same."""
+    """The learning rate of each layer group, as a fraction of that of the next one toward the output; 1: all the same."""
     epochs: Annotated[int, Field(ge=1)] = 12
     """Passes over the training images, at most."""
     batch_size: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"

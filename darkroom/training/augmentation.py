@@ -102,7 +102,7 @@ def random_boxes(rng: ImageRng, purpose: str, side: int, lengths: Int64s) -> Int
 
     Args:
         rng: of the images [B].
-        purpose: tells this draw from others.
+        purpose: distinguishes this draw from others.
         side: of the images.
         lengths: int64 [B], in pixels.
 

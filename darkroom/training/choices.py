@@ -76,7 +76,7 @@ def choose_optimizer(requested: str, network: str, pretrained: bool) -> Choice:
     if is_transformer(network):
         return Choice("optimizer", "adamw", "transformers train badly with sgd")
     if network == SMALL_IMAGE_NET:
-        return Choice("optimizer", "muon", "learns fastest here")
+        return Choice("optimizer", "muon", "trains fastest here")
     if network == CAPSULE_NET:
         return Choice("optimizer", "adam", "as published for capsules")
     return Choice("optimizer", "sgd", "the usual one for convolutions")

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 MOMENTUM = 0.9
 
-# Muon steps in units of a layer's own size; what it leaves to Adam learns at this fraction of its rate (measured on CIFAR-10,
+# Muon steps in units of a layer's own size; Adam has this fraction of its rate (measured on CIFAR-10,
 # docs/decisions/2026-11-23-training.md).
 ADAM_RATE_FRACTION = 0.2
 
