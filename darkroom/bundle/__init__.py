@@ -1,1 +1,1 @@
-"""The bundle that ships: sealed, opened, proven."""
+"""The bundle: written, opened, and checked against the evaluated model."""

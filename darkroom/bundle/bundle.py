@@ -1,21 +1,20 @@
-"""The bundle that ships: written once, checked whenever it is opened; no torch, no pickle."""
+"""The format of a bundle: written once, checked whenever it is opened; no torch, no pickle."""
 
-import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 
-from darkroom.bundle.graph_metadata import require_same_model
 from darkroom.images.pixels import read_pixels
-from darkroom.inference.session import Float32s, open_session, probabilities
+from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList, load_classes
-from darkroom.model.spec import Preprocessing, load_spec
-from darkroom.runtime.arrays import UInt8s
+from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
+from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import write_json
+from darkroom.runtime.files import file_hash, write_json
 from darkroom.statistics.temperature import Calibration, load_calibration
 
 FORMAT = 2
@@ -29,11 +28,11 @@ REMEDY = "take an unchanged copy, or make it again with `dvc repro export`"
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: everything between the bytes of a file and an answer.
+    """An opened bundle: everything between the bytes of a file and a prediction.
 
     Attributes:
         folder: where it was read from.
-        graph: file name of the graph that answers.
+        graph: file name of the graph that predicts.
         classes: output `i` is class `i`.
         preprocessing: from a decoded picture to the array that `predict` takes.
         calibration: below its threshold of confidence the model abstains.
@@ -73,14 +72,97 @@ class Bundle:
         return probabilities(self.session, images)
 
 
-def seal(folder: Path, serve: str) -> None:
-    """Write `bundle.json` over everything else that lies in a folder.
+def graph_metadata(spec: ModelSpec, calibration: Calibration, weights_sha256: str) -> dict[str, str]:
+    """The metadata of a graph in a bundle, enough to use its one file correctly; numbers and lists are JSON.
 
     Args:
-        folder: with the graphs and what else ships.
-        serve: file name of the graph that answers.
+        spec: of the model.
+        calibration: of the model.
+        weights_sha256: of the weights file, in hex.
     """
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != INDEX}
+    shape = spec.preprocessing
+    array = f"[N, {shape.size}, {shape.size}, {shape.channels}]"
+    return {
+        "network": spec.network,
+        "epoch": str(spec.epoch),
+        "classes": json.dumps(spec.classes.names, ensure_ascii=False),
+        "class_hash": spec.classes.hash,
+        "input": f"images: uint8 {array}, {'grey' if shape.channels == 1 else 'RGB'}; resize rule: {shape.resize}",
+        "output": f"probabilities: float32 [N, {len(spec.classes)}], calibrated, in the order of classes",
+        "preprocessing": json.dumps(shape.to_dict()),
+        "temperature": json.dumps(calibration.temperature),
+        "threshold": json.dumps(calibration.threshold),
+        "target_precision": json.dumps(calibration.target_precision),
+        "data_version": spec.data_version,
+        "code_version": spec.code_version,
+        "weights_sha256": weights_sha256,
+    }
+
+
+def require_same_model(found: Mapping[str, str], spec: ModelSpec, calibration: Calibration, where: Path) -> None:
+    """Stop unless a graph is of this model: made for its classes, its preprocessing and its temperature.
+
+    Args:
+        found: the metadata of the graph.
+        spec: of the model.
+        calibration: of the model.
+        where: the file of the graph.
+
+    Raises:
+        DarkroomError: naming what differs, with both values.
+    """
+    needed = ("classes", "class_hash", "preprocessing", "temperature")
+    if missing := [key for key in needed if key not in found]:
+        raise DarkroomError(
+            f"{where} is no graph of this line: its metadata lack {', '.join(missing)}; run `dvc repro`"
+        )
+    if found["class_hash"] != spec.classes.hash:
+        spec.classes.require_same(json.loads(found["classes"]), str(where))
+    expected = json.dumps(spec.preprocessing.to_dict())
+    if json.loads(found["preprocessing"]) != json.loads(expected):
+        raise DarkroomError(
+            f"{where} was exported with the preprocessing {found['preprocessing']}, and the model's is {expected}: run "
+            "`dvc repro`"
+        )
+    if json.loads(found["temperature"]) != calibration.temperature:
+        raise DarkroomError(
+            f"{where} was exported with the temperature {found['temperature']}, and the calibration says "
+            f"{calibration.temperature}: run `dvc repro`"
+        )
+
+
+def finalize_graph(source: Path, target: Path, spec: ModelSpec, calibration: Calibration, weights: Path) -> None:
+    """Copy a graph of quantize with the complete metadata of a bundle; the same inputs give the same bytes.
+
+    Args:
+        source: an ONNX file that quantize wrote.
+        target: the file to write.
+        spec: of the model.
+        calibration: of the model.
+        weights: the file that train wrote.
+
+    Raises:
+        DarkroomError: when the graph was made for other classes, another preprocessing or another temperature.
+        onnx.checker.ValidationError: when it is not valid ONNX.
+    """
+    # Imported here: opening a bundle needs no onnx.
+    import onnx
+
+    graph = onnx.load(source)
+    require_same_model({entry.key: entry.value for entry in graph.metadata_props}, spec, calibration, source)
+    onnx.helper.set_model_props(graph, graph_metadata(spec, calibration, file_hash(weights)))
+    onnx.checker.check_model(graph, full_check=True)
+    target.write_bytes(graph.SerializeToString(deterministic=True))
+
+
+def seal(folder: Path, serve: str) -> None:
+    """Write `bundle.json`, the hashes of all other files in a folder.
+
+    Args:
+        folder: with the graphs and all other files of the bundle.
+        serve: file name of the graph that predicts by default.
+    """
+    files = {path.name: file_hash(path) for path in sorted(folder.iterdir()) if path.name != INDEX}
     write_json(folder / INDEX, {"format": FORMAT, "serve": serve, "files": files})
 
 
@@ -89,7 +171,7 @@ def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
 
     Args:
         folder: what the export stage wrote.
-        graph: file name of the graph to open; None opens the one that ships to answer.
+        graph: file name of the graph to open; None opens the default.
 
     Raises:
         DarkroomError: when there is no bundle, when a file is missing, extra or changed (with both hashes), or when its
@@ -143,16 +225,13 @@ def _check_files(folder: Path, expected: dict[str, str]) -> None:
     if extra := sorted(found - expected.keys()):
         raise DarkroomError(f"{folder} holds {', '.join(extra)}, which {INDEX} does not name: remove it, or {REMEDY}")
     for name, hash_then in expected.items():
-        hash_now = _sha256(folder / name)
+        try:
+            hash_now = file_hash(folder / name)
+        except OSError as error:
+            raise DarkroomError(
+                f"{folder / name} can't be read: {error.strerror}; fix its permissions, or {REMEDY}"
+            ) from None
         if hash_now != hash_then:
             raise DarkroomError(
                 f"{folder / name} was changed: its SHA-256 is {hash_now}, and {INDEX} says {hash_then}: {REMEDY}"
             )
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DarkroomError(f"{path} can't be read: {error.strerror}; mend its permissions, or {REMEDY}") from None

@@ -19,20 +19,20 @@ def model_card(
     spec: ModelSpec,
     metrics: dict[str, Any],
     calibration: Calibration,
-    verdict: str,
+    decision: str,
     parity: dict[str, Parity],
     served: str,
     left_out: dict[str, str],
 ) -> str:
-    """What the model is, how well it does, where it ends, and how to use it; equal arguments give equal text.
+    """What the model is, its scores, its limits and how to use it; equal arguments give equal text.
 
     Args:
         spec: of the model.
         metrics: the content of `reports/evaluate/metrics.json`.
         calibration: of the model.
-        verdict: why the graph that answers was chosen.
-        parity: of each model file in the bundle, by its name.
-        served: file name of the graph that answers.
+        decision: why the graph that predicts was chosen.
+        parity: of each model file, by its name, the left out among them.
+        served: file name of the graph that predicts.
         left_out: why other model files did not get into the bundle, by their names.
     """
     title = f"{spec.network}, {len(spec.classes)} classes"
@@ -55,9 +55,9 @@ def model_card(
         scores=_scores(metrics),
         calibration=calibration,
         answered=metrics["abstention"]["test"],
-        parity=parity,
+        parity={name: each for name, each in parity.items() if name not in left_out},
         served=served,
-        verdict=verdict,
+        decision=decision,
         left_out=left_out,
         weak_slices=metrics["weak_slices"],
     )
@@ -65,10 +65,10 @@ def model_card(
 
 def _scores(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of the table of scores."""
-    test, sure = metrics["test"], metrics["calibration"]["after"]
-    told = [(test, key, title) for key, _, title in METRICS] + [(sure, "ece", "Expected calibration error")]
+    test, calibrated = metrics["test"], metrics["calibration"]["after"]
+    rows = [(test, key, title) for key, _, title in METRICS] + [(calibrated, "ece", "Expected calibration error")]
     return [
-        {"name": title, "value": of[key], "low": of[f"{key}_low"], "high": of[f"{key}_high"]} for of, key, title in told
+        {"name": title, "value": of[key], "low": of[f"{key}_low"], "high": of[f"{key}_high"]} for of, key, title in rows
     ]
 
 

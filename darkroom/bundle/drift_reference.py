@@ -1,6 +1,6 @@
-"""What is normal for a model: how it answers pictures that it has not learnt, and what such pictures are like.
+"""The drift reference: statistics of validation images and of the predictions for them.
 
-Whoever watches a model at work holds what comes in, and what it answers, against these numbers.
+Monitoring compares live images and predictions with these numbers.
 """
 
 from collections.abc import Sequence
@@ -9,66 +9,104 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.bundle.features import with_embedding
+from darkroom.bundle.bundle import REFERENCE
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.session import OUTPUT, Float32s, open_session, values
+from darkroom.inference.session import OUTPUT, open_session, values
 from darkroom.model.classes import ClassList
+from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.statistics.temperature import Calibration
 
-# Validation images at most: a share of them is known to 1.6 points then, and a large network needs a minute or two.
+# Validation images at most: a fraction of them is known to 1.6 points then, and a large network needs a minute or two.
 IMAGES = 4_096
-# Bins with as many images each, as far as values allow: what falls between is seen as well in rare places as in common ones.
+# Bins with as many images each, as far as values allow, so that rare values are resolved as well as common ones.
 BINS = 20
 PROPERTIES = ("width", "height", "bytes", "brightness", "contrast", "sharpness")
 
+LAST_LAYERS = {"Gemm", "MatMul", "MatMulInteger"}
+# Between the last layer and the probabilities: bias, temperature, softmax, and the scales of 8 bits.
+AFTER_LAST = {"Softmax", "Div", "Mul", "Add", "Cast", "QuantizeLinear", "DequantizeLinear"}
+# Between the features and the last layer of an INT8 graph.
+BEFORE_LAST = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"}
 
-def write_reference(
-    path: Path, graph: Path, classes: ClassList, calibration: Calibration, ingest: Path, arrays: Path
+
+def write_drift_reference(
+    folder: Path, served: str, classes: ClassList, calibration: Calibration, ingest: Path, arrays: Path
 ) -> None:
-    """Let the graph that ships answer validation images, and write what is normal; the same inputs give the same bytes.
+    """Predict validation images with the graph that ships, and write the statistics; the same inputs give the same bytes.
 
     Args:
-        path: the file to write, `reference.json`.
-        graph: the ONNX file that answers; live answers come from it too, so no other would do.
+        folder: the bundle, with the graph; `reference.json` is written there.
+        served: file name of the graph that predicts; live predictions come from it too, so no other would do.
         classes: the class list.
         calibration: of the model.
         ingest: the folder with the manifest.
-        arrays: the folder `data/preprocess/validation`: images that were not trained on, for on those it is too sure.
+        arrays: the folder `data/preprocess/validation`: images that were not trained on, where it would be too confident.
 
     Raises:
         DarkroomError: when there is no validation image.
     """
     packed = load_packed(arrays)
     if not len(packed.ids):
-        raise DarkroomError(
-            f"{arrays} holds no image to learn from what is normal: raise split.validation in params.yaml"
-        )
-    few = slice(None, None, -(-len(packed.ids) // IMAGES))
-    chosen = Packed(packed.images[few], packed.labels[few], packed.ids[few])
-    model, embedding = with_embedding(graph)
-    found = values(open_session(model), [OUTPUT, *([embedding] if embedding else [])], chosen.images, "reference")
+        raise DarkroomError(f"{arrays} holds no image for the drift reference: raise split.validation in params.yaml")
+    sample = slice(None, None, -(-len(packed.ids) // IMAGES))
+    chosen = Packed(packed.images[sample], packed.labels[sample], packed.ids[sample])
+    model, features = with_features(folder / served)
+    found = values(open_session(model), [OUTPUT, *([features] if features else [])], chosen.images, "reference")
     confidence = found[0].max(axis=1)
     threshold = calibration.threshold
     write_json(
-        path,
+        folder / REFERENCE,
         {
             "images": len(chosen.ids),
             "of": len(packed.ids),
             "split": "validation",
-            "graph": graph.name,
-            "classes": _class_shares(classes.names, chosen.labels, found[0].argmax(axis=1)),
+            "graph": served,
+            "classes": _class_balance(classes.names, chosen.labels, found[0].argmax(axis=1)),
             "confidence": summary(confidence),
-            "abstained": _short(float((confidence < threshold).mean()), 6) if threshold is not None else 0.0,
-            "embedding": _moments(embedding, found[1]) if embedding else None,
+            "abstained": _rounded(float((confidence < threshold).mean()), 6) if threshold is not None else 0.0,
+            "embedding": _moments(features, found[1]) if features else None,
             "properties": _properties(read_manifest(ingest, ["id", *PROPERTIES]), chosen.ids),
         },
     )
+
+
+def with_features(path: Path) -> tuple[bytes, str | None]:
+    """A graph with the input of its last layer, the features, as a second output.
+
+    Args:
+        path: an ONNX file of a bundle.
+
+    Returns:
+        The bytes of the graph, with the features as second output, and their name; None for a network that has no
+        fully connected last layer, as one of capsules, and the bytes of the file then.
+    """
+    graph = onnx.load(path)
+    name = features_name(graph.graph)
+    if name is not None:
+        # Without type and shape: the runtime infers both.
+        graph.graph.output.append(onnx.ValueInfoProto(name=name))
+    return graph.SerializeToString(), name
+
+
+def features_name(graph: onnx.GraphProto) -> str | None:
+    """The name of the value that goes into the fully connected last layer, in floating point; None where there is none."""
+    producers = {output: node for node in graph.node for output in node.output}
+    node = producers.get(OUTPUT)
+    while node is not None and node.op_type in AFTER_LAST:
+        node = producers.get(node.input[0])
+    if node is None or node.op_type not in LAST_LAYERS:
+        return None
+    name: str = node.input[0]
+    while name in producers and producers[name].op_type in BEFORE_LAST:
+        name = producers[name].input[0]
+    return name
 
 
 def summary(numbers: npt.NDArray[Any]) -> dict[str, Any]:
@@ -86,44 +124,42 @@ def summary(numbers: npt.NDArray[Any]) -> dict[str, Any]:
     if len(edges) == 1:
         edges = edges.repeat(2)
     return {
-        "mean": _short(exact.mean(), 6),
-        "std": _short(exact.std(), 6),
+        "mean": _rounded(exact.mean(), 6),
+        "std": _rounded(exact.std(), 6),
         # Nine digits hold any float32, and the bytes of any file below a gigabyte.
-        "edges": [_short(edge, 9) for edge in edges],
+        "edges": [_rounded(edge, 9) for edge in edges],
         "counts": np.histogram(exact, edges)[0].tolist(),
     }
 
 
-def _class_shares(
-    names: Sequence[str], labels: npt.NDArray[np.int64], answers: npt.NDArray[np.int64]
-) -> list[dict[str, Any]]:
-    shares = [np.bincount(side, minlength=len(names)) / len(labels) for side in (labels, answers)]
+def _class_balance(names: Sequence[str], labels: Int64s, predictions: Int64s) -> list[dict[str, Any]]:
+    fractions = [np.bincount(side, minlength=len(names)) / len(labels) for side in (labels, predictions)]
     return [
-        {"name": name, "labelled": _short(labelled, 6), "predicted": _short(predicted, 6)}
-        for name, labelled, predicted in zip(names, *shares, strict=True)
+        {"name": name, "labelled": _rounded(labelled, 6), "predicted": _rounded(predicted, 6)}
+        for name, labelled, predicted in zip(names, *fractions, strict=True)
     ]
 
 
-def _moments(name: str, embeddings: Float32s) -> dict[str, Any]:
-    """Mean and deviation of each of the embedding's numbers, float32 [N, D]."""
-    exact = embeddings.reshape(len(embeddings), -1).astype(np.float64)
+def _moments(name: str, features: Float32s) -> dict[str, Any]:
+    """Mean and deviation of each feature, float32 [N, D]."""
+    exact = features.reshape(len(features), -1).astype(np.float64)
     return {
         "value": name,
         "size": exact.shape[1],
-        "mean": [_short(number, 6) for number in exact.mean(axis=0)],
-        "std": [_short(number, 6) for number in exact.std(axis=0)],
+        "mean": [_rounded(number, 6) for number in exact.mean(axis=0)],
+        "std": [_rounded(number, 6) for number in exact.std(axis=0)],
     }
 
 
 def _properties(manifest: pa.Table, ids: npt.NDArray[np.bytes_]) -> dict[str, Any]:
     """What ingest measured of the images' own files, and their aspect."""
-    wanted = pa.array([image_id.decode("ascii") for image_id in ids.tolist()])
-    rows = manifest.take(pc.index_in(wanted, manifest["id"].combine_chunks()))
+    id_array = pa.array([image_id.decode("ascii") for image_id in ids.tolist()])
+    rows = manifest.take(pc.index_in(id_array, manifest["id"].combine_chunks()))
     columns = {name: rows[name].to_numpy() for name in PROPERTIES}
     columns["aspect"] = columns["width"] / columns["height"]
     return {name: summary(column) for name, column in columns.items()}
 
 
-def _short(number: float, digits: int) -> float:
-    """With so many significant digits: the last bits are the processor's."""
+def _rounded(number: float, digits: int) -> float:
+    """To so many significant digits: the last bits differ between processors."""
     return float(f"{number:.{digits}g}")

@@ -13,21 +13,21 @@ from darkroom.model.spec import ModelSpec
 from darkroom.runtime.files import write_json
 
 # What `darkroom.predict` imports, and what only trained, exported and checked the model.
-ANSWERING = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "psutil", "simplejpeg", "tqdm")
+PREDICTING = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "psutil", "simplejpeg", "tqdm")
 MAKING = ("onnx", "onnxscript", "pyarrow", "safetensors", "scikit-learn", "scipy", "timm", "torch")
 
 
 def write_software(path: Path, spec: ModelSpec) -> None:
-    """Write the list: every package that is installed for the sake of those above, with version and licence.
+    """Write the list: every package that is installed for those above, with version and licence.
 
-    A package that answering needs has the scope `required`, one of the making alone `excluded`. There is no time and no
+    A package that predicting needs has the scope `required`, one of the making alone `excluded`. There is no time and no
     serial number in it: the same installation gives the same bytes.
 
     Args:
         path: the file to write, `software.json`.
         spec: of the model.
     """
-    needed, made = closure(ANSWERING), closure(MAKING)
+    needed, made = closure(PREDICTING), closure(MAKING)
     packages = needed | made
     python = {"type": "platform", "bom-ref": "python", "name": "Python", "version": platform.python_version()}
     model = {"type": "machine-learning-model", "bom-ref": "model", "name": spec.network, "version": spec.data_version}
@@ -41,7 +41,7 @@ def write_software(path: Path, spec: ModelSpec) -> None:
             "metadata": {"component": model},
             "components": [python, *components],
             "dependencies": [
-                {"ref": "model", "dependsOn": ["python", *sorted({_purl(distribution(name)) for name in ANSWERING})]},
+                {"ref": "model", "dependsOn": ["python", *sorted({_purl(distribution(name)) for name in PREDICTING})]},
                 *(
                     {
                         "ref": _purl(packages[name]),
@@ -55,10 +55,10 @@ def write_software(path: Path, spec: ModelSpec) -> None:
 
 
 def closure(names: tuple[str, ...]) -> dict[str, Distribution]:
-    """The installed packages that the named ones are or require, directly or not, by their normal names.
+    """The installed packages among these and all that they require, directly or not, by their normal names.
 
     Raises:
-        PackageNotFoundError: when a named one is not installed.
+        PackageNotFoundError: when one of `names` is not installed.
     """
     found: dict[str, Distribution] = {}
     waiting = [_normal(name) for name in names]
@@ -71,9 +71,9 @@ def closure(names: tuple[str, ...]) -> dict[str, Distribution]:
 
 
 def _requires(package: Distribution) -> list[str]:
-    """The packages that one requires here and that are installed; extras are nobody's requirement."""
-    wanted = [Requirement(line) for line in package.requires or []]
-    names = [_normal(one.name) for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+    """The packages that one requires here and that are installed; extras are not required."""
+    requirements = [Requirement(line) for line in package.requires or []]
+    names = [_normal(one.name) for one in requirements if one.marker is None or one.marker.evaluate({"extra": ""})]
     return sorted({name for name in names if _installed(name)})
 
 
@@ -95,12 +95,14 @@ def _component(package: Distribution, scope: str) -> dict[str, Any]:
 
 def _licence(package: Distribution) -> dict[str, Any]:
     """As the package states it: an SPDX expression, or else its classifiers, or else one short line."""
-    told = package.metadata
-    if expressions := told.get_all("License-Expression", []):
+    metadata = package.metadata
+    if expressions := metadata.get_all("License-Expression", []):
         return {"licenses": [{"expression": expressions[0]}]}
-    classifiers = [line.split(" :: ")[-1] for line in told.get_all("Classifier", []) if line.startswith("License :: ")]
+    classifiers = [
+        line.split(" :: ")[-1] for line in metadata.get_all("Classifier", []) if line.startswith("License :: ")
+    ]
     # Some put the whole text of the licence there.
-    lines = [line for line in told.get_all("License", []) if line and len(line.splitlines()) == 1]
+    lines = [line for line in metadata.get_all("License", []) if line and len(line.splitlines()) == 1]
     names = classifiers or lines
     return {"licenses": [{"license": {"name": name}} for name in names]} if names else {}
 

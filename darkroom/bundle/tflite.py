@@ -1,10 +1,11 @@
-"""From a torch module to TFLite files, by a converter that has an environment of its own.
+"""TFLite files: written by a converter that has an environment of its own, and run by LiteRT's interpreter.
 
-It asks for other versions than the line does (docs/decisions/2026-11-23-tflite.md), so it runs as a process: the network goes
-over as a `torch.export` program, the images to calibrate on as an array, and the files come back.
+The converter needs other package versions than the line (docs/decisions/2026-11-23-tflite.md), so it runs as
+a process: it reads the network as a `torch.export` program and the calibration images as an array, and writes the files.
 """
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,23 +13,25 @@ from types import ModuleType
 
 import numpy as np
 import torch
+from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
+from joblib import cpu_count
 from torch import Tensor, nn
 
 from darkroom.bundle import tflite_converter, tflite_quantizer
 from darkroom.inference.export import Probabilities, quiet
 from darkroom.inference.session import INPUT, OUTPUT
 from darkroom.model.spec import ModelSpec
-from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 TFLITE, TFLITE_INT8 = "model.tflite", "model.int8.tflite"
 
-MAKERS = ("ai-edge-litert", "ai-edge-quantizer", "litert-torch", "torch")
+CONVERTER_PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-torch", "torch")
 
 REMEDY = "export.tflite=false goes without TFLite"
 
 
-class Named(nn.Module):
+class NamedOutput(nn.Module):
     """A network whose output has a name, as it will have in the file's signature."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -41,7 +44,7 @@ class Named(nn.Module):
 
 
 def converter_versions(environment: Path) -> dict[str, str]:
-    """The versions of what converts, by package.
+    """The versions of the converter, by package.
 
     Args:
         environment: the folder of the converter's packages, as `make converter` makes it.
@@ -49,9 +52,9 @@ def converter_versions(environment: Path) -> dict[str, str]:
     Raises:
         DarkroomError: when it is not there, or not all of it.
     """
-    places = [str(place) for place in environment.glob("lib/python*/site-packages")]
-    found = {name: package.version for name in MAKERS for package in distributions(name=name, path=places)}
-    if missing := [name for name in MAKERS if name not in found]:
+    folders = [str(folder) for folder in environment.glob("lib/python*/site-packages")]
+    found = {name: package.version for name in CONVERTER_PACKAGES for package in distributions(name=name, path=folders)}
+    if missing := [name for name in CONVERTER_PACKAGES if name not in found]:
         raise DarkroomError(
             f"export.tflite is on, and {environment} lacks {', '.join(missing)}: `make converter` installs what converts to "
             f"TFLite, or {REMEDY}"
@@ -68,14 +71,14 @@ def write_tflite(
 
     Args:
         model: in eval mode, on the CPU, from uint8 [N, S, S, C] to logits float32 [N, K], normalisation inside.
-        spec: what stands beside its weights.
+        spec: of the model.
         temperature: the logits are divided by it before the softmax.
         images: uint8 [N, S, S, C], to set the INT8 ranges; never test images.
         environment: of the converter.
         folder: to write the two files into.
 
     Raises:
-        DarkroomError: when the converter can't convert this network, with its last words.
+        DarkroomError: when the converter can't convert this network, with the last line of its error.
     """
     print(f"export: converting {spec.network} to TFLite (half a minute)", flush=True)
     with TemporaryDirectory() as name:
@@ -83,7 +86,7 @@ def write_tflite(
         with quiet():
             # One image at a time: that is what phones run, and what every accelerator of theirs accepts.
             example = torch.from_numpy(np.array(images[:1]))
-            network = Named(Probabilities(model, temperature)).eval()
+            network = NamedOutput(Probabilities(model, temperature)).eval()
             torch.export.save(torch.export.export(network, (), {INPUT: example}), program)
         np.save(calibration, images)
         _run(environment, spec, tflite_converter, program, folder / TFLITE)
@@ -91,9 +94,32 @@ def write_tflite(
 
 
 def _run(environment: Path, spec: ModelSpec, program: ModuleType, *arguments: Path) -> None:
-    # Isolated: our modules lie beside the program, and one of them would be taken for a package of the same name.
+    # Isolated: the modules beside the program would be taken for packages of the same name.
     command = [f"{environment}/bin/python", "-I", str(program.__file__), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        words = done.stderr.strip().splitlines()[-1:] or [f"it ended with status {done.returncode}"]
-        raise DarkroomError(f"{spec.network} can't be converted to TFLite: {words[0]}; {REMEDY}")
+        lines = done.stderr.strip().splitlines()[-1:] or [f"it ended with status {done.returncode}"]
+        raise DarkroomError(f"{spec.network} can't be converted to TFLite: {lines[0]}; {REMEDY}")
+
+
+class TFLiteSession:
+    """An opened TFLite file. It predicts one image at a time, so every core gets an interpreter of its own.
+
+    Args:
+        file: that `write_tflite` wrote.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._interpreters = [Interpreter(model_path=str(file), num_threads=1) for _ in range(cpu_count())]
+        self._runners = [interpreter.get_signature_runner() for interpreter in self._interpreters]
+
+    def predict(self, images: UInt8s) -> Float32s:
+        """Probabilities float32 [N, K] of images uint8 [N, S, S, C], N at least 1."""
+        chunks = np.array_split(images, len(self._runners))
+        with ThreadPoolExecutor(len(self._runners)) as pool:
+            results = list(pool.map(_predict, self._runners, chunks))
+        return np.concatenate([row for result in results for row in result])
+
+
+def _predict(runner: object, images: UInt8s) -> list[Float32s]:
+    return [runner(**{INPUT: images[row : row + 1]})[OUTPUT] for row in range(len(images))]  # type: ignore[operator]

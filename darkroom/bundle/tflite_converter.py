@@ -2,8 +2,8 @@
 
     python -I tflite_converter.py network.pt2 model.tflite
 
-reads a `torch.export` program of one image, with the input `images`. It imports nothing of ours: that environment has torch and
-the converter, and not the packages of the line.
+reads a `torch.export` program of one image, with the input `images`. It imports nothing of darkroom: that environment has
+torch and the converter, and not the packages of the line.
 """
 
 import sys

@@ -2,7 +2,7 @@
 
     python -I tflite_quantizer.py model.tflite images.npy model.int8.tflite
 
-reads a float file with one signature and images to calibrate on, uint8 [N, S, S, C]. It imports nothing of ours.
+reads a float file with one signature and images to calibrate on, uint8 [N, S, S, C]. It imports nothing of darkroom.
 """
 
 import re
@@ -16,7 +16,7 @@ INPUT = "images"
 # Products with a bias, by name, and the axis of their weights along which the output channels lie.
 PRODUCTS = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 0}
 
-# As in `darkroom.compression.int8`: the products, and what stands between two of them without arithmetic of its own. With every
+# As in `darkroom.compression.int8`: the products, and what is between two of them without arithmetic of its own. With every
 # operation in 8 bits and the ranges below, the quantizer fails on a tensor of six dimensions in EfficientNet-Lite0 with a grid
 # of averages, and it is no faster (8.0 ms an image of 224 pixels either way; float: 16.2).
 IN_8_BITS = (*PRODUCTS, "BATCH_MATMUL", "CONV_2D_TRANSPOSE", "MAX_POOL_2D", "PAD", "RELU", "RESHAPE", "TRANSPOSE")
@@ -26,7 +26,7 @@ def quantize(float_file: str, images_file: str, target: str) -> None:
     """Write the INT8 form of a float file.
 
     Weights are int8 with a scale for each channel, the values between products int8, with the smallest and the largest value
-    seen as ranges. The last product and the softmax stay in float, so that probabilities do not come in steps.
+    of the images as ranges. The last product and the softmax stay in float, so that probabilities do not come in steps.
     """
     import numpy as np
     from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped]
@@ -58,19 +58,19 @@ def _ranges(float_file: str, images: Any, recipe: Any) -> dict[str, Any]:
     from ai_edge_quantizer import calibrator
     from ai_edge_quantizer.utils import qsv_utils  # type: ignore[import-not-found]
 
-    seen = calibrator.Calibrator(
+    calibration = calibrator.Calibrator(
         float_file,
         mode=calibrator.CalibrationMode.CALIBRATION_PROFILER_BASED,
         qsv_update_func=qsv_utils.min_max_update,
     )
-    (signature,) = seen.get_signature_list()
-    seen.calibrate({signature: [{INPUT: images[row : row + 1]} for row in range(len(images))]}, recipe)
-    ranges: dict[str, Any] = seen.get_model_qsvs()
+    (signature,) = calibration.get_signature_list()
+    calibration.calibrate({signature: [{INPUT: images[row : row + 1]} for row in range(len(images))]}, recipe)
+    ranges: dict[str, Any] = calibration.get_model_qsvs()
     return ranges
 
 
 def _pad_with_numbers(model: Any, ranges: dict[str, Any]) -> None:
-    """Let what pads a maximum be the smallest value seen rather than minus infinity.
+    """Let what pads a maximum be the smallest value rather than minus infinity.
 
     The maximum stays what it was. An endless range has no scale, and the runtime crashed on such a file of ResNet-18.
     """
@@ -96,7 +96,7 @@ def _make_room_for_biases(model: Any, ranges: dict[str, Any]) -> None:
     A bias is stored in 32 bits, in units of the scale of the input times that of the channel's weights. Where the weights are
     zero and the bias is not, as in the last channels of `small_image_net`'s whitening and in dead channels of any network,
     it would overflow to another constant: 85% of labels agreed then on Fashion-MNIST, and 99.3% with this. ONNX Runtime's
-    quantizer sees to the same. What the weight adds is less than a ten-thousandth of the bias.
+    quantizer does the same. What the weight adds is less than a ten-thousandth of the bias.
     """
     import numpy as np
 
@@ -108,8 +108,8 @@ def _make_room_for_biases(model: Any, ranges: dict[str, Any]) -> None:
         stored = [model.buffers[tensor.buffer].data for tensor in (weights, bias)]
         if inputs.name.decode() not in ranges or any(data is None for data in stored):
             continue
-        seen = ranges[inputs.name.decode()]
-        scale = (max(float(np.max(seen["max"])), 0.0) - min(float(np.min(seen["min"])), 0.0)) / 255
+        found = ranges[inputs.name.decode()]
+        scale = (max(float(np.max(found["max"])), 0.0) - min(float(np.min(found["min"])), 0.0)) / 255
         if not scale:
             continue  # every image gave zeros, with which any weight gives nothing
         values = np.frombuffer(stored[0], np.float32).reshape(weights.shape).copy()

@@ -52,7 +52,7 @@ def test_weak_slices_are_among_its_limits() -> None:
     assert "does worse" not in card()
 
 
-def test_what_was_left_out_is_told_with_its_reason() -> None:
+def test_what_was_left_out_is_listed_with_its_reason() -> None:
     calibration = Calibration(1.0, None, 0.98, 1.0, 0.9, 0.8, 0.95, 50)
     left_out = {"model.int8.tflite": "labels differ on 9.00%, 2.00% allowed"}
     text = model_card(SPEC, METRICS, calibration, "INT8 is slow", PARITY, "model.onnx", left_out)

@@ -1,6 +1,7 @@
-"""What is normal for a model, as the bundle tells it."""
+"""The drift reference."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from darkroom.bundle import drift_reference
 from darkroom.bundle.bundle import load_bundle
-from darkroom.bundle.drift_reference import summary, write_reference
+from darkroom.bundle.drift_reference import summary, write_drift_reference
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
@@ -36,18 +37,18 @@ def test_bins_hold_as_many_each_where_values_allow() -> None:
     assert min(counts) >= 99 and max(counts) <= 101
 
 
-def test_it_is_about_validation_images_and_the_graph_that_answers(shipped: Path) -> None:
+def test_it_is_about_validation_images_and_the_graph_that_predicts(shipped: Path) -> None:
     bundle = load_bundle(shipped / "models/export")
-    found = json.loads((shipped / "models/export/drift_reference.json").read_text())
+    found = json.loads((shipped / "models/export/reference.json").read_text())
     packed = load_packed(shipped / "data/preprocess/validation")
     images = len(packed.ids)
     assert (found["images"], found["of"], found["graph"]) == (images, images, bundle.graph)
-    answers = bundle.predict(np.asarray(packed.images))
-    sure = answers.max(axis=1).astype(np.float64)
-    assert found["confidence"]["mean"] == pytest.approx(sure.mean(), abs=1e-5)
+    predictions = bundle.predict(np.asarray(packed.images))
+    confidence = predictions.max(axis=1).astype(np.float64)
+    assert found["confidence"]["mean"] == pytest.approx(confidence.mean(), abs=1e-5)
     threshold = bundle.calibration.threshold
-    assert found["abstained"] == pytest.approx((sure < (threshold or 0)).mean(), abs=1e-5)
-    for side, labels in (("labelled", packed.labels), ("predicted", answers.argmax(axis=1))):
+    assert found["abstained"] == pytest.approx((confidence < (threshold or 0)).mean(), abs=1e-5)
+    for side, labels in (("labelled", packed.labels), ("predicted", predictions.argmax(axis=1))):
         shares = np.bincount(labels, minlength=3) / images
         assert [each[side] for each in found["classes"]] == pytest.approx(shares.tolist(), abs=1e-5)
     assert [each["name"] for each in found["classes"]] == ["one", "zero", "été"]
@@ -59,20 +60,22 @@ def test_it_is_about_validation_images_and_the_graph_that_answers(shipped: Path)
     assert found["properties"]["aspect"]["edges"] == [1.5, 1.5]
 
 
-def write(shipped: Path, arrays: Path, path: Path) -> bytes:
+def write(shipped: Path, arrays: Path, folder: Path) -> bytes:
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(shipped / "models/export/model.onnx", folder / "model.onnx")
     bundle, ingest = shipped / "models/export", shipped / "data/ingest"
     classes, calibration = load_classes(bundle / "classes.json"), load_calibration(bundle / "calibration.json")
-    write_reference(path, bundle / "model.onnx", classes, calibration, ingest, arrays)
-    return path.read_bytes()
+    write_drift_reference(folder, "model.onnx", classes, calibration, ingest, arrays)
+    return (folder / "reference.json").read_bytes()
 
 
-def test_of_very_many_images_an_even_share_and_always_the_same_bytes(
+def test_of_very_many_images_an_even_sample_and_always_the_same_bytes(
     shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(drift_reference, "IMAGES", 9)
     arrays = shipped / "data/preprocess/validation"
-    first = write(shipped, arrays, tmp_path / "a.json")
-    assert first == write(shipped, arrays, tmp_path / "b.json")
+    first = write(shipped, arrays, tmp_path / "a")
+    assert first == write(shipped, arrays, tmp_path / "b")
     found = json.loads(first)
     assert 5 <= found["images"] <= 9 < found["of"]
 
@@ -82,4 +85,4 @@ def test_no_validation_image_is_a_message(shipped: Path, tmp_path: Path) -> None
     for name in ("images", "labels", "ids"):
         np.save(tmp_path / f"{name}.npy", getattr(packed, name)[:0])
     with pytest.raises(DarkroomError, match=r"raise split\.validation"):
-        write(shipped, tmp_path, tmp_path / "drift_reference.json")
+        write(shipped, tmp_path, tmp_path)

@@ -23,7 +23,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_names_what_answers_and_what_made_it_with_versions(written: Path) -> None:
+def test_it_lists_what_predicts_and_what_made_it_with_versions(written: Path) -> None:
     found = json.loads(written.read_text())
     assert (found["bomFormat"], found["specVersion"]) == ("CycloneDX", "1.6")
     listed = {component["name"]: component for component in found["components"]}
@@ -51,7 +51,7 @@ def test_the_same_installation_gives_the_same_bytes_and_no_path(written: Path, t
     assert str(Path.home()) not in text and "site-packages" not in text
 
 
-def test_what_answers_needs_no_torch() -> None:
-    from darkroom.bundle.software import ANSWERING
+def test_predicting_needs_no_torch() -> None:
+    from darkroom.bundle.software import PREDICTING
 
-    assert not {"torch", "pandas", "onnx", "pyarrow"} & closure(ANSWERING).keys()
+    assert not {"torch", "pandas", "onnx", "pyarrow"} & closure(PREDICTING).keys()

@@ -16,8 +16,7 @@ from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped
 
 from darkroom.bundle import tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
-from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
-from darkroom.bundle.tflite_session import TFLiteSession
+from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession, converter_versions, write_tflite
 from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import Float32s
 from darkroom.model.spec import load_spec
@@ -146,7 +145,7 @@ def test_padding_of_minus_infinity_becomes_the_smallest_value_seen() -> None:
     assert buffers[1].data.view(np.float32) == -3
 
 
-def test_they_ship_with_their_place_in_the_certificate(
+def test_they_ship_with_their_place_in_the_parity_report(
     line: Path, converted: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export_with(line, monkeypatch, converted / TFLITE, converted / TFLITE_INT8)
@@ -197,7 +196,7 @@ def test_half_an_environment_names_what_is_missing(tmp_path: Path) -> None:
         converter_versions(tmp_path)
 
 
-def test_a_network_that_cannot_be_converted_is_named_with_the_last_words(shipped: Path, tmp_path: Path) -> None:
+def test_a_network_that_cannot_be_converted_is_named_with_its_last_line(shipped: Path, tmp_path: Path) -> None:
     python = tmp_path / "bin/python"
     python.parent.mkdir()
     python.write_text("#!/bin/sh\necho 'NotImplementedError: no lowering for aten.svd' >&2\nexit 1\n")

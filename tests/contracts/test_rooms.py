@@ -17,7 +17,7 @@ ORDER = [
 ]
 # fmt: on
 # To be shortened yet.
-LONG = {"stages/export.py", "stages/quantize.py"}
+LONG = {"stages/quantize.py"}
 TOPS = ("darkroom", "stages", "flows")
 
 

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from darkroom.bundle.parity_report import Limits
 from darkroom.images.manifest import read_manifest
 from darkroom.runtime.files import write_json
+from darkroom.settings.export import Export
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
@@ -117,23 +117,26 @@ def run_quantize(root: Path, **changed: Any) -> None:
     write_json(root / "reports/timings/quantize_latency.json", measured)
 
 
-def run_export(root: Path, **changed: Any) -> None:
+def run_export(root: Path, parity_images: int = 10_000, converter: Path | None = None) -> None:
     """The export stage over a root that `make_line` filled, without TFLite, whose conversion takes twelve seconds."""
-    arguments: dict[str, Any] = {
-        "model": root / "models/train",
-        "calibrated": root / "models/evaluate/calibration.json",
-        "quantized": root / "models/quantize",
-        "ingest": root / "data/ingest",
-        "arrays": root / "data/preprocess",
-        "evaluated": root / "reports/evaluate",
-        "out": root / "models/export",
-        "reports": root / "reports/export",
-        "parity_images": 10_000,
-        "limits": Limits(probability_difference=0.001, label_disagreement=0.1),
-        "calibration_images": 48,
-        "converter": None,
-    }
-    export.run(**arguments | changed)
+    export.run(
+        model=root / "models/train",
+        calibrated=root / "models/evaluate/calibration.json",
+        quantized=root / "models/quantize",
+        ingest=root / "data/ingest",
+        arrays=root / "data/preprocess",
+        evaluated=root / "reports/evaluate",
+        out=root / "models/export",
+        reports=root / "reports/export",
+        settings=Export(
+            parity_images=parity_images,
+            max_probability_difference=0.001,
+            max_label_disagreement=0.1,
+            tflite=converter is not None,
+        ),
+        calibration_images=48,
+        converter=converter or Path(".venv-tflite"),
+    )
 
 
 def _make_pictures(folder: Path) -> None:

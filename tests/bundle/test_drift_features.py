@@ -1,4 +1,4 @@
-"""The embedding that is taken out of a finished graph."""
+"""The features that are taken out of a finished graph."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from darkroom.bundle.features import embedding_name, with_embedding
+from darkroom.bundle.drift_reference import features_name, with_features
 from darkroom.compression.int8 import quantize_graph
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import OUTPUT, open_session, probabilities, values
@@ -55,39 +55,37 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_it_is_what_goes_into_the_last_layer_and_the_answers_stay(graph: Path) -> None:
-    data, name = with_embedding(graph)
+def test_it_is_what_goes_into_the_last_layer_and_the_predictions_stay(graph: Path) -> None:
+    data, name = with_features(graph)
     assert name is not None
-    answers, embeddings = values(open_session(data), [OUTPUT, name], IMAGES)
-    np.testing.assert_allclose(
-        embeddings, Small().embed(torch.from_numpy(IMAGES)).detach().numpy(), rtol=1e-4, atol=1e-5
-    )
-    np.testing.assert_allclose(answers, probabilities(open_session(graph), IMAGES), atol=1e-6)
+    predictions, features = values(open_session(data), [OUTPUT, name], IMAGES)
+    np.testing.assert_allclose(features, Small().embed(torch.from_numpy(IMAGES)).detach().numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(predictions, probabilities(open_session(graph), IMAGES), atol=1e-6)
 
 
 def test_an_int8_graph_gives_it_in_floating_point(graph: Path, tmp_path: Path) -> None:
     quantize_graph(graph, IMAGES, tmp_path / "model.int8.onnx")
-    data, name = with_embedding(tmp_path / "model.int8.onnx")
+    data, name = with_features(tmp_path / "model.int8.onnx")
     assert name is not None
-    (embeddings,) = values(open_session(data), [name], IMAGES)
-    assert embeddings.dtype == np.float32
+    (features,) = values(open_session(data), [name], IMAGES)
+    assert features.dtype == np.float32
     exact = Small().embed(torch.from_numpy(IMAGES)).detach().numpy()
-    assert np.abs(embeddings - exact).max() < 0.05 * np.abs(exact).max()
+    assert np.abs(features - exact).max() < 0.05 * np.abs(exact).max()
 
 
 def test_a_dynamic_graph_gives_it_too(graph: Path, tmp_path: Path) -> None:
     from onnxruntime.quantization import quantize_dynamic
 
     quantize_dynamic(graph, tmp_path / "dynamic.onnx")
-    data, name = with_embedding(tmp_path / "dynamic.onnx")
+    data, name = with_features(tmp_path / "dynamic.onnx")
     assert name is not None
-    (embeddings,) = values(open_session(data), [name], IMAGES)
-    assert embeddings.dtype == np.float32 and embeddings.shape == (40, 8)
+    (features,) = values(open_session(data), [name], IMAGES)
+    assert features.dtype == np.float32 and features.shape == (40, 8)
 
 
 def test_a_network_without_a_last_layer_has_none(tmp_path: Path) -> None:
     export_graph(Lengths(), SPEC, tmp_path / "model.onnx", 1.0)
-    assert embedding_name(onnx.load(tmp_path / "model.onnx").graph) is None
-    data, name = with_embedding(tmp_path / "model.onnx")
+    assert features_name(onnx.load(tmp_path / "model.onnx").graph) is None
+    data, name = with_features(tmp_path / "model.onnx")
     assert name is None
     assert len(open_session(data).get_outputs()) == 1

@@ -1,4 +1,4 @@
-"""A graph that ships tells everything of itself, and answers as the one that it was."""
+"""A graph of the bundle has complete metadata, and predicts as before."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkroom.bundle.finalize import ship_graph
+from darkroom.bundle.bundle import finalize_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
@@ -21,16 +21,16 @@ def model(shipped: Path) -> tuple[ModelSpec, Calibration]:
     )
 
 
-def ship(shipped: Path, spec: ModelSpec, calibration: Calibration, target: Path) -> Path:
+def finalize(shipped: Path, spec: ModelSpec, calibration: Calibration, target: Path) -> Path:
     weights = shipped / "models/train/weights.safetensors"
-    ship_graph(shipped / "models/quantize/model.onnx", target, spec, calibration, weights)
+    finalize_graph(shipped / "models/quantize/model.onnx", target, spec, calibration, weights)
     return target
 
 
-def test_it_answers_as_before_and_twice_gives_the_same_bytes(
+def test_it_predicts_as_before_and_twice_gives_the_same_bytes(
     shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path
 ) -> None:
-    first, second = (ship(shipped, *model, tmp_path / name) for name in ("a.onnx", "b.onnx"))
+    first, second = (finalize(shipped, *model, tmp_path / name) for name in ("a.onnx", "b.onnx"))
     assert first.read_bytes() == second.read_bytes()
     images = np.load(shipped / "data/preprocess/test/images.npy")
     before, after = (
@@ -45,16 +45,18 @@ def test_a_graph_of_another_model_is_refused(
     spec, calibration = model
     target = tmp_path / "model.onnx"
     with pytest.raises(DarkroomError, match="another class list"):
-        ship(shipped, replace(spec, classes=ClassList(spec.classes.names[::-1])), calibration, target)
+        finalize(shipped, replace(spec, classes=ClassList(spec.classes.names[::-1])), calibration, target)
     with pytest.raises(DarkroomError, match=r'exported with the preprocessing .*"resize": "crop"'):
         stretched = replace(spec.preprocessing, resize="stretch")
-        ship(shipped, replace(spec, preprocessing=stretched), calibration, target)
+        finalize(shipped, replace(spec, preprocessing=stretched), calibration, target)
     with pytest.raises(DarkroomError, match="exported with the temperature"):
-        ship(shipped, spec, replace(calibration, temperature=9.5), target)
+        finalize(shipped, spec, replace(calibration, temperature=9.5), target)
     assert not target.exists()
 
 
-def test_that_it_never_abstains_is_told(shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path) -> None:
+def test_that_it_never_abstains_is_in_the_metadata(
+    shipped: Path, model: tuple[ModelSpec, Calibration], tmp_path: Path
+) -> None:
     spec, calibration = model
-    path = ship(shipped, spec, replace(calibration, threshold=None), tmp_path / "model.onnx")
+    path = finalize(shipped, spec, replace(calibration, threshold=None), tmp_path / "model.onnx")
     assert open_session(path).get_modelmeta().custom_metadata_map["threshold"] == "null"
