@@ -101,30 +101,39 @@ def run_epochs(
             train_loss, train_accuracy = _train_epoch(
                 state, trainable, batches, number, loss, config, processes, save, bar
             )
-            with state.averaged_weights():
-                processes.align_buffers(state.model)
-                validation = trainable.validation, validation_labels
-                validation_loss, validation_accuracy = score(state.model, *validation, trainable.precision, processes)
-                if not math.isfinite(validation_loss):
-                    raise DarkroomError(
-                        f"the validation loss is {validation_loss} after epoch {number}: set a lower train.learning_rate"
-                    )
-                rate = state.optimizer.param_groups[0]["lr"]
-                epoch = Epoch(number, train_loss, train_accuracy, validation_loss, validation_accuracy, rate)
-                state.history.append(epoch)
-                if state.best() is epoch:
-                    state.best_weights = copy.deepcopy(state.model.state_dict())
+            epoch = _validate(state, trainable, validation_labels, number, (train_loss, train_accuracy), processes)
             state.progress = EpochProgress()
             save()
             if processes.first:
                 tqdm.write(
-                    f"{number:5}  {train_loss:10.4f}  {train_accuracy:8.2%}  {validation_loss:15.4f}  "
-                    f"{validation_accuracy:8.2%}  {rate:8.2g}  {time.perf_counter() - started:7.1f}"
+                    f"{number:5}  {train_loss:10.4f}  {train_accuracy:8.2%}  {epoch.validation_loss:15.4f}  "
+                    f"{epoch.validation_accuracy:8.2%}  {epoch.learning_rate:8.2g}  {time.perf_counter() - started:7.1f}"
                 )
             if after_epoch is not None:
                 after_epoch(epoch)
     _require_finite(state.best_weights)
     state.model.load_state_dict(state.best_weights)
+
+
+def _validate(
+    state: TrainState,
+    trainable: TrainableModel,
+    labels: Tensor,
+    number: int,
+    train: tuple[float, float],
+    processes: Processes,
+) -> Epoch:
+    """Score the averaged weights, and add the epoch to the history; the weights of the best one are copied."""
+    with state.averaged_weights():
+        processes.align_buffers(state.model)
+        loss, accuracy = score(state.model, trainable.validation, labels, trainable.precision, processes)
+        if not math.isfinite(loss):
+            raise DarkroomError(f"the validation loss is {loss} after epoch {number}: set a lower train.learning_rate")
+        epoch = Epoch(number, *train, loss, accuracy, state.optimizer.param_groups[0]["lr"])
+        state.history.append(epoch)
+        if state.best() is epoch:
+            state.best_weights = copy.deepcopy(state.model.state_dict())
+    return epoch
 
 
 def _require_finite(weights: dict[str, Tensor]) -> None:
