@@ -4,7 +4,6 @@ Nothing is cached or repeated by Prefect: DVC knows what is stale, and a trainin
 comes back as a failed state with the stage's own message, which Prefect logs without a traceback.
 """
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from prefect.states import Completed, Failed
 from darkroom.diff import compare, read_state, to_markdown
 from darkroom.images.manifest import MANIFEST_FOLDER
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 from darkroom.runtime.paths import BUNDLE
 from darkroom.runtime.revisions import WORKSPACE
 from darkroom.settings.read import read_params
@@ -64,7 +64,7 @@ def publish_summary() -> str:
     Returns:
         The same in plain lines.
     """
-    version = json.loads(METRICS.read_text(encoding="utf-8"))["provenance"]["data_version"]
+    version = read_json(METRICS)["provenance"]["data_version"]
     accuracy = headline(read_params().evaluate.confidence)
     create_markdown_artifact(
         f"**Test accuracy {accuracy}**\n\n- data version `{version}`\n- report `{REPORT}`\n- bundle `{BUNDLE}`\n",

@@ -1,12 +1,12 @@
 """The printed end of a run: the headline, the time of each stage, where things are, what to type next."""
 
-import json
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+from darkroom.runtime.files import read_json
 from darkroom.runtime.paths import BUNDLE, EVALUATE_REPORTS, TIMINGS
 
 METRICS = EVALUATE_REPORTS / "metrics.json"
@@ -19,7 +19,7 @@ def headline(confidence: float) -> str:
     Args:
         confidence: of the interval, in (0, 1).
     """
-    test = json.loads(METRICS.read_text(encoding="utf-8"))["test"]
+    test = read_json(METRICS)["test"]
     return (
         f"{test['accuracy']:.2%}, {confidence:.0%} interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}, "
         f"on {test['images']:,} images"
@@ -56,7 +56,7 @@ def summary(stages: list[str], marks_before: dict[str, int], total: float, confi
 
 
 def _time_of(stage: str) -> float:
-    return float(json.loads((TIMINGS / f"{stage}.json").read_text(encoding="utf-8"))["seconds"])
+    return float(read_json(TIMINGS / f"{stage}.json")["seconds"])
 
 
 def _seconds(value: float) -> str:

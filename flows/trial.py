@@ -4,11 +4,11 @@ Reads training and validation images, never the test split.
 """
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 from darkroom.runtime.paths import ARRAYS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.train import Train
@@ -90,7 +90,7 @@ def _train(settings: Train, folder: Path, after_epoch: Callable[[Epoch], None]) 
         checkpoints=checkpoints,
         after_epoch=after_epoch,
     )
-    metrics = json.loads((reports / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(reports / "metrics.json")
     return metrics["step"], metrics["validation"]["loss"], metrics["validation"]["accuracy"]
 
 

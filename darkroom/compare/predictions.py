@@ -1,6 +1,5 @@
 """The test predictions of a revision, and those of two revisions on the images that they share."""
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from darkroom.images.manifest import INGEST
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 from darkroom.runtime.revisions import Revision, Workspace, open_revision
 
 REPORT = "reports/evaluate"
@@ -62,7 +62,7 @@ def revision_predictions(name: str) -> RevisionPredictions:
             _require(revision, path)
         classes = load_classes(revision.get(CLASSES))
         try:
-            metrics = json.loads(revision.get(METRICS).read_text(encoding="utf-8"))
+            metrics = read_json(revision.get(METRICS))
         except ValueError as error:
             raise DarkroomError(_damaged(METRICS, name, error)) from None
         if metrics["provenance"]["class_hash"] != classes.hash:

@@ -1,6 +1,5 @@
 """The data and the scores of one revision, read into memory: all but pictures."""
 
-import json
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -12,6 +11,7 @@ from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 from darkroom.runtime.revisions import WORKSPACE, Committed, Revision, open_revision
 from darkroom.splits.rule import EXCLUDED
 
@@ -133,7 +133,7 @@ def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:
     if not revision.has(METRICS):
         remarks.append(f"`{revision.name}` has no {METRICS}: evaluate has not been run there.")
         return None
-    content = json.loads(revision.get(METRICS).read_text(encoding="utf-8"))
+    content = read_json(revision.get(METRICS))
     measured_on = content["provenance"]["data_version"]
     present = "unknown"
     if revision.has(SPLITS):

@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from darkroom.drawing.chart import figure
+from darkroom.runtime import text
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -44,12 +45,13 @@ def render_page(template: str, **context: Any) -> str:
         "setting": setting,
         "figure": figure,
     }
+    environment.globals["many"] = text.count
     return environment.get_template(template).render(**context)
 
 
-def code(text: str) -> Markup:
+def code(words: str) -> Markup:
     """Text, escaped, in which what stands between backticks is set as code."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(words))))
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -1,6 +1,5 @@
 """Which test images are explained, and their heat maps as files: chosen and written by predict, shown by report."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
-from darkroom.runtime.files import write_json
+from darkroom.runtime.files import read_json, write_json
 from darkroom.statistics.temperature import softmax
 
 # Mean heat maps: of so many classes, the weakest first, from so many images in all and of one class.
@@ -108,7 +107,7 @@ class Explained:
 
 def load_explained(folder: Path) -> Explained:
     """Read what `Explained.save` wrote."""
-    content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    content = read_json(folder / FILE)
     stored = content.pop("choice")
     typical = {int(k): rows for k, rows in stored.pop("typical").items()}
     choice = Choice(typical=typical, **stored)

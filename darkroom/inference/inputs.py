@@ -1,6 +1,5 @@
 """The images that a network is run on: the arrays of all three splits, held against manifest and split table."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 
 SPLITS = ("test", "validation", "train")
 
@@ -54,7 +54,7 @@ def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) ->
         DarkroomError: when the arrays were packed with another class list, hold an image that is not in their split, or a
             label that is not the manifest's; or when there is no test image.
     """
-    stats = json.loads((arrays / "stats.json").read_text(encoding="utf-8"))
+    stats = read_json(arrays / "stats.json")
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(
             f"{arrays / 'stats.json'} was made with another class list (hash {stats['class_hash'][:12]}, and the "

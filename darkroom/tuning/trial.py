@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_file
+from darkroom.runtime.files import read_json, whole_file
 from darkroom.settings.train import Train
 from darkroom.settings.tune import Tune
 from darkroom.tuning.space import Value
@@ -142,5 +142,5 @@ def read_result(path: Path) -> TrialResult | None:
     """What `write_result` wrote, or None where there is nothing."""
     if not path.exists():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
     return TrialResult(**content | {"epochs": [tuple(epoch) for epoch in content["epochs"]]})
