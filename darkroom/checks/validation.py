@@ -169,9 +169,8 @@ def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
     ]
     if not facts.missing_columns:
         near = sum(not copies.exact for copies in facts.copies)
-        copies = (
-            f"{facts.extra_copies:,} beyond the first of {len(facts.copies):,} pictures, {near:,} of them near-copies"
-        )
+        pictures = count(len(facts.copies), "picture")
+        copies = f"{facts.extra_copies:,} beyond the first of {pictures}, {near:,} of them near-copies"
         rows += [
             ("copies", copies if facts.copies else "none"),
             ("largest group", f"{count(facts.largest_group, 'image')}, all in one split"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
@@ -72,6 +72,9 @@ def run_split(
     return {row["id"]: row for row in made.to_pylist()}
 
 
+REPEATED = settings(max_examples=40)
+
+
 @st.composite
 def growths(draw: st.DrawFn) -> tuple[list[Picture], list[Picture], Links]:
     """Old images, all images, and near-copies among their contents."""
@@ -92,6 +95,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("splits") / "splits.parquet"
 
 
+@REPEATED
 @given(growths(), CONFIGS)
 def test_nothing_moves_no_group_is_in_two_splits_and_copies_of_test_images_are_tested(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig
@@ -110,6 +114,7 @@ def test_nothing_moves_no_group_is_in_two_splits_and_copies_of_test_images_are_t
     assert run_split(pictures, links, config, table, sticky=True) == after
 
 
+@REPEATED
 @given(growths(), CONFIGS, st.randoms())
 def test_the_order_of_arrivals_does_not_matter(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig, random: object
@@ -123,6 +128,7 @@ def test_the_order_of_arrivals_does_not_matter(
     assert run_split(shuffled, links, config, table, sticky=True) == one
 
 
+@REPEATED
 @given(growths(), CONFIGS)
 def test_grown_is_as_from_nothing_where_near_copies_come_after_their_first(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig
@@ -144,6 +150,7 @@ def test_grown_is_as_from_nothing_where_near_copies_come_after_their_first(
     assert table.read_bytes() == grown
 
 
+@REPEATED
 @given(growths(), st.integers(0, 5))
 def test_another_fold_to_validate_on_moves_no_image_to_another_fold(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], seed: int

@@ -16,7 +16,7 @@ from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.splits.rule import SplitConfig
 from stages import split
-from tests.support.revisions import two_revisions
+from tests.support.revisions import command, two_revisions
 
 
 @dataclass(frozen=True)
@@ -112,20 +112,23 @@ def test_a_renamed_image_keeps_its_split(tmp_path: Path) -> None:
     assert after["split"].tolist() == before["split"].tolist()
 
 
-def test_a_table_that_is_gone_comes_from_the_cache(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_table_that_is_gone_comes_from_where_dvc_has_it(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    folder = two_revisions(tmp_path)
-    monkeypatch.chdir(folder)
-    table = Path("data/split/splits.parquet")
-    content = table.read_bytes()
+    made, table = two_revisions(tmp_path_factory.getbasetemp()), Path("data/split/splits.parquet")
+    monkeypatch.chdir(made)
     with split.previous_table(table) as here:
         assert here == table
-    table.unlink()
+    command(tmp_path, "git", "clone", "-q", str(made), "clone")
+    monkeypatch.chdir(tmp_path / "clone")
     with split.previous_table(table) as there:
-        assert there is not None and there.read_bytes() == content
-    for folder_of_copies in (folder / ".dvc/cache", folder.with_name("shelf")):
-        shutil.rmtree(folder_of_copies)
+        assert there is not None and there.read_bytes() == (made / table).read_bytes()
+    shutil.rmtree(".dvc/cache", ignore_errors=True)
+    config = Path(".dvc/config")
+    config.write_text(config.read_text().replace(str(made.with_name("shelf")), str(tmp_path / "nowhere")))
     with split.previous_table(table) as missing:
         assert missing is None
     assert (
