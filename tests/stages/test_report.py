@@ -90,3 +90,12 @@ def test_the_page_of_quantize_needs_the_times_of_its_candidates(
         capsys.readouterr().out.count("has no times of these candidates; `dvc repro -f -s quantize` measures them here")
         == 2
     )
+
+
+def test_the_line_draws_every_page_but_that_of_the_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    drawn: list[str] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["stages.report"])
+    monkeypatch.setattr(report, "run", lambda *, root, pages: drawn.extend(pages))
+    report.main()
+    assert drawn == ["validate", "great_expectations", "train", "evaluate", "quantize"]
