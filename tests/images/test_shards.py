@@ -1,4 +1,4 @@
-"""Shards give every byte back, and a new image changes only the shard that it falls in, since chunks end by their neighbourhood."""
+"""Shards give every byte back, and a new image changes only the shard that it falls in: chunks end by their neighbourhood."""
 
 import tempfile
 from collections.abc import Callable
