@@ -3,8 +3,8 @@
 Measures: of 10,000 training images, evenly spaced, 5% stand under another class, drawn at random; validation images are among
 them. The test images are CIFAR-10's own, untouched. Precision and recall of the suspects, in training and in validation; and
 the test accuracy of four trainings with the settings of params.yaml: on the wrong labels, on those with every suggestion taken
-unseen, on those mended by a reviewer who looks at every suspect and is always right, and on the true labels. The fixes go
-through `data/label_fixes.csv` and ingest. CIFAR-10 has wrong labels of its own, some 0.5%, which count as right here. All
+unseen, on those fixed by a reviewer who looks at every suspect and is always correct, and on the true labels. The fixes go
+through `data/label_fixes.csv` and ingest. CIFAR-10 has wrong labels of its own, some 0.5%, which count as correct here. All
 in a temporary folder.
 
     python -m benchmarks.label_errors CIFAR_ZIP
@@ -84,15 +84,15 @@ def review(suspects: list[Suspect], truth: Truth, file: Path) -> None:
     """Give each suspect its true label, or keep it."""
     rows = []
     for each in suspects:
-        right = truth[each.path]
-        action = "keep" if right == each.label else "relabel"
+        true_label = truth[each.path]
+        action = "keep" if true_label == each.label else "relabel"
         rows.append(
-            {"image": each.path, "action": action, "new_label": right, "reviewer": "oracle", "reason": "looked at"}
+            {"image": each.path, "action": action, "new_label": true_label, "reviewer": "oracle", "reason": "looked at"}
         )
     _write(file, rows)
 
 
-def mend_all(truth: Truth, file: Path) -> None:
+def fix_all(truth: Truth, file: Path) -> None:
     """Give every planted one its true label."""
     rows = [
         {"image": path, "action": "relabel", "new_label": label, "reviewer": "oracle", "reason": "planted"}
@@ -109,9 +109,9 @@ def _write(file: Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def right_answers(repository: Path) -> npt.NDArray[np.bool_]:
-    """Whether each of CIFAR-10's test images was named correctly, bool [N]; near-copies of them from its training set go to the
-    test split with them, and do not count.
+def correct_predictions(repository: Path) -> npt.NDArray[np.bool_]:
+    """Whether each of CIFAR-10's test images was predicted correctly, bool [N]; near-copies of them from its training set go
+    to the test split with them, and do not count.
     """
     model, _ = load_model(repository / "models/train")
     test, paths = load_packed(repository / "data/preprocess/test"), paths_of(repository)
@@ -134,12 +134,16 @@ def judge(suspects: list[Suspect], truth: Truth, repository: Path) -> list[tuple
         wrong = {path for path, label in labels.items() if truth[path] != label}
         found = [each for each in suspects if each.split in splits]
         hits = [each for each in found if each.path in wrong]
-        named = sum(each.suggested == truth[each.path] for each in hits)
+        suggested = sum(each.suggested == truth[each.path] for each in hits)
         where = " and ".join(splits)
         rows += [
             (f"precision, {where}", f"{len(hits) / max(1, len(found)):.1%}", f"{len(hits):,} of {len(found):,}"),
             (f"recall, {where}", f"{len(hits) / max(1, len(wrong)):.1%}", f"{len(hits):,} of {len(wrong):,}"),
-            (f"right suggestion, {where}", f"{named / max(1, len(hits)):.1%}", f"{named:,} of {len(hits):,}"),
+            (
+                f"correct suggestion, {where}",
+                f"{suggested / max(1, len(hits)):.1%}",
+                f"{suggested:,} of {len(hits):,}",
+            ),
         ]
     return rows
 
@@ -155,7 +159,7 @@ def main() -> None:
         write_zip(pictures, source)
         copy_repository(repository, source_settings(source, source))
         file = repository / "data/label_fixes.csv"
-        right = {}
+        correct = {}
         suspects: list[Suspect] | None = None
         rows = []
         for name in ("wrong labels", "every suggestion taken", "reviewed", "true labels"):
@@ -168,18 +172,18 @@ def main() -> None:
                 case "reviewed":
                     review(suspects or [], truth, file)
                 case "true labels":
-                    mend_all(truth, file)
+                    fix_all(truth, file)
             for stage in (*TO_ARRAYS, "train"):
                 run(repository, f"stages.{stage}")
-            right[name] = right_answers(repository)
+            correct[name] = correct_predictions(repository)
             if suspects is None:
                 suspects = find(repository)
                 rows = judge(suspects, truth, repository)
-    for name, answers in right.items():
+    for name, answers in correct.items():
         low, high = wilson(answers.sum(), len(answers), 0.95)
         rows.append((f"accuracy, {name}", f"{answers.mean():.2%}", f"{low:.2%} to {high:.2%}"))
         if name != "wrong labels":
-            change = answers.astype(float) - right["wrong labels"]
+            change = answers.astype(float) - correct["wrong labels"]
             least, most = mean_interval(change, 0.95)
             rows.append(("  more than on wrong labels", f"{change.mean():+.2%}", f"{least:+.2%} to {most:+.2%}"))
     print(f"{chosen.source.name}: {chosen.images:,} training images, {WRONG:.0%} of them under another class\n")

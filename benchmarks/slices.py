@@ -1,12 +1,12 @@
-"""Weak slices: one class darkened in the test split, found and named; and how often something is claimed of clean data.
+"""Weak slices: one class darkened in the test split, and found; and how often something is found in clean data.
 
 Measures, on a line that has run as far as `predict`: for each class in turn, its test images (or a share of them) are
-darkened, the model answers them again, and `find_slices` is asked as `evaluate` asks it, with the validation images beside.
-Told are the accuracy of the darkened images, and the first slice that is said by brightness, contrast or sharpness, which
+darkened, the model answers them again, and `find_slices` is called as `evaluate` calls it, with the validation images beside.
+Printed are the accuracy of the darkened images, and the first slice of brightness, contrast or sharpness, which
 darkening multiplies, and is of that class; or the first of all. Darkness may cost a class nothing: what is to be found are
 the classes that lost five points or more. Then the false alarms: the mistakes of
 the undamaged images are dealt out anew among those of their class and split, so that no fact matters, and it is counted how
-often anything is named; the promise is 5%.
+often anything is found; the promise is 5%.
 
     python -m benchmarks.slices RUN                        # RUN holds data/ and models/; two minutes
     python -m benchmarks.slices RUN --share 0.3 --factors 0.4 --draws 0
@@ -40,24 +40,24 @@ LOSS = 0.05
 
 @dataclass(frozen=True)
 class Answered:
-    """The images of test and validation, in this order, and which of them the model named rightly.
+    """The images of test and validation, in this order, and which of them the model predicted correctly.
 
     Attributes:
         facts: N values each.
         labels: int64 [N].
-        right: bool [N].
+        correct: bool [N].
         tested: bool [N], those of test.
         names: of the classes.
     """
 
     facts: dict[str, Column]
     labels: Int64s
-    right: Bools
+    correct: Bools
     tested: Bools
     names: tuple[str, ...]
 
-    def named(self, facts: dict[str, Column], right: Bools) -> list[tuple[str, str | None, str]]:
-        found = find_slices(facts, self.labels, right, self.names, CONFIDENCE, LEVEL, self.tested)
+    def weak_slices(self, facts: dict[str, Column], correct: Bools) -> list[tuple[str, str | None, str]]:
+        found = find_slices(facts, self.labels, correct, self.names, CONFIDENCE, LEVEL, self.tested)
         return [(one.column, one.class_name, f"{one.words}: {one.accuracy:.0%}") for one in found]
 
 
@@ -73,35 +73,35 @@ def darkened(known: Answered, rows: Int64s, factor: float) -> dict[str, Column]:
 
 def shuffled(known: Answered, draw: np.random.Generator) -> Bools:
     """The same number of mistakes in each class of each split, dealt out anew."""
-    right = known.right.copy()
+    correct = known.correct.copy()
     for label in range(len(known.names)):
         for tested in (True, False):
             rows = np.flatnonzero((known.labels == label) & (known.tested == tested))
-            right[rows] = draw.permutation(right[rows])
-    return right
+            correct[rows] = draw.permutation(correct[rows])
+    return correct
 
 
 def plant(
     known: Answered, model: torch.nn.Module, pixels: npt.NDArray[np.uint8], share: float, factor: float
 ) -> tuple[list[tuple[str, ...]], list[bool]]:
-    """A row for each class; and of the classes that lost by darkness, for each whether that was named."""
+    """A row for each class; and of the classes that lost by darkness, for each whether that was found."""
     rows: list[tuple[str, ...]] = []
     found: list[bool] = []
     for label, name in enumerate(known.names):
         members = np.flatnonzero((known.labels == label) & known.tested)
         dark = members[: max(1, round(share * len(members)))]
         images = np.round(pixels[dark] * np.float32(factor)).astype(np.uint8)
-        right = known.right.copy()
-        right[dark] = logits(model, images, choose_device(), None).argmax(axis=1) == label
-        slices = known.named(darkened(known, dark, factor), right)
+        correct = known.correct.copy()
+        correct[dark] = logits(model, images, choose_device(), None).argmax(axis=1) == label
+        slices = known.weak_slices(darkened(known, dark, factor), correct)
         hits = [one for one in slices if one[0] in POWERS and one[1] == name]
-        if known.right[dark].mean() - right[dark].mean() >= LOSS:
+        if known.correct[dark].mean() - correct[dark].mean() >= LOSS:
             found.append(bool(hits))
         rows.append(
             (
                 f"{name}, {len(dark)} images x {factor:g}",
-                f"{known.right[dark].mean():.0%}",
-                f"{right[dark].mean():.0%}",
+                f"{known.correct[dark].mean():.0%}",
+                f"{correct[dark].mean():.0%}",
                 "yes" if hits else "no",
                 next((words for *_, words in hits + slices), "nothing"),
                 f"{max(0, len(slices) - 1)}",
@@ -127,19 +127,23 @@ def main() -> None:
     known = Answered(
         facts=slice_facts(pa.concat_tables([split.rows for split in splits]), predictions.run.classes),
         labels=labels,
-        right=np.concatenate([split.answers.argmax(axis=1) for split in splits]) == labels,
+        correct=np.concatenate([split.answers.argmax(axis=1) for split in splits]) == labels,
         tested=np.arange(len(labels)) < len(splits[0].labels),
         names=predictions.run.classes,
     )
     print(f"{predictions.run.network}: {known.tested.sum():,} test images, {(~known.tested).sum():,} of validation")
     print(f"facts: {', '.join(known.facts)}\n")
-    print("as they are:", "; ".join(words for *_, words in known.named(known.facts, known.right)) or "nothing", "\n")
+    print(
+        "as they are:",
+        "; ".join(words for *_, words in known.weak_slices(known.facts, known.correct)) or "nothing",
+        "\n",
+    )
     for factor in chosen.factors:
         rows, found = plant(known, model, pixels, chosen.share, factor)
-        print_table(("darkened", "right before", "after", "found", "named", "others"), rows)
-        print(f"found and named: {sum(found)} of the {len(found)} classes that lost {LOSS:.0%} or more\n")
+        print_table(("darkened", "correct before", "after", "found", "first slice", "others"), rows)
+        print(f"found: {sum(found)} of the {len(found)} classes that lost {LOSS:.0%} or more\n")
     draw = np.random.default_rng(0)
-    alarms = sum(bool(known.named(known.facts, shuffled(known, draw))) for _ in range(chosen.draws))
+    alarms = sum(bool(known.weak_slices(known.facts, shuffled(known, draw))) for _ in range(chosen.draws))
     if chosen.draws:
         low, high = (float(end) for end in wilson(alarms, chosen.draws, CONFIDENCE))
         print(f"false alarms: {alarms} of {chosen.draws} clean sets, {alarms / chosen.draws:.1%} (95% interval {low:.1%} to "

@@ -26,8 +26,8 @@ def test_the_risk_does_not_depend_on_the_order_and_ends_at_the_error(case: tuple
     assert found.coverage[-1] == 1
     assert found.risk[-1] == pytest.approx(1 - correct.mean())
     # At a coverage that answers whole steps of confidence, the risk is a plain count.
-    for sure in np.unique(confidence):
-        given = confidence >= sure
+    for level in np.unique(confidence):
+        given = confidence >= level
         at = found.coverage.index(given.sum() / len(correct))
         assert found.risk[at] == pytest.approx(1 - correct[given].mean())
 
@@ -46,7 +46,7 @@ def draw(images: int, rng: np.random.Generator) -> tuple[Float32s, Bools]:
     return confidence, rng.random(images) < confidence
 
 
-# Above the threshold t a calibrated model is correct as often as it is sure on average.
+# Above the threshold t a calibrated model is correct as often as its mean confidence says.
 def true_precision(threshold: float) -> float:
     high = np.linspace(threshold, 1, 20_001)
     density = high**8

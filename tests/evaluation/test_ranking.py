@@ -46,8 +46,8 @@ def test_of_equal_classes_the_first_goes_first() -> None:
 def test_areas_equal_those_of_scikit_learn(case: tuple[Probabilities, Labels]) -> None:
     probabilities, labels = case
     classes = probabilities.shape[1]
-    right = labels[:, None] == np.arange(classes)
-    tested = [k for k in range(classes) if 0 < right[:, k].sum() < len(labels)]
+    positive = labels[:, None] == np.arange(classes)
+    tested = [k for k in range(classes) if 0 < positive[:, k].sum() < len(labels)]
     for curves, theirs in (
         (roc(probabilities, labels, NAMES[:classes], 0.95), roc_auc_score),
         (precision_recall(probabilities, labels, NAMES[:classes], 0.95), average_precision_score),
@@ -55,8 +55,8 @@ def test_areas_equal_those_of_scikit_learn(case: tuple[Probabilities, Labels]) -
         if not tested:
             assert curves == []
             continue
-        each = [theirs(right[:, k], probabilities[:, k]) for k in tested]
-        micro = theirs(right.ravel(), probabilities.ravel())
+        each = [theirs(positive[:, k], probabilities[:, k]) for k in tested]
+        micro = theirs(positive.ravel(), probabilities.ravel())
         assert [curve.name for curve in curves] == ["macro average", "micro average", *(NAMES[k] for k in tested)]
         np.testing.assert_allclose([curve.area for curve in curves], [np.mean(each), micro, *each], rtol=0, atol=1e-9)
         for curve in curves:
@@ -81,10 +81,10 @@ def test_thinned_curves_look_the_same() -> None:
     for k, curve in enumerate(drawn[2:]):
         false, true, _ = roc_curve(labels == k, probabilities[:, k])
         assert (curve.x[0], curve.y[0], curve.x[-1], curve.y[-1]) == (0, 0, 1, 1)
-        # Everything left out lies within a hundredth of a point that was kept, in steps across and up.
-        kept = np.stack([curve.x, curve.y])
+        # Everything left out lies within a hundredth of a point that is shown, in steps across and up.
+        shown = np.stack([curve.x, curve.y])
         for place in np.stack([false, true], axis=1)[::37]:
-            assert np.abs(kept - place[:, None]).sum(axis=0).min() <= 0.0101
+            assert np.abs(shown - place[:, None]).sum(axis=0).min() <= 0.0101
     # The macro curve is the mean of the others.
     for x, y in zip(drawn[0].x[::20], drawn[0].y[::20], strict=True):
         heights = [np.interp(x, *roc_curve(labels == k, probabilities[:, k])[:2]) for k in range(3)]

@@ -1,4 +1,4 @@
-"""A planted weak slice is found and named; where facts do not matter nothing is claimed more often than promised."""
+"""A planted weak slice is found; where facts do not matter nothing is found more often than promised."""
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ def clean_set(images: int, seed: int) -> tuple[dict[str, Column], Int64s, Bools]
     return facts, labels, draw.random(images) < 0.99 - 0.02 * labels
 
 
-def test_a_dark_part_of_a_class_is_found_and_named() -> None:
+def test_a_dark_part_of_a_class_is_found() -> None:
     facts, labels, correct = clean_set(2_000, seed=0)
     dark = np.flatnonzero(labels == 3)[:60]
     facts["brightness"][dark] = facts["brightness"][dark].astype(np.float64) * 0.3
@@ -65,7 +65,7 @@ def test_a_class_that_is_dark_in_all_of_the_test_is_held_against_validation() ->
     assert not find_slices(alone, labels[tested], correct[tested], DIGITS, 0.95), "nothing to compare with"
 
 
-def test_a_weak_folder_is_named_once_and_not_class_by_class() -> None:
+def test_a_weak_folder_is_found_once_and_not_class_by_class() -> None:
     facts, labels, correct = clean_set(2_000, seed=2)
     west = np.flatnonzero(facts["folder"] == "west")
     correct[west[: len(west) // 2]] = False
@@ -81,13 +81,13 @@ def test_a_hard_class_is_no_slice_of_what_it_looks_like() -> None:
     assert not find_slices(facts, labels, correct, DIGITS, 0.95)
 
 
-def test_claims_on_clean_data_are_no_more_frequent_than_promised() -> None:
-    """60 sets at a level of 20%: 12 with a claim are to be expected at most, and more than 20 in 1 of 200 such tests."""
-    claims = 0
+def test_slices_on_clean_data_are_no_more_frequent_than_promised() -> None:
+    """60 sets at a level of 20%: 12 with a slice are to be expected at most, and more than 20 in 1 of 200 such tests."""
+    found_any = 0
     for seed in range(60):
         facts, labels, correct = clean_set(400, seed)
-        claims += bool(find_slices(facts, labels, correct, DIGITS, 0.95, level=0.2))
-    assert claims <= 20
+        found_any += bool(find_slices(facts, labels, correct, DIGITS, 0.95, level=0.2))
+    assert found_any <= 20
 
 
 def test_what_is_unknown_is_in_no_slice() -> None:
