@@ -9,6 +9,7 @@ environment when it is imported: after the server is settled, hence the imports 
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -105,9 +106,14 @@ def main() -> None:
     parser.add_argument("--serve", action="store_true", help="the runner alone, for a server that is there")
     arguments = parser.parse_args()
     if arguments.serve:
-        # Prefect's runner has handlers of its own.
+        # Importing Prefect takes seconds: Ctrl-C ends this meanwhile without a traceback, and then its runner handles it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        import flows.line  # noqa: F401
+
         with user_errors():
-            serve_retraining(cron_schedule(read_params().schedule))
+            schedule = cron_schedule(read_params().schedule)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            serve_retraining(schedule)
     else:
         end_children_on_signals()
         with user_errors():
