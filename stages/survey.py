@@ -36,8 +36,9 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
     with whole_folder(out) as folder:
         write_survey(tables, folder)
     files = len(tables["files"]) - tables["files"]["bytes"].null_count
-    images = f"{count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes"
-    print(f"survey: {images} in {count(files, 'file')}, {hashed:,} new or changed")
+    # The digits come with scikit-learn, and have no files.
+    where = f" in {count(files, 'file')}, {hashed:,} new or changed" if files else ""
+    print(f"survey: {count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes{where}")
 
 
 def main() -> None:

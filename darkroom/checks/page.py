@@ -152,7 +152,7 @@ def _charts(images: pd.DataFrame, allowed: dict[str, Allowed]) -> list[Chart]:
         charts.append(histogram("Aspect ratio", "width divided by height", {"": aspect}, limits, ratio=True))
     for title, x_title, ratio in (
         ("Brightness", "mean grey value, 0 black, 1 white", False),
-        ("Contrast", "deviation of the grey values, of 1", False),
+        ("Contrast", "standard deviation of the grey values", False),
         ("Sharpness", "variance of the Laplacian", True),
     ):
         column = title.lower()

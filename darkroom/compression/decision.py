@@ -109,15 +109,15 @@ def _faults(candidate: MeasuredCandidate, limits: SelectionLimits) -> list[str]:
 def _change(candidate: MeasuredCandidate, limits: SelectionLimits) -> str:
     verb = "gains" if candidate.loss < 0 else "loses"
     return (
-        f"{verb} {_points(abs(candidate.loss))} of validation accuracy, at the most {_number(100 * candidate.loss_high)} "
-        f"lost ({_number(100 * limits.max_accuracy_loss)} allowed{_too_few(limits)})"
+        f"{verb} {_points(abs(candidate.loss))} of validation accuracy, at most {_number(100 * candidate.loss_high)} lost "
+        f"by its interval ({_number(100 * limits.max_accuracy_loss)} allowed{_too_few(limits)})"
     )
 
 
 def _too_few(limits: SelectionLimits) -> str:
     if limits.can_be_met:
         return ""
-    return f"; {limits.images:,} validation images can show no less than {_number(100 * limits.least_loss_high)}"
+    return f"; {limits.images:,} validation images can't show less than {_number(100 * limits.least_loss_high)}"
 
 
 def _speed(limits: SelectionLimits) -> str:

@@ -44,8 +44,8 @@ def _ranking(title: str, axes: tuple[Axis, Axis], curves: Sequence[Curve], benea
         Line(micro.x, micro.y, "cold dashed", "micro average"),
         Line(macro.x, macro.y, "accent", "macro average"),
     ]
-    note = f"the area is {macro.area:.4f} for the macro average, {micro.area:.4f} for the micro average"
-    return Chart(title, f"{note} and {weakest.area:.4f} for {name}", *axes, marks, CHART_HEIGHT)
+    note = f"the area is {percent(macro.area, 2)} for the macro average, {percent(micro.area, 2)} for the micro average"
+    return Chart(title, f"{note} and {percent(weakest.area, 2)} for {name}", *axes, marks, CHART_HEIGHT)
 
 
 def reliability_chart(sides: Sequence[tuple[str, str, Sequence[ReliabilityBin]]], note: str) -> Chart:

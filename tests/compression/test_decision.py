@@ -10,6 +10,7 @@ from darkroom.compression.decision import CLEARLY_FASTER, MeasuredCandidate, Sel
 
 LIMITS = SelectionLimits(max_accuracy_loss=0.005, min_speedup=1.2, least_loss_high=0.001, images=2000)
 SLOW = "is not at least 1.2 times as fast as float here"
+AT_MOST = "of validation accuracy, at most"
 FAST = "is at least 1.2 times as fast as float here"
 
 
@@ -20,11 +21,11 @@ def measured(loss: float, high: float, ratio: float, title: str = "INT8") -> Mea
 @pytest.mark.parametrize(
     ("loss", "high", "ratio", "choice", "reason"),
     [
-        (0.001, 0.002, 2.0, "int8", f"{FAST} and loses 0.1 points of validation accuracy, at the most 0.2 lost (0.5 allowed)"),
-        (-0.01, 0.0, 2.0, "int8", f"{FAST} and gains 1 point of validation accuracy, at the most 0 lost (0.5 allowed)"),
-        (0.0, 0.13, 2.0, "float", "loses 0 points of validation accuracy, at the most 13 lost (0.5 allowed)"),
+        (0.001, 0.002, 2.0, "int8", f"{FAST} and loses 0.1 points {AT_MOST} 0.2 lost by its interval (0.5 allowed)"),
+        (-0.01, 0.0, 2.0, "int8", f"{FAST} and gains 1 point {AT_MOST} 0 lost by its interval (0.5 allowed)"),
+        (0.0, 0.13, 2.0, "float", f"loses 0 points {AT_MOST} 13 lost by its interval (0.5 allowed)"),
         (0.001, 0.005, 1.2, "float", SLOW),
-        (0.44, 0.5, 0.9, "float", f"loses 44 points of validation accuracy, at the most 50 lost (0.5 allowed) and {SLOW}"),
+        (0.44, 0.5, 0.9, "float", f"loses 44 points {AT_MOST} 50 lost by its interval (0.5 allowed) and {SLOW}"),
     ],
 )  # fmt: skip
 def test_the_choice_and_its_reason(loss: float, high: float, ratio: float, choice: str, reason: str) -> None:
@@ -37,8 +38,8 @@ def test_too_few_images_are_named_as_the_reason() -> None:
     limits = replace(LIMITS, least_loss_high=0.00892, images=220)
     decision = decide({"int8": measured(0.0, 0.00892, 2.0)}, limits)
     assert decision.refused["int8"] == (
-        "loses 0 points of validation accuracy, at the most 0.892 lost (0.5 allowed; "
-        "220 validation images can show no less than 0.892)"
+        "loses 0 points of validation accuracy, at most 0.892 lost by its interval (0.5 allowed; "
+        "220 validation images can't show less than 0.892)"
     )
 
 
@@ -54,7 +55,7 @@ def test_the_fastest_inside_the_limits_is_taken_and_each_other_told_why_not() ->
     assert decision.refused == {
         "float": "INT8 is faster and inside the limits",
         "pruned": "is inside the limits, but INT8 is faster",
-        "pruned_int8": "loses 3 points of validation accuracy, at the most 4 lost (0.5 allowed)",
+        "pruned_int8": "loses 3 points of validation accuracy, at most 4 lost by its interval (0.5 allowed)",
         "slow": SLOW,
     }
 
@@ -71,7 +72,7 @@ def test_with_none_inside_every_reason_is_told() -> None:
     decision = decide(found, LIMITS)
     assert decision.choice == "float"
     assert decision.reason == (
-        f"INT8 loses 3 points of validation accuracy, at the most 4 lost (0.5 allowed); Pruned float {SLOW}"
+        f"INT8 loses 3 points of validation accuracy, at most 4 lost by its interval (0.5 allowed); Pruned float {SLOW}"
     )
 
 
