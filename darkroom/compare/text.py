@@ -84,7 +84,7 @@ def score_rows(found: Comparison) -> list[tuple[str, str, str, str]]:
         ("log loss, nats", number(old.loss), number(new.loss), number(found.loss, signed=True)),
         ("Brier score", number(old.brier), number(new.brier), ""),
         ("calibration error", percentage(old.calibration_error), percentage(new.calibration_error), ""),
-        ("area under risk and coverage", f"{old.coverage.area:.4f}", f"{new.coverage.area:.4f}", ""),
+        ("area under the risk-coverage curve", f"{old.coverage.area:.4f}", f"{new.coverage.area:.4f}", ""),
     ]
 
 

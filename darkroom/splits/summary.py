@@ -55,8 +55,8 @@ def _previous(result: SplitResult) -> list[str]:
     otherwise = (result.partitions != result.assignment.partitions) & (result.partitions != NO_PARTITION)
     if otherwise.any():
         lines.append(
-            f"  {count(int(otherwise.sum()), 'image')} as in the previous split, or with copies that are, where a run from "
-            "nothing would assign another"
+            f"  {count(int(otherwise.sum()), 'image')} in the split of the previous run, alone or with copies, that a first "
+            "run would put into another"
         )
     return lines
 
