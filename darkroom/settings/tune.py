@@ -35,7 +35,7 @@ class Tune(Section):
         "cutout": {"low": 0.0, "high": 0.4},
         "label_smoothing": {"low": 0.0, "high": 0.2},
     }
-    """What to vary: settings of `train`, each `{low: 0.01, high: 0.5, log: true}`, where `log` compares by ratio, or
+    """What to vary: settings of `train`, each `{low: 0.01, high: 0.5, log: true}`, where `log` samples on a log scale, or
     `{choices: [adam, sgd]}`."""
 
     @field_validator("space")

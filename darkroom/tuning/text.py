@@ -18,7 +18,7 @@ def space_text(space: Space) -> str:
 def dimension_text(dimension: Range | Choices) -> str:
     if isinstance(dimension, Choices):
         return ", ".join(str(value) for value in dimension.values)
-    return f"{dimension.low:g} to {dimension.high:g}" + (", by ratio" if dimension.log else "")
+    return f"{dimension.low:g} to {dimension.high:g}" + (", log scale" if dimension.log else "")
 
 
 def result_text(result: TrialResult) -> str:

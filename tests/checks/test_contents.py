@@ -17,7 +17,7 @@ from darkroom.checks.contents import (
 )
 from darkroom.drawing.chart import Points, Rule, Steps, figure
 
-VALUES = st.lists(st.floats(0, 1e6), min_size=1, max_size=50)
+VALUES = st.lists(st.floats(0, 1e6, allow_subnormal=False), min_size=1, max_size=50)
 
 
 @given(VALUES, VALUES, st.booleans())

@@ -36,7 +36,7 @@ def test_the_best_its_change_and_every_trial_are_there() -> None:
     text = page(trials, best, {"learning_rate": 0.75, "flip": 0.25})
     assert text == page(trials, best, {"learning_rate": 0.75, "flip": 0.25})
     assert "Trial 2 is the best of 4: validation loss 0.2500 instead of 0.5000" in text
-    assert "At a bound of its interval" in text and "learning_rate=1.0 (of 0.01 to 1, by ratio)" in text
+    assert "At a bound of its interval" in text and "learning_rate=1.0 (of 0.01 to 1, log scale)" in text
     assert "loss is &lt;nan&gt;" in text and "75.0%" in text
     assert text.count('<th scope="row">') == 2 + 2 + 5  # settings, importance, trials and the baseline
     assert "<script" not in text and "http" not in text.replace("http-equiv", "")
