@@ -196,7 +196,7 @@ def parity_table(found: dict[str, Parity], tested: ReferencePredictions, served:
     width = max(map(len, found))
     lines = [
         f"export: {len(tested.paths):,} of {tested.available:,} test images from file bytes, pixels equal",
-        f"  {'':{width}}  {'largest difference':>18}  {'mean':>8}  {'labels equal':>12}  {'accuracy':>8}"
+        f"  {'':{width}}  {'largest difference':>18}  {'mean':>8}  {'same class':>12}  {'accuracy':>8}"
         f"  {f'gain in points ({CONFIDENCE:.0%})':>26}",
         f"  {'evaluated':{width}}  {'':18}  {'':8}  {'':12}  {found[FLOAT_GRAPH].accuracy_before:8.2%}",
     ]
