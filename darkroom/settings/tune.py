@@ -14,7 +14,7 @@ class Tune(Section):
     """What is varied, how often, and for how long."""
 
     trials: Annotated[int, Field(ge=2)] = 20
-    """How many combinations of settings to try, those tried before included; the settings as they are come first and do
+    """How many combinations of settings to try, those tried before included; the baseline comes first and does
     not count."""
     epochs: Annotated[int, Field(ge=1)] | None = None
     """Epochs of a trial. Empty: `train.epochs`, so that what is best there is best in the line, too."""
