@@ -4,6 +4,7 @@
 `DARKROOM_KILLS_SEED=1` chooses other moments.
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -40,10 +41,13 @@ def start(clone: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]"
 
 def kill(command: "subprocess.Popen[bytes]", victim: str) -> None:
     family = [psutil.Process(command.pid), *psutil.Process(command.pid).children(recursive=True)]
-    if victim == "flows.run":
-        family = [process for process in family if "flows.run" in process.cmdline()] or family[:1]
-    for process in family if victim == "all" else family[:1]:
-        process.kill()
+    for process in family:
+        # One that ended meanwhile is no victim; when the command itself has, the kill came too late, which does no harm.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if victim == "all" or (
+                process.pid == command.pid if victim == "make" else "flows.run" in process.cmdline()
+            ):
+                process.kill()
     command.wait()
 
 
