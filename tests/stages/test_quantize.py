@@ -1,5 +1,6 @@
 """The quantize stage: what it writes, which candidates it makes, what wins, and that it never looks at the test split."""
 
+import html
 import json
 import shutil
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
     assert metrics["validation"]["int8"]["accuracy_loss"] == pytest.approx(accuracies[0] - accuracies[1], abs=1e-5)
     assert (decision["choice"], decision["graph"]) == ("float", "model.onnx")
     assert decision["candidates"]["float"]["refused"] is None
-    page = (shipped / "reports/quantize/index.html").read_text(encoding="utf-8")
+    page = html.unescape((shipped / "reports/quantize/index.html").read_text(encoding="utf-8"))
     assert f"It {decision['candidates']['int8']['refused']}." in page
 
 
