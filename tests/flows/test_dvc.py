@@ -1,6 +1,7 @@
 """DVC is asked in the right order, and its failures become one message that says which stage, and why."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -83,8 +84,10 @@ def test_what_a_killed_run_left_is_put_in_order(ran: Repository) -> None:
     status, printed = ran.run("-m", "flows.run", "--set", "train.epochs=3")
     assert status == 0, printed
     assert ended(training)
-    assert (
-        "the run before was killed: 2 of its processes were still there, and are ended\ndvc.lock was cut off" in printed
+    # DVC and the stage; Python's resource tracker is a third while the stage has one.
+    assert re.search(
+        r"the run before was killed: \d of its processes were still there, and are ended\ndvc\.lock was cut off",
+        printed,
     )
     assert not (ran.root / ".darkroom/line/unfinished").exists()
 
