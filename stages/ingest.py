@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from darkroom.images.cache import ImageCache
 from darkroom.images.ingest import describe_rejects, ingest_images
-from darkroom.images.manifest import write_manifest
+from darkroom.images.manifest import describe_timestamps, write_manifest
 from darkroom.labels.apply import LabelFixes, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
@@ -79,7 +79,7 @@ def run(
         ClassList(listing.classes).save(folder / "classes.json")
     print(
         f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(unreadable):,} rejected; "
-        f"{found.read:,} of them were read, the others were in the cache"
+        f"{found.read:,} of them were read, the others were in the cache{describe_timestamps(found.manifest)}"
     )
     if len(found.fixes):
         print(f"ingest: {describe_fixes(found.fixes)}, as in {fixes}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.shards import chunk_ends
@@ -117,6 +118,16 @@ def write_manifest(manifest: pa.Table, ingest: Path) -> None:
             store_schema=False,
         )
         start = end
+
+
+def describe_timestamps(manifest: pa.Table) -> str:
+    """A line with the first and the last day of the timestamps, for a look at what the table was read as; empty without any."""
+    times = manifest["timestamp"]
+    if times.null_count == len(times):
+        return ""
+    ends = pc.min_max(times).as_py()
+    some = f", of {len(times) - times.null_count:,} of {len(times):,} images" if times.null_count else ""
+    return f"\n  timestamps: {ends['min']:%Y-%m-%d} to {ends['max']:%Y-%m-%d}{some}"
 
 
 def manifest_of(revision: "Revision", columns: list[str]) -> pa.Table | None:

@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -14,15 +12,11 @@ import pyarrow.parquet as pq
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.names import printable
+from darkroom.sources.timestamps import times_of_column, times_of_texts, whole_numbers
 
 OPTIONAL = ("split", "group", "timestamp")
 # What pyarrow raises for tables that are damaged, or hold what it can't turn into Python's objects.
 UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
-# Seconds since 1970 reach this in the year 5138, so what is larger counts milliseconds.
-FIRST_MILLISECONDS = 1e11
-# The microseconds from 1970 to the year 3938, and back to the year 1.
-FARTHEST = int((datetime(1970, 1, 1) - datetime(1, 1, 2)).total_seconds() * 1_000_000)
 
 
 class Faults:
@@ -88,39 +82,10 @@ def read_splits(values: list[str | None], faults: Faults) -> list[str | None]:
 
 
 def read_timestamps(column: pa.ChunkedArray, faults: Faults) -> list[datetime | None]:
-    """Times in UTC, from Parquet's timestamps and dates, ISO 8601 text, or seconds or milliseconds since 1970.
-
-    Times without a zone are taken as UTC. Text of eight digits is a date.
-    """
-    import pyarrow.compute as pc
-
+    """Times in UTC, from Parquet's timestamps and dates, or as `darkroom.sources.timestamps` reads text and numbers."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        try:
-            stamps = pc.cast(column, options=pc.CastOptions(pa.timestamp("us", tz="UTC"), allow_time_truncate=True))
-        except pa.ArrowInvalid:  # more microseconds than 64 bits can count
-            faults.add(range(len(column)), "timestamps of which one or more are in no year that there is")
-            return [None] * len(column)
-        far = pc.fill_null(pc.greater(pc.abs(stamps.cast(pa.int64())), FARTHEST), False)
-        faults.add(np.flatnonzero(far.to_numpy()).tolist(), "a timestamp in no year that there is")
-        found: list[Any] = pc.if_else(far, None, stamps).to_pylist()
-        return [None if value is None else value.astimezone(UTC) for value in found]
-    texts = trimmed(column)
-    times = [None if text is None else _time(text) for text in texts]
-    wrong = [row for row, (text, time) in enumerate(zip(texts, times, strict=True)) if text and not time]
-    if wrong:
-        faults.add(wrong, f"a timestamp that is not ISO 8601, as in 2026-05-31T12:00:00Z ({texts[wrong[0]]!r})")
-    return times
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        if NUMBER.fullmatch(text) and len(text) != 8:
-            seconds = float(text)
-            return datetime.fromtimestamp(seconds / 1000 if abs(seconds) >= FIRST_MILLISECONDS else seconds, UTC)
-        time = datetime.fromisoformat(text)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return times_of_column(column, faults.add)
+    return times_of_texts(trimmed(whole_numbers(column)), faults.add)
 
 
 def in_label_order(labels: set[str]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
         return to_tables(listing) | {"files": files}, hashed
     files, hashed = hash_files(found, location.base, cache)
     key = pa.table({"key": [_listing_key(source, location, files)]})
-    cached = TableCache(cache / "listing", "listing 1")
+    cached = TableCache(cache / "listing", "listing 2")
     tables = cached.load()
     if tables.pop("key", None) != key:
         tables = to_tables(kind.list(location))

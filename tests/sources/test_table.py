@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.columns import Faults, in_label_order, read_timestamps
+from darkroom.sources.columns import in_label_order
 from darkroom.sources.table import TABLE
 from tests.support.listed import Source, listed
 
@@ -54,51 +54,13 @@ def test_csv_and_parquet_say_the_same(tmp_path: Path) -> None:
     columns = {"path": ["b.png", "a.png", "c.png"], "label": [10, 2, 2], "split": ["train", "test", None]}
     times = [datetime.datetime(2026, 1, day, 3, tzinfo=UTC) for day in (1, 2, 3)]
     from_parquet = parquet(tmp_path, **columns, timestamp=times)
-    from_csv = csv(tmp_path, "path,label,split,timestamp", "b.png,10,train,2026-01-01 03:00", "a.png,2,test,1767322800",
+    from_csv = csv(tmp_path, "path,label,split,timestamp", "b.png,10,train,2026-01-01 03:00", "a.png,2,test,202601020300",
                    "c.png,2,,2026-01-03T03:00:00Z")  # fmt: skip
     for listing in (from_csv, from_parquet):
         assert listing.classes == ("2", "10")
         assert [(i.path, i.label, i.split, i.timestamp) for i in listing.images] == [
             ("a.png", "2", "test", times[1]), ("b.png", "10", "train", times[0]), ("c.png", "2", None, times[2]),
         ]  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", [pa.timestamp("ns"), pa.timestamp("s", "Europe/Paris"), pa.timestamp("ms", "UTC")])
-def test_parquet_times_of_any_unit_and_zone_are_utc(kind: pa.DataType) -> None:
-    time = datetime.datetime(2026, 7, 1, 12, tzinfo=UTC)
-    column = pa.chunked_array([pa.array([time, None], pa.timestamp("us", "UTC")).cast(kind)])
-    assert read_timestamps(column, Faults(Path())) == [time, None]
-
-
-@pytest.mark.parametrize(
-    ("text", "time"),
-    [
-        ("2026-05-31", (2026, 5, 31)),
-        ("20260531", (2026, 5, 31)),
-        ("2026-05-31T23:30:00-02:00", (2026, 6, 1, 1, 30)),
-        ("0", (1970, 1, 1)),
-        ("1767322800.5", (2026, 1, 2, 3, 0, 0, 500000)),
-        ("1767322800000", (2026, 1, 2, 3)),
-    ],
-)
-def test_times_as_text(text: str, time: tuple[Any, ...]) -> None:
-    assert read_timestamps(pa.chunked_array([[text]]), Faults(Path())) == [datetime.datetime(*time).replace(tzinfo=UTC)]
-
-
-def test_times_in_no_year_are_a_fault() -> None:
-    faults = Faults(Path("t"))
-    for seconds in (10**11, 10**15):
-        column = pa.chunked_array([pa.array([0, seconds, None], pa.timestamp("s"))])
-        assert read_timestamps(column, faults)[1:] == [None, None]
-    with pytest.raises(
-        DarkroomError, match=r"a timestamp in no year that there is: row 2\n.* in no year that there is: rows 1, 2"
-    ):
-        faults.stop()
-
-
-def test_dates_in_parquet_are_midnight() -> None:
-    column = pa.chunked_array([[datetime.date(2026, 5, 31)]])
-    assert read_timestamps(column, Faults(Path())) == [datetime.datetime(2026, 5, 31, tzinfo=UTC)]
 
 
 def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
