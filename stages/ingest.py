@@ -2,24 +2,22 @@
 
 Reads: data/survey/, the listing of the source and the hashes of its files; the source's images, which are never written to;
     data/label_fixes.csv, what reviewers decided; .darkroom/cache, what earlier runs measured of its images.
-Writes: data/ingest/: manifest/, shards/ of the original bytes, {rejects,ignored,fixes}.parquet, classes.json.
+Writes: data/ingest/: manifest/, shards/ of the original bytes, {rejects,ignored,fixes,remarks}.parquet, classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
 
 import gc
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.cache import ImageCache
-from darkroom.images.ingest import describe_rejects, ingest_images
-from darkroom.images.manifest import describe_timestamps, write_manifest
+from darkroom.images.ingest import ingest_images
+from darkroom.images.ingest_summary import describe_rejects, describe_remarks, require_few_rejects
+from darkroom.images.manifest import describe_timestamps
 from darkroom.labels.apply import LabelFixes, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
-from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.paths import IMAGE_CACHE, INGEST, LABEL_FIXES, SURVEY
 from darkroom.runtime.stage import stage
@@ -70,32 +68,20 @@ def run(
         found = ingest_images(
             listing.images, surveyed.hashes, read, decoder, label_fixes, known, out / "shards", folder / "shards"
         )
-        unreadable = found.rejects.filter(pc.is_null(found.rejects["reviewer"]))
-        _require_enough(len(found.manifest), unreadable, max_reject_fraction)
-        write_manifest(found.manifest, folder)
-        pq.write_table(found.rejects, folder / "rejects.parquet")
-        pq.write_table(found.fixes, folder / "fixes.parquet")
+        require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
+        found.save(folder)
         pq.write_table(pq.read_table(survey / "ignored.parquet"), folder / "ignored.parquet")
         ClassList(listing.classes).save(folder / "classes.json")
     print(
-        f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(unreadable):,} rejected; "
+        f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.unreadable):,} rejected; "
         f"{found.read:,} of them were read, the others were in the cache{describe_timestamps(found.manifest)}"
     )
     if len(found.fixes):
         print(f"ingest: {describe_fixes(found.fixes)}, as in {fixes}")
-    for line in describe_rejects(unreadable, f"in {out / 'rejects.parquet'}"):
+    if len(found.remarks):
+        print(f"ingest: {describe_remarks(found.remarks, out / 'remarks.parquet')}")
+    for line in describe_rejects(found.unreadable, f"in {out / 'rejects.parquet'}"):
         print(f"  rejected {line}")
-
-
-def _require_enough(images: int, rejects: pa.Table, max_reject_fraction: float) -> None:
-    total = images + len(rejects)
-    if len(rejects) <= max_reject_fraction * total:
-        return
-    listed = "".join(f"\n  {line}" for line in describe_rejects(rejects, ""))
-    raise DarkroomError(
-        f"{len(rejects):,} of {total:,} files ({len(rejects) / total:.1%}) can't be read as images, and "
-        f"ingest.max_reject_fraction allows {max_reject_fraction:.1%}: fix or remove them, or raise the limit{listed}"
-    )
 
 
 def main() -> None:

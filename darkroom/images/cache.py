@@ -22,6 +22,7 @@ FACTS = pa.schema(
         ("sha256", pa.string()),
         *MEASURED,
         ("reason", pa.string()),
+        ("remark", pa.string()),
         ("shard", pa.string()),
         ("offset", pa.int64()),
         ("thumbnail", pa.binary(THUMBNAIL_SIDE * THUMBNAIL_SIDE)),
@@ -30,7 +31,7 @@ FACTS = pa.schema(
 STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
 SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
 # The code and the packages that decide how an image is measured and packed.
-CODE = ("decode.py", "measure.py", "pillow_decoder.py", "pixels.py")
+CODE = ("decode.py", "jpeg.py", "measure.py", "pillow_decoder.py", "pixels.py")
 PACKAGES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
 
 # A row of packed pixels: the file it was made from, and its checksum.

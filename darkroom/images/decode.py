@@ -1,28 +1,26 @@
-"""The only place that opens an image: which decoder takes a file, and the two fast decoders, libjpeg-turbo and OpenCV."""
+"""The only place that opens an image: which decoder takes a file; and OpenCV's decoder."""
 
-import struct
+from dataclasses import replace
 
 import cv2
 import numpy as np
-import simplejpeg
 
+from darkroom.images.jpeg import MAGIC, decode_with_turbo, sound_jpeg
 from darkroom.images.pillow_decoder import (
     MAX_PIXELS,
     MAX_SIDE,
     Decoded,
+    OutOfMemory,
     UnreadableImage,
-    damaged,
     decode_with_pillow,
     exif_orientation,
     open_head,
+    refuse_damage,
     require_size,
     upright,
 )
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decoded", "UnreadableImage", "decode"]
-
-# EXIF's tag of the orientation, and the type of its value.
-ORIENTATION, SHORT = 0x0112, 3
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decoded", "OutOfMemory", "UnreadableImage", "decode"]
 
 # OpenCV reports damage on the terminal, and the caller gets it anyway.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -38,92 +36,39 @@ def decode(data: bytes, decoder: str = "turbo", least_side: int | None = None, g
 
     Args:
         data: the whole file.
-        decoder: `turbo` opens JPEG with libjpeg-turbo and refuses what that library has warnings about; `opencv` opens
-            JPEG and plain PNG with OpenCV; `pillow` opens everything. What a decoder does not take goes to Pillow. On
-            undamaged files all three give equal pixels at full size.
+        decoder: `turbo` opens JPEG with libjpeg-turbo; `opencv` opens JPEG and plain PNG with OpenCV; `pillow` opens
+            everything. What a decoder does not take goes to Pillow. All three take the same files, and on undamaged ones
+            they give equal pixels at full size.
         least_side: a JPEG may come out reduced by the format's own scaling, as long as its shorter side keeps this many
             pixels. The whole file is read all the same, so damage is found.
         grey: give one channel, ITU-R 601 luma.
 
     Raises:
-        UnreadableImage: when the bytes are empty, cut short, damaged, of an unknown format, or too many pixels.
+        UnreadableImage: when the bytes are empty, cut short, damaged, of an unknown format, or too many pixels; or
+            when a library raises whatever else over them.
     """
     if not data:
         raise UnreadableImage("the file is empty")
-    decoded = None
-    if decoder == "turbo" and data[:3] == b"\xff\xd8\xff":
-        decoded = decode_with_turbo(data, least_side, grey)
-    elif decoder == "opencv" and data[:3] in (b"\xff\xd8\xff", b"\x89PN"):
-        decoded = decode_with_opencv(data, least_side, grey)
-    return decoded or decode_with_pillow(data, least_side, grey)
+    with refuse_damage():
+        return _decode(data, decoder, least_side, grey)
 
 
-def decode_with_turbo(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
-    """A JPEG in grey or YCbCr, by libjpeg-turbo; None for the others."""
-    try:
-        height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except (ValueError, KeyError):
-        return None
-    if space not in ("Gray", "YCbCr"):
-        return None
-    require_size(width, height)
-    colours = "GRAY" if grey or space == "Gray" else "RGB"
-    least = (least_side, least_side) if least_side else (0, 0)
-    try:
-        pixels = simplejpeg.decode_jpeg(data, colours, min_height=least[0], min_width=least[1], min_factor=1)
-    except ValueError as error:
-        raise damaged(error) from None
-    # A look for an EXIF or XMP block costs a few µs, and Pillow's reading of it 40 µs: most files have none.
-    orientation = orientation_of_jpeg(data)
-    if orientation is None:
-        head = open_head(data)
-        orientation = 1 if head is None else exif_orientation(head)
-    return upright(pixels, width, height, orientation, "L" if space == "Gray" else "RGB", "JPEG")
-
-
-def orientation_of_jpeg(data: bytes) -> int | None:
-    """The EXIF orientation, from the first bytes of a JPEG.
-
-    Pillow reads the whole EXIF block with all it holds: 60 µs where decoding the picture takes 60 (photographs of 100
-    pixels).
-
-    Returns:
-        1 to 8 (TIFF 6.0, page 36), 1 where the file has no orientation; None where only Pillow can tell.
-    """
-    position = 2
-    while position + 10 <= len(data) and data[position] == 0xFF:
-        marker, length = data[position + 1], int.from_bytes(data[position + 2 : position + 4], "big")
-        if marker == 0xDA:
-            return 1
-        if marker == 0xFF or length < 2:
-            return None
-        if marker == 0xE1:
-            # Another block of this kind may be XMP, which can hold an orientation too.
-            return _orientation_in_exif(data[position + 4 : position + 2 + length])
-        position += 2 + length
-    return None
-
-
-def _orientation_in_exif(block: bytes) -> int | None:
-    """The orientation in the first directory of an EXIF block; None where it has none, or this is no such block."""
-    order = {b"Exif\0\0II*\0": "<", b"Exif\0\0MM\0*": ">"}.get(block[:10])
-    if order is None:
-        return None
-    tiff = block[6:]
-    try:
-        (start,) = struct.unpack_from(f"{order}I", tiff, 4)
-        (count,) = struct.unpack_from(f"{order}H", tiff, start)
-        for entry in range(count):
-            tag, kind, values, value = struct.unpack_from(f"{order}HHIH", tiff, start + 2 + 12 * entry)
-            if tag == ORIENTATION:
-                return value if kind == SHORT and values == 1 and 1 <= value <= 8 else None
-    except struct.error:
-        return None
-    return None
+def _decode(data: bytes, decoder: str, least_side: int | None, grey: bool) -> Decoded:
+    remark = None
+    if data[:3] == MAGIC:
+        if decoder == "turbo" and (decoded := decode_with_turbo(data, least_side, grey)):
+            return decoded
+        if sound := sound_jpeg(data):
+            data, remark = sound
+    # OpenCV prints libjpeg's warnings on the terminal.
+    decoded = decode_with_opencv(data, least_side, grey) if decoder == "opencv" and not remark else None
+    return replace(decoded or decode_with_pillow(data, least_side, grey), remark=remark)
 
 
 def decode_with_opencv(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
     """A JPEG or PNG in 8-bit grey or RGB without transparency, by OpenCV; None for the others."""
+    if data[:3] not in (MAGIC, b"\x89PN"):
+        return None
     head = open_head(data)
     if (
         head is None

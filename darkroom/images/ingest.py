@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from darkroom.images.cache import FACTS, ImageCache
-from darkroom.images.manifest import MANIFEST, MEASURED, REJECTS
+from darkroom.images.manifest import MANIFEST, MEASURED, REJECTS, REMARKS, write_manifest
 from darkroom.images.measure import Inspection, inspect_all
 from darkroom.images.shards import KnownImage, PreviousShards, ShardWriter
 from darkroom.labels.apply import LabelFixes, with_fixes
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.names import printable
 from darkroom.sources.source import Reader, SourceImage
 
 
@@ -26,13 +27,26 @@ class IngestResult:
     manifest: the columns of `MANIFEST`, sorted by path.
     rejects: the columns of `REJECTS`, sorted by path.
     fixes: the columns of `darkroom.labels.fixes.APPLIED`, sorted by path.
+    remarks: the columns of `REMARKS`, sorted by path.
     read: how many images were read; the others were in the cache.
     """
 
     manifest: pa.Table
     rejects: pa.Table
     fixes: pa.Table
+    remarks: pa.Table
     read: int
+
+    @property
+    def unreadable(self) -> pa.Table:
+        """The rejects that can't be read as images; reviewers removed the others."""
+        return self.rejects.filter(pc.is_null(self.rejects["reviewer"]))
+
+    def save(self, folder: Path) -> None:
+        """Write the tables."""
+        write_manifest(self.manifest, folder)
+        for name in ("rejects", "fixes", "remarks"):
+            pq.write_table(getattr(self, name), folder / f"{name}.parquet")
 
 
 def ingest_images(
@@ -143,7 +157,7 @@ class _Columns:
                 "timestamp": pa.array([image.timestamp for image in images], MANIFEST.field("timestamp").type),
             }
         )
-        columns = facts.select(["sha256", *MEASURED.names, "reason"]).take(rows)
+        columns = facts.select(["sha256", *MEASURED.names, "reason", "remark"]).take(rows)
         everything = pa.table([*listed.columns, *columns.columns], names=[*listed.column_names, *columns.column_names])
         everything = with_fixes(everything, fixes)
         accepted = everything.take(pa.array(self._accepted, pa.int64()))
@@ -152,7 +166,8 @@ class _Columns:
             accepted = accepted.append_column(name, pa.array(column, MANIFEST.field(name).type))
         rejected = np.setdiff1d(np.arange(len(images)), np.array(self._accepted, dtype=np.int64))
         rejects = everything.take(rejected).select(REJECTS.names).cast(REJECTS)
-        return IngestResult(accepted.select(MANIFEST.names).cast(MANIFEST), rejects, fixes, read)
+        remarks = accepted.filter(pc.is_valid(accepted["remark"])).select(REMARKS.names).cast(REMARKS)
+        return IngestResult(accepted.select(MANIFEST.names).cast(MANIFEST), rejects, fixes, remarks, read)
 
     def _save(self, images: list[SourceImage], facts: pa.Table, rows: Int64s) -> None:
         """Save a row for each content of this run, with the position of its first image in the new shards."""
@@ -190,15 +205,3 @@ def _changed(image: SourceImage) -> DarkroomError:
 def _stamp(image: SourceImage) -> str:
     """An archive entry's stamp together with its path."""
     return f"{image.path}\0{image.stamp}"
-
-
-def describe_rejects(rejects: pa.Table, where: str) -> list[str]:
-    """The first ten rejects with their reasons, and how many more there are.
-
-    Args:
-        rejects: the columns of `REJECTS`.
-        where: words for where all of them are.
-    """
-    first = rejects.slice(0, 10)
-    lines = [printable(f"{path}: {reason}") for path, reason in zip(first["path"], first["reason"], strict=True)]
-    return lines + ([f"… and {len(rejects) - 10:,} more {where}".rstrip()] if len(rejects) > 10 else [])

@@ -67,6 +67,9 @@ REJECTS = pa.schema(
     ]
 )
 
+# What the decoder says about files that it reads whole all the same.
+REMARKS = pa.schema([("path", pa.string()), ("remark", pa.string())])
+
 IGNORED = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
 

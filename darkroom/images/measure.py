@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from darkroom.images.decode import UnreadableImage, decode
+from darkroom.images.decode import OutOfMemory, UnreadableImage, decode
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.threads import in_order
 from darkroom.sources.source import Reader, SourceImage
@@ -113,6 +113,9 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
     facts = {"sha256": sha256, "bytes": len(data)}
     try:
         decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)
+    except OutOfMemory as error:
+        # Of this run alone: without a hash it is not in the cache of the next one.
+        return Inspection(b"", facts | {"sha256": None, "reason": str(error)})
     except UnreadableImage as error:
         return Inspection(b"", facts | {"reason": str(error)})
     measured = fingerprint(decoded.pixels)
@@ -122,6 +125,7 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
         "mode": decoded.mode,
         "format": decoded.format,
         "frames": decoded.frames,
+        "remark": decoded.remark,
         "brightness": measured.brightness,
         "contrast": measured.contrast,
         "sharpness": measured.sharpness,

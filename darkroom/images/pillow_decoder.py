@@ -1,8 +1,9 @@
 """What every decoder gives: an upright picture within the limits of size; and the decoder that opens everything, Pillow."""
 
 import io
-import struct
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,19 +23,6 @@ TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False),
 # What Pillow may open: EPS would start another program, and the rare ones would cost more trust than they are worth.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "JPEG2000", "AVIF")
 
-# What Pillow's plug-ins raise on damaged files; none of them has a base class of its own.
-DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    AssertionError,
-    struct.error,
-)
-
 # Pillow warns of odd EXIF blocks and of large pictures; we have our own limit, and odd EXIF is no fault here. Set once for the
 # process, since `warnings.catch_warnings` is not for threads.
 warnings.filterwarnings("ignore", module="PIL")
@@ -42,6 +30,10 @@ warnings.filterwarnings("ignore", module="PIL")
 
 class UnreadableImage(ValueError):
     """These bytes are not an image that can be used; the message is the reason, for the list of rejects."""
+
+
+class OutOfMemory(UnreadableImage):
+    """These bytes may be an image, and there is not enough memory to open it."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +46,7 @@ class Decoded:
         mode: Pillow's name of the file's own mode: `L`, `RGB`, `RGBA`, `P`, `CMYK`, `I;16`, …
         format: Pillow's name of the file's format: `JPEG`, `PNG`, …
         frames: how many pictures the file holds; the first counts.
+        remark: what the decoder says about a file that it reads whole all the same; None where it says nothing.
     """
 
     pixels: UInt8s
@@ -62,6 +55,7 @@ class Decoded:
     mode: str
     format: str
     frames: int = 1
+    remark: str | None = None
 
 
 def upright(
@@ -72,6 +66,7 @@ def upright(
     mode: str,
     file_format: str,
     frames: int = 1,
+    remark: str | None = None,
 ) -> Decoded:
     """Turn a decoded picture as the EXIF orientation says.
 
@@ -79,7 +74,7 @@ def upright(
         pixels: uint8 [H, W] or [H, W, C], as they are in the file.
         width, height: of the picture in its file, before it is turned.
         orientation: 1 to 8 (TIFF 6.0, page 36).
-        mode, file_format, frames: as in `Decoded`.
+        mode, file_format, frames, remark: as in `Decoded`.
     """
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
@@ -89,7 +84,7 @@ def upright(
         pixels = np.ascontiguousarray(pixels[:, ::-1] if mirror else pixels)
         if turns % 2:
             width, height = height, width
-    return Decoded(pixels, width, height, mode, file_format, frames)
+    return Decoded(pixels, width, height, mode, file_format, frames, remark)
 
 
 def require_size(width: int, height: int) -> None:
@@ -101,34 +96,47 @@ def require_size(width: int, height: int) -> None:
 
 
 def damaged(error: BaseException) -> UnreadableImage:
-    """The error with the library's message, unless that is empty, or a bare name or number."""
-    message = str(error)
-    return UnreadableImage(f"damaged: {message if ' ' in message else 'its parts do not fit together'}")
+    """The error with the library's message, unless that is empty, a bare name or number, or an address in memory."""
+    message = " ".join(str(error).split())
+    tells = " " in message and " object at 0x" not in message
+    return UnreadableImage(f"damaged: {message if tells else 'its parts do not fit together'}")
 
 
-def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decoded:
-    """Any picture in one of `FORMATS`, by Pillow; arguments and errors as in `darkroom.images.decode.decode`."""
+@contextmanager
+def refuse_damage() -> Iterator[None]:
+    """Turn whatever a library raises over the bytes of one image into `UnreadableImage`.
+
+    The only place that catches everything: Pillow's plug-ins, OpenCV and the codecs below them have no error in common,
+    and raise what Python happens to raise where damaged bytes lead them (`struct.error`, `SystemError`, `MemoryError`).
+    """
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
-            width, height = opened.size
-            require_size(width, height)
-            mode, file_format = opened.mode, opened.format or "unknown"
-            if least_side and min(width, height) > least_side:
-                share = least_side / min(width, height)
-                opened.draft(None, (int(np.ceil(width * share)), int(np.ceil(height * share))))
-            opened.load()
-            picture = _plain(opened)
-            pixels = np.asarray(picture.convert("L") if grey else picture)
-            # Last, since counting frames moves on from the first.
-            orientation, frames = exif_orientation(opened), getattr(opened, "n_frames", 1)
+        yield
+    except UnreadableImage:
+        raise
     except UnidentifiedImageError:
         raise UnreadableImage("not an image in a known format") from None
     except Image.DecompressionBombError:
         raise UnreadableImage(f"more than {MAX_PIXELS:,} pixels") from None
-    except DAMAGE as error:
-        if isinstance(error, UnreadableImage):
-            raise
+    except MemoryError:
+        raise OutOfMemory("it needs more memory than there is") from None
+    except Exception as error:
         raise damaged(error) from None
+
+
+def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decoded:
+    """Any picture in one of `FORMATS`, by Pillow; arguments and errors as in `darkroom.images.decode.decode`."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        width, height = opened.size
+        require_size(width, height)
+        mode, file_format = opened.mode, opened.format or "unknown"
+        if least_side and min(width, height) > least_side:
+            share = least_side / min(width, height)
+            opened.draft(None, (int(np.ceil(width * share)), int(np.ceil(height * share))))
+        opened.load()
+        picture = _plain(opened)
+        pixels = np.asarray(picture.convert("L") if grey else picture)
+        # Last, since counting frames moves on from the first.
+        orientation, frames = exif_orientation(opened), getattr(opened, "n_frames", 1)
     if file_format == "MPO":
         # A photograph with another beside it, such as a preview: every other reader takes it for a JPEG.
         file_format, frames = "JPEG", 1
@@ -138,16 +146,18 @@ def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decod
 def open_head(data: bytes) -> Image.Image | None:
     """The file as Pillow opens it, before it reads any pixel; None where it can't."""
     try:
-        return Image.open(io.BytesIO(data), formats=FORMATS)
-    except (*DAMAGE, Image.DecompressionBombError):
+        with refuse_damage():
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnreadableImage:
         return None
 
 
 def exif_orientation(opened: Image.Image) -> int:
     """1 to 8; 1 where the EXIF block can't be read, which is no fault of the picture."""
     try:
-        value = opened.getexif().get(0x0112, 1)
-    except DAMAGE:
+        with refuse_damage():
+            value = opened.getexif().get(0x0112, 1)
+    except UnreadableImage:
         return 1
     return value if value in TURNS else 1
 

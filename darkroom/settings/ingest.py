@@ -21,8 +21,8 @@ class Ingest(Section):
     """For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. Empty:
     fetched once to the user's cache folder."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
-    """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo, which also reports damage that the
-    others pass over. Everything else is opened by Pillow. It travels with the model."""
+    """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
+    Pillow. All take the same files. It travels with the model."""
     max_reject_fraction: Fraction = 0.01
     """The line stops when a larger fraction of the files than this can't be read as images."""
     max_unpacked_gib: Annotated[float, Field(gt=0)] = 200.0

@@ -184,14 +184,41 @@ def test_bytes_after_a_jpeg_are_no_damage() -> None:
     assert (by_all(whole + bytes(1000)).pixels == by_all(whole + b"a comment").pixels).all()
 
 
-def test_damage_within_a_jpeg_is_found_by_turbo() -> None:
-    content = bytearray(encoded(colour(200, 100), "JPEG"))
-    middle = len(content) // 2
-    content[middle : middle + 20] = bytes(20)
-    with pytest.raises(UnreadableImage, match="damaged: Corrupt JPEG data"):
-        decode(bytes(content))
-    with pytest.raises(UnreadableImage, match="damaged: Corrupt JPEG data"):
-        decode(bytes(content), least_side=8, grey=True)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_damage_within_a_jpeg_is_found_by_all(decoder: str) -> None:
+    for options, damage in (({"restart_marker_rows": 1}, "damaged: Corrupt JPEG data"), ({}, None)):
+        content = bytearray(encoded(colour(200, 100), "JPEG", **options))
+        middle = len(content) // 2
+        content[middle : middle + 20] = bytes(20)
+        for least_side, grey in ((None, False), (8, True)):
+            if damage:
+                with pytest.raises(UnreadableImage, match=damage):
+                    decode(bytes(content), decoder, least_side, grey)
+            else:
+                # Nothing tells this from a whole picture with bytes too many, so it is taken, and listed.
+                assert decode(bytes(content), decoder, least_side, grey).remark is not None
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("raised", [struct.error("x"), SystemError("y"), MemoryError(), RuntimeError("AVIF: no")])
+@pytest.mark.parametrize("file_format", ["WEBP", "PNG"])
+def test_whatever_a_library_raises_over_an_image_is_its_reason(
+    decoder: str, raised: Exception, file_format: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise raised
+
+    data = encoded(colour(), file_format)
+    monkeypatch.setattr(Image, "open", fail)
+    with pytest.raises(UnreadableImage) as caught:
+        decode(data, decoder)
+    reasons = {
+        "error": "damaged: its parts do not fit together",
+        "SystemError": "damaged: its parts do not fit together",
+        "MemoryError": "it needs more memory than there is",
+        "RuntimeError": "damaged: AVIF: no",
+    }
+    assert str(caught.value) == reasons[type(raised).__name__]
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

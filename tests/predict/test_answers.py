@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.predict import answers
@@ -61,6 +61,21 @@ def test_bad_images_have_their_own_refusals_and_do_not_stop_the_others(
         "can't be read: embedded null byte",
         "can't be read: File name too long",
     ]
+
+
+def test_what_a_decoder_raises_over_one_image_is_its_refusal(
+    bundle: Bundle, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = shipped / "images/zero/00.png", tmp_path / "bad.webp"
+    Image.new("L", (8, 8)).save(bad)
+
+    def fail(self: WebPImagePlugin.WebPImageFile) -> None:
+        raise SystemError("a codec gave up")
+
+    monkeypatch.setattr(WebPImagePlugin.WebPImageFile, "_open", fail)
+    found = list(predict_files(bundle, [good, bad, good]))
+    assert found[1] == Refusal(str(bad), "damaged: a codec gave up")
+    assert isinstance(found[0], Prediction) and found[0] == found[2]
 
 
 def test_it_abstains_below_the_threshold_and_not_at_it(bundle: Bundle, shipped: Path) -> None:

@@ -7,12 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import WebPImagePlugin
 
 from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ingest_source
 from tests.support.growing import zipped
+from tests.support.pictures import encoded, smooth
 
 
 def snapshot(folder: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -113,3 +115,46 @@ def test_a_source_in_which_nothing_can_be_read(tmp_path: Path) -> None:
 def test_all_decoders_say_the_same_of_sound_files(decoder: str, digit_folder: Path, tmp_path: Path) -> None:
     out = ingest_source("folder", digit_folder, tmp_path, 0.0, decoder)
     assert contents(out) == contents(ingest_source("folder", digit_folder, tmp_path / "turbo"))
+
+
+def test_images_with_a_warning_are_counted_and_listed_each_time(
+    digit_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = shutil.copytree(digit_folder, tmp_path / "source")
+    whole = encoded(smooth(), "JPEG")
+    for number in range(4):
+        (source / f"one/{number}.jpg").write_bytes(whole[:-2] + bytes(30) + whole[-2:])
+    for _ in range(2):
+        out = ingest_source("folder", source, tmp_path)
+        assert (
+            "ingest: 4 images decoded to the end with a warning, and are used: "
+            "one/0.jpg (25 extraneous bytes before marker 0xd9), " in capsys.readouterr().out
+        )
+    assert pd.read_parquet(out / "remarks.parquet").to_dict("list") == {
+        "path": [f"one/{number}.jpg" for number in range(4)],
+        "remark": ["25 extraneous bytes before marker 0xd9"] * 4,
+    }
+    assert len(read_manifest(out)) == 124
+
+
+def test_what_a_decoder_raises_over_one_image_is_a_reject(
+    digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copytree(digit_folder, tmp_path / "source")
+    for number, name in enumerate(("a.webp", "b.webp")):
+        (source / "one" / name).write_bytes(encoded(smooth(40 + number), "WEBP"))
+    raised = iter([SystemError("a codec gave up"), MemoryError()])
+
+    def fail(self: WebPImagePlugin.WebPImageFile) -> None:
+        raise next(raised)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WebPImagePlugin.WebPImageFile, "_open", fail)
+        out = ingest_source("folder", source, tmp_path, 0.1)
+    assert len(read_manifest(out)) == 120
+    assert sorted(pd.read_parquet(out / "rejects.parquet")["reason"]) == [
+        "damaged: a codec gave up",
+        "it needs more memory than there is",
+    ]
+    # What lacked memory is tried again in the next run; what is damaged stays so.
+    assert len(read_manifest(ingest_source("folder", source, tmp_path, 0.1))) == 121
