@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from darkroom.images import ingest as ingest_room
 from darkroom.images.cache import ImageCache, PixelCache
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Listing, Location
-from stages import ingest
 from tests.conftest import ingest_source, ingest_surveyed, survey_source
 from tests.support.growing import (
     add,
@@ -272,7 +272,7 @@ def test_another_decoder_opens_everything_again(place: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(ShardWriter, "close"), (ImageCache, "save"), (ingest, "write_manifest"), (PixelCache, "save")],
+    [(ShardWriter, "close"), (ImageCache, "save"), (ingest_room, "write_manifest"), (PixelCache, "save")],
 )
 def test_a_killed_run_leaves_nothing_wrong(
     owner: object, name: str, place: Path, monkeypatch: pytest.MonkeyPatch
