@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.bundle import bundle as names
-from darkroom.bundle.bundle import finalize_graph, seal
 from darkroom.bundle.card import model_card
 from darkroom.bundle.drift_reference import write_drift_reference
+from darkroom.bundle.graph import finalize_graph
 from darkroom.bundle.parity_report import ParityLimits, check_parity, parity_report, parity_table
 from darkroom.bundle.reference_predictions import load_reference
 from darkroom.bundle.software import write_software
@@ -85,7 +85,7 @@ def run(
         calibration.save(folder / names.CALIBRATION)
         write_software(folder / names.SOFTWARE, spec)
         write_drift_reference(folder, served, classes, calibration, ingest, arrays / "validation")
-        seal(folder, served)
+        names.seal(folder, served)
         models = [*graphs, *((TFLITE, TFLITE_INT8) if settings.tflite else ())]
         found, left_out = check_parity(folder, models, reference, ingest / "shards", limits)
         write_json(report / "parity.json", parity_report(found, reference, limits, left_out, folder, versions))
@@ -94,7 +94,7 @@ def run(
         # The card has the results of the check, so it joins the bundle after it.
         card = model_card(spec, metrics, calibration, decision["reason"], found, served, left_out)
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-        seal(folder, served)
+        names.seal(folder, served)
     print(parity_table(found, reference, served, left_out))
     print(f"  bundle: {out}, predicts with {served}")
 

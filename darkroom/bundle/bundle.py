@@ -1,18 +1,18 @@
 """The format of a bundle: written once, checked whenever it is opened; no torch, no pickle."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import onnxruntime
+from pydantic import Field
 
+from darkroom.bundle.graph import open_graph, predict_with
 from darkroom.images.pixels import read_pixels
-from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList, load_classes
-from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
+from darkroom.model.spec import Preprocessing, load_spec
 from darkroom.runtime.arrays import Float32s, UInt8s
+from darkroom.runtime.checked_json import SOME_KEYS, STRICT, read_checked
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash, write_json
 from darkroom.statistics.temperature import Calibration, load_calibration
@@ -61,7 +61,7 @@ class Bundle:
         """Calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C].
 
         Raises:
-            DarkroomError: when the images have another shape or type.
+            DarkroomError: when the images have another shape or type, or the graph fails on them.
         """
         shape = (self.preprocessing.size, self.preprocessing.size, self.preprocessing.channels)
         if images.dtype.name != "uint8" or images.shape[1:] != shape or not len(images):
@@ -69,90 +69,7 @@ class Bundle:
                 f"{self.folder} takes images as uint8 [N, {', '.join(map(str, shape))}] with N at least 1, and was given "
                 f"{images.dtype} {list(images.shape)}"
             )
-        return probabilities(self.session, images)
-
-
-def graph_metadata(spec: ModelSpec, calibration: Calibration, weights_sha256: str) -> dict[str, str]:
-    """The metadata of a graph in a bundle, enough to use its one file correctly; numbers and lists are JSON.
-
-    Args:
-        spec: of the model.
-        calibration: of the model.
-        weights_sha256: of the weights file, in hex.
-    """
-    shape = spec.preprocessing
-    array = f"[N, {shape.size}, {shape.size}, {shape.channels}]"
-    return {
-        "network": spec.network,
-        "epoch": str(spec.epoch),
-        "classes": json.dumps(spec.classes.names, ensure_ascii=False),
-        "class_hash": spec.classes.hash,
-        "input": f"images: uint8 {array}, {'grey' if shape.channels == 1 else 'RGB'}; resize rule: {shape.resize}",
-        "output": f"probabilities: float32 [N, {len(spec.classes)}], calibrated, in the order of classes",
-        "preprocessing": json.dumps(shape.to_dict()),
-        "temperature": json.dumps(calibration.temperature),
-        "threshold": json.dumps(calibration.threshold),
-        "target_precision": json.dumps(calibration.target_precision),
-        "data_version": spec.data_version,
-        "code_version": spec.code_version,
-        "weights_sha256": weights_sha256,
-    }
-
-
-def require_same_model(found: Mapping[str, str], spec: ModelSpec, calibration: Calibration, where: Path) -> None:
-    """Stop unless a graph is of this model: made for its classes, its preprocessing and its temperature.
-
-    Args:
-        found: the metadata of the graph.
-        spec: of the model.
-        calibration: of the model.
-        where: the file of the graph.
-
-    Raises:
-        DarkroomError: naming what differs, with both values.
-    """
-    needed = ("classes", "class_hash", "preprocessing", "temperature")
-    if missing := [key for key in needed if key not in found]:
-        raise DarkroomError(
-            f"{where} is no graph of this line: its metadata lack {', '.join(missing)}; run `dvc repro`"
-        )
-    if found["class_hash"] != spec.classes.hash:
-        spec.classes.require_same(json.loads(found["classes"]), str(where))
-    expected = json.dumps(spec.preprocessing.to_dict())
-    if json.loads(found["preprocessing"]) != json.loads(expected):
-        raise DarkroomError(
-            f"{where} was exported with the preprocessing {found['preprocessing']}, and the model's is {expected}: run "
-            "`dvc repro`"
-        )
-    if json.loads(found["temperature"]) != calibration.temperature:
-        raise DarkroomError(
-            f"{where} was exported with the temperature {found['temperature']}, and the calibration says "
-            f"{calibration.temperature}: run `dvc repro`"
-        )
-
-
-def finalize_graph(source: Path, target: Path, spec: ModelSpec, calibration: Calibration, weights: Path) -> None:
-    """Copy a graph of quantize with the complete metadata of a bundle; the same inputs give the same bytes.
-
-    Args:
-        source: an ONNX file that quantize wrote.
-        target: the file to write.
-        spec: of the model.
-        calibration: of the model.
-        weights: the file that train wrote.
-
-    Raises:
-        DarkroomError: when the graph was made for other classes, another preprocessing or another temperature.
-        onnx.checker.ValidationError: when it is not valid ONNX.
-    """
-    # Imported here: opening a bundle needs no onnx.
-    import onnx
-
-    graph = onnx.load(source)
-    require_same_model({entry.key: entry.value for entry in graph.metadata_props}, spec, calibration, source)
-    onnx.helper.set_model_props(graph, graph_metadata(spec, calibration, file_hash(weights)))
-    onnx.checker.check_model(graph, full_check=True)
-    target.write_bytes(graph.SerializeToString(deterministic=True))
+        return predict_with(self.session, images, len(self.classes), self.folder / self.graph, REMEDY)
 
 
 def seal(folder: Path, serve: str) -> None:
@@ -178,42 +95,50 @@ def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
             parts do not belong together.
     """
     index = _read_index(folder)
-    _check_files(folder, index["files"])
-    graph = graph or str(index["serve"])
-    if graph not in index["files"] or not graph.endswith(".onnx"):
-        graphs = ", ".join(name for name in index["files"] if name.endswith(".onnx"))
+    _check_files(folder, index.files)
+    graph = graph or index.serve
+    if graph not in index.files or not graph.endswith(".onnx"):
+        graphs = ", ".join(name for name in index.files if name.endswith(".onnx"))
         raise DarkroomError(f"{folder} holds no graph {graph}: it has {graphs}")
-    classes, spec = load_classes(folder / CLASSES), load_spec(folder / SPEC)
-    classes.require_same(spec.classes.names, str(folder / SPEC))
-    calibration = load_calibration(folder / CALIBRATION)
-    session = open_session(folder / graph)
-    metadata = session.get_modelmeta().custom_metadata_map
-    require_same_model(metadata, spec, calibration, folder / graph)
-    if metadata.get("threshold") != json.dumps(calibration.threshold):
-        raise DarkroomError(
-            f"{folder / graph} was exported with the threshold {metadata.get('threshold')}, and {folder / CALIBRATION} says "
-            f"{json.dumps(calibration.threshold)}: {REMEDY}"
-        )
+    classes, spec = load_classes(folder / CLASSES, REMEDY), load_spec(folder / SPEC, REMEDY)
+    classes.require_same(spec.classes.names, str(folder / SPEC), REMEDY)
+    calibration = load_calibration(folder / CALIBRATION, REMEDY)
+    session = open_graph(folder / graph, spec, calibration, REMEDY)
     return Bundle(folder, graph, classes, spec.preprocessing, calibration, spec.data_version, session)
 
 
-def _read_index(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Format:
+    """The key of `bundle.json` that says how the others are to be read."""
+
+    __pydantic_config__ = SOME_KEYS
+
+    format: int
+
+
+@dataclass(frozen=True)
+class _Index(_Format):
+    """`bundle.json`: the graph that predicts, and the SHA-256 of every other file, in hex."""
+
+    __pydantic_config__ = STRICT
+
+    serve: str
+    files: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]]
+
+
+def _read_index(folder: Path) -> _Index:
     path = folder / INDEX
     if not folder.is_dir():
         raise DarkroomError(f"there is no bundle folder {folder}: `dvc repro export` makes models/export")
     if not path.is_file():
         raise DarkroomError(f"{folder} is not a bundle, for it holds no {INDEX}: {REMEDY}")
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DarkroomError(f"{path} is damaged ({error}): {REMEDY}") from None
-    if not isinstance(index, dict) or index.get("format") != FORMAT:
-        found = index.get("format") if isinstance(index, dict) else index
+    found = read_checked(path, _Format, REMEDY).format
+    if found != FORMAT:
         raise DarkroomError(f"{path} is of format {found!r}, and this version reads format {FORMAT}: {REMEDY}")
-    files = index.get("files")
-    needed = {SPEC, CLASSES, CALIBRATION, REFERENCE, SOFTWARE, FLOAT_GRAPH, str(index.get("serve"))}
-    if not isinstance(files, dict) or not needed <= files.keys():
-        lacking = sorted(needed - files.keys()) if isinstance(files, dict) else sorted(needed)
+    index = read_checked(path, _Index, REMEDY)
+    if lacking := sorted(
+        {SPEC, CLASSES, CALIBRATION, REFERENCE, SOFTWARE, FLOAT_GRAPH, index.serve} - index.files.keys()
+    ):
         raise DarkroomError(f"{path} does not name all files of a bundle, but lacks {', '.join(lacking)}: {REMEDY}")
     return index
 

@@ -13,7 +13,7 @@ from darkroom.model.spec import ModelSpec
 from darkroom.runtime.files import write_json
 
 # What `darkroom.predict` imports, and what only trained, exported and checked the model.
-PREDICTING = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "psutil", "simplejpeg", "tqdm")
+PREDICTING = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "psutil", "pydantic", "simplejpeg", "tqdm")
 MAKING = ("onnx", "onnxscript", "pyarrow", "safetensors", "scikit-learn", "scipy", "timm", "torch")
 
 

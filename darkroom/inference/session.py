@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state
 from tqdm import tqdm
 
 from darkroom.runtime.arrays import UInt8s
@@ -17,7 +18,14 @@ INPUT, OUTPUT = "images", "probabilities"
 BATCH_IMAGES = 256
 BATCH_VALUES = 2**22
 
-ERRORS_ONLY = 3
+# The runtime writes nothing to the terminal: what is wrong, it raises.
+FATAL_ONLY = 4
+
+# What a broken graph raises when it is opened or run. The runtime's own errors share no base but Exception.
+GRAPH_ERRORS: tuple[type[Exception], ...] = (
+    *(found for found in vars(onnxruntime_pybind11_state).values() if isinstance(found, type) and issubclass(found, Exception)),
+    RuntimeError, ValueError, TypeError, MemoryError,
+)  # fmt: skip
 
 
 def open_session(graph: Path | bytes, threads: int = 0) -> onnxruntime.InferenceSession:
@@ -29,7 +37,7 @@ def open_session(graph: Path | bytes, threads: int = 0) -> onnxruntime.Inference
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = ERRORS_ONLY
+    options.log_severity_level = FATAL_ONLY
     source = graph if isinstance(graph, bytes) else str(graph)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 

@@ -1,12 +1,18 @@
 """The model spec: everything beside the weights that is needed to use them, readable without torch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from darkroom.model.classes import ClassList
+from pydantic import Field
+
+from darkroom.model.classes import StoredClasses
+from darkroom.runtime.checked_json import STRICT, one_of, read_checked
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.files import write_json
+
+# Side of an image, in pixels: the largest that `preprocess.size` takes.
+LARGEST = 1024
 
 
 @dataclass(frozen=True)
@@ -22,12 +28,20 @@ class Preprocessing:
         std: the standard deviation of the same values.
     """
 
-    size: int
-    channels: int
-    resize: str
-    decoder: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    __pydantic_config__ = STRICT
+
+    size: Annotated[int, Field(ge=1, le=LARGEST)]
+    channels: Annotated[int, one_of(1, 3)]
+    resize: Annotated[str, one_of("crop", "pad", "stretch")]
+    decoder: Annotated[str, one_of("turbo", "opencv", "pillow")]
+    mean: tuple[Annotated[float, Field(ge=0, le=1)], ...]
+    std: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(
+                f"have as many means and deviations as channels, not {len(self.mean)} and {len(self.std)} for {self.channels}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,14 +65,16 @@ class ModelSpec:
         code_version: see `darkroom.model.provenance.code_version`, of the train stage.
     """
 
+    __pydantic_config__ = STRICT
+
     network: str
     settings: dict[str, int | float | str]
     weights: str
-    classes: ClassList
+    classes: StoredClasses
     preprocessing: Preprocessing
-    epoch: int
+    epoch: Annotated[int, Field(ge=0)]
     precision: str
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
     data_version: str
     code_version: str
 
@@ -81,16 +97,26 @@ class ModelSpec:
         )
 
 
-def load_spec(path: Path) -> ModelSpec:
+@dataclass(frozen=True)
+class _Stored(ModelSpec):
+    """`model.json`."""
+
+    class_hash: str
+
+
+def load_spec(path: Path, remedy: str = "run `dvc repro train`") -> ModelSpec:
     """Read what `ModelSpec.save` wrote.
 
+    Args:
+        path: the file.
+        remedy: what the user can do about a damaged one, for the message.
+
     Raises:
-        DarkroomError: when the class names do not have the hash beside them.
+        FileNotFoundError: when there is no such file.
+        DarkroomError: when it is damaged, a value is out of its range, a key is unknown, or the class names do not have the
+            hash beside them.
     """
-    content = read_json(path)
-    classes = ClassList(tuple(content.pop("classes")))
-    if content.pop("class_hash") != classes.hash:
-        raise DarkroomError(f"{path} was changed by hand: its class names do not have its hash; run `dvc repro train`")
-    stored = content.pop("preprocessing")
-    preprocessing = Preprocessing(**stored | {"mean": tuple(stored["mean"]), "std": tuple(stored["std"])})
-    return ModelSpec(classes=classes, preprocessing=preprocessing, **content)
+    stored = read_checked(path, _Stored, remedy)
+    if stored.class_hash != stored.classes.hash:
+        raise DarkroomError(f"{path} was changed by hand: its class names do not have its hash; {remedy}")
+    return ModelSpec(**{field.name: getattr(stored, field.name) for field in fields(ModelSpec)})

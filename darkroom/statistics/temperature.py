@@ -5,15 +5,20 @@ Apart from the metrics of calibration, since what runs a network needs this: ano
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.runtime.checked_json import STRICT, read_checked
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.files import write_json
 
 LOWEST, HIGHEST = 0.05, 20.0
 DIGITS = 6
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
@@ -31,27 +36,33 @@ class Calibration:
         images: validation images.
     """
 
-    temperature: float
-    threshold: float | None
-    target_precision: float
-    coverage: float
-    precision: float
-    precision_low: float
-    precision_high: float
-    images: int
+    __pydantic_config__ = STRICT
+
+    temperature: Annotated[float, Field(ge=LOWEST, le=HIGHEST)]
+    threshold: Share | None
+    target_precision: Share
+    coverage: Share
+    precision: Share
+    precision_low: Share
+    precision_high: Share
+    images: Annotated[int, Field(ge=0)]
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))
 
 
-def load_calibration(path: Path) -> Calibration:
+def load_calibration(path: Path, remedy: str = "run `dvc repro evaluate`") -> Calibration:
     """Read what `Calibration.save` wrote.
 
+    Args:
+        path: the file.
+        remedy: what the user can do about a damaged one, for the message.
+
     Raises:
-        DarkroomError: when there is no such file.
+        DarkroomError: when there is no such file, it is damaged, or a value is out of its range.
     """
     try:
-        return Calibration(**read_json(path))
+        return read_checked(path, Calibration, remedy)
     except FileNotFoundError:
         raise DarkroomError(f"{path} is not there yet: run `dvc repro evaluate`") from None
 

@@ -97,10 +97,15 @@ def test_an_extra_file_is_named(bundle: Path) -> None:
     ("content", "says"),
     [
         ("{", "damaged"),
-        ("[]", "format"),
+        ("[]", r"it is \[\], should be an object"),
         ('{"format": 1}', "format 1.*reads format 2"),
-        ('{"format": 2}', "does not name all files"),
-        ('{"format": 2, "serve": "x.onnx", "files": {"model.json": ""}}', r"lacks calibration\.json, classes\.json"),
+        ('{"format": 2}', "serve is missing; files is missing"),
+        ('{"format": "2"}', "format is '2', should be a valid integer"),
+        (
+            '{"format": 2, "serve": "x.onnx", "files": {"model.json": 3}}',
+            "files.'model.json' is 3, should be a valid string",
+        ),
+        ('{"format": 2, "serve": "x.onnx", "files": {}}', r"lacks calibration\.json, classes\.json"),
     ],
 )
 def test_a_damaged_index_is_one_clear_message(bundle: Path, content: str, says: str) -> None:
@@ -157,8 +162,8 @@ def put_in_a_foreign_graph(bundle: Path) -> None:
         (reverse_classes, r"model\.json was made with another class list.*in another order: été, one"),
         (rename_classes_everywhere_but_in_the_graph, r"model\.onnx was made with another class list"),
         (change_the_mean, r"model\.onnx was exported with the preprocessing"),
-        (change_the_temperature, r"model\.onnx was exported with the temperature .*, and the calibration says 2\.5"),
-        (change_the_threshold, r"model\.onnx was exported with the threshold .*calibration\.json says 0\.123"),
+        (change_the_temperature, r"model\.onnx was exported with the temperature .*, and the model's is 2\.5"),
+        (change_the_threshold, r"model\.onnx was exported with the threshold .*, and the calibration says 0\.123"),
         (put_in_a_foreign_graph, r"model\.onnx is no graph of this line: its metadata lack classes, class_hash"),
     ],
 )

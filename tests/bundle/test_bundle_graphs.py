@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkroom.bundle.bundle import finalize_graph
+from darkroom.bundle.graph import finalize_graph
 from darkroom.inference.session import open_session, probabilities
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
