@@ -154,6 +154,15 @@ def _identity() -> dict[str, str]:
     return unknown
 
 
+def is_committed(path: Path) -> bool:
+    """Whether git's last commit has a file; False outside git, and before the first commit."""
+    try:
+        _git("cat-file", "-e", f"HEAD:./{path}")
+    except DarkroomError:
+        return False
+    return True
+
+
 def _git(*arguments: str, text: str | None = None) -> str:
     identity = _identity() if arguments[0] == "commit-tree" else {}
     environment = {**identity, **os.environ, "GIT_INDEX_FILE": str(INDEX.resolve())}

@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import Params, read_params
-from darkroom.settings.write import with_settings, write_params
+from darkroom.settings.write import describe_written, with_settings, write_params
+from darkroom.settings.yaml_file import read_file
 from darkroom.sources.registry import detect_kind
 from flows import dvc, experiments
 from flows.processes import end_children_on_signals
@@ -47,20 +46,27 @@ def run(images: str, settings: str, preset: str = "") -> str:
     overrides = read_overrides(images, settings, preset)
     params = read_params(overrides=overrides)
     stages = dvc.stages_in_order()
-    written = f"params.yaml now has {' '.join(overrides)}; `git checkout params.yaml` restores the committed settings"
+    chosen = chosen_settings(overrides, params)
     with dvc.line_lock():
         if overrides:
             text = PARAMS_FILE.read_text(encoding="utf-8")
-            write_params(PARAMS_FILE, with_settings(text, chosen_settings(overrides, params)))
+            write_params(PARAMS_FILE, with_settings(text, chosen))
         marks, started = timing_marks(stages), time.monotonic()
         try:
             dvc.bring_up_to_date()
         except DarkroomError as error:
-            raise DarkroomError(f"{error}\n{written}" if overrides else str(error)) from None
+            raise DarkroomError(f"{error}\n{_written(chosen)}" if overrides else str(error)) from None
         seconds = time.monotonic() - started
         recorded = _record()
-    lines = ["", *([written] if overrides else []), *recorded] if overrides or recorded else []
+    lines = ["", *([_written(chosen)] if overrides else []), *recorded] if overrides or recorded else []
     return "\n".join([*lines, summary(stages, marks, seconds, params.evaluate.confidence)])
+
+
+def _written(chosen: dict[str, Any]) -> str:
+    """What `params.yaml` has now of the settings that were chosen, and how to get the committed ones back, if there are any."""
+    written = describe_written(PARAMS_FILE, chosen)
+    restores = "; `git checkout params.yaml` restores the committed settings"
+    return written + (restores if experiments.is_committed(PARAMS_FILE) else "")
 
 
 def _record() -> list[str]:
@@ -106,7 +112,9 @@ def _preset_settings(name: str) -> tuple[str, ...]:
     known = sorted(file.stem for file in PRESETS.glob("*.yaml"))
     if name not in known:
         raise DarkroomError(f"PRESET={name}: there is no {path}; there are {', '.join(known)}")
-    content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    content = read_file(path)
+    if wrong := [section for section, settings in content.items() if not isinstance(settings, dict)]:
+        raise DarkroomError(f"PRESET={name}: {path} has no settings below {wrong[0]}")
     return tuple(
         f"{section}.{key}={json.dumps(value)}"
         for section, settings in content.items()

@@ -35,14 +35,10 @@ def cron_schedule(settings: Schedule) -> "CronSchedule":
     """The schedule of `params.yaml`, as Prefect takes it.
 
     Raises:
-        DarkroomError: for a cron or a time zone that is none.
+        DarkroomError: for what the settings allow, and Prefect does not.
     """
     from prefect.client.schemas.schedules import CronSchedule
 
-    if len(settings.cron.split()) != 5:
-        raise DarkroomError(
-            f"schedule.cron: {settings.cron!r} must have five fields: minute, hour, day, month, weekday"
-        )
     try:
         return CronSchedule(cron=settings.cron, timezone=settings.timezone)
     except ValidationError as error:

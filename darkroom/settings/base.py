@@ -7,18 +7,45 @@ from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import count
+from darkroom.settings.yaml_file import read_file
 
 PARAMS_FILE = Path("params.yaml")
 
+# In words, by their names in a JSON schema.
+LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+TYPES = {
+    "object": "settings",
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true`, `false`",
+}
+# Characters of a value in a message.
+LONGEST_SHOWN = 100
+# Bytes of a path on Linux.
+LONGEST_PATH = 4096
+
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# Limits that no sound setting reaches: what is beyond is a slip of the keyboard, and would only be found in training.
+MOST_EPOCHS = 100_000
+MOST_IMAGES = 1_000_000_000
+
+
+def _possible_path(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(f"is {shown(text)}, and no path can contain a zero byte")
+    if len(text) > LONGEST_PATH:
+        raise ValueError(f"is {shown(text)} of {len(text):,} characters, and a path has {LONGEST_PATH:,} at most")
+    return text
+
+
+PathText = Annotated[str, Field(min_length=1), AfterValidator(_possible_path)]
 
 
 class Section(BaseModel):
@@ -52,28 +79,6 @@ def read_section(section: type[AnySection], path: Path = PARAMS_FILE) -> AnySect
     return checked
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """The sections of a file of settings, before any check.
-
-    Raises:
-        DarkroomError: when the file is missing, is not valid YAML, or has no sections.
-    """
-    try:
-        content = parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DarkroomError(f"there is no {path} in {Path.cwd()}: run this from the root of the repository") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise DarkroomError(f"{path} is not valid YAML in UTF-8: {error}") from None
-    if not isinstance(content, dict):
-        raise DarkroomError(f"{path} has no sections such as `train:`")
-    return content
-
-
-def parse(text: str) -> Any:
-    """YAML 1.2, as DVC reads and writes it: `1e-05` is a number and `yes` a word. PyYAML takes them the other way round."""
-    return YAML(typ="safe", pure=True).load(text)
-
-
 def mistakes_error(mistakes: Sequence[str], path: Path) -> DarkroomError:
     """One error for all mistakes."""
     lines = "\n".join(f"  - {line}" for line in mistakes)
@@ -100,7 +105,7 @@ def check_section(
         return [f"{name}: is missing; its settings are {', '.join(section.model_fields)}"]
     found = content[name]
     if not isinstance(found, dict):
-        return [f"{name}: is {found!r}, should be settings, one a line"]
+        return [f"{name}: is {shown(found)}, should be settings, one a line"]
     mistakes = [
         f"{name}.{key}: is missing; add `{key}: {_as_yaml(field.get_default(call_default_factory=True))}`"
         for key, field in section.model_fields.items()
@@ -120,11 +125,11 @@ def _as_yaml(value: Any) -> str:
 
 
 def _merged(lines: list[str]) -> list[str]:
-    """Where a setting may be of several types each of them complains: their complaints in one line."""
+    """Where a setting may be of several types each of them complains: the longest complaint about a value, with a hint."""
     merged: dict[str, str] = {}
     for line in lines:
-        found, _, allowed = line.partition(", should be ")
-        merged[found] = f"{merged[found]} or {allowed}" if found in merged else line
+        found = line.partition(", should be ")[0]
+        merged[found] = max(merged.get(found, ""), line, key=len)
     return list(merged.values())
 
 
@@ -132,16 +137,41 @@ def _explain(section: type[Section], detail: ErrorDetails, hint: Callable[[str],
     """One mistake in one line."""
     parts = [section.section_name(), *(str(part) for part in detail["loc"])]
     where = ".".join(parts[:2])
+    if detail["type"] == "invalid_key":
+        return f"{parts[0]}: {shown(detail['input'])} is no name of a setting"
     if detail["type"] == "extra_forbidden":
         return f"{where}: {hint(parts[1]) or unknown(parts[1], list(section.model_fields))}"
     if detail["type"] == "value_error":
         return f"{where}: {detail['ctx']['error']}"
-    message = detail["msg"].removeprefix("Input should be ")
-    found = detail["input"]
+    allowed, found = type_words(section.model_json_schema()["properties"][parts[1]]), detail["input"]
     if detail["type"] == "literal_error" and isinstance(found, str):
         near = difflib.get_close_matches(found, _literals(section.model_fields[parts[1]].annotation), n=1)
-        message += f"; did you mean {near[0]}?" if near else ""
-    return f"{where}: is {found!r}, should be {message}"
+        allowed += f"; did you mean {near[0]}?" if near else ""
+    return f"{where}: is {shown(found)}, should be {allowed}"
+
+
+def shown(value: object) -> str:
+    """A value of the user's in a message, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def type_words(field: dict[str, Any]) -> str:
+    """A type and its limits, in words, from its JSON schema."""
+    if "anyOf" in field:
+        return " or ".join(type_words(member) for member in field["anyOf"])
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if field["type"] == "null":
+        return "empty"
+    if field["type"] == "array":
+        return f"list of {type_words(field['items'])}"
+    if field.get("format") == "date":
+        return "day"
+    limits = [f"{sign} {field[key]}" for key, sign in LIMITS.items() if key in field]
+    return " ".join([TYPES[field["type"]], ", ".join(limits)]).strip()
 
 
 def unknown(name: str, known: Sequence[str]) -> str:

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.settings.base import Fraction, Section
+from darkroom.settings.base import MOST_IMAGES, Fraction, Section
 
 
 class Export(Section):
     """What the bundle must prove before it ships."""
 
-    parity_images: Annotated[int, Field(ge=1)] = 10000
+    parity_images: Annotated[int, Field(ge=1, le=MOST_IMAGES)] = 10000
     """Test images, from file bytes, on which the bundle must give the predictions of the evaluated model; all of them where
     there are fewer."""
     max_probability_difference: Annotated[float, Field(gt=0, le=1)] = 0.001

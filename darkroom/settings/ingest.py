@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from darkroom.settings.base import Fraction, Section
+from darkroom.settings.base import Fraction, PathText, Section
 
 
 class Ingest(Section):
@@ -14,10 +14,10 @@ class Ingest(Section):
         "mnist", "fashion-mnist", "cifar10", "cifar100", "digits", "folder", "imagenet", "zip", "tar", "table"
     ] = "fashion-mnist"
     """Where the images come from: a data set by name, or the kind of what is at `path`."""
-    path: Annotated[str, Field(min_length=1)] = "images"
+    path: PathText = "images"
     """The folder of class folders (or of train/, val/, test/ with class folders), the zip or tar of one, the folder in
     ImageNet's layout, or the CSV or Parquet table. The data sets that have a name do not read it."""
-    root: Annotated[str, Field(min_length=1)] | None = None
+    root: PathText | None = None
     """For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. Empty:
     fetched once to the user's cache folder."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
@@ -25,5 +25,5 @@ class Ingest(Section):
     Pillow. All take the same files. It travels with the model."""
     max_reject_fraction: Fraction = 0.01
     """The line stops when a larger fraction of the files than this can't be read as images."""
-    max_unpacked_gib: Annotated[float, Field(gt=0)] = 200.0
+    max_unpacked_gib: Annotated[float, Field(gt=0, le=1_000_000)] = 200.0
     """An archive that would unpack to more GiB than this is refused before anything is read or written."""

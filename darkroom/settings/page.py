@@ -4,9 +4,8 @@ import ast
 import inspect
 import itertools
 from pathlib import Path
-from typing import Any
 
-from darkroom.settings.base import Section
+from darkroom.settings.base import Section, type_words
 from darkroom.settings.read import SECTIONS
 
 PAGE = Path("docs/parameters.md")
@@ -21,15 +20,6 @@ well; `git checkout params.yaml` brings the committed settings back.
 This page is made from the modules of `darkroom/settings/` by `python -m darkroom.settings.page`; a test holds it current.
 """
 
-LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-TYPES = {
-    "object": "settings",
-    "integer": "whole number",
-    "number": "number",
-    "string": "text",
-    "boolean": "`true`, `false`",
-}
-
 
 def render() -> str:
     """The whole page, as Markdown."""
@@ -38,7 +28,7 @@ def render() -> str:
         defaults, words = section().model_dump(mode="json"), descriptions(section)
         parts += [f"## {name}", "", "| setting | type | default | what it does |", "|---|---|---|---|"]
         for key, schema in section.model_json_schema()["properties"].items():
-            parts.append(f"| `{key}` | {_type(schema)} | {_value(defaults[key])} | {words[key]} |")
+            parts.append(f"| `{key}` | {type_words(schema)} | {_value(defaults[key])} | {words[key]} |")
         parts.append("")
     return "\n".join(parts)
 
@@ -65,24 +55,6 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
     return "empty" if value is None else f"`{value}`"
-
-
-def _type(field: dict[str, Any]) -> str:
-    """A type and its limits, in words, from its JSON schema."""
-    if "anyOf" in field:
-        return " or ".join(_type(member) for member in field["anyOf"])
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
-    if field["type"] == "null":
-        return "empty"
-    if field["type"] == "array":
-        return f"list of {_type(field['items'])}"
-    if field.get("format") == "date":
-        return "day"
-    limits = [f"{sign} {field[key]}" for key, sign in LIMITS.items() if key in field]
-    return " ".join([TYPES[field["type"]], ", ".join(limits)]).strip()
 
 
 def main() -> None:

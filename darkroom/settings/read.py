@@ -6,9 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.error import YAMLError
-
-from darkroom.settings.base import PARAMS_FILE, Section, check_section, mistakes_error, parse, read_file, unknown
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.base import PARAMS_FILE, Section, check_section, mistakes_error, shown, unknown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
 from darkroom.settings.ingest import Ingest
@@ -20,6 +19,7 @@ from darkroom.settings.split import Split
 from darkroom.settings.train import Train
 from darkroom.settings.tune import Tune
 from darkroom.settings.validate import Validate
+from darkroom.settings.yaml_file import parse, read_file
 
 # Old name → new name: an old one is refused, and the message says the new one.
 RENAMED = {
@@ -87,15 +87,15 @@ def _override(content: dict[str, Any], text: str) -> str | None:
     """Set one `section.key=value`; return what is wrong with it, or None."""
     match = re.fullmatch(r"(\w+)\.(\w+)=(.*)", text, flags=re.DOTALL)
     if not match:
-        return f"{text!r} is not of the form section.key=value"
+        return f"{shown(text)} is not of the form section.key=value"
     section, key, value = match.groups()
     settings = content.setdefault(section, {})
     if not isinstance(settings, dict):
         return None  # said once, with the sections
     try:
         settings[key] = parse(value)
-    except YAMLError:
-        return f"{text!r}: the value is not valid YAML"
+    except DarkroomError as error:
+        return f"{shown(text)}: the value is not valid YAML: {error}"
     return None
 
 

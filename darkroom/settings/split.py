@@ -19,7 +19,7 @@ class Split(Section):
     """Another seed gives another split."""
     folds: Annotated[int, Field(ge=2, le=100)] | None = None
     """Divide what is not test into this many folds, and validate on one of them in place of a fraction."""
-    fold: Annotated[int, Field(ge=0)] = 0
+    fold: Annotated[int, Field(ge=0, le=99)] = 0
     """With folds: the one to validate on, counted from 0."""
     validation_from: datetime.date | None = None
     """For sources with timestamps: images from this day on (UTC) are for validation, in place of a fraction."""

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from darkroom.settings.base import Section, Seed
+from darkroom.settings.base import MOST_EPOCHS, PathText, Section, Seed
 from darkroom.settings.networks import OWN, unknown_network
+from darkroom.settings.transforms import transform_mistakes
 
 
 class Train(Section):
@@ -23,49 +24,49 @@ class Train(Section):
     pooling: Literal["mean", "grid"] = "mean"
     """timm's networks: what the last layer is given. `mean` is the network's own mean over the picture, `grid` the
     means of 3 x 3 cells of its last two maps, which separate classes better when the backbone is frozen."""
-    weights: Annotated[str, Field(min_length=1)] = "none"
+    weights: PathText = "none"
     """What the network starts from: `none`, `imagenet` (weights that are on this machine), `download` (the same,
     fetched where they are not), or a safetensors or state-dict file."""
-    freeze: Literal["none", "backbone"] | Annotated[int, Field(ge=1)] = "none"
+    freeze: Literal["none", "backbone"] | Annotated[int, Field(ge=1, le=1000)] = "none"
     """What is frozen: `backbone` is everything but the last layer, a number so many of the network's layer groups,
     counted from the input."""
-    unfreeze: list[Annotated[int, Field(ge=2)]] = []
+    unfreeze: list[Annotated[int, Field(ge=2, le=MOST_EPOCHS)]] = []
     """Epochs from which one more frozen layer group is trained, the one nearest to the output first."""
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
+    layer_decay: Annotated[float, Field(ge=0.0001, le=1)] = 1.0
     """The learning rate of each layer group, as a fraction of that of the next one toward the output; 1: all the same."""
-    epochs: Annotated[int, Field(ge=1)] = 12
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 12
     """Passes over the training images, at most."""
-    batch_size: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"
+    batch_size: Literal["auto"] | Annotated[int, Field(ge=2, le=1_000_000)] = "auto"
     """Images a step. `auto`: 256, fewer where that would make few steps."""
     loss: Literal["auto", "cross_entropy", "binary", "focal", "margin"] = "auto"
     """`binary`: binary cross-entropy, for two classes; `focal` weights hard images more; `margin` is for capsule_net.
     `auto`: margin for capsule_net, cross_entropy for all others."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.1
     """cross_entropy, binary: this fraction of a label is spread over all classes."""
-    focal_gamma: Annotated[float, Field(ge=0)] = 2.0
+    focal_gamma: Annotated[float, Field(ge=0, le=100)] = 2.0
     """focal: how little easy images count; 0: all alike."""
     balance: Literal["none", "weights", "sampler"] = "none"
     """For classes of unequal size: `weights` counts the loss of rare classes more, `sampler` shows their images more
     often; `none` does neither."""
     optimizer: Literal["auto", "adam", "adamw", "muon", "rmsprop", "sgd"] = "auto"
     """`sgd` has Nesterov momentum 0.9. `auto`: by the network."""
-    learning_rate: Literal["auto"] | Annotated[float, Field(gt=0)] = "auto"
+    learning_rate: Literal["auto"] | Annotated[float, Field(ge=1e-9, le=100)] = "auto"
     """The highest rate of the schedule. `auto`: by optimizer, network and what is frozen."""
-    weight_decay: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    weight_decay: Literal["auto"] | Annotated[float, Field(ge=0, le=100)] = "auto"
     """L2 penalty, or decoupled decay for adamw and muon. `auto`: by the optimizer."""
     schedule: Literal["constant", "cosine", "one-cycle", "step"] = "one-cycle"
     """`one-cycle` climbs for the first quarter, then falls to nothing; `cosine` falls to nothing from the start;
     `step` falls every `step_epochs`. The steps are counted from `epochs`."""
-    warmup: Annotated[float, Field(ge=0)] = 0.0
+    warmup: Annotated[float, Field(ge=0, le=MOST_EPOCHS)] = 0.0
     """Epochs in which the rate climbs to its highest, before the schedule; one-cycle: in place of its quarter."""
-    step_epochs: Annotated[int, Field(ge=1)] = 10
+    step_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 10
     """step: epochs between two falls."""
-    step_factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    step_factor: Annotated[float, Field(ge=0.0001, le=1)] = 0.1
     """step: what a fall multiplies the rate by."""
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Keep a moving average of the weights, with this fraction of the average staying at each step, and use it in
     their place; 0: none."""
-    clip_gradient: Annotated[float, Field(ge=0)] = 0.0
+    clip_gradient: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     """Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."""
     flip: bool = True
     """Mirror training images left to right in every second epoch; wrong for text and digits."""
@@ -86,9 +87,9 @@ class Train(Section):
     """Standard deviation of noise added to each value, as a fraction of the full range."""
     cutout: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Fill a square with this fraction of the side, at a random place, with the image's mean colour; 0: none."""
-    mixup: Annotated[float, Field(ge=0)] = 0.0
+    mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Blend each image and its label with another: alpha of the Beta distribution of the weight; 0: none."""
-    cutmix: Annotated[float, Field(ge=0)] = 0.0
+    cutmix: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Put a rectangle of another image into each, with its part of the label: alpha, as for mixup; with both set
     each batch draws one of them."""
     albumentations: list[dict[str, Any]] = []
@@ -99,7 +100,7 @@ class Train(Section):
     on it."""
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = "auto"
     """Processes that train together, each on its part of every batch. `auto`: one for each GPU, else 1."""
-    patience: Annotated[int, Field(ge=1)] = 10
+    patience: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 10
     """Stop after this many epochs without a better validation loss; the best epoch's weights are used."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """`auto`: bfloat16 where the processor multiplies it in hardware (AMX, AVX512-BF16, CUDA), float16 on older GPUs,
@@ -113,6 +114,13 @@ class Train(Section):
         if problem := unknown_network(name):
             raise ValueError(problem)
         return name
+
+    @field_validator("albumentations")
+    @classmethod
+    def _known_transforms(cls, wanted: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if mistakes := transform_mistakes(wanted):
+            raise ValueError("; ".join(mistakes))
+        return wanted
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from darkroom.settings.base import Section
+from darkroom.settings.base import MOST_EPOCHS, Section, shown
 
 FORMS = "should be {low: …, high: …}, with `log: true` where ratios count, or {choices: […]}"
 
@@ -13,12 +13,12 @@ FORMS = "should be {low: …, high: …}, with `log: true` where ratios count, o
 class Tune(Section):
     """What is varied, how often, and for how long."""
 
-    trials: Annotated[int, Field(ge=2)] = 20
+    trials: Annotated[int, Field(ge=2, le=100_000)] = 20
     """How many combinations of settings to try, those tried before included; the baseline comes first and does
     not count."""
-    epochs: Annotated[int, Field(ge=1)] | None = None
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | None = None
     """Epochs of a trial. Empty: `train.epochs`, so that what is best there is best in the line, too."""
-    timeout: Annotated[float, Field(gt=0)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
     """Minutes after which no further trial begins. Empty: none."""
     pruner: Literal["none", "median", "hyperband"] = "median"
     """What ends a bad trial early, by its validation losses: `median` where it is behind half of the others at the same
@@ -55,10 +55,10 @@ def dimension_mistake(entry: dict[str, Any]) -> str | None:
     if set(entry) == {"choices"}:
         return _choices_mistake(entry["choices"])
     if not {"low", "high"} <= set(entry) <= {"low", "high", "log"}:
-        return f"is {entry}, {FORMS}"
+        return f"is {shown(entry)}, {FORMS}"
     low, high, log = entry["low"], entry["high"], entry.get("log", False)
     if not (_is_number(low) and _is_number(high) and isinstance(log, bool)):
-        return f"is {entry}: low and high should be numbers, log true or false"
+        return f"is {shown(entry)}: low and high should be numbers, log true or false"
     if low >= high:
         return f"low ({low}) should be below high ({high})"
     if log and low <= 0:
@@ -68,12 +68,14 @@ def dimension_mistake(entry: dict[str, Any]) -> str | None:
 
 def _choices_mistake(choices: Any) -> str | None:
     if not isinstance(choices, list) or len(choices) < 2:
-        return f"choices is {choices!r}, should be a list of two or more"
+        return f"choices is {shown(choices)}, should be a list of two or more"
     if unfit := [choice for choice in choices if not isinstance(choice, bool | int | float | str)]:
-        return f"choices has {unfit[0]!r} in it, should be numbers, texts, true or false"
+        return f"choices has {shown(unfit[0])} in it, should be numbers, texts, true or false"
+    if infinite := [choice for choice in choices if isinstance(choice, float) and not math.isfinite(choice)]:
+        return f"choices has {infinite[0]} in it, should be finite"
     # True and 1 are equal in Python, and not as settings.
     if len({(type(choice), choice) for choice in choices}) < len(choices):
-        return f"choices has a value twice: {choices}"
+        return f"choices has a value twice: {shown(choices)}"
     return None
 
 

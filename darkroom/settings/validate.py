@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from darkroom.settings.base import Fraction, Section
+from darkroom.settings.base import MOST_IMAGES, Fraction, Section
 
 ValidateCheck = Literal[
     "manifest",
@@ -30,15 +30,15 @@ ValidateCheck = Literal[
 class Validate(Section):
     """What is expected of the data."""
 
-    min_images_per_class: Annotated[int, Field(ge=3)] = 10
+    min_images_per_class: Annotated[int, Field(ge=3, le=MOST_IMAGES)] = 10
     """Fewest readable images that a class may have; with fewer than 3 it can't be in all three splits."""
-    max_imbalance_ratio: Annotated[float, Field(ge=1)] = 20.0
+    max_imbalance_ratio: Annotated[float, Field(ge=1, le=MOST_IMAGES)] = 20.0
     """Largest class divided by smallest class, at most."""
-    min_side: Annotated[int, Field(ge=1)] = 8
+    min_side: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     """Shortest side of any image, in pixels, at least."""
-    max_side: Annotated[int, Field(ge=1)] = 20000
+    max_side: Annotated[int, Field(ge=1, le=1_000_000)] = 20000
     """Longest side of any image, in pixels, at most."""
-    max_aspect_ratio: Annotated[float, Field(ge=1)] = 10.0
+    max_aspect_ratio: Annotated[float, Field(ge=1, le=1_000_000)] = 10.0
     """Longer side divided by shorter side, at most."""
     min_brightness: Fraction = 0.01
     """Mean grey value of any image, 0 being black, at least."""
@@ -46,7 +46,7 @@ class Validate(Section):
     """Mean grey value of any image, 1 being white, at most."""
     min_contrast: Fraction = 0.01
     """Standard deviation of any image's grey values, of 1, at least; below it an image is nearly blank."""
-    min_sharpness: Annotated[float, Field(ge=0)] = 5.0
+    min_sharpness: Annotated[float, Field(ge=0, le=1_000_000)] = 5.0
     """Variance of the Laplacian of any image, at least; below it an image is blurred."""
     max_mode_mix: Fraction = 0.05
     """Fraction of images that are grey among colour images, or in colour among grey ones, at most."""

@@ -4,15 +4,17 @@
 """
 
 import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file
+from darkroom.settings.yaml_file import parse, read_file
 
 
 def with_settings(text: str, settings: Mapping[str, Any]) -> str:
@@ -33,12 +35,12 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
     yaml = YAML()
     yaml.default_flow_style = False
     params = yaml.load(text)
-    wanted = _plain(text)
+    wanted = parse(text)
     for name, value in settings.items():
         section, _, key = name.partition(".")
         if repr(wanted[section].get(key)) == repr(value):
             continue
-        wanted[section][key] = params[section][key] = value
+        wanted[section][key], params[section][key] = value, _escaped(value)
         # Without this, ruamel 0.19 puts the next setting on the line of an empty list that takes the place of a longer one.
         comments = params[section].ca.items.get(key)
         if comments and comments[3] == []:
@@ -46,20 +48,54 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
     buffer = io.StringIO()
     yaml.dump(params, buffer)
     changed = buffer.getvalue()
-    try:
-        readable = _plain(changed) == wanted
-    except YAMLError:
-        readable = False
-    if not readable:
+    # By their forms, since 1, 1.0 and true are equal.
+    if repr(_read_back(changed)) != repr(wanted):
         raise DarkroomError(
             f"params.yaml cannot be changed by a program in this form: set {' '.join(settings)} by hand"
         )
     return changed
 
 
-def _plain(text: str) -> Any:
-    """The values alone, by the engine of `read_params`."""
-    return YAML(typ="safe", pure=True).load(text)
+def _read_back(text: str) -> Any:
+    """The values alone, as `read_params` reads them; None where they can't be read."""
+    try:
+        return parse(text)
+    except DarkroomError:
+        return None
+
+
+def _escaped(value: Any) -> Any:
+    """A value, in which text with characters that YAML folds or drops (U+0085 becomes a blank) is written with escapes."""
+    if isinstance(value, str):
+        return value if value.isprintable() else DoubleQuotedScalarString(value)
+    if isinstance(value, list):
+        return [_escaped(each) for each in value]
+    return {name: _escaped(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def describe_written(path: Path, settings: Mapping[str, Any]) -> str:
+    """What a file of settings has now of the settings that were written into it, read from the file.
+
+    Args:
+        path: `params.yaml`.
+        settings: as they were given to `with_settings`.
+    """
+    try:
+        content = read_file(path)
+        found = {name: content[name.partition(".")[0]].get(name.partition(".")[2]) for name in settings}
+    except (DarkroomError, KeyError, AttributeError) as error:
+        return f"{path} can't be read any more ({error}): something else changed it while this ran"
+    shown = " ".join(f"{name}={_typed(value)}" for name, value in found.items())
+    changed = [name for name in settings if repr(found[name]) != repr(settings[name])]
+    if not changed:
+        return f"{path} now has {shown}"
+    asked = " ".join(f"{name}={_typed(settings[name])}" for name in changed)
+    return f"{path} was changed by something else while this ran: it was given {asked}, and now has {shown}"
+
+
+def _typed(value: Any) -> str:
+    """A value as one types it."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def write_params(path: Path, text: str) -> None:

@@ -1,11 +1,6 @@
 """Transforms of Albumentations, one image at a time."""
 
-import difflib
-import inspect
-import os
-import warnings
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import cv2
@@ -14,6 +9,7 @@ import torch
 from torch import Tensor
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.transforms import make_transform
 from darkroom.training.augmentation import ImageRng
 
 # How often a transform is tried before training starts: some change the size only at times.
@@ -32,11 +28,10 @@ class Transforms:
             DarkroomError: when there is no such transform, when it does not take these arguments, or when it can't be used on
                 images alone that keep their size.
         """
-        library = _library()
         self._transforms = []
         for place, each in enumerate(wanted):
             where = f"train.albumentations[{place}]"
-            transform = _made(library, where, each)
+            transform = make_transform(where, each)
             _try_out(transform, where, side, channels)
             self._transforms.append(transform)
 
@@ -61,39 +56,6 @@ class Transforms:
                 transform.set_random_seed(int(seeds[row]))
                 pictures[row] = transform(image=pictures[row], force_apply=True)["image"]
         return torch.from_numpy(pictures).to(images.device)
-
-
-def _library() -> ModuleType:
-    """Albumentations, without the check for newer versions over the network at its import."""
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
-    import albumentations  # type: ignore[import-untyped]
-
-    library: ModuleType = albumentations
-    return library
-
-
-def _made(library: ModuleType, where: str, wanted: dict[str, Any]) -> Any:
-    arguments = dict(wanted)
-    name = arguments.pop("name", None)
-    kinds = {
-        kind: found
-        for kind, found in vars(library).items()
-        if inspect.isclass(found) and issubclass(found, library.BasicTransform) and not inspect.isabstract(found)
-    }
-    if name not in kinds:
-        close = difflib.get_close_matches(str(name), kinds, n=3, cutoff=0.5)
-        hint = f"; did you mean {' or '.join(close)}?" if close else ""
-        raise DarkroomError(f"{where}: Albumentations {library.__version__} has no transform named {name!r}{hint}")
-    known = [argument for argument in inspect.signature(kinds[name].__init__).parameters if argument != "self"]
-    for argument in arguments:
-        if argument not in known:
-            raise DarkroomError(f"{where}: {name} has no argument {argument!r}; it has {', '.join(known)}")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return kinds[name](**arguments)
-    except (ValueError, TypeError, UserWarning) as error:
-        raise DarkroomError(f"{where}: {name} refuses its arguments: {error}") from None
 
 
 def _try_out(transform: Any, where: str, side: int, channels: int) -> None:

@@ -32,17 +32,6 @@ serve_retraining(IntervalSchedule(interval=timedelta(seconds=2)))
 # Seconds between two looks at what is due; ten by default.
 QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
 
-REFUSALS = """
-from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.schedule import Schedule
-from flows.schedule import cron_schedule
-for cron, zone in (("61 3 * * *", "UTC"), ("0 3 * *", "UTC"), ("0 3 * * *", "Mars/Olympus"), ("0 3 * * *", "Asia/Tokyo")):
-    try:
-        print(cron_schedule(Schedule(cron=cron, timezone=zone)).timezone)
-    except DarkroomError as error:
-        print(error)
-"""
-
 
 def ask(api: str, path: str, **filters: object) -> Any:
     request = urllib.request.Request(
@@ -103,13 +92,6 @@ def test_a_schedule_that_is_none_is_refused_before_anything_starts(repository: R
     params.write_text(params.read_text().replace("timezone: UTC", "timezone: Mars/Olympus"))
     status, printed = repository.run("-m", "flows.schedule")
     assert status == 1
-    assert printed.startswith("error: schedule.timezone: ") and "Traceback" not in printed
+    assert "  - schedule.timezone: is 'Mars/Olympus', should be a time zone such as Europe/Paris" in printed
+    assert "Traceback" not in printed
     assert not (repository.root / ".darkroom/prefect/server.log").exists()
-
-
-def test_what_is_wrong_with_a_schedule_is_shown(repository: Repository) -> None:
-    minute, fields, zone, none = repository.run("-c", REFUSALS, PREFECT_HOME=str(repository.root))[1].splitlines()
-    assert minute == 'schedule.cron: Value error, Invalid cron string: "61 3 * * *"'
-    assert fields == "schedule.cron: '0 3 * *' must have five fields: minute, hour, day, month, weekday"
-    assert zone.startswith('schedule.timezone: Value error, Invalid timezone: "Mars/Olympus"')
-    assert none == "Asia/Tokyo"

@@ -1,5 +1,6 @@
 """Settings: every mistake named at once, with its place, what is allowed, and the nearest name."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,46 @@ def test_a_file_that_is_no_settings_file(tmp_path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DarkroomError):
         read_params(path)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.learning_rate=1e308", "train.learning_rate: is 1e+308, should be `auto` or number ≥ 1e-09, ≤ 100"),
+        ("train.patience=1e30", "train.patience: is 1e+30, should be whole number ≥ 1, ≤ 100000"),
+        ("train.epochs=1000000000000", "train.epochs: is 1000000000000, should be whole number ≥ 1, ≤ 100000"),
+        ("train.clip_gradient=.inf", "train.clip_gradient: is inf, should be number ≥ 0, ≤ 1000000"),
+        ("split.test_from=2026-13-45", "split.test_from: is '2026-13-45', should be a day such as 2026-10-01"),
+        ("schedule.cron='61 * * * *'", "schedule.cron: is '61 * * * *', should be five fields: minute (0-59)"),
+        ("schedule.cron='0 0 31 2 *'", "schedule.cron: is '0 0 31 2 *', should be five fields"),
+        ("schedule.cron='0 3 * *'", "schedule.cron: is '0 3 * *', should be five fields"),
+        ("schedule.timezone=Mars/X", "schedule.timezone: is 'Mars/X', should be a time zone such as Europe/Paris"),
+        ("schedule.timezone=Europe/Pari", "did you mean Europe/Paris?"),
+        ("train.albumentations=[{name: NoSuch}]", "no transform named 'NoSuch'"),
+        (
+            "train.albumentations=[{name: GaussianBlur, blurr: 3}]",
+            "GaussianBlur has no argument 'blurr'; it has blur_limit",
+        ),
+        ("train.albumentations=[{name: GaussianBlur, p: 7}]", "number 1: GaussianBlur refuses its arguments"),
+        ("train.albumentations=[{name: RandomGamma, gamma_limit: [.nan, 3]}]", "write finite numbers"),
+        ("tune.space={shift: {choices: [.inf, 0.1]}}", "choices has inf in it, should be finite"),
+        ('ingest.path="a\\0b"', r"ingest.path: is 'a\x00b', and no path can contain a zero byte"),
+        ("ingest.path=" + "x" * 5000, "of 5,000 characters, and a path has 4,096 at most"),
+    ],
+)
+def test_what_would_only_be_found_later_is_refused_when_read(override: str, message: str) -> None:
+    with pytest.raises(DarkroomError, match=re.escape(message)):
+        read_params(PARAMS, (override,))
+
+
+def test_every_number_has_limits_on_both_sides() -> None:
+    """Of the settings, `tune.space` and the arguments of Albumentations have their own checks."""
+    for name, section in SECTIONS.items():
+        for key, schema in section.model_json_schema()["properties"].items():
+            for member in [*schema.get("anyOf", [schema]), schema.get("items", {})]:
+                if member.get("type") in ("integer", "number"):
+                    assert {"minimum", "exclusiveMinimum"} & set(member), f"{name}.{key}"
+                    assert {"maximum", "exclusiveMaximum"} & set(member), f"{name}.{key}"
 
 
 @given(st.text(max_size=30))
