@@ -33,7 +33,8 @@ from benchmarks.rounds import Contestant, in_turns, print_table
 from darkroom.compression.int8 import calibration_rows
 from darkroom.compression.parity import Parity, compare, loss_interval
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.session import INPUT, OUTPUT, Float32s, open_session, probabilities
+from darkroom.inference.session import INPUT, OUTPUT, open_session, probabilities
+from darkroom.runtime.arrays import Float32s
 from darkroom.settings.read import read_params
 from darkroom.statistics.temperature import Calibration
 from darkroom.training.choices import is_transformer

@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from darkroom.compression.int8 import CALIBRATORS, Int8
-from darkroom.inference.session import Float32s, open_session, probabilities
-from darkroom.runtime.arrays import UInt8s
+from darkroom.inference.session import open_session, probabilities
+from darkroom.runtime.arrays import Float32s, UInt8s
 
 # Runs of neighbouring layers that are results one by one, and how many of them may stay in float: INT8 with more of them is
 # hardly faster than float.

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.inference.session import Float32s
+from darkroom.runtime.arrays import Float32s
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Parity:
         worst: the image with that difference.
         mean_difference: of all probabilities, absolute.
         label_disagreement: the fraction of images on which they predict different classes.
-        right_before: images that the reference predicts correctly.
-        right_after: images that the other predicts correctly.
+        correct_before: images that the reference predicts correctly.
+        correct_after: images that the other predicts correctly.
         only_before: images that only the reference predicts correctly.
         only_after: images that only the other predicts correctly.
     """
@@ -31,23 +31,23 @@ class Parity:
     worst: int
     mean_difference: float
     label_disagreement: float
-    right_before: int
-    right_after: int
+    correct_before: int
+    correct_after: int
     only_before: int
     only_after: int
 
     @property
     def accuracy_before(self) -> float:
-        return self.right_before / self.images
+        return self.correct_before / self.images
 
     @property
     def accuracy_after(self) -> float:
-        return self.right_after / self.images
+        return self.correct_after / self.images
 
     @property
     def accuracy_loss(self) -> float:
         """Accuracy of the reference less that of the other: negative where the other is better."""
-        return (self.right_before - self.right_after) / self.images
+        return (self.correct_before - self.correct_after) / self.images
 
 
 def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64]) -> Parity:
@@ -66,8 +66,8 @@ def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64])
         worst=int(differences.max(axis=1).argmax()),
         mean_difference=float(differences.mean()),
         label_disagreement=int((before != after).sum()) / len(labels),
-        right_before=int((before == labels).sum()),
-        right_after=int((after == labels).sum()),
+        correct_before=int((before == labels).sum()),
+        correct_after=int((after == labels).sum()),
         only_before=int(((before == labels) & (after != labels)).sum()),
         only_after=int(((before != labels) & (after == labels)).sum()),
     )

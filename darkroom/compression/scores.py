@@ -100,7 +100,7 @@ class CandidateScores:
         predictions = probabilities(open_session(path), self._validation.images, f"validate {candidate.name}")
         parity = compare(self._reference, predictions, self._validation.labels)
         self.candidates.append(candidate)
-        self.numbers[candidate.name] = accuracy_numbers(parity.right_after, parity.images) | loss_numbers(parity)
+        self.numbers[candidate.name] = accuracy_numbers(parity.correct_after, parity.images) | loss_numbers(parity)
         self.sizes[candidate.name] = path.stat().st_size
 
     def any_within(self, limits: SelectionLimits) -> bool:

@@ -148,7 +148,7 @@ def _copies(difference: Difference, images: pd.DataFrame) -> Gallery | None:
         for row, path, label, of, of_label, older, of_row in few.itertuples()
     ]
     about = "An added image, and the first that it copies. Those under another label come first, then copies of test images."
-    return Gallery("Copies newly brought in", about, len(copies), frames)
+    return Gallery("New copies", about, len(copies), frames)
 
 
 def _relabelled(

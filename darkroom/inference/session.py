@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 from tqdm import tqdm
 
-from darkroom.runtime.arrays import UInt8s
-
-Float32s = npt.NDArray[np.float32]
+from darkroom.runtime.arrays import Float32s, UInt8s
 
 INPUT, OUTPUT = "images", "probabilities"
 

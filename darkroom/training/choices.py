@@ -54,7 +54,9 @@ def choose_batch_size(requested: int | str, images: int) -> Choice:
     while size > SMALLEST_BATCH and images // size < LEAST_STEPS:
         size //= 2
     if size == LARGEST_BATCH:
-        return Choice("batch_size", size, f"the usual one; {images:,} images make {images // size:,} steps of it")
+        return Choice(
+            "batch_size", size, f"the largest that auto takes; {images:,} images make {images // size:,} steps of it"
+        )
     return Choice("batch_size", size, f"{images:,} images would make fewer than {LEAST_STEPS} steps of {2 * size}")
 
 
@@ -64,7 +66,7 @@ def choose_loss(requested: str, network: str) -> Choice:
         return Choice("loss", requested, SET)
     if network == CAPSULE_NET:
         return Choice("loss", "margin", "the outputs of capsules are lengths")
-    return Choice("loss", "cross_entropy", "the usual one")
+    return Choice("loss", "cross_entropy", "the standard for classes")
 
 
 def choose_optimizer(requested: str, network: str, pretrained: bool) -> Choice:
@@ -79,7 +81,7 @@ def choose_optimizer(requested: str, network: str, pretrained: bool) -> Choice:
         return Choice("optimizer", "muon", "trains fastest here")
     if network == CAPSULE_NET:
         return Choice("optimizer", "adam", "as published for capsules")
-    return Choice("optimizer", "sgd", "the usual one for convolutions")
+    return Choice("optimizer", "sgd", "the standard for convolutional networks")
 
 
 def choose_rate(
@@ -111,7 +113,7 @@ def choose_decay(requested: float | str, optimizer: str) -> Choice:
     """The weight decay, by what it means for the optimizer."""
     if not isinstance(requested, str):
         return Choice("weight_decay", requested, SET)
-    return Choice("weight_decay", DECAYS[optimizer], f"the usual one for {optimizer}")
+    return Choice("weight_decay", DECAYS[optimizer], f"the standard for {optimizer}")
 
 
 def is_transformer(network: str) -> bool:

@@ -18,9 +18,9 @@ from darkroom.bundle import tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession, converter_versions, write_tflite
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.session import Float32s
 from darkroom.model.spec import load_spec
 from darkroom.network.load import load_model
+from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import load_calibration
 from stages import export

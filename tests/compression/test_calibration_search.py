@@ -14,7 +14,8 @@ from darkroom.compression.calibration_search import (
     try_calibrators,
 )
 from darkroom.compression.int8 import CALIBRATORS, Int8
-from darkroom.inference.session import Float32s, open_session, probabilities
+from darkroom.inference.session import open_session, probabilities
+from darkroom.runtime.arrays import Float32s
 from tests.support.matrix_graph import some_images, write_products
 
 LAYERS = 6

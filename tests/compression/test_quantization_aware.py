@@ -12,8 +12,9 @@ from darkroom.compression.int8 import quantize_graph
 from darkroom.compression.quantization_aware import fold_norms, quantization_aware, round_as_int8
 from darkroom.images.pack import Packed
 from darkroom.inference.export import export_graph
-from darkroom.inference.session import Float32s, open_session, probabilities
+from darkroom.inference.session import open_session, probabilities
 from darkroom.network.load import Normalized, build_model
+from darkroom.runtime.arrays import Float32s
 from tests.support.trained_digits import SPEC, digits, learnt, spec_of
 
 

@@ -172,7 +172,7 @@ def ruin_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
 def as_of_many(reference: np.ndarray, other: np.ndarray, labels: np.ndarray) -> Parity:
     """As if there were a thousand times as many validation images."""
     found = compare(reference, other, labels)
-    counts = ("images", "right_before", "right_after", "only_before", "only_after")
+    counts = ("images", "correct_before", "correct_after", "only_before", "only_after")
     return Parity(**vars(found) | {name: 1000 * getattr(found, name) for name in counts})
 
 

@@ -318,5 +318,7 @@ def test_a_lack_of_memory_says_what_needs_less(prepared: Path, tmp_path: Path, m
 def test_the_record_has_what_was_chosen_and_why(prepared: Path, tmp_path: Path) -> None:
     run(prepared, tmp_path, optimizer="auto", epochs=1)
     record = read_record(tmp_path / "reports")
-    assert "the usual one for convolutions" in next(each.reason for each in record.settings if each.name == "optimizer")
+    assert "the standard for convolutional networks" in next(
+        each.reason for each in record.settings if each.name == "optimizer"
+    )
     assert len(record.epochs) == 1 and record.best == record.epochs[0] and len(record.examples) == 6
