@@ -1,4 +1,4 @@
-"""The only place that starts DVC; one run of the line at a time, and what a killed run left behind is put in order."""
+"""The only place that starts DVC, and what it says when it fails."""
 
 import graphlib
 import json
@@ -6,76 +6,20 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import alone
+from darkroom.runtime.lock import LINE_LOCK, STARTED_UNDER
 from flows import processes
 from flows.processes import Log
 
-FOLDER = Path(".darkroom/line")
-LOCK = FOLDER / "lock"
-# There from the start of a run to its good end: where a run begins and finds it, the one before failed or was killed.
-UNFINISHED = FOLDER / "unfinished"
-
+FOLDER = LINE_LOCK.parent
 DVC_YAML, DVC_LOCK = Path("dvc.yaml"), Path("dvc.lock")
-
-
-@contextmanager
-def line_lock() -> Iterator[None]:
-    """Wait until no other run of the line is at work in this folder, then hold it for the block.
-
-    Where the run before was killed, its remaining processes are ended first, and the files that DVC does not write whole
-    are checked.
-    """
-    waiting = "another run of the line is at work in this folder: waiting for its end"
-    with alone(LOCK, waiting, wait=True):
-        if UNFINISHED.exists():
-            _recover()
-        UNFINISHED.touch()
-        yield
-        UNFINISHED.unlink()
-
-
-def _recover() -> None:
-    if ended := processes.end_started_under(LOCK):
-        print(f"the run before was killed: {ended} of its processes were still there, and are ended")
-    if DVC_LOCK.exists() and not _is_valid_lock(DVC_LOCK.read_text(encoding="utf-8", errors="replace")):
-        print(f"{DVC_LOCK} was cut off when a run was killed: DVC makes it again from its cache")
-        DVC_LOCK.unlink()
-    path = Path(".dvc/tmp/rwlock")
-    if path.exists() and not _holds_living_dvc(path.read_text(encoding="utf-8", errors="replace")):
-        path.unlink()
-
-
-def _is_valid_lock(text: str) -> bool:
-    # Here, since it takes a quarter of a second.
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import Invalid
-
-    try:
-        COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe", pure=True).load(text))
-    except (YAMLError, Invalid):
-        return False
-    return True
-
-
-def _holds_living_dvc(rwlock: str) -> bool:
-    """Whether DVC's list of the paths in use names a DVC that still runs; the number of one that is gone may be another's."""
-    for number in set(re.findall(r'"pid": (\d+)', rwlock)):
-        try:
-            if any("dvc" in word for word in psutil.Process(int(number)).cmdline()):
-                return True
-        except psutil.Error:
-            continue
-    return False
 
 
 def bring_up_to_date(stage: str | None = None, log: Log | None = None) -> None:
@@ -136,11 +80,10 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
-def environment(lock: Path = LOCK) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Ours, in which `python` is this interpreter, nothing phones home, and lines come unbuffered.
 
-    Args:
-        lock: that whoever starts the process holds; see `flows.processes.end_started_under`.
+    Whoever is started with it is known to be ours: see `darkroom.runtime.lock` and `flows.processes.end_started_under`.
     """
     changed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -149,7 +92,7 @@ def environment(lock: Path = LOCK) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
         "NO_ALBUMENTATIONS_UPDATE": "1",
-        processes.STARTED_UNDER: str(lock.resolve()),
+        STARTED_UNDER: str(LINE_LOCK.resolve()),
     }
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):

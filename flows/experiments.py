@@ -16,9 +16,8 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import alone
-from darkroom.runtime.paths import TRAIN_REPORTS
-from darkroom.settings.base import PARAMS_FILE
+from darkroom.runtime.lock import alone
+from darkroom.runtime.paths import PARAMS_FILE, TRAIN_REPORTS
 from darkroom.settings.write import with_settings
 from darkroom.tuning.space import Value
 from darkroom.tuning.trial import StudyConfig, TrialResult
@@ -26,7 +25,7 @@ from flows.dvc import DVC_LOCK, stages_in_order
 
 FOLDER = Path(".darkroom/experiments")
 INDEX = FOLDER / "index"
-LOCK, WAITING = FOLDER / "lock", "another experiment is being recorded: waiting for its end"
+LOCK, RECORDING = FOLDER / "lock", "another experiment is being recorded"
 AUTHOR = {"NAME": "Darkroom", "EMAIL": "darkroom@localhost"}
 
 
@@ -48,7 +47,7 @@ def record_run() -> str | None:
     Raises:
         DarkroomError: when there is no commit that it could be compared with.
     """
-    with alone(LOCK, WAITING, wait=True):
+    with alone(LOCK, RECORDING, "an experiment", print):
         head = _start()
         _git("add", "--force", str(PARAMS_FILE), str(DVC_LOCK))
         tree = _git("write-tree")
@@ -72,7 +71,7 @@ def record_trial(name: str, params: str, metrics: Mapping[str, Any], stages: Col
     Raises:
         DarkroomError: when there is no commit that it could be compared with.
     """
-    with alone(LOCK, WAITING, wait=True):
+    with alone(LOCK, RECORDING, "an experiment", print):
         head = _start()
         _put(str(PARAMS_FILE), params)
         _put(str(DVC_LOCK), _lock_of(stages))

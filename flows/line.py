@@ -23,6 +23,7 @@ from darkroom.runtime.paths import BUNDLE
 from darkroom.runtime.revisions import WORKSPACE
 from darkroom.settings.read import read_params
 from flows import dvc
+from flows.lock import line_lock
 from flows.summary import METRICS, REPORT, headline
 
 
@@ -42,20 +43,19 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 def bring_line_up_to_date() -> None:
-    """Every stage in order, as a task of the flow run that calls this.
+    """Every stage in order, as a task of the flow run that calls this, which holds the line's lock.
 
     Raises:
         DarkroomError: when the settings are wrong, with the first stage that stops, or when DVC still finds something to do.
     """
     read_params()
     logging.getLogger("prefect.task_runs").addFilter(_is_news)
-    with dvc.line_lock():
-        for stage in dvc.stages_in_order():
-            state = bring_up_to_date(stage, return_state=True)
-            if not state.is_completed():
-                raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
-        if not dvc.is_up_to_date():
-            raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
+    for stage in dvc.stages_in_order():
+        state = bring_up_to_date(stage, return_state=True)
+        if not state.is_completed():
+            raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
+    if not dvc.is_up_to_date():
+        raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
 
 
 def publish_summary() -> str:
@@ -77,11 +77,12 @@ def publish_summary() -> str:
 @flow(name="darkroom")
 def line() -> State[Any]:
     """Bring the whole line up to date and publish what came of it."""
-    try:
-        bring_line_up_to_date()
-    except DarkroomError as error:
-        return Failed(message=str(error))
-    return Completed(message=publish_summary())
+    with line_lock("make flow", get_run_logger().info):
+        try:
+            bring_line_up_to_date()
+        except DarkroomError as error:
+            return Failed(message=str(error))
+        return Completed(message=publish_summary())
 
 
 @flow(name="retrain")
@@ -91,6 +92,11 @@ def retrain() -> State[Any]:
     The survey looks at the source each time, so new, changed and removed images are ingested; where there are none and no
     setting changed, nothing else runs. The artifacts are `darkroom-run` and `darkroom-changes`.
     """
+    with line_lock("a run of make schedule", get_run_logger().info):
+        return _retrain()
+
+
+def _retrain() -> State[Any]:
     try:
         before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
         bring_line_up_to_date()

@@ -18,14 +18,13 @@ from typing import NoReturn
 
 import psutil
 
+from darkroom.runtime.lock import STARTED_UNDER
+
 Log = Callable[[str], None]
 
 # How long a command whose children have been ended may take to end by itself, in seconds. DVC writes `dvc.lock` in place, and
 # SIGINT in the middle would leave half of it.
 GRACE = 2
-
-# In the environment of a process: the path of the lock that whoever started it held.
-STARTED_UNDER = "DARKROOM_STARTED_UNDER"
 
 # Colours and cursor movements that a program writes to a terminal (ECMA-48).
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")

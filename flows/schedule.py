@@ -13,11 +13,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.lock import alone
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import read_params
 from darkroom.settings.schedule import Schedule
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
 
 NAME = "scheduled"
+LOCK = Path(".darkroom/schedule/lock")
 
 
 def cron_schedule(settings: Schedule) -> "CronSchedule":
@@ -112,7 +115,8 @@ def main() -> None:
             serve_retraining(schedule)
     else:
         end_children_on_signals()
-        with user_errors():
+        # Two would retrain twice at each time that is due.
+        with user_errors(), alone(LOCK, "another schedule is at work in this folder", "make schedule"):
             run()
 
 

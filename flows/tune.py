@@ -18,10 +18,9 @@ from pathlib import Path
 from darkroom.images.pack import load_packed
 from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import alone, whole_folder
-from darkroom.runtime.paths import ARRAYS, INGEST, SPLIT_TABLE
+from darkroom.runtime.files import whole_folder
+from darkroom.runtime.paths import ARRAYS, INGEST, PARAMS_FILE, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
-from darkroom.settings.base import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.tune import Tune
 from darkroom.settings.write import with_settings, write_params
@@ -31,7 +30,6 @@ from darkroom.tuning.study import fail_running, importances, open_study, results
 from darkroom.tuning.text import at_bounds, progress_text, result_text, space_text
 from darkroom.tuning.trial import (
     DATABASE,
-    FOLDER,
     StudyConfig,
     TrialResult,
     best_of,
@@ -41,9 +39,9 @@ from darkroom.tuning.trial import (
 )
 from flows import dvc, processes
 from flows.experiments import TrialRecorder, full_names
+from flows.lock import line_lock
 
 REPORTS = Path("reports/tune")
-LOCK = FOLDER / "lock"
 
 # Takes the baseline, the trials, and the importance of each setting.
 Show = Callable[[TrialResult, list[TrialResult], dict[str, float]], None]
@@ -60,8 +58,15 @@ def run(apply: bool) -> str:
 
     Raises:
         DarkroomError: before any work, for settings that are wrong or can't be combined; later, when the line before `train`
-            stops, when another tuning is at work here, or when the training of the baseline stops.
+            stops, or when the training of the baseline stops.
     """
+    read_params()
+    # For the whole of it: trials read the arrays of the line, and `apply` writes params.yaml.
+    with line_lock("make tune"):
+        return _tune(apply)
+
+
+def _tune(apply: bool) -> str:
     params = read_params()
     train = trial_settings(params.train, params.tune)
     space, unread = read_space(params.tune.space, train)
@@ -69,21 +74,17 @@ def run(apply: bool) -> str:
         print(f"tune: not in the space, since train.network={train.network} does not read them: {', '.join(unread)}")
     if warning := usual_rate_outside(space, train):
         print(f"tune: {warning}")
-    with alone(LOCK, "another tuning is at work in this folder: wait for it, or end it"):
-        if ended := processes.end_started_under(LOCK):
-            print(f"tune: a tuning was killed before: {ended} of its processes were still there, and are ended")
-        with dvc.line_lock():
-            dvc.bring_up_to(ARRAYS.name)
-        entries = {name: params.tune.space[name] for name in space}
-        versions = code_version("train"), data_version(INGEST, SPLIT_TABLE), (ARRAYS / "stats.json").read_text()
-        name = study_name(train, entries, *versions)
-        config = StudyConfig(study=name, train=train, space=entries, pruner=params.tune.pruner)
-        print(f"tune: study {name}, {params.tune.trials} trials of {train.epochs} epochs at most: {space_text(space)}")
-        try:
-            baseline, trials = run_trials(config, params.tune, lambda *found: _write_report(name, space, *found))
-        except SystemExit:
-            print("\ntune: stopped; finished trials are saved, and the same command goes on from here")
-            raise
+    dvc.bring_up_to(ARRAYS.name)
+    entries = {name: params.tune.space[name] for name in space}
+    versions = code_version("train"), data_version(INGEST, SPLIT_TABLE), (ARRAYS / "stats.json").read_text()
+    name = study_name(train, entries, *versions)
+    config = StudyConfig(study=name, train=train, space=entries, pruner=params.tune.pruner)
+    print(f"tune: study {name}, {params.tune.trials} trials of {train.epochs} epochs at most: {space_text(space)}")
+    try:
+        baseline, trials = run_trials(config, params.tune, lambda *found: _write_report(name, space, *found))
+    except SystemExit:
+        print("\ntune: stopped; finished trials are saved, and the same command goes on from here")
+        raise
     return _conclude(baseline, trials, space, apply)
 
 
@@ -146,7 +147,7 @@ def _run_baseline(config: StudyConfig, path: Path) -> TrialResult:
 def _start(config: Path, *arguments: str) -> int:
     """Run one training to its end; its status, 0 or the negative number of the signal that ended it."""
     command = [sys.executable, "-m", "flows.trial", str(config), *arguments]
-    status, _ = processes.run(command, dvc.environment(LOCK), None)
+    status, _ = processes.run(command, dvc.environment(), None)
     if status > 0:
         raise DarkroomError(f"a trial stopped with status {status}; what it printed is above")
     return status

@@ -1,6 +1,5 @@
-"""Files and folders written whole or not at all, JSON in one form, the hash of a file, and locks."""
+"""Files and folders written whole or not at all, JSON in one form, and the hash of a file."""
 
-import fcntl
 import hashlib
 import json
 import shutil
@@ -114,27 +113,3 @@ def file_hash(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def alone(path: Path, taken: str, wait: bool = False) -> Iterator[None]:
-    """Hold a lock until the block ends; the system drops it when the process ends, however it ends.
-
-    Args:
-        path: the file; its folder is made where there is none.
-        taken: the message when another process holds it.
-        wait: print `taken` and wait for the other process; else raise.
-
-    Raises:
-        DarkroomError: `taken`, where another process holds it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not wait:
-                raise DarkroomError(taken) from None
-            print(taken, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

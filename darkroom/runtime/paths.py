@@ -5,6 +5,7 @@
 
 from pathlib import Path
 
+PARAMS_FILE = Path("params.yaml")
 LABEL_FIXES = Path("data/label_fixes.csv")
 SURVEY = Path("data/survey")
 CODE = Path("data/code")

@@ -12,7 +12,9 @@ import psutil
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
+from darkroom.runtime.lock import beside_no_run
 from darkroom.runtime.paths import TIMINGS
+from darkroom.runtime.unchanged import unchanged_inputs
 
 
 @contextmanager
@@ -47,12 +49,13 @@ def missing_inputs() -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Run a stage's `main`: user errors as messages, and its wall time in `reports/timings/<name>.json`.
+    """Run a stage's `main`: user errors as messages, no other run beside it, settings that stay as they are, and its wall time
+    in `reports/timings/<name>.json`.
 
     The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so DVC
     does not track them.
     """
-    with user_errors(), missing_inputs():
+    with user_errors(), missing_inputs(), beside_no_run(), unchanged_inputs(name):
         yield
     write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
 

@@ -11,10 +11,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.runtime.text import count
 from darkroom.settings.yaml_file import read_file
-
-PARAMS_FILE = Path("params.yaml")
 
 # In words, by their names in a JSON schema.
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

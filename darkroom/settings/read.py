@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.base import PARAMS_FILE, Section, check_section, mistakes_error, shown, unknown
+from darkroom.runtime.paths import PARAMS_FILE
+from darkroom.settings.base import Section, check_section, mistakes_error, shown, unknown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
 from darkroom.settings.ingest import Ingest

@@ -27,13 +27,21 @@ class Location:
 
     @classmethod
     def from_settings(cls, path: str, root: str | None, max_unpacked_gib: float) -> "Location":
-        """As the settings of `ingest` name it."""
-        return cls(Path(path), Path(root) if root else None, int(max_unpacked_gib * 2**30))
+        """As the settings of `ingest` name it; a `~` is the home of whoever runs this, and links stay."""
+        return cls(expand_home(path), expand_home(root) if root else None, int(max_unpacked_gib * 2**30))
 
     @property
     def base(self) -> Path:
         """The folder at which the relative paths of the source's files start."""
         return self.path if self.path.is_dir() else self.path.parent
+
+
+def expand_home(name: str) -> Path:
+    """A path, in which a `~` is the home of whoever runs this; where it names a user that there is not it is a file's name."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        return Path(name)
 
 
 class SourceImage(NamedTuple):

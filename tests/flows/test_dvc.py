@@ -1,8 +1,5 @@
 """DVC is asked in the right order, and its failures become one message that says which stage, and why."""
 
-import json
-import re
-import signal
 from pathlib import Path
 
 import pytest
@@ -10,7 +7,7 @@ import pytest
 from darkroom.runtime.errors import DarkroomError
 from flows import dvc
 from tests.conftest import ROOT
-from tests.support.repository import DIES, FAILS, HANGS, Repository, ended, git_state, wait_for
+from tests.support.repository import DIES, FAILS, Repository
 
 
 def test_stages_come_after_those_they_need(here: Repository) -> None:
@@ -56,48 +53,6 @@ def test_an_error_of_dvc_itself_is_shown(here: Repository) -> None:
     (here.root / "dvc.yaml").write_text("stages: [")
     with pytest.raises(DarkroomError, match=r"dvc .*repro` failed: .*dvc\.yaml. is invalid"):
         dvc.bring_up_to_date(log=lambda line: None)
-
-
-def test_a_run_that_is_stopped_leaves_no_training(ran: Repository) -> None:
-    ran.set("epochs", HANGS)
-    before = git_state(ran.root)
-    command = ran.start("-m", "flows.run")
-    training = ran.training()
-    command.send_signal(signal.SIGINT)
-    printed = command.communicate()[0]
-    assert command.returncode == 130 and "Traceback" not in printed
-    wait_for(lambda: ended(training))
-    assert git_state(ran.root) == before
-
-
-def test_what_a_killed_run_left_is_put_in_order(ran: Repository) -> None:
-    ran.set("epochs", HANGS)
-    command = ran.start("-m", "flows.run")
-    training = ran.training()
-    command.kill()
-    command.wait()
-    assert not ended(training)
-    # DVC was writing when it was killed, and its number is another program's by now.
-    (ran.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  ingest:\n    cmd:")
-    (ran.root / ".dvc/tmp/rwlock").write_text(json.dumps({"write": {"data": {"pid": 1, "cmd": "dvc repro"}}})[:-3])
-
-    status, printed = ran.run("-m", "flows.run", "--set", "train.epochs=3")
-    assert status == 0, printed
-    assert ended(training)
-    # DVC and the stage; Python's resource tracker is a third while the stage has one.
-    assert re.search(
-        r"the run before was killed: \d of its processes were still there, and are ended\ndvc\.lock was cut off",
-        printed,
-    )
-    assert not (ran.root / ".darkroom/line/unfinished").exists()
-
-
-def test_a_second_run_waits_for_the_first(here: Repository) -> None:
-    with dvc.line_lock():
-        second = here.start("-m", "flows.run")
-        assert second.stdout
-        assert second.stdout.readline() == "another run of the line is at work in this folder: waiting for its end\n"
-    assert second.communicate()[0].endswith("flow\n") and second.returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,12 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, pref
     status, printed = ran.run(prefect, *command, **dict([address.split("=")]))
     assert status == 0, printed
 
+    status, printed = ran.run("-m", "flows.schedule")
+    assert status == 1
+    assert printed.startswith(
+        f"error: another schedule is at work in this folder (make schedule, process {schedule.pid},"
+    )
+
     family = psutil.Process(schedule.pid).children(recursive=True)
     training = ran.training()
     schedule.terminate()

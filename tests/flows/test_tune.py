@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.base import PARAMS_FILE
+from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.training.curves import Epoch

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.base import PARAMS_FILE
+from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.read import SECTIONS, read_params
 from darkroom.settings.write import describe_written, with_settings, write_params
 from darkroom.settings.yaml_file import parse

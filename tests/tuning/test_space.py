@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.base import PARAMS_FILE
+from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.settings.tune import dimension_mistake

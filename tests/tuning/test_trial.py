@@ -1,6 +1,6 @@
 """The result of a trial, and the configuration that trials of a study share."""
 
-from darkroom.settings.base import PARAMS_FILE
+from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.tuning.trial import TrialResult, best_of, study_name, trial_settings
