@@ -23,8 +23,8 @@ from darkroom.runtime.paths import IMAGE_CACHE, INGEST, LABEL_FIXES, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
-from darkroom.sources.listing import describe_ignored, read_survey
-from darkroom.sources.registry import SOURCE_KINDS
+from darkroom.sources.listing import describe_found, read_survey
+from darkroom.sources.registry import SOURCE_KINDS, location_of
 from darkroom.sources.source import Location
 from darkroom.sources.survey import require_unchanged
 
@@ -60,8 +60,8 @@ def run(
     listing = surveyed.listing
     paths = [image.path for image in listing.images]
     label_fixes = LabelFixes(fixes or LABEL_FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
-    if listing.ignored:
-        print(f"ingest: {describe_ignored(listing.ignored)}; all are listed in {out / 'ignored.parquet'}")
+    for line in describe_found(listing, out / "ignored.parquet"):
+        print(f"ingest: {line}")
     with whole_folder(out) as folder:
         known = ImageCache(cache, decoder)
         read = SOURCE_KINDS[source].reader(location, listing.images)
@@ -91,7 +91,7 @@ def main() -> None:
         params = read_section(Ingest)
         run(
             source=params.source,
-            location=Location.from_settings(params.path, params.root, params.max_unpacked_gib),
+            location=location_of(params),
             decoder=params.decoder,
             max_reject_fraction=params.max_reject_fraction,
             survey=SURVEY,

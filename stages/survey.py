@@ -16,6 +16,7 @@ from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
 from darkroom.sources.listing import write_survey
+from darkroom.sources.registry import location_of
 from darkroom.sources.source import Location
 from darkroom.sources.survey import survey
 
@@ -47,7 +48,7 @@ def main() -> None:
         params = read_params().ingest
         run(
             source=params.source,
-            location=Location.from_settings(params.path, params.root, params.max_unpacked_gib),
+            location=location_of(params),
             cache=IMAGE_CACHE,
             out=SURVEY,
         )

@@ -20,6 +20,9 @@ class Ingest(Section):
     root: PathText | None = None
     """For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. Empty:
     fetched once to the user's cache folder."""
+    class_level: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] = "auto"
+    """For a folder, zip or tar: which folders are the classes, 1 for those at the top, 2 for those in these, and so on;
+    folders above them may be splits. `auto`: found by names and structure; where two levels make sense the line stops."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
     """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
     Pillow. All take the same files. It travels with the model."""

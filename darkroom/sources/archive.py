@@ -47,6 +47,7 @@ class Entries:
     def __init__(self, location: Location) -> None:
         self.archive = location.path
         self._limit = location.max_unpacked_bytes
+        self._class_level = location.class_level
         self._total = 0
         self._files: dict[str, tuple[int, ...]] = {}
         self._folders: set[str] = set()
@@ -109,7 +110,7 @@ class Entries:
         Raises:
             DarkroomError: when it contains fewer than two classes.
         """
-        layout = lay_out(self._files, str(self.archive), self._folders)
+        layout = lay_out(self._files, str(self.archive), self._folders, (), self._class_level)
         images = []
         for path, name, label, split in layout.images:
             *_, size, crc = place = self._files[path]

@@ -10,8 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.names import printable
+from darkroom.sources.split_names import SPLIT_WORDS, split_of
 from darkroom.sources.timestamps import times_of_column, times_of_texts, whole_numbers
 
 OPTIONAL = ("split", "group", "timestamp")
@@ -74,11 +74,12 @@ def read_optional(
 
 def read_splits(values: list[str | None], faults: Faults) -> list[str | None]:
     """`train`, `validation` or `test` by the names that split folders may have; None where a row has none."""
-    unknown = [row for row, text in enumerate(values) if text is not None and text.lower() not in SPLIT_FOLDERS]
+    splits = [None if text is None else split_of(text) for text in values]
+    unknown = [row for row, (text, split) in enumerate(zip(values, splits, strict=True)) if text and not split]
     if unknown:
         names = ", ".join(sorted({repr(values[row]) for row in unknown})[:5])
-        faults.add(unknown, f"a split that is none of {', '.join(SPLIT_FOLDERS)} ({names})")
-    return [SPLIT_FOLDERS.get(text.lower()) if text is not None else None for text in values]
+        faults.add(unknown, f"a split that is none of {', '.join(SPLIT_WORDS)} ({names})")
+    return splits
 
 
 def read_timestamps(column: pa.ChunkedArray, faults: Faults) -> list[datetime | None]:

@@ -26,7 +26,7 @@ def list_folder(location: Location) -> Listing:
     root = location.path
     require_folder(root)
     paths, folders, others = walk(root)
-    layout = lay_out(paths, str(root), folders, others)
+    layout = lay_out(paths, str(root), folders, others, location.class_level)
     images = [SourceImage(name, label, split, path) for path, name, label, split in layout.images]
     return Listing(layout.classes, images, layout.ignored)
 

@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.empty_folders import with_parents
 from darkroom.sources.folder import read_files, require_folder, walk
-from darkroom.sources.layout import SPLIT_FOLDERS, with_parents
 from darkroom.sources.names import as_utf8, junk_reason, printable
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage, SourceKind, files_by_listing
+from darkroom.sources.split_names import split_of
 
 # The first that is there is used. Kaggle's, tiny-imagenet's, and plain lists.
 TRUTH_FILES = ("LOC_val_solution.csv", "val_annotations.txt", "val.txt", "ground_truth.txt")
@@ -80,7 +81,7 @@ def looks_like_imagenet(root: Path) -> bool:
         return True
     for folder in (root, root / "train"):
         folders = [entry.name for entry in folder.iterdir() if entry.is_dir()] if folder.is_dir() else []
-        class_folders = [name for name in folders if not name.startswith(".") and name not in SPLIT_FOLDERS]
+        class_folders = [name for name in folders if not name.startswith(".") and split_of(name) is None]
         if class_folders and all(WNID.fullmatch(name) for name in class_folders):
             return True
     return False
@@ -92,7 +93,7 @@ def _wnid_and_split(folder: str) -> tuple[str | None, str | None]:
     for part in folder.split("/"):
         if WNID.fullmatch(part):
             return part, split
-        split = SPLIT_FOLDERS.get(part.lower(), split)
+        split = split_of(part) or split
     return None, split
 
 

@@ -1,5 +1,6 @@
 """What survey hands to ingest: a source's listing and the hashes of its files, as tables without a trace of the machine."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.text import count, plural
-from darkroom.sources.names import printable
+from darkroom.sources.names import describe_classes, printable
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 # `bytes` is null where the file is not there, `sha256` where it can't be read.
@@ -93,8 +94,30 @@ def read_survey(folder: Path) -> Surveyed:
 
 
 def describe_ignored(ignored: Sequence[Ignored]) -> str:
-    """How many files are ignored, and the first five with their reasons."""
-    examples = ", ".join(f"{printable(one.path)} ({one.reason})" for one in ignored[:5])
-    more = f", and {len(ignored) - 5:,} more" if len(ignored) > 5 else ""
+    """How many files are ignored, and for each reason the first two and how many more."""
+    paths: dict[str, list[str]] = {}
+    for one in ignored:
+        paths.setdefault(one.reason, []).append(printable(one.path))
+    each = [
+        f"{', '.join(found[:2])}{f' and {len(found) - 2:,} more' if len(found) > 2 else ''} ({printable(reason)})"
+        for reason, found in paths.items()
+    ]
     number = len(ignored)
-    return f"{count(number, 'file')} {plural(number, 'is', 'are')} not counted as images: {examples}{more}"
+    return f"{count(number, 'file')} {plural(number, 'is', 'are')} not counted as images: {'; '.join(each)}"
+
+
+def describe_found(listing: Listing, ignored: Path) -> list[str]:
+    """The classes with their numbers of images, the images of each split that the source brings, and what is ignored.
+
+    Args:
+        listing: of the source.
+        ignored: the file with all that is ignored.
+    """
+    images = Counter(image.label for image in listing.images)
+    lines = [f"classes: {describe_classes({name: images[name] for name in listing.classes})}"]
+    splits = Counter(image.split or "to be divided" for image in listing.images)
+    if splits.keys() - {"to be divided"}:
+        lines.append(f"splits of the source: {describe_classes(dict(sorted(splits.items())))}")
+    if listing.ignored:
+        lines.append(f"{describe_ignored(listing.ignored)}; all are listed in {ignored}")
+    return lines

@@ -36,6 +36,18 @@ def printable(text: str) -> str:
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def describe_names(names: Sequence[str]) -> str:
+    """The first five of some names, and how many more there are."""
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return printable(", ".join(names[:5])) + more
+
+
+def describe_classes(counts: Mapping[str, int]) -> str:
+    """Classes with their numbers of images, in the order given; of more than twelve, the first five and the last five."""
+    each = [f"{printable(name)} ({number:,})" for name, number in counts.items()]
+    return ", ".join(each if len(each) <= 12 else [*each[:5], f"… {len(each) - 10:,} more …", *each[-5:]])
+
+
 def require_distinct(places: Mapping[str, str], where: str) -> None:
     """Stop where two class names are written with other characters and shown alike: `é` as one, and as `e` and an accent.
 

@@ -23,10 +23,10 @@ from darkroom.sources.columns import (
     trimmed,
 )
 from darkroom.sources.folder import walk
-from darkroom.sources.layout import SPLIT_FOLDERS
 from darkroom.sources.names import as_utf8, junk_reason, printable, require_distinct
 from darkroom.sources.row_groups import RowGroups, image_stamps
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage
+from darkroom.sources.split_names import split_of
 
 UNLABELLED = "-1"
 
@@ -156,7 +156,7 @@ def _split_of(relative: str) -> str | None:
     """The split that a file's name begins with, or else the name of a folder that it is in."""
     *folders, name = relative.lower().split("/")
     words = [re.split(r"[-._]", name)[0], *reversed(folders)]
-    return next((SPLIT_FOLDERS[word] for word in words if word in SPLIT_FOLDERS), None)
+    return next(filter(None, map(split_of, words)), None)
 
 
 def holds_images(schema: pa.Schema) -> bool:

@@ -1,13 +1,17 @@
-"""The kinds of source. A new one is a module that makes a `SourceKind`, a line here, and its name in the settings."""
+"""The kinds of source, and where the settings say that one is.
+
+A new kind is a module that makes a `SourceKind`, a line here, and its name in the settings.
+"""
 
 import os
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.ingest import Ingest
 from darkroom.sources.digits import DIGITS
 from darkroom.sources.folder import FOLDER
 from darkroom.sources.imagenet import IMAGENET
-from darkroom.sources.source import SourceKind
+from darkroom.sources.source import Location, SourceKind, expand_home
 from darkroom.sources.table import TABLE
 from darkroom.sources.tar_archive import TAR
 from darkroom.sources.torchvision_sets import TORCHVISION_SETS
@@ -18,6 +22,16 @@ from darkroom.sources.zip_archive import ZIP
 SOURCE_KINDS: dict[str, SourceKind] = {
     kind.name: kind for kind in (*TORCHVISION_SETS, DIGITS, IMAGENET, TABLE, TAR, ZIP, FOLDER)
 }
+
+
+def location_of(settings: Ingest) -> Location:
+    """The source as the settings of `ingest` name it; a `~` is the home of whoever runs this, and links stay."""
+    return Location(
+        path=expand_home(settings.path),
+        root=expand_home(settings.root) if settings.root else None,
+        max_unpacked_bytes=int(settings.max_unpacked_gib * 2**30),
+        class_level=None if settings.class_level == "auto" else settings.class_level,
+    )
 
 
 def detect_kind(path: Path) -> str:

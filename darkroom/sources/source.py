@@ -13,22 +13,19 @@ from darkroom.runtime.arrays import UInt8s
 
 @dataclass(frozen=True)
 class Location:
-    """Where a source is, and how large it may be.
+    """Where a source is, how large it may be, and how it is read where there are two ways.
 
     Attributes:
         path: the folder or the file; torchvision's sets and the digits do not read it.
         root: a copy of one of torchvision's sets, as torchvision lays it out; without one it is fetched.
         max_unpacked_bytes: an archive, or a Parquet table with images, that would unpack to more is refused.
+        class_level: of the class folders in a folder or an archive, counted from 1 for the folders at the top; None: found.
     """
 
     path: Path
     root: Path | None
     max_unpacked_bytes: int
-
-    @classmethod
-    def from_settings(cls, path: str, root: str | None, max_unpacked_gib: float) -> "Location":
-        """As the settings of `ingest` name it; a `~` is the home of whoever runs this, and links stay."""
-        return cls(expand_home(path), expand_home(root) if root else None, int(max_unpacked_gib * 2**30))
+    class_level: int | None = None
 
     @property
     def base(self) -> Path:

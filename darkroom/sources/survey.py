@@ -174,4 +174,4 @@ def _listing_key(source: str, location: Location, files: pa.Table) -> str:
         digest.update(module.read_bytes())
     for row in files.to_pylist():
         digest.update(repr(row).encode())
-    return f"{source} {location.path} {location.root} {location.max_unpacked_bytes} {digest.hexdigest()}"
+    return f"{source} {location} {digest.hexdigest()}"

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.ingest import Ingest
 from darkroom.settings.read import Params, read_params
-from darkroom.sources.source import Location
+from darkroom.sources.registry import location_of
 from flows.overrides import chosen_settings, read_overrides
 from tests.conftest import ROOT, survey_source
 
@@ -124,6 +125,7 @@ def test_a_link_that_leads_elsewhere_is_another_source(digit_folder: Path, tmp_p
 
 def test_the_home_in_a_setting_is_that_of_whoever_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    location = Location.from_settings("~/photos", "~/sets", 1)
+    location = location_of(Ingest(path="~/photos", root="~/sets"))
     assert (location.path, location.root) == (Path("/home/me/photos"), Path("/home/me/sets"))
-    assert Location.from_settings("~nobody-of-that-name/photos", None, 1).path == Path("~nobody-of-that-name/photos")
+    nobody = "~nobody-of-that-name/photos"
+    assert location_of(Ingest(path=nobody)).path == Path(nobody)

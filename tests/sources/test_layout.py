@@ -54,7 +54,9 @@ def test_train_alone_is_a_split_and_so_is_train_beside_files_without_classes() -
     assert rows(layout("train/cat/a.png", "train/dog/b.png"))[0] == ("train/cat/a.png", "cat", "train")
     found = layout("train/cat/a.png", "train/dog/b.png", "test/1.png")
     assert found.classes == ("cat", "dog")
-    assert [(item.path, item.reason) for item in found.ignored] == [("test/1.png", "not in a class folder")]
+    assert [(item.path, item.reason) for item in found.ignored] == [
+        ("test/1.png", "in test/, which has no class folders: without a label")
+    ]
 
 
 def test_classes_called_train_and_bus_are_classes() -> None:
@@ -90,6 +92,28 @@ def test_class_folders_without_images_are_named() -> None:
     assert named(split, ["train/owl", "val/cat", "val/dog", "test/cat/more"]) == {
         "test/dog": "a folder without images", "train/owl": "an empty folder", "val": "an empty folder",
     }  # fmt: skip
+
+
+def test_masks_are_set_aside_by_name_and_taken_where_the_user_names_the_level() -> None:
+    paths = (
+        "cat/images/1.png",
+        "cat/masks/1.png",
+        "dog/2.png",
+        "dog/Ground-Truth/2.png",
+        "dog/3.png",
+        "dog/3_mask.png",
+    )
+    found = layout(*paths)
+    assert [image.name for image in found.images] == ["cat/images/1.png", "dog/2.png", "dog/3.png"]
+    assert [item.path for item in found.ignored] == ["cat/masks/1.png", "dog/3_mask.png", "dog/Ground-Truth/2.png"]
+    assert {item.reason for item in found.ignored} == {
+        "a mask of an image beside it: ingest.class_level takes masks for images"
+    }
+    assert len(lay_out(paths, "there", class_level=1).images) == 6
+    assert rows(layout("images/cat/1.png", "images/dog/1.png", "masks/cat/1.png", "masks/dog/1.png")) == [
+        ("cat/1.png", "cat", None), ("dog/1.png", "dog", None),
+    ]  # fmt: skip
+    assert layout("train/with_mask/a.png", "train/without_mask/a.png").classes == ("with_mask", "without_mask")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from darkroom.sources.listing import FILES, describe_ignored, read_survey, to_tables, write_survey
+from darkroom.sources.listing import FILES, describe_found, describe_ignored, read_survey, to_tables, write_survey
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 
@@ -32,5 +32,25 @@ def test_ignored_files_in_words() -> None:
     one = [Ignored("a\nb", "hidden")]
     assert describe_ignored(one) == r"1 file is not counted as images: a\nb (hidden)"
     many = [Ignored(f"{number}", "hidden") for number in range(1_007)]
-    assert describe_ignored(many).startswith("1,007 files are not counted as images: 0 (hidden), 1 (hidden), ")
-    assert describe_ignored(many).endswith("4 (hidden), and 1,002 more")
+    assert describe_ignored([*many, Ignored("x", "odd")]) == (
+        "1,008 files are not counted as images: 0, 1 and 1,005 more (hidden); x (odd)"
+    )
+
+
+def test_what_was_found_in_words() -> None:
+    def images(label: str, split: str | None, number: int) -> list[SourceImage]:
+        return [SourceImage(f"{label}/{split}/{row}", label, split, None) for row in range(number)]
+
+    all_ignored = Path("ignored.parquet")
+    plain = Listing(("cat", "dog", "owl"), images("dog", None, 3) + images("cat", None, 1_000))
+    assert describe_found(plain, all_ignored) == ["classes: cat (1,000), dog (3), owl (0)"]
+    split = Listing(("cat", "dog"), images("cat", "train", 2) + images("dog", "train", 3) + images("cat", "test", 1))
+    assert describe_found(split, all_ignored) == [
+        "classes: cat (3), dog (3)",
+        "splits of the source: test (1), train (5)",
+    ]
+    many = tuple(f"{number:02}" for number in range(13))
+    assert describe_found(Listing(many, [], [Ignored("x", "hidden")]), all_ignored) == [
+        "classes: 00 (0), 01 (0), 02 (0), 03 (0), 04 (0), … 3 more …, 08 (0), 09 (0), 10 (0), 11 (0), 12 (0)",
+        "1 file is not counted as images: x (hidden); all are listed in ignored.parquet",
+    ]

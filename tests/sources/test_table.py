@@ -70,7 +70,7 @@ def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
             "path,label,split,timestamp",
             "a.png,cat,train,2026-01-01",
             "a.png,dog,train,",
-            "b.png,,holdout,yesterday",
+            "b.png,,somewhere,yesterday",
             ",dog,train,",
             "../c.png,dog,train,",
             "x/../a.png,cat,train,",
@@ -80,7 +80,8 @@ def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
         "  - no path: row 4",
         "  - a path that climbs out of the table's folder (write it as an absolute path): rows 5, 7",
         "  - no label: row 3",
-        "  - a split that is none of train, training, val, valid, validation, test, testing ('holdout'): row 3",
+        "  - a split that is none of train, training, dev, val, valid, validation, eval, evaluation, test, testing, holdout "
+        "('somewhere'): row 3",
         "  - a timestamp that is not ISO 8601, as in 2026-05-31T12:00:00Z ('yesterday'): row 3",
         "  - the path of an earlier row (take one of them out): row 6",
         "  - the path of an earlier row under another label ('a.png' is 'cat' in row 1 and 'dog' in row 2; keep one): row 2",
