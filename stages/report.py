@@ -1,7 +1,8 @@
 """Draw the pages of the line from what its stages wrote: JSON, tables and pixels. No network runs.
 
-Reads: data/ingest/, reports/validate/, reports/changes/, reports/train/, reports/evaluate/, data/predict/, data/preprocess/,
-    models/train/model.json, models/quantize/verdict.json, and the times that quantize measured, in reports/timings/.
+Reads: data/ingest/, data/split/excluded.json, reports/validate/, reports/changes/, reports/train/, reports/evaluate/,
+    data/predict/, data/preprocess/, models/train/model.json, models/quantize/verdict.json, and the times that quantize
+    measured, in reports/timings/.
 Writes: reports/validate/index.html, great_expectations.html; reports/train/index.html, reports/evaluate/report.html;
     and reports/changes/index.html and reports/quantize/index.html, which no tool tracks.
 Costs: seconds. `python -m stages.report PAGE…` draws some of them: validate, great_expectations, changes, train, evaluate,
@@ -75,6 +76,7 @@ def _evaluate(root: Path) -> str:
         evaluated=root / paths.EVALUATE_REPORTS,
         predicted=root / paths.PREDICTIONS,
         arrays=root / paths.ARRAYS,
+        excluded=root / paths.EXCLUDED_IMAGES,
         model=root / paths.MODEL,
         training=root / paths.TRAIN_REPORTS,
     )

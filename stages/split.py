@@ -1,7 +1,8 @@
 """Assign every image to one of train, validation and test.
 
 Reads: data/ingest/ (manifest, class list), data/validate/groups.parquet, and its own table of the previous run.
-Writes: data/split/splits.parquet: id, split, group, fold, source_split, content.
+Writes: data/split/: splits.parquet (id, split, group, fold, source_split, content); excluded.json, the images in no split
+    with the reason.
 Costs: a few seconds for a million images.
 """
 
@@ -16,11 +17,12 @@ import pyarrow.parquet as pq
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_folder
-from darkroom.runtime.paths import GROUPS, INGEST, SPLIT_TABLE
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.paths import EXCLUDED_IMAGES, GROUPS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.split import Split
+from darkroom.splits.excluded import excluded_images
 from darkroom.splits.rule import UNDECIDED, SplitConfig, SplitInput, assign
 from darkroom.splits.sticky import keep_assignments
 from darkroom.splits.summary import require_every_class, summary_lines
@@ -52,7 +54,7 @@ def run(*, ingest: Path, groups: Path, config: SplitConfig, fold: int, previous:
     _require_timestamps(manifest, images, config)
     assignment = assign(images, config)
     previous_split = read_previous_split(previous, config, manifest, images)
-    partitions = keep_assignments(previous_split.partitions, assignment.partitions, images)
+    partitions = keep_assignments(previous_split.partitions, assignment, images)
     labels = pc.index_in(manifest["label"], value_set=pa.array(classes.names)).to_numpy().astype("int64")
     result = SplitResult(
         classes.names, manifest["path"], labels, images, previous_split, assignment, partitions, config, fold
@@ -60,6 +62,7 @@ def run(*, ingest: Path, groups: Path, config: SplitConfig, fold: int, previous:
     require_every_class(result)
     with whole_folder(out) as folder:
         pq.write_table(split_table(manifest, images, partitions, config, fold), folder / SPLIT_TABLE.name)
+        write_json(folder / EXCLUDED_IMAGES.name, excluded_images(result, manifest["source_split"]))
     print("\n".join(summary_lines(result)))
 
 

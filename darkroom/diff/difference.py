@@ -15,6 +15,7 @@ from darkroom.diff.measures import (
     changed_rejects,
     class_shift,
     measured_shifts,
+    newly_excluded,
     paired_scores,
     same_test_images,
 )
@@ -40,6 +41,8 @@ class Difference:
         relabelled: the same bytes under another label: `path`, `label`, `path_before`, `label_before`.
         renamed: the same bytes and label at another path: `path`, `label`, `path_before`.
         moved: images on both sides whose split changed: `path`, `label`, `split_before`, `split`; None where a split is
+            not known on both sides.
+        excluded: `path`, `label` of the images that are in no split and were in one, or are added; None where a split is
             not known on both sides.
         classes_added, classes_removed: names. Their order is the list's.
         classes_reordered: whether the classes on both sides are in another order, which changes their labels.
@@ -72,6 +75,7 @@ class Difference:
     relabelled: pd.DataFrame
     renamed: pd.DataFrame
     moved: pd.DataFrame | None
+    excluded: pd.DataFrame | None
     classes_added: tuple[str, ...]
     classes_removed: tuple[str, ...]
     classes_reordered: bool
@@ -140,6 +144,7 @@ def compare(before: State, after: State) -> Difference:
         relabelled=relabelled[["path", "label", "path_before", "label_before"]],
         renamed=renamed[["path", "label", "path_before"]],
         moved=None if moved is None else moved[["path", "label", "split_before", "split"]],
+        excluded=newly_excluded(after.images, stayed),
         classes_added=tuple(name for name in new if name not in common),
         classes_removed=tuple(name for name in old if name not in common),
         classes_reordered=[name for name in old if name in common] != [name for name in new if name in common],

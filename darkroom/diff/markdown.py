@@ -202,6 +202,7 @@ def change_lists(difference: Difference) -> list[str]:
             found.moved,
             lambda path, label, was, split: f"{plain(path, label)}: {was} → {split}",
         ),
+        ("Excluded from all splits, and not before", found.excluded, plain),
         ("New copies", None if found.new_copies is None else found.new_copies.drop(columns="row"), copied),
         ("Rejected, and not before", found.rejects_added, lambda path, reason: f"{code(path)}: {code(reason)}"),
         (

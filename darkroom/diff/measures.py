@@ -63,6 +63,14 @@ def by_split(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame | None:
     return table[(table["before"] > 0) | (table["after"] > 0)]
 
 
+def newly_excluded(after: pd.DataFrame, stayed: pd.DataFrame) -> pd.DataFrame | None:
+    """`Difference.excluded`, from the images after and those on both sides."""
+    if "split" not in stayed:
+        return None
+    before = stayed.index[stayed["split_before"] == EXCLUDED]
+    return after.loc[(after["split"] == EXCLUDED) & ~after.index.isin(before), ["path", "label"]]
+
+
 def changed_rejects(before: State, after: State) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Difference.rejects_added` and `Difference.rejects_resolved`."""
     old, new = (list(zip(side.rejects["path"], side.rejects["reason"], strict=True)) for side in (before, after))

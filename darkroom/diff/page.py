@@ -25,7 +25,7 @@ from darkroom.drawing.axis import Axis, round_axis
 from darkroom.drawing.chart import Chart, Steps
 from darkroom.drawing.pages import render_page
 
-# Of classes, of label fixes, of rejected files, of renamed files and of conflicts resolved; the numbers beside them count all.
+# Of classes; of label fixes, rejected, excluded and renamed files, and conflicts resolved; the numbers beside them count all.
 CHANGED_CLASSES, LISTED = 30, 50
 
 # Of a histogram: its ticks, both ends included, and its height in units of the drawing.
@@ -88,6 +88,7 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
         decision=decision,
         rejects_added=difference.rejects_added.head(LISTED).to_dict("records"),
         rejects_resolved=difference.rejects_resolved.head(LISTED).to_dict("records"),
+        excluded=[] if difference.excluded is None else difference.excluded.head(LISTED).to_dict("records"),
         renamed=difference.renamed.head(LISTED).to_dict("records"),
         listed=LISTED,
         large=LARGE,

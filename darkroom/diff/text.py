@@ -18,6 +18,7 @@ def changes(difference: Difference) -> dict[str, int]:
         "relabelled": len(difference.relabelled),
         "renamed": len(difference.renamed),
         "moved between splits": 0 if difference.moved is None else len(difference.moved),
+        "excluded from all splits": 0 if difference.excluded is None else len(difference.excluded),
     }
     return {what: number for what, number in numbers.items() if number}
 

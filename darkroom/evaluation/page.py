@@ -1,6 +1,7 @@
 """The page of an evaluation: what was found, drawn; and how it was found."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,14 +37,20 @@ from darkroom.statistics.intervals import RESAMPLES
 from darkroom.training.charts import training_charts
 from darkroom.training.record import read_record, require_same_epoch
 
+# Of the excluded images; their file has all.
+LISTED = 20
 
-def evaluation_page(*, evaluated: Path, predicted: Path, arrays: Path, model: Path, training: Path) -> str:
+
+def evaluation_page(
+    *, evaluated: Path, predicted: Path, arrays: Path, excluded: Path, model: Path, training: Path
+) -> str:
     """The page `report.html`.
 
     Args:
         evaluated: the folder that evaluate wrote for people, `reports/evaluate`.
         predicted: the folder of predict, with the heat maps.
         arrays: the folder with the arrays of each split.
+        excluded: the list of the images in no split.
         model: the folder with `model.json`.
         training: the folder with the training's record, `reports/train`.
 
@@ -56,6 +63,7 @@ def evaluation_page(*, evaluated: Path, predicted: Path, arrays: Path, model: Pa
     names, choice, settings = spec.classes.names, explained.choice, content["settings"]
     test = open_predicted_images(arrays / "test", evaluated / "predictions.parquet", names)
     frames, confidence = Frames(test, names, explained), test.confidence
+    left_out = read_json(excluded)
     return render_page(
         "evaluation.html",
         found=found,
@@ -69,6 +77,9 @@ def evaluation_page(*, evaluated: Path, predicted: Path, arrays: Path, model: Pa
         provenance=content["provenance"],
         settings=settings,
         split_sizes=read_json(arrays / "stats.json")["images"],
+        excluded=left_out[:LISTED],
+        excluded_count=len(left_out),
+        excluded_reasons=Counter(each["reason"] for each in left_out).most_common(),
         mistakes=int((test.labels != test.predicted).sum()),
         resamples=RESAMPLES,
         weakest=min((row for row in found.rows if row.images), key=lambda row: row.recall),

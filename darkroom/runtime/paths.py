@@ -13,6 +13,7 @@ INGEST = Path("data/ingest")
 GROUPS = Path("data/validate/groups.parquet")
 VALIDATE_REPORTS = Path("reports/validate")
 SPLIT_TABLE = Path("data/split/splits.parquet")
+EXCLUDED_IMAGES = Path("data/split/excluded.json")
 ARRAYS = Path("data/preprocess")
 MODEL = Path("models/train")
 TRAIN_REPORTS = Path("reports/train")
@@ -61,6 +62,7 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
     "report": (
         INGEST,
+        SPLIT_TABLE.parent,
         *VALIDATION,
         *TRAIN_RECORD,
         *EVALUATION,

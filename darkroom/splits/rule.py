@@ -93,26 +93,27 @@ class Assignment:
     """The result of the rule.
 
     Attributes:
-        partitions: int16 [N].
-        sampled: bool [N]: assigned at random, neither by the source nor by date.
-        before_cut: bool [N]: from before the date of its partition, which a later image of its group decides.
+        partitions: int16 [N], `NO_PARTITION` for excluded images.
+        sampled: bool [N]: of a group that is assigned at random, neither by the source nor by date.
+        by_date: bool [N]: of a group that a date decides.
         probabilities: float64 [P], of each partition for a sampled group.
     """
 
     partitions: Int16s
     sampled: Bools
-    before_cut: Bools
+    by_date: Bools
     probabilities: Float64s
 
 
 def assign(images: SplitInput, config: SplitConfig) -> Assignment:
-    """Assign every image by its group alone; all images of a group go to the same partition.
+    """Assign every image by its group alone; a group is in one partition, and what remains of it in none.
 
-    1. A group of which the source put any image into its test split goes to test, else one of which it put any into
-       validation goes there: a copy of a test image must not be trained on. With folds, the source's validation images are
-       divided like the rest.
-    2. Else, where a date is set, a group with an image from `test_from` on goes to test, else one with an image from
-       `validation_from` on to validation.
+    1. What the source puts into its test or validation split is there, exactly, so that a score on it is comparable with
+       those of others. Other images of its group are in no partition: to train on a copy of a test image would raise the
+       score, and to test on one more would change it. A group with images in both is the test split's. With folds, the
+       source's validation images are divided like the rest.
+    2. Else, where a date is set, images from `test_from` on are in test, those from `validation_from` on in validation, and
+       others of their groups in none.
     3. Else a random number made of the group's name and the seed decides: below the test share it goes to test, and so on.
        A split that the source brings, or that has a date, is not sampled. The fold is a second random number.
 
@@ -120,22 +121,23 @@ def assign(images: SplitInput, config: SplitConfig) -> Assignment:
     each class in a split binomial (`darkroom.splits.tolerance`).
     """
     source_split = np.where(images.source_split == TEST, TEST, UNDECIDED) if config.folds else images.source_split
-    by_source = _lowest(source_split, images)
     dated = np.full(len(images.group), UNDECIDED)
     for partition, day in ((VALIDATION, config.validation_from), (TEST, config.test_from)):
         if day is not None:
             dated[images.timestamp >= (day - date(1970, 1, 1)).days * 86_400_000_000] = partition
+    by_source = _lowest(source_split, images)
     decided = np.where(by_source != UNDECIDED, by_source, _lowest(dated, images))
     probabilities = partition_probabilities(
         config, source_has_test=bool((source_split == TEST).any()), source_has_validation=VALIDATION in source_split
     )
     sampled = decided == UNDECIDED
-    partitions = np.where(sampled, sample_partitions(images.keys(), config, probabilities), decided).astype(np.int16)
-    by_date = (by_source == UNDECIDED) & ~sampled
+    partitions = np.where(sampled, sample_partitions(images.keys(), config, probabilities), decided)[images.group]
+    asked = np.where(source_split != UNDECIDED, source_split, dated)
+    excluded = ~sampled[images.group] & (asked != partitions)
     return Assignment(
-        partitions[images.group],
+        np.where(excluded, NO_PARTITION, partitions).astype(np.int16),
         sampled[images.group],
-        by_date[images.group] & (dated != decided[images.group]),
+        ((by_source == UNDECIDED) & ~sampled)[images.group],
         probabilities,
     )
 

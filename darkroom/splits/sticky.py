@@ -8,24 +8,30 @@ put the new one beside them. So the previous split goes first.
 import numpy as np
 
 from darkroom.runtime.arrays import Bools, Int16s, Int64s
-from darkroom.splits.rule import NO_PARTITION, SplitInput
+from darkroom.splits.rule import NO_PARTITION, Assignment, SplitInput
 
 
-def keep_assignments(previous: Int16s, assigned: Int16s, images: SplitInput) -> Int16s:
+def keep_assignments(previous: Int16s, assignment: Assignment, images: SplitInput) -> Int16s:
     """The partition of every image, int16 [N].
 
     An image of the previous split keeps its partition. A new one goes where its group is; where its whole group is new, the
     rule decides. Where the group's old images are in different partitions, which a new near-copy of both joins, the new one
     goes where the same bytes already are, and is excluded otherwise: in any partition it would resemble an image of another.
 
+    What the source or a date decides goes before the previous split: a test image that the source brings is in test although
+    a copy of it was trained on, and the copy is excluded from now on. Nor does an image stay in a split that only the source
+    or a date fills.
+
     Args:
         previous: int16 [N], `NO_PARTITION` for new images.
-        assigned: int16 [N], by the rule.
+        assignment: by the rule.
     """
-    with_group = np.where(_any_old(previous, images.group), _common(previous, images.group), assigned)
+    stays = assignment.sampled & (assignment.probabilities[previous] > 0)
+    previous = np.where(stays, previous, np.int16(NO_PARTITION))
+    with_group = np.where(_any_old(previous, images.group), _common(previous, images.group), assignment.partitions)
     new = previous == NO_PARTITION
     partitions = np.where(new, with_group, previous)
-    in_split_group = new & (partitions == NO_PARTITION)
+    in_split_group = new & (partitions == NO_PARTITION) & assignment.sampled
     if in_split_group.any():
         partitions[in_split_group] = _common(previous, images.content)[in_split_group]
     return partitions

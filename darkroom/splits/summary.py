@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from darkroom.runtime.arrays import Bools
+from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import count
-from darkroom.splits.rule import EXCLUDED, NO_PARTITION, SPLITS, TEST, UNDECIDED, VALIDATION
+from darkroom.splits.excluded import excluded_rows
+from darkroom.splits.rule import EXCLUDED, NO_PARTITION, SPLITS, TEST, VALIDATION
 from darkroom.splits.sticky import apart_from_group
 from darkroom.splits.table import SplitResult
 from darkroom.splits.tolerance import SEEDS_TRIED, class_balance, empty_splits, first_full_seed, groups_needed
@@ -63,29 +64,22 @@ def _previous(result: SplitResult) -> list[str]:
 
 def _notable(result: SplitResult) -> list[str]:
     """Images that are not where they would be by themselves, with their paths."""
-    source_split, partitions = result.images.source_split, result.partitions
-    lines = _listed(
-        result,
-        partitions == NO_PARTITION,
-        "excluded, near-copies of images in different partitions of the previous split",
-    )
+    lines = []
+    for reason, rows in excluded_rows(result).items():
+        lines += _listed(result, rows, f"excluded, {reason}")
+        before = int((result.previous.partitions[rows] != NO_PARTITION).sum())
+        if before:
+            lines.append(f"    {before:,} of them {'was' if before == 1 else 'were'} in a split in the previous run")
     lines += _listed(
         result,
-        apart_from_group(partitions, result.images),
+        np.flatnonzero(apart_from_group(result.partitions, result.images)),
         "in another split than others of their group: they were assigned before they were found to belong together. Set "
         "another split.seed, which assigns every image again; of copies, all but one can be removed instead",
     )
-    if result.config.folds:
-        number = int((source_split == VALIDATION).sum())
-        if number:
-            lines.append(f"  the source's {number:,} validation images are divided with the rest: split.folds is set")
-        source_split = np.where(source_split == VALIDATION, UNDECIDED, source_split)
-    against = (source_split != UNDECIDED) & (partitions != source_split) & (partitions != NO_PARTITION)
-    lines += _listed(result, against, "not in the split of the source, but beside copies")
-    if (source_split == TEST).any() and not result.config.test_from:
-        joined = (source_split == UNDECIDED) & (partitions == TEST) & (result.previous.partitions == NO_PARTITION)
-        lines += _listed(result, joined, "in test, beside copies in the source's test split")
-    return lines + _listed(result, result.assignment.before_cut, "from before the date, beside later copies")
+    number = int((result.images.source_split == VALIDATION).sum())
+    if result.config.folds and number:
+        lines.append(f"  the source's {number:,} validation images are divided with the rest: split.folds is set")
+    return lines
 
 
 def _balance(result: SplitResult) -> list[str]:
@@ -110,9 +104,8 @@ def _balance(result: SplitResult) -> list[str]:
     return lines
 
 
-def _listed(result: SplitResult, which: Bools, what: str) -> list[str]:
+def _listed(result: SplitResult, rows: Int64s, what: str) -> list[str]:
     """`3 images …:` and the first few of them, each with its partition and its group's; nothing where there are none."""
-    rows = np.flatnonzero(which)
     if not len(rows):
         return []
     lines = [f"  {count(len(rows), 'image')} {what}:"]

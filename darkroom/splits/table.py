@@ -86,7 +86,8 @@ def read_previous_split(
 
     An image is found by its id, and a renamed one by its bytes, if another image with these is gone. One that was
     excluded is new. Where the source now puts an image into another split than it did then, the user has decided: the
-    image's whole group is assigned again.
+    image's whole group is assigned again. Where it brings a split that was sampled before, or brings one no more, the
+    shares of the others change: all images are assigned again.
 
     Args:
         previous: a table that `split_table` made; None where there is none.
@@ -112,6 +113,7 @@ def read_previous_split(
     changed = [
         f"split.{name} was {then[name]} and is {now}" for name, now in settings_of(config).items() if then[name] != now
     ]
+    changed += _brought_otherwise(table, manifest, config)
     if changed:
         return PreviousSplit(partitions, changed, 0)
     previous_partitions = _partitions_in(table, config)
@@ -130,6 +132,18 @@ def read_previous_split(
     again[images.group[differing]] = True
     partitions[again[images.group]] = NO_PARTITION
     return PreviousSplit(partitions, [], len(differing))
+
+
+def _brought_otherwise(then: pa.Table, now: pa.Table, config: SplitConfig) -> list[str]:
+    """Which splits the source brings now and did not then, or the other way round, as sentences."""
+    changes = []
+    for split in ("test",) if config.folds else ("test", "validation"):
+        before, after = (
+            bool(pc.any(pc.equal(table["source_split"], split), min_count=0).as_py()) for table in (then, now)
+        )
+        if before != after:
+            changes.append(f"the source {'brings its own' if after else 'no longer brings a'} {split} split")
+    return changes
 
 
 def _renamed(then: pa.UInt64Array, partitions: Int16s, gone: Bools, now: pa.UInt64Array) -> pa.Int32Array:

@@ -312,6 +312,20 @@ def test_groups_joined_by_an_excluded_image_are_no_leak() -> None:
     assert leaks.images.empty and leaks.split_groups == 1
 
 
+def test_images_that_are_excluded_and_were_not_are_listed() -> None:
+    old = [("p", "1.png", "cat", "test"), ("r", "4.png", "cat", "excluded")]
+    before = state(*old, ("q", "2.png", "cat", "train"))
+    after = state(*old, ("q", "2.png", "cat", "excluded"), ("q", "3.png", "dog", "excluded"))
+    found = compare(before, after)
+    assert found.excluded is not None and rows(found.excluded) == [["2.png", "cat"], ["3.png", "dog"]]
+    text = to_markdown(found)
+    assert "1 moved between splits, 2 excluded from all splits" in text
+    assert "- `2.png` (`cat`): train → excluded" in text and "- `3.png` (`dog`)" in text
+    assert "| images in excluded | 1 | 3 |" in text and "No leak:" in text
+    unknown = replace(before, images=before.images.drop(columns="split"))
+    assert compare(unknown, after).excluded is None
+
+
 def test_images_that_the_user_keeps_together_are_no_copies() -> None:
     images = state(("p", "1.png", "cat", "train"), ("q", "2.png", "dog", "train"), ("q", "3.png", "dog", "train"))
     grouped = replace(images, images=images.images.assign(group="g", user_group="patient 7"))

@@ -14,7 +14,7 @@ from darkroom.evaluation.error_analysis import ErrorAnalysis, RobustnessCurve
 from darkroom.evaluation.evaluation import evaluate
 from darkroom.evaluation.label_errors import Suspect
 from darkroom.evaluation.metrics_json import write_evaluation
-from darkroom.evaluation.page import evaluation_page
+from darkroom.evaluation.page import LISTED, evaluation_page
 from darkroom.evaluation.slices import Slice
 from darkroom.evaluation.tables import write_predictions
 from darkroom.inference.corruptions import CORRUPTIONS, damaged_copies
@@ -81,6 +81,7 @@ def make_page(
             evaluated=root / "evaluate",
             predicted=root / "predict",
             arrays=root / "arrays",
+            excluded=root / "excluded.json",
             model=root / "model",
             training=root / "train",
         )
@@ -164,6 +165,10 @@ def _write_inputs(
     write_evaluation(root / "evaluate", evaluation, errors, "grad-cam", provenance, settings if found else [])
     probabilities = softmax(logits, calibration.temperature)
     write_predictions(root / "evaluate/predictions.parquet", ids, paths, labels, probabilities, names)
+    reason = "copies, or others of the group, are in the source's own test split"
+    copy = {"label": names[0], "reason": reason, "beside": paths[0], "beside_split": "test"}
+    copies = [copy | {"path": f"train/copy{k}.jpg"} for k in range(LISTED + 1 if found else 0)]
+    write_json(root / "excluded.json", copies)
     choice = choose_images(logits, labels, ids, gallery)
     heat = {row: rng.random((size, size), dtype=np.float32) for row in choice.rows()}
     Explained("grad-cam", "Where the network looks.", gallery, choice, heat, damaged_copies(pixels[0], ids[0])).save(
@@ -283,9 +288,15 @@ def test_what_was_found_is_shown() -> None:
         "2, 4",
         "step 3",
         "1 kind</a>",
+        '<a href="#excluded">21 images</a> are in none of the splits.',
+        "21 since copies, or others of the group, are in the source&#39;s own test split",
+        "100 validation, 1,000 test; 21 excluded",
+        "copy19.jpg",
     ):
         assert text in page or text.replace("</a>", " of images</a>") in page, text
+    assert "copy20.jpg" not in page and page.count("excluded.json</code>; the first 20.") == 1
     nothing = report("no mistakes")
+    assert "excluded" not in nothing
     for text in (
         "It always answers",
         "None has more mistakes than chance explains",

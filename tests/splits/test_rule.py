@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.splits.rule import Assignment, SplitConfig, SplitInput, assign
+from darkroom.splits.rule import NO_PARTITION, TEST, VALIDATION, Assignment, SplitConfig, SplitInput, assign
 
 SOURCE = st.sampled_from([None, "train", "validation", "test"])
 CONFIGS = st.builds(SplitConfig, st.just(0.2), st.just(0.2), st.integers(0, 5), st.sampled_from([None, 2, 5]))
@@ -46,10 +46,18 @@ def split_all(groups: Sequence[int], config: SplitConfig, source: Sequence[str |
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), SOURCE), min_size=1, max_size=60), CONFIGS)
-def test_a_group_is_never_in_two_partitions(rows: list[tuple[int, str | None]], config: SplitConfig) -> None:
-    groups = np.array([number for number, _ in rows])
-    partitions = assign(images_of(groups.tolist(), [split for _, split in rows]), config).partitions
-    assert all(len(set(partitions[groups == one].tolist())) == 1 for one in groups)
+def test_a_group_is_never_in_two_partitions_and_the_sources_test_split_is_exact(
+    rows: list[tuple[int, str | None]], config: SplitConfig
+) -> None:
+    groups, source = np.array([number for number, _ in rows]), [split for _, split in rows]
+    partitions = assign(images_of(groups.tolist(), source), config).partitions
+    assert all(len(set(partitions[groups == one].tolist()) - {NO_PARTITION}) == 1 for one in groups)
+    if "test" in source:
+        assert [split == "test" for split in source] == (partitions == TEST).tolist()
+    beside_test = np.isin(groups, [number for number, split in rows if split == "test"])
+    validation = np.array([split == "validation" for split in source])
+    if config.folds is None and validation.any():
+        assert (validation & ~beside_test).tolist() == (partitions == VALIDATION).tolist()
 
 
 @given(st.sets(st.integers(), min_size=1), st.sets(st.integers()), CONFIGS)
@@ -75,9 +83,17 @@ def test_the_sources_own_splits_are_respected() -> None:
     assert split_all(range(1000), SplitConfig(0.1, 0.5, 0), source).count("validation") == 100
 
 
-def test_a_copy_of_a_test_image_is_not_trained_on() -> None:
-    splits = split_all([1, 1, 2, 2], SplitConfig(0.1, 0.1, 0), ["train", "test", "train", "validation"])
-    assert splits == ["test", "test", "validation", "validation"]
+def test_copies_of_what_the_source_puts_into_test_or_validation_are_in_no_split() -> None:
+    source = ["train", "test", "test", "validation", None, None, "train", "validation", "train"]
+    splits = split_all([1, 1, 1, 1, 1, 2, 2, 2, 3], SplitConfig(0.1, 0.1, 0), source)
+    assert splits == [
+        *("excluded", "test", "test", "excluded", "excluded"),
+        *("excluded", "excluded", "validation"),
+        "train",
+    ]
+    # With folds the source's validation images are divided with the rest.
+    folded = split_all([1, 1, 2, 2], SplitConfig(0.1, 0.1, 0, folds=2), ["test", "validation", "validation", "train"])
+    assert folded[:2] == ["test", "excluded"] and folded[2] == folded[3] != "test"
 
 
 def test_another_seed_gives_another_split() -> None:
@@ -104,13 +120,14 @@ def test_a_test_image_is_one_with_and_without_folds() -> None:
     assert [split == "test" for split in plain] == [split == "test" for split in folded]
 
 
-def test_splits_by_date_and_a_group_that_spans_one_goes_with_its_latest() -> None:
+def test_splits_by_date_and_of_a_group_that_spans_one_the_earlier_images_are_in_no_split() -> None:
     days = [datetime(2026, 1, day, 23, 59, tzinfo=UTC) for day in range(1, 31)]
     config = SplitConfig(0.1, 0.1, 0, validation_from=date(2026, 1, 11), test_from=date(2026, 1, 21))
     assignment = assign(images_of(range(30), timestamps=days), config)
     assert splits_of(assignment, config) == ["train"] * 10 + ["validation"] * 10 + ["test"] * 10
     spanning = assign(images_of([0, *range(1, 29), 0], timestamps=days), config)
-    assert splits_of(spanning, config)[0] == "test" and spanning.before_cut.tolist() == [True] + [False] * 29
+    assert splits_of(spanning, config) == ["excluded"] + ["train"] * 9 + ["validation"] * 10 + ["test"] * 10
+    assert spanning.by_date.tolist() == [True] + [False] * 9 + [True] * 20
 
 
 def test_a_date_for_test_leaves_validation_to_sampling_and_the_source_goes_first() -> None:

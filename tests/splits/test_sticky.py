@@ -66,7 +66,7 @@ def run_split(
     )
     images = SplitInput.of(manifest, pa.table({"group": group_all(pictures, links)}))
     previous = read_previous_split(table if sticky else None, config, manifest, images)
-    partitions = keep_assignments(previous.partitions, assign(images, config).partitions, images)
+    partitions = keep_assignments(previous.partitions, assign(images, config), images)
     made = split_table(manifest, images, partitions, config, fold)
     pq.write_table(made, table)
     return {row["id"]: row for row in made.to_pylist()}
@@ -95,23 +95,36 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("splits") / "splits.parquet"
 
 
+def brought(pictures: list[Picture], config: SplitConfig) -> set[str]:
+    """The splits that the source brings."""
+    found = {split for picture in pictures if (split := picture.source_split)}
+    return found & ({"test"} if config.folds else {"test", "validation"})
+
+
 @REPEATED
 @given(growths(), CONFIGS)
-def test_nothing_moves_no_group_is_in_two_splits_and_copies_of_test_images_are_tested(
+def test_nothing_moves_but_copies_of_what_the_source_brings_which_are_excluded(
     table: Path, growth: tuple[list[Picture], list[Picture], Links], config: SplitConfig
 ) -> None:
     old, pictures, links = growth
     before = run_split(old, links, config, table, sticky=False)
     after = run_split(pictures, links, config, table, sticky=True)
-    for image, row in before.items():
-        assert (after[image]["split"], after[image]["fold"]) == (row["split"], row["fold"])
+    assert run_split(pictures, links, config, table, sticky=True) == after
     splits: dict[object, set[object]] = {}
     for row in after.values():
         splits.setdefault(row["group"], set()).add((row["split"], row["fold"]))
     assert all(len(found) == 1 for found in splits.values())
-    where = {picture.content: before[picture.id]["split"] for picture in old}
+    if "test" in brought(pictures, config):
+        assert all((row["split"] == "test") == (row["source_split"] == "test") for row in after.values())
+    if brought(old, config) != brought(pictures, config):
+        return
+    groups = dict(zip((p.id for p in pictures), group_all(pictures, links), strict=True))
+    decided = {groups[p.id] for p in pictures if p.source_split in brought(pictures, config)}
+    for image, row in before.items():
+        if row["split"] != "excluded" and (after[image]["split"], after[image]["fold"]) != (row["split"], row["fold"]):
+            assert after[image]["split"] == "excluded" and groups[image] in decided
+    where = {p.content: before[p.id]["split"] for p in old if groups[p.id] not in decided}
     assert all(after[p.id]["split"] == where[p.content] for p in pictures if p.content in where)
-    assert run_split(pictures, links, config, table, sticky=True) == after
 
 
 @REPEATED
@@ -199,24 +212,42 @@ def test_a_near_copy_of_a_training_and_a_test_image_is_excluded_and_exact_copies
     assert run_split([train, link], links, CONFIG, table, sticky=True)[link.id]["split"] == "train"
 
 
-def test_a_new_split_in_the_source_counts_for_an_old_image_and_not_for_its_new_copy(table: Path) -> None:
-    train, test = far_apart(CONFIG)
-    run_split([train, test], frozenset(), CONFIG, table, sticky=False)
-    late = Picture(700, 700, "test")
-    links = frozenset({(train.content, 700)})
+def test_a_test_image_that_the_source_brings_later_is_tested_and_its_old_copy_is_trained_on_no_more(
+    table: Path,
+) -> None:
+    train, other = Picture(1, 1), Picture(2, 2, "test")
+    links = frozenset({(1, 700)})
+    assert run_split([train, other], links, CONFIG, table, sticky=False)[train.id]["split"] != "test"
+    late, near = Picture(700, 700, "test"), Picture(701, 1)
     for _ in range(2):
-        after = run_split([train, test, late], links, CONFIG, table, sticky=True)
-        assert after[train.id]["split"] == after[late.id]["split"] == "train"
-    moved = Picture(train.path, train.content, "test")
-    after = run_split([moved, test, late], links, CONFIG, table, sticky=True)
-    assert {row["split"] for row in after.values()} == {"test"}
+        after = run_split([train, other, late, near], links, CONFIG, table, sticky=True)
+        assert [after[p.id]["split"] for p in (train, other, late, near)] == ["excluded", "test", "test", "excluded"]
+        assert len({row["group"] for row in after.values()}) == 3
+    # With the test image gone, nothing keeps the copies out.
+    after = run_split([train, other, near], links, CONFIG, table, sticky=True)
+    assert after[train.id]["split"] == after[near.id]["split"] in ("train", "validation")
 
 
-def test_a_source_that_brings_a_test_split_later_leaves_the_sampled_one_in_place(table: Path) -> None:
+def test_a_test_split_that_the_source_brings_later_takes_the_place_of_the_sampled_one(table: Path) -> None:
     train, test = far_apart(CONFIG)
     run_split([train, test], frozenset(), CONFIG, table, sticky=False)
-    after = run_split([train, test, Picture(900, 900, "test")], frozenset(), CONFIG, table, sticky=True)
-    assert [row["split"] for row in after.values()] == ["train", "test", "test"]
+    late = Picture(900, 900, "test")
+    after = run_split([train, test, late], frozenset(), CONFIG, table, sticky=True)
+    assert after == run_split([train, test, late], frozenset(), CONFIG, table, sticky=False)
+    assert [row["split"] == "test" for row in after.values()] == [False, False, True]
+    again = run_split([train, test], frozenset(), CONFIG, table, sticky=True)
+    assert [row["split"] for row in again.values()] == ["train", "test"]
+
+
+def test_a_copy_that_an_earlier_rule_put_into_the_sources_test_split_leaves_it(table: Path) -> None:
+    pictures = [Picture(1, 1, "test"), Picture(2, 1, "train"), Picture(3, 3, "train"), Picture(4, 4, "train")]
+    run_split(pictures, frozenset(), CONFIG, table, sticky=False)
+    written = pq.read_table(table)
+    earlier = written.set_column(1, "split", pa.array(["test", "test", "test", written["split"][3].as_py()]))
+    pq.write_table(earlier, table)
+    after = run_split(pictures, frozenset(), CONFIG, table, sticky=True)
+    splits = [row["split"] for row in after.values()]
+    assert splits[:2] == ["test", "excluded"] and splits[2] in ("train", "validation")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from darkroom.images.manifest import MANIFEST
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import read_json
 from darkroom.splits.rule import SplitConfig
 from stages import split
 from tests.support.revisions import command, two_revisions
@@ -221,7 +222,7 @@ def test_a_class_that_the_sources_test_split_lacks_is_sent_there(tmp_path: Path)
     assert "split.seed=" not in str(caught.value)
 
 
-def test_images_beside_copies_that_the_source_put_elsewhere_are_listed(
+def test_the_sources_test_split_stays_as_brought_and_its_copies_are_excluded_counted_and_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [
@@ -229,21 +230,50 @@ def test_images_beside_copies_that_the_source_put_elsewhere_are_listed(
         for k, row in enumerate(rows_of({"cat": 100, "dog": 100}))
     ]
     before = run(write_data(tmp_path, [*rows, Row("dog/a.png", rows[5].content, "train")]))
-    assert before.loc["dog/a.png", "split"] == "test"
+    assert before.loc["dog/a.png", "split"] == "excluded"
+    assert (before["split"] == "test").sum() == 40 and (before["split"] == "test").eq(
+        before["source_split"] == "test"
+    ).all()
     printed = capsys.readouterr().out
-    assert "1 image in test, beside copies" in printed and "dog/a.png: test; beside cat/005.png in test" in printed
+    assert "test 40 (19.9%), excluded 1 (0.5%)" in printed
+    assert "1 image excluded, copies, or others of the group, are in the source's own test split:" in printed
+    assert "dog/a.png: excluded; beside cat/005.png in test" in printed
     trained = before.index[before["split"] == "train"][0]
     content = next(row.content for row in rows if row.path == trained)
     after = run(write_data(tmp_path, [*rows, Row("dog/b.png", "re-encoded", "test", group=content)]))
-    assert after.loc["dog/b.png", "split"] == "train"
-    assert f"dog/b.png: train; beside {trained} in train" in capsys.readouterr().out
+    assert after.loc["dog/b.png", "split"] == "test" and after.loc[trained, "split"] == "excluded"
+    assert (after["split"] == "test").sum() == 41
+    assert "1 of them was in a split in the previous run" in capsys.readouterr().out
+    listed = read_json(tmp_path / "data/split/excluded.json")
+    reason = "copies, or others of the group, are in the source's own test split"
+    assert listed == [
+        {"path": trained, "label": "cat", "source_split": "train", "previous_split": "train", "reason": reason}
+        | {"beside": "dog/b.png", "beside_split": "test"}
+    ]
+
+
+def test_images_before_a_date_with_later_copies_are_excluded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    days = [
+        replace(row, timestamp=datetime(2026, 1, 1 + k % 20, tzinfo=UTC))
+        for k, row in enumerate(rows_of({"a": 100, "b": 100}))
+    ]
+    days[0] = replace(days[0], content=days[19].content)
+    table = run(write_data(tmp_path, days), test_from=date(2026, 1, 15))
+    assert table.loc["a/000.png", "split"] == "excluded" and (table["split"] == "test").sum() == 60
+    assert "are in test by split.test_from" in capsys.readouterr().out
 
 
 def test_other_settings_and_another_split_in_the_source_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = rows_of({"cat": 100})
+    rows[0] = replace(rows[0], source_split="test")
+    run(write_data(tmp_path, rows_of({"cat": 100})))
     table = run(write_data(tmp_path, rows))
+    assert (table["split"] == "test").tolist() == [True] + [False] * 99
+    assert "every image is assigned again: the source brings its own test split" in capsys.readouterr().out
     trained = table.index[table["split"] == "train"][0]
     again = [replace(row, source_split="test") if row.path == trained else row for row in rows]
     assert run(write_data(tmp_path, again)).loc[trained, "split"] == "test"
