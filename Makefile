@@ -1,12 +1,12 @@
 # Darkroom's verbs. GNU make 3.81 or newer.
 
 # Where the packages are: a folder to make, or an environment that is there already.
-VENV ?= .venv
+override VENV := $(or $(strip $(VENV)),.venv)
 # The converter to TFLite asks for other versions, and has an environment of its own.
-VENV_TFLITE ?= .venv-tflite
+override VENV_TFLITE := $(or $(strip $(VENV_TFLITE)),.venv-tflite)
 export VENV_TFLITE
 # Tried in this order; 3.11 or newer.
-PYTHON ?= python3.11 python3
+override PYTHON := $(or $(strip $(PYTHON)),python3.11 python3)
 
 # Taken as they were typed, so that `$`, quotes and blanks arrive: they travel through the environment.
 override IMAGES := $(value IMAGES)

@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.lock import LINE_LOCK, STARTED_UNDER
 from flows import processes
@@ -81,17 +82,13 @@ def _overlap(one: str, other: str) -> bool:
 
 
 def environment() -> dict[str, str]:
-    """Ours, in which `python` is this interpreter, nothing phones home, and lines come unbuffered.
+    """Ours, in which `python` is this interpreter and lines come unbuffered.
 
     Whoever is started with it is known to be ours: see `darkroom.runtime.lock` and `flows.processes.end_started_under`.
     """
     changed = {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variable('PATH') or os.defpath}",
         "PYTHONUNBUFFERED": "1",
-        "DVC_NO_ANALYTICS": "1",
-        "DO_NOT_TRACK": "1",
-        "GX_ANALYTICS_ENABLED": "false",
-        "NO_ALBUMENTATIONS_UPDATE": "1",
         STARTED_UNDER: str(LINE_LOCK.resolve()),
     }
     here = Path.cwd()

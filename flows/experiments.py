@@ -15,6 +15,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.lock import alone
 from darkroom.runtime.paths import PARAMS_FILE, TRAIN_REPORTS
@@ -150,7 +151,7 @@ def _identity() -> dict[str, str]:
         command = ["git", "config", f"user.{key.lower()}"]
         if not subprocess.run(command, capture_output=True, check=False).stdout.strip():
             unknown |= {f"GIT_AUTHOR_{key}": value, f"GIT_COMMITTER_{key}": value}
-    return unknown
+    return {name: value for name, value in unknown.items() if variable(name) is None}
 
 
 def is_committed(path: Path) -> bool:
@@ -164,7 +165,7 @@ def is_committed(path: Path) -> bool:
 
 def _git(*arguments: str, text: str | None = None) -> str:
     identity = _identity() if arguments[0] == "commit-tree" else {}
-    environment = {**identity, **os.environ, "GIT_INDEX_FILE": str(INDEX.resolve())}
+    environment = {**os.environ, **identity, "GIT_INDEX_FILE": str(INDEX.resolve())}
     try:
         done = subprocess.run(
             ["git", *arguments], env=environment, input=text, capture_output=True, text=True, check=False

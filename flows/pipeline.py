@@ -3,8 +3,6 @@
 Needs no server: where `PREFECT_API_URL` names none, one of the project's own runs for as long as the flow does.
 """
 
-import os
-
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import read_params
@@ -18,7 +16,7 @@ def main() -> None:
         read_params()
         if port := server.settle():
             server.start(port, schedules=False)
-        server.require(os.environ["PREFECT_API_URL"])
+        server.require(server.address())
         # Prefect reads its settings when it is imported: after they are settled.
         from flows.line import line
 

@@ -8,7 +8,6 @@ environment when it is imported: after the server is settled, hence the imports 
 """
 
 import argparse
-import os
 import signal
 import subprocess
 import sys
@@ -89,7 +88,7 @@ def run() -> None:
     cron_schedule(settings)
     if port:
         server.start(port, schedules=True)
-    address = os.environ["PREFECT_API_URL"]
+    address = server.address()
     server.require(address)
     print(
         f"retraining by the cron {settings.cron!r} ({settings.timezone}), until Ctrl-C\n"

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from darkroom.runtime.environment import forget_empty, set_default, variable
 from darkroom.runtime.errors import DarkroomError
 from flows.processes import end
 
@@ -33,16 +34,21 @@ def settle() -> int | None:
     Raises:
         DarkroomError: when the port that was asked for is taken.
     """
-    os.environ["DO_NOT_TRACK"] = "1"
-    os.environ["PREFECT_SERVER_ANALYTICS_ENABLED"] = "false"
-    if "PREFECT_API_URL" in os.environ:
+    # Prefect takes an empty address for one, too, and starts a temporary server without schedules.
+    forget_empty("PREFECT_")
+    if variable("PREFECT_API_URL"):
         return None
-    home = os.environ.setdefault("PREFECT_HOME", str(HOME.resolve()))
+    home = set_default("PREFECT_HOME", str(HOME.resolve()))
     Path(home).mkdir(parents=True, exist_ok=True)
     _never_through_a_proxy("127.0.0.1")
-    port = _free_port(os.environ.get("PREFECT_SERVER_API_PORT"))
+    port = _free_port(variable("PREFECT_SERVER_API_PORT"))
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     return port
+
+
+def address() -> str:
+    """Of the server that Prefect talks to; known after `settle`."""
+    return variable("PREFECT_API_URL") or ""
 
 
 def require(address: str) -> None:
@@ -63,7 +69,7 @@ def require(address: str) -> None:
 
 def _never_through_a_proxy(host: str) -> None:
     """Where the machine reaches the world through a proxy, our own server is still asked directly."""
-    without = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    without = variable("no_proxy") or variable("NO_PROXY")
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{without},{host}" if without else host
 
 
@@ -78,7 +84,7 @@ def start(port: int, schedules: bool, patience: float = 120) -> None:
     Raises:
         DarkroomError: with the end of the server's log, when it does not answer.
     """
-    log = Path(os.environ["PREFECT_HOME"]) / "server.log"
+    log = Path(variable("PREFECT_HOME") or HOME) / "server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         server = subprocess.Popen(

@@ -8,7 +8,6 @@ reports/export/parity.json.
 Costs: one decoding and a pass through each model for up to export.parity_images test images; half a minute for TFLite.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +25,7 @@ from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
 from darkroom.runtime import paths
+from darkroom.runtime.environment import variable
 from darkroom.runtime.files import read_json, whole_folder, write_json
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
@@ -33,7 +33,7 @@ from darkroom.settings.export import Export
 from darkroom.settings.quantize import Quantize
 from darkroom.statistics.temperature import load_calibration
 
-CONVERTER = Path(os.environ.get("VENV_TFLITE") or ".venv-tflite")  # as in the Makefile
+CONVERTER = Path(variable("VENV_TFLITE") or ".venv-tflite")  # as in the Makefile
 
 
 def run(

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 
 if TYPE_CHECKING:  # So that the process starts before pandas is loaded here.
@@ -30,7 +31,7 @@ class Checker:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = ThreadPoolExecutor(1)
         if "great_expectations" not in sys.modules:
-            path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+            path = os.pathsep.join(filter(None, [str(ROOT), variable("PYTHONPATH")]))
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "darkroom.checks.checker"],
                 stdin=subprocess.PIPE,

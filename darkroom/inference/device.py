@@ -1,13 +1,13 @@
 """Device, precision and memory of torch, by fixed rules on what the processor has, so that two runs choose alike."""
 
 import ctypes
-import os
 import platform
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from darkroom.runtime.environment import set_default
 from darkroom.runtime.errors import DarkroomError
 
 
@@ -50,7 +50,7 @@ def resolve_precision(requested: str, device: torch.device, model: nn.Module, im
 def use_deterministic_algorithms() -> None:
     """Restrict torch to operations that give the same bits each time."""
     # cuBLAS asks for this before its first product.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    set_default("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     # Else torch writes NaN into all memory that it takes, for code that reads what it never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.lock import beside_no_run
@@ -74,7 +75,7 @@ def draw_pages(*pages: str) -> None:
         pages: as for `python -m stages.report`.
     """
     root = Path(__file__).parents[2]
-    paths = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+    paths = os.pathsep.join(filter(None, [str(root), variable("PYTHONPATH")]))
     # Put together, since a string that names a module counts as an import of it.
     module = ".".join(["stages", "report"])
     subprocess.run([sys.executable, "-m", module, *pages], env=os.environ | {"PYTHONPATH": paths})

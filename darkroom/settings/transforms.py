@@ -3,7 +3,6 @@
 import difflib
 import inspect
 import math
-import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -32,8 +31,7 @@ def make_transform(where: str, wanted: dict[str, Any]) -> Any:
     Raises:
         DarkroomError: when there is no such transform, or when it does not take these arguments.
     """
-    # Without this its import asks the network for newer versions.
-    os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+    # Its import asks the network for newer versions, but for what darkroom/__init__.py sets.
     import albumentations  # type: ignore[import-untyped]
 
     arguments = dict(wanted)

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import socket
 import struct
 import subprocess
@@ -10,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 
@@ -18,7 +18,7 @@ SECONDS_TO_WAIT = 15
 
 def cache_folder() -> Path:
     """The folder of fetched data sets, for all clones of one user; safe to delete."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    base = variable("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
     return Path(base) / "darkroom"
 
 

@@ -1,7 +1,6 @@
 """The curves of a training, in the form that `dvc plots` and `dvc metrics` read: written with DVCLive."""
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ def write_curves(history: list[Epoch], best: Epoch, folder: Path) -> None:
 
     Steps count epochs from 1. metrics.json has the values of the best epoch, whose weights were saved.
     """
-    os.environ.setdefault("DVC_NO_ANALYTICS", "1")
     from dvclive import Live
 
     logging.getLogger("dvclive").setLevel(logging.ERROR)

@@ -1,6 +1,5 @@
 """Several processes that train one model: what each has of the others."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from darkroom.runtime.environment import variable
 
 Content = TypeVar("Content")
 
@@ -76,9 +77,9 @@ def join_processes() -> Iterator[Processes]:
     The first CUDA device for the first process, and so on; without CUDA the processor, whose cores the processes divide.
     gloo carries the gradients between processors, nccl between GPUs.
     """
-    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    rank, world = int(variable("RANK") or 0), int(variable("WORLD_SIZE") or 1)
     cuda = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    device = torch.device("cuda", int(variable("LOCAL_RANK") or 0)) if cuda else torch.device("cpu")
     if world == 1:
         yield Processes(0, 1, device)
         return

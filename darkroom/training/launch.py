@@ -16,6 +16,7 @@ from uuid import uuid4
 import torch
 from joblib import cpu_count
 
+from darkroom.runtime.environment import set_default, variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import read_json, whole_file, write_json
 from darkroom.runtime.stage import missing_inputs
@@ -38,7 +39,7 @@ def run_in_processes(processes: int | str, work: Callable[[], None]) -> None:
     Raises:
         DarkroomError: why a process stopped, once; the others are ended then.
     """
-    if "RANK" in os.environ:
+    if variable("RANK"):
         _work_and_report(work)
         return
     gpus = torch.cuda.device_count()
@@ -66,7 +67,7 @@ def _launch(count: int, module: str) -> None:
     with tempfile.TemporaryDirectory(prefix="darkroom-train-") as folder:
         # The processes divide the cores. Each meets the others at a port of its own run: with torch 2.13 and the shared one,
         # those that are left after a kill wait for ever (pytorch #135712).
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cpu_count() // count)))
+        set_default("OMP_NUM_THREADS", str(max(1, cpu_count() // count)))
         os.environ |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", _ERRORS: folder, _LAUNCHER: str(os.getpid())}
         config = LaunchConfig(
             1, 1, count, DefaultLogsSpecs(log_dir=folder), run_id=uuid4().hex, max_restarts=0, shutdown_timeout=5,
@@ -102,7 +103,7 @@ def _explain(folder: Path, exits: dict[int, int], count: int) -> NoReturn:
 
 def _work_and_report(work: Callable[[], None]) -> None:
     """As a worker: train, and leave a report for `_explain` when that fails."""
-    folder = os.environ.get(_ERRORS)
+    folder = variable(_ERRORS)
     if folder is None:  # torchrun was typed by hand
         work()
         return
@@ -116,7 +117,7 @@ def _work_and_report(work: Callable[[], None]) -> None:
         mistake, text = True, str(error)
     except Exception:
         text = traceback.format_exc()
-    with whole_file(Path(folder) / f"{os.environ['RANK']}.json") as path:
+    with whole_file(Path(folder) / f"{variable('RANK')}.json") as path:
         write_json(path, {"time": time.time_ns(), "mistake": mistake, "text": text})
     sys.stdout.flush()
     # Without the interpreter's clean-up, in which nccl would wait for the other processes.
@@ -127,5 +128,5 @@ def _end_with_launcher() -> None:
     """Let Linux kill this worker when the process that started it is killed; torchrun gives each worker its own session."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != int(os.environ[_LAUNCHER]):
+        if str(os.getppid()) != variable(_LAUNCHER):
             os._exit(1)

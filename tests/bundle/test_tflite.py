@@ -1,7 +1,6 @@
 """TFLite files answer as the evaluated model, and the export stage holds them to it."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -21,13 +20,14 @@ from darkroom.images.pack import Packed, load_packed
 from darkroom.model.spec import load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.arrays import Float32s
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import load_calibration
 from stages import export
 from tests.conftest import ROOT
 from tests.support.line import run_export
 
-CONVERTER = ROOT / os.environ.get("VENV_TFLITE", ".venv-tflite")
+CONVERTER = ROOT / (variable("VENV_TFLITE") or ".venv-tflite")
 # In one process, so that the converter runs once.
 pytestmark = pytest.mark.xdist_group("tflite")
 

@@ -19,8 +19,8 @@ import yaml
 
 from tests.support.repository import git_state
 
-KILLS = int(os.environ.get("DARKROOM_KILLS", "3"))
-SEED = int(os.environ.get("DARKROOM_KILLS_SEED", "0"))
+KILLS = int(os.environ.get("DARKROOM_KILLS") or 3)
+SEED = int(os.environ.get("DARKROOM_KILLS_SEED") or 0)
 # The whole line, as small as it gets.
 COMMAND = [
     "make", "run",

@@ -80,6 +80,14 @@ def test_packages_are_installed_once_and_again_when_the_list_changes(project: Pa
     assert "installing requirements.txt into .venv" in make(project, "run")[1]
 
 
+def test_variables_that_are_set_but_empty_are_not_set(project: Path) -> None:
+    empty = dict.fromkeys(("VENV", "VENV_TFLITE", "PYTHON", "IMAGES", "SET", "PRESET"), "")
+    run = (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
+    assert make(project, "run", **empty)[0] == 0
+    assert make(project, "run", **empty) == run
+    assert make(project, "run", *(f"{name}={value}" for name, value in empty.items())) == run
+
+
 def test_a_failed_installation_stops_here_and_is_tried_again(project: Path) -> None:
     status, printed = make(project, "run", PIP_STATUS="1")
     assert status == 2 and "flows.run" not in printed
