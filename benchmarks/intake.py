@@ -81,6 +81,7 @@ class Ours:
                     source="folder",
                     location=location,
                     decoder=self._decoder,
+                    depth="auto",
                     max_reject_fraction=1,
                     survey=surveyed,
                     cache=seen,

@@ -102,7 +102,7 @@ class Ours:
     def __call__(self) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as out:
             seen = PixelCache(Path(out) / "seen", "benchmark", (SIDE, SIDE, 3))
-            pack(self._images, self._folder, SIDE, 3, "crop", "turbo", seen, Path(out) / "images.npy")
+            pack(self._images, self._folder, SIDE, 3, "crop", "turbo", None, seen, Path(out) / "images.npy")
 
 
 def decode_only(files: list[Path]) -> None:

@@ -34,6 +34,7 @@ def run(
     source: str,
     location: Location,
     decoder: str,
+    depth: str,
     max_reject_fraction: float,
     survey: Path,
     cache: Path,
@@ -45,6 +46,7 @@ def run(
     Args:
         source, location: as in `stages.survey.run`.
         decoder: `turbo`, `opencv` or `pillow`.
+        depth: `auto`, `full` or `range`.
         max_reject_fraction: share of the files that may be unreadable.
         survey: the folder that the survey stage wrote.
         cache: what is measured of images, from run to run; safe to delete.
@@ -53,7 +55,7 @@ def run(
 
     Raises:
         DarkroomError: when the source changed after the survey, a fix is wrong or of no image, or more files than allowed
-            can't be read as images.
+            can't be read as images; or when `depth` has no rule for all of them.
     """
     surveyed = read_survey(survey)
     require_unchanged(surveyed, location, cache)
@@ -66,7 +68,7 @@ def run(
         known = ImageCache(cache, decoder)
         read = SOURCE_KINDS[source].reader(location, listing.images)
         found = ingest_images(
-            listing.images, surveyed.hashes, read, decoder, label_fixes, known, out / "shards", folder / "shards"
+            listing.images, surveyed.hashes, read, decoder, depth, label_fixes, known, out / "shards", folder / "shards"
         )
         require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
         found.save(folder)
@@ -93,6 +95,7 @@ def main() -> None:
             source=params.source,
             location=location_of(params),
             decoder=params.decoder,
+            depth=params.depth,
             max_reject_fraction=params.max_reject_fraction,
             survey=SURVEY,
             cache=IMAGE_CACHE,

@@ -1,9 +1,8 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
-Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the
-    training split alone, or from the weights that the training starts from.
-    .darkroom/cache/pixels: the same rows, for the next run.
+Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the training split alone,
+    or from the weights that the training starts from. .darkroom/cache/pixels: the same rows, for the next run.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
@@ -13,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.images.cache import PixelCache, decoding_identity
+from darkroom.images.cache import PixelCache, pixel_identity
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import choose_channels, choose_size, load_packed, mean_and_std, pack, write_labels
 from darkroom.model.classes import load_classes
+from darkroom.model.depth import load_depth
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
@@ -58,13 +58,14 @@ def run(
     if not manifest["id"].equals(table["id"]):
         raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
     size, channels = _shape(manifest, settings, weights)
-    pixels = PixelCache(cache / "pixels", f"{settings.resize} {decoding_identity(decoder)}", (size, size, channels))
+    depth = load_depth(ingest)
+    pixels = PixelCache(cache / "pixels", pixel_identity(settings.resize, decoder, depth), (size, size, channels))
     decoded = 0
     with whole_folder(out) as folder:
         for split in SPLITS:
             images, target = manifest.filter(pc.equal(table["split"], split)), folder / split / "images.npy"
             write_labels(images, classes, target.parent)
-            decoded += pack(images, ingest / "shards", size, channels, settings.resize, decoder, pixels, target)
+            decoded += pack(images, ingest / "shards", size, channels, settings.resize, decoder, depth, pixels, target)
         pixels.save()
         packed = {split: load_packed(folder / split) for split in SPLITS}
         mean, std = weights.for_channels(channels) if weights else mean_and_std(packed["train"].images)
@@ -79,7 +80,7 @@ def run(
             "class_hash": classes.hash,
             "images": {split: len(packed[split].labels) for split in SPLITS},
         }
-        write_json(folder / "stats.json", stats)
+        write_json(folder / "stats.json", stats | ({"depth": depth.to_dict()} if depth else {}))
     print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were in the cache")
 
 

@@ -47,11 +47,17 @@ def digit_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ingest_source(
-    source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo", fixes: Path | None = None
+    source: str,
+    path: Path,
+    root: Path,
+    rejects: float = 0.0,
+    decoder: str = "turbo",
+    fixes: Path | None = None,
+    depth: str = "auto",
 ) -> Path:
     """Survey and ingest a source into the root of a line; return the folder of ingest."""
     survey_source(source, path, root)
-    ingest_surveyed(source, path, root, rejects, decoder, fixes)
+    ingest_surveyed(source, path, root, rejects, decoder, fixes, depth)
     return root / "data/ingest"
 
 
@@ -62,12 +68,19 @@ def survey_source(source: str, path: Path, root: Path) -> None:
 
 
 def ingest_surveyed(
-    source: str, path: Path, root: Path, rejects: float = 0.0, decoder: str = "turbo", fixes: Path | None = None
+    source: str,
+    path: Path,
+    root: Path,
+    rejects: float = 0.0,
+    decoder: str = "turbo",
+    fixes: Path | None = None,
+    depth: str = "auto",
 ) -> None:
     ingest.run(
         source=source,
         location=Location(path, None, ROOM),
         decoder=decoder,
+        depth=depth,
         max_reject_fraction=rejects,
         survey=root / "data/survey",
         cache=root / ".darkroom/cache",

@@ -55,7 +55,7 @@ class Bundle:
             UnreadableImage: with the reason.
         """
         shape = self.preprocessing
-        return read_pixels(data, shape.size, shape.channels, shape.resize, shape.decoder)
+        return read_pixels(data, shape.size, shape.channels, shape.resize, shape.decoder, shape.depth)
 
     def predict(self, images: UInt8s) -> Float32s:
         """Calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C].

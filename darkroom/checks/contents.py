@@ -16,6 +16,7 @@ from darkroom.drawing.chart import Chart, Mark, Points, Rule, Steps
 from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.images.decode import decode
 from darkroom.images.shards import read_shards
+from darkroom.model.depth import load_depth
 from darkroom.runtime.arrays import Float64s
 
 # With more sizes than this they are counted in bands.
@@ -212,10 +213,10 @@ def read_samples(images: pd.DataFrame, rows: list[int], shards: Path) -> dict[in
     order = sorted(set(rows))
     chosen = images.iloc[order]
     places = zip(chosen["shard"], chosen["offset"], chosen["bytes"], strict=True)
-    samples = {}
+    samples, depth = {}, load_depth(shards.parent)
     for row, path, label, data in zip(order, chosen["path"], chosen["label"], read_shards(shards, places), strict=True):
         # Pillow opens what any of the decoders opens.
-        pixels = decode(data, "pillow", least_side=SAMPLE_SIDE).pixels
+        pixels = decode(data, "pillow", least_side=SAMPLE_SIDE, depth=depth).pixels
         share = SAMPLE_SIDE / max(pixels.shape[:2])
         if share < 1:
             width, height = (max(1, round(side * share)) for side in (pixels.shape[1], pixels.shape[0]))

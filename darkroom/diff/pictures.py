@@ -9,8 +9,9 @@ from PIL import Image
 from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.images.decode import UnreadableImage, decode
 from darkroom.images.manifest import INGEST
+from darkroom.model.depth import DEPTH, Depth, load_depth
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import open_revision
+from darkroom.runtime.revisions import Revision, open_revision
 
 # Pixels a side: some 6 kB each, so that a page with all its galleries full stays under 2 MB.
 SIDE = 112
@@ -53,6 +54,7 @@ def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictur
     chosen = images.iloc[sorted(rows)][["shard", "offset", "bytes"]].sort_values(["shard", "offset"], kind="stable")
     out_of_reach = False
     with open_revision(revision) as opened:
+        depth = _depth(opened)
         for shard, places in chosen.groupby("shard", sort=False):
             if out_of_reach:
                 pictures.missing += len(places)
@@ -70,16 +72,24 @@ def read_pictures(revision: str, images: pd.DataFrame, rows: set[int]) -> Pictur
             with content.open("rb") as file:
                 for row, _, offset, length in places.itertuples():
                     file.seek(offset)
-                    picture = _picture(file.read(length))
+                    picture = _picture(file.read(length), depth)
                     if picture:
                         pictures.of[row] = picture
     return pictures
 
 
-def _picture(data: bytes) -> Picture | None:
+def _depth(opened: Revision) -> Depth | None:
+    rule = f"{INGEST}/{DEPTH}"
+    try:
+        return load_depth(opened.get(rule).parent) if opened.has(rule) else None
+    except DarkroomError:
+        return None  # Out of reach, as the shards will be.
+
+
+def _picture(data: bytes, depth: Depth | None) -> Picture | None:
     try:
         # Pillow opens some JPEG files that the default decoder refuses, and an older revision may have ingested them.
-        pixels = decode(data, "pillow", least_side=SIDE).pixels
+        pixels = decode(data, "pillow", least_side=SIDE, depth=depth).pixels
     except UnreadableImage:
         return None
     picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

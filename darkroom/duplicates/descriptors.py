@@ -9,6 +9,7 @@ from darkroom.images.cache import ImageCache
 from darkroom.images.decode import decode
 from darkroom.images.measure import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
 from darkroom.images.shards import read_shards
+from darkroom.model.depth import load_depth
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 
 SIDE = 32
@@ -133,9 +134,10 @@ def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, cache: Path,
     thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     thumbnails[found >= 0] = cached.thumbnails()[found[found >= 0]]
     missing = np.flatnonzero(found < 0)
+    depth = load_depth(ingest)
     left = table.take(missing)
     places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
     for position, data in zip(missing, read_shards(ingest / "shards", places), strict=True):
-        decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)
+        decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True, depth=depth)
         thumbnails[position] = fingerprint(decoded.pixels).thumbnail
     return thumbnails

@@ -1,6 +1,7 @@
 """The image cache and the pixel cache: what earlier runs computed of images, by the hashes of their files."""
 
 import hashlib
+import json
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from darkroom.images.manifest import MEASURED
 from darkroom.images.measure import THUMBNAIL_SIDE
+from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Bools, Int64s, UInt8s
 from darkroom.runtime.cache import TableCache
 
@@ -23,16 +25,33 @@ FACTS = pa.schema(
         *MEASURED,
         ("reason", pa.string()),
         ("remark", pa.string()),
+        # Of files that hold other than 8 bits a value; null for all others.
+        ("kind", pa.string()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("declared_low", pa.float64()),
+        ("declared_high", pa.float64()),
         ("shard", pa.string()),
         ("offset", pa.int64()),
         ("thumbnail", pa.binary(THUMBNAIL_SIDE * THUMBNAIL_SIDE)),
     ]
 )
 STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
+RULES = pa.schema([("rule", pa.string())])
 SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
 # The code and the packages that decide how an image is measured and packed.
-CODE = ("decode.py", "jpeg.py", "measure.py", "pillow_decoder.py", "pixels.py")
-PACKAGES = ("numpy", "opencv-python-headless", "pillow", "simplejpeg")
+CODE = (
+    "decode.py",
+    "deep_files.py",
+    "depth.py",
+    "jpeg.py",
+    "measure.py",
+    "pillow_decoder.py",
+    "pixels.py",
+    "samples.py",
+    "tiff.py",
+)
+PACKAGES = ("imagecodecs", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "tifffile")
 
 # A row of packed pixels: the file it was made from, and its checksum.
 ROWS = pa.schema([("sha256", pa.string()), ("crc32", pa.uint32())])
@@ -47,6 +66,7 @@ class ImageCache:
         facts: a row for each content, with the columns of `FACTS`.
         stamps: stamp of an archive's entry → SHA-256 of its bytes.
         shard_checksums: name → CRC-32 of each shard that the previous run wrote.
+        depth: the rule by which files that hold other than 8 bits a value were measured; None where there was none.
     """
 
     def __init__(self, folder: Path, decoder: str) -> None:
@@ -68,6 +88,11 @@ class ImageCache:
     def shard_checksums(self) -> dict[str, int]:
         return dict(zip(*self._loaded.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
 
+    @cached_property
+    def depth(self) -> Depth | None:
+        stored = self._loaded.get("depth", RULES.empty_table())["rule"].to_pylist()
+        return Depth.from_dict(json.loads(stored[0])) if stored else None
+
     def thumbnails(self) -> UInt8s:
         """The thumbnail of each row of `facts`, uint8 [N, 32, 32], not copied; of a row that has none, anything."""
         column = self.facts["thumbnail"].combine_chunks()
@@ -81,13 +106,16 @@ class ImageCache:
         found = pc.index_in(pa.array(hashes, pa.string()), known, skip_nulls=True).fill_null(-1)
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
-    def save(self, facts: pa.Table, stamps: dict[str, str], shard_checksums: dict[str, int]) -> None:
+    def save(
+        self, facts: pa.Table, stamps: dict[str, str], shard_checksums: dict[str, int], depth: Depth | None
+    ) -> None:
         """Replace the cache; the arguments are as the attributes."""
         self._tables.save(
             {
                 "facts": facts,
                 "stamps": pa.table([list(stamps), list(stamps.values())], schema=STAMPS),
                 "shards": pa.table([list(shard_checksums), list(shard_checksums.values())], schema=SHARDS),
+                "depth": pa.table([[json.dumps(depth.to_dict())] if depth else []], schema=RULES),
             }
         )
 
@@ -98,6 +126,11 @@ def decoding_identity(decoder: str) -> str:
     for file in CODE:
         digest.update((Path(__file__).parent / file).read_bytes())
     return " ".join([decoder, digest.hexdigest(), *(f"{package}=={version(package)}" for package in PACKAGES)])
+
+
+def pixel_identity(resize: str, decoder: str, depth: Depth | None) -> str:
+    """What decides, beside the shape, which pixels a file gives: the resize rule, how it is decoded, and the depth."""
+    return f"{resize} {decoding_identity(decoder)}{'' if depth is None else f' {json.dumps(depth.to_dict())}'}"
 
 
 class PixelCache:

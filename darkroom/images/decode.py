@@ -5,6 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from darkroom.images.deep_files import read_samples
+from darkroom.images.depth import decode_samples, require_place_for_bytes
 from darkroom.images.jpeg import MAGIC, decode_with_turbo, sound_jpeg
 from darkroom.images.pillow_decoder import (
     MAX_PIXELS,
@@ -19,8 +21,10 @@ from darkroom.images.pillow_decoder import (
     require_size,
     upright,
 )
+from darkroom.images.samples import Samples
+from darkroom.model.depth import Depth
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decoded", "OutOfMemory", "UnreadableImage", "decode"]
+__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decoded", "OutOfMemory", "UnreadableImage", "decode", "open_samples"]
 
 # OpenCV reports damage on the terminal, and the caller gets it anyway.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -28,11 +32,16 @@ cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 cv2.setNumThreads(1)
 
 
-def decode(data: bytes, decoder: str = "turbo", least_side: int | None = None, grey: bool = False) -> Decoded:
+def decode(
+    data: bytes,
+    decoder: str = "turbo",
+    least_side: int | None = None,
+    grey: bool = False,
+    depth: Depth | None = None,
+) -> Decoded:
     """Open an image, all of it, from the bytes of a file.
 
-    Transparency is laid over white; 16-bit grey keeps its upper 8 bits; palettes become colour; of several frames the
-    first counts.
+    Transparency is laid over white; palettes become colour; of several frames the first counts.
 
     Args:
         data: the whole file.
@@ -42,6 +51,7 @@ def decode(data: bytes, decoder: str = "turbo", least_side: int | None = None, g
         least_side: a JPEG may come out reduced by the format's own scaling, as long as its shorter side keeps this many
             pixels. The whole file is read all the same, so damage is found.
         grey: give one channel, ITU-R 601 luma.
+        depth: the rule of the data set for files that hold other than 8 bits a value; None where all its images have 8.
 
     Raises:
         UnreadableImage: when the bytes are empty, cut short, damaged, of an unknown format, or too many pixels; or
@@ -50,7 +60,25 @@ def decode(data: bytes, decoder: str = "turbo", least_side: int | None = None, g
     if not data:
         raise UnreadableImage("the file is empty")
     with refuse_damage():
-        return _decode(data, decoder, least_side, grey)
+        samples = read_samples(data)
+        if samples is None:
+            require_place_for_bytes(depth)
+            return _decode(data, decoder, least_side, grey)
+        decoded = decode_samples(samples, depth)
+        if grey and decoded.pixels.shape[2] == 3:
+            luma = np.asarray(cv2.cvtColor(decoded.pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+            decoded = replace(decoded, pixels=luma[:, :, None])
+        return decoded
+
+
+def open_samples(data: bytes) -> Samples | None:
+    """The values of a file that holds other than 8 bits a value; None for all other files, damaged ones among them.
+
+    Raises:
+        UnreadableImage: as in `decode`.
+    """
+    with refuse_damage():
+        return read_samples(data)
 
 
 def _decode(data: bytes, decoder: str, least_side: int | None, grey: bool) -> Decoded:

@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.cache import FACTS, ImageCache
+from darkroom.images.deep import measure_deep
 from darkroom.images.manifest import MANIFEST, MEASURED, REJECTS, REMARKS, write_manifest
-from darkroom.images.measure import Inspection, inspect_all
-from darkroom.images.shards import KnownImage, PreviousShards, ShardWriter
+from darkroom.images.measure import NO_THUMBNAIL, Inspection, inspect_all
+from darkroom.images.shards import KnownImage, Place, PreviousShards, ShardWriter
 from darkroom.labels.apply import LabelFixes, with_fixes
+from darkroom.model.depth import Depth, save_depth
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.source import Reader, SourceImage
@@ -28,6 +30,7 @@ class IngestResult:
     rejects: the columns of `REJECTS`, sorted by path.
     fixes: the columns of `darkroom.labels.fixes.APPLIED`, sorted by path.
     remarks: the columns of `REMARKS`, sorted by path.
+    depth: the rule for files that hold other than 8 bits a value; None where there are none.
     read: how many images were read; the others were in the cache.
     """
 
@@ -35,6 +38,7 @@ class IngestResult:
     rejects: pa.Table
     fixes: pa.Table
     remarks: pa.Table
+    depth: Depth | None
     read: int
 
     @property
@@ -45,6 +49,7 @@ class IngestResult:
     def save(self, folder: Path) -> None:
         """Write the tables."""
         write_manifest(self.manifest, folder)
+        save_depth(self.depth, folder)
         for name in ("rejects", "fixes", "remarks"):
             pq.write_table(getattr(self, name), folder / f"{name}.parquet")
 
@@ -54,6 +59,7 @@ def ingest_images(
     hashes: Sequence[str | None],
     read: Reader,
     decoder: str,
+    depth: str,
     label_fixes: LabelFixes,
     cache: ImageCache,
     previous_shards: Path,
@@ -66,13 +72,14 @@ def ingest_images(
         hashes: SHA-256 of each image as the survey found it; None where it did not hash the image by itself.
         read: gives the bytes of an image.
         decoder: as in `darkroom.images.decode.decode`.
+        depth: `auto`, `full` or `range`, as `ingest.depth`.
         label_fixes: what reviewers decided; a removed image becomes a reject, and its bytes go to no shard.
         cache: results of earlier runs; it is replaced by those of this one.
         previous_shards: the shards of the previous run; the folder need not exist.
         shards: the folder to make.
 
     Raises:
-        DarkroomError: when a file is not what the survey found, or a fix is of no image.
+        DarkroomError: when a file is not what the survey found, a fix is of no image, or `depth` has no rule for all images.
     """
     known = [sha256 or cache.stamps.get(_stamp(image)) for image, sha256 in zip(images, hashes, strict=True)]
     rows = cache.rows(known).tolist()
@@ -84,7 +91,7 @@ def ingest_images(
             columns.add(image, sha256, next(inspections))
         else:
             columns.add_known(image, row)
-    return columns.finish(images, len(fresh))
+    return columns.finish(images, len(fresh), decoder, depth)
 
 
 class _Columns:
@@ -101,6 +108,7 @@ class _Columns:
         self._rejected = [reason is not None for reason in facts["reason"].to_pylist()]
         self._places = list(zip(*(facts[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
         self._measured: list[dict[str, object]] = []
+        self._shards = shards
         self._writer = ShardWriter(shards, PreviousShards(previous_shards, cache.shard_checksums))
         self._rows: list[int] = []
         self._ids: list[str] = []
@@ -116,7 +124,7 @@ class _Columns:
         row = self.row_of.get(str(sha256))
         if row is None:
             row = len(self._hashes)
-            self._measured.append(inspection.facts | {"thumbnail": inspection.thumbnail})
+            self._measured.append({"thumbnail": NO_THUMBNAIL} | inspection.facts)
             self._hashes.append(None if sha256 is None else str(sha256))
             self._rejected.append("reason" in inspection.facts)
             if sha256:
@@ -140,14 +148,19 @@ class _Columns:
             self._writer.add(image_id, content)
         self._rows.append(row)
 
-    def finish(self, images: list[SourceImage], read: int) -> IngestResult:
+    def finish(self, images: list[SourceImage], read: int, decoder: str, depth_setting: str) -> IngestResult:
         """Write the last shard, make the tables, and save the cache."""
         self._writer.close()
         fixes = self._label_fixes.applied()
         measured = pa.Table.from_pylist(self._measured, FACTS)
         facts = pa.concat_tables([self._cache.facts, measured]).combine_chunks()
         rows = np.array(self._rows, dtype=np.int64)
-        self._save(images, facts, rows)
+        places = self._new_places(facts["bytes"].to_pylist())
+        accepted_rows = rows[np.array(self._accepted, np.int64)]
+        facts, depth = measure_deep(
+            facts, accepted_rows, places, self._shards, decoder, depth_setting, self._cache.depth
+        )
+        self._save(images, facts, rows, places, depth)
         listed = pa.table(
             {
                 "path": [image.path for image in images],
@@ -161,22 +174,34 @@ class _Columns:
         everything = pa.table([*listed.columns, *columns.columns], names=[*listed.column_names, *columns.column_names])
         everything = with_fixes(everything, fixes)
         accepted = everything.take(pa.array(self._accepted, pa.int64()))
-        places = {"id": pa.array(self._ids, pa.string()), "shard": self._writer.names, "offset": self._writer.offsets}
-        for name, column in places.items():
+        ids = {"id": pa.array(self._ids, pa.string()), "shard": self._writer.names, "offset": self._writer.offsets}
+        for name, column in ids.items():
             accepted = accepted.append_column(name, pa.array(column, MANIFEST.field(name).type))
         rejected = np.setdiff1d(np.arange(len(images)), np.array(self._accepted, dtype=np.int64))
         rejects = everything.take(rejected).select(REJECTS.names).cast(REJECTS)
         remarks = accepted.filter(pc.is_valid(accepted["remark"])).select(REMARKS.names).cast(REMARKS)
-        return IngestResult(accepted.select(MANIFEST.names).cast(MANIFEST), rejects, fixes, remarks, read)
+        return IngestResult(accepted.select(MANIFEST.names).cast(MANIFEST), rejects, fixes, remarks, depth, read)
 
-    def _save(self, images: list[SourceImage], facts: pa.Table, rows: Int64s) -> None:
-        """Save a row for each content of this run, with the position of its first image in the new shards."""
-        files: list[str | None] = [None] * len(facts)
-        offsets: list[int | None] = [None] * len(facts)
+    def _new_places(self, lengths: list[int]) -> dict[int, Place]:
+        """Row → place of its first image in the new shards."""
+        places: dict[int, Place] = {}
         for position, name, offset in zip(self._accepted, self._writer.names, self._writer.offsets, strict=True):
             row = self._rows[position]
-            if files[row] is None:
-                files[row], offsets[row] = name, offset
+            places.setdefault(row, (name, offset, lengths[row]))
+        return places
+
+    def _save(
+        self,
+        images: list[SourceImage],
+        facts: pa.Table,
+        rows: Int64s,
+        places: dict[int, Place],
+        depth: Depth | None,
+    ) -> None:
+        """Save a row for each content of this run, with its place in the new shards."""
+        found = [places.get(row) for row in range(len(facts))]
+        files = [place and place[0] for place in found]
+        offsets = [place and place[1] for place in found]
         for name, column in (("shard", files), ("offset", offsets)):
             position = facts.column_names.index(name)
             facts = facts.set_column(position, FACTS.field(name), pa.array(column, FACTS.field(name).type))
@@ -186,7 +211,7 @@ class _Columns:
             for image, row in zip(images, self._rows, strict=True)
             if image.stamp and (sha256 := self._hashes[row])
         }
-        self._cache.save(facts.take(used), stamps, self._writer.checksums)
+        self._cache.save(facts.take(used), stamps, self._writer.checksums, depth)
 
 
 def _read_again(read: Reader, image: SourceImage, sha256: str) -> bytes:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from darkroom.images.decode import OutOfMemory, UnreadableImage, decode
+from darkroom.images.decode import Decoded, OutOfMemory, UnreadableImage, decode, open_samples
+from darkroom.images.samples import Samples
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.threads import in_order
 from darkroom.sources.source import Reader, SourceImage
@@ -82,13 +83,11 @@ class Inspection:
         data: its bytes; empty when they can't be read or are no image.
         facts: the columns of `darkroom.images.cache.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
             content is known.
-        thumbnail: 32 x 32 grey values, row by row; black where there is none.
         gone: whether its file is not there.
     """
 
     data: bytes
     facts: dict[str, object]
-    thumbnail: bytes = NO_THUMBNAIL
     gone: bool = False
 
 
@@ -112,25 +111,45 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
         return Inspection(data, {"sha256": sha256})
     facts = {"sha256": sha256, "bytes": len(data)}
     try:
+        # What holds other than 8 bits a value is measured when the rule for all such files is known.
+        if samples := open_samples(data):
+            return Inspection(data, facts | _describe_samples(samples))
         decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True)
     except OutOfMemory as error:
         # Of this run alone: without a hash it is not in the cache of the next one.
         return Inspection(b"", facts | {"sha256": None, "reason": str(error)})
     except UnreadableImage as error:
         return Inspection(b"", facts | {"reason": str(error)})
-    measured = fingerprint(decoded.pixels)
-    facts |= {
+    return Inspection(data, facts | measure(decoded))
+
+
+def measure(decoded: Decoded) -> dict[str, object]:
+    """The columns of `darkroom.images.cache.FACTS` that are measured of a picture."""
+    found = fingerprint(decoded.pixels)
+    return {
         "width": decoded.width,
         "height": decoded.height,
         "mode": decoded.mode,
         "format": decoded.format,
         "frames": decoded.frames,
         "remark": decoded.remark,
-        "brightness": measured.brightness,
-        "contrast": measured.contrast,
-        "sharpness": measured.sharpness,
+        "brightness": found.brightness,
+        "contrast": found.contrast,
+        "sharpness": found.sharpness,
+        "thumbnail": found.thumbnail.tobytes(),
     }
-    return Inspection(data, facts, measured.thumbnail.tobytes())
+
+
+def _describe_samples(samples: Samples) -> dict[str, object]:
+    low, high = samples.range
+    declared = samples.declared or (None, None)
+    return {
+        "kind": samples.kind,
+        "low": low,
+        "high": high,
+        "declared_low": declared[0],
+        "declared_high": declared[1],
+    }
 
 
 def inspect_all(

@@ -16,6 +16,7 @@ from darkroom.images.pillow_decoder import is_grey
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
+from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
 from darkroom.runtime.threads import in_order
 
@@ -39,14 +40,22 @@ def choose_channels(modes: set[str]) -> int:
 
 
 def pack(
-    images: pa.Table, shards: Path, size: int, channels: int, resize: str, decoder: str, cache: PixelCache, target: Path
+    images: pa.Table,
+    shards: Path,
+    size: int,
+    channels: int,
+    resize: str,
+    decoder: str,
+    depth: Depth | None,
+    cache: PixelCache,
+    target: Path,
 ) -> int:
     """Decode, convert and resize images into one .npy file, uint8 [N, size, size, channels], on all cores.
 
     Args:
         images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
         shards: the folder of the original bytes.
-        size, channels, resize, decoder: as in `darkroom.model.spec.Preprocessing`.
+        size, channels, resize, decoder, depth: as in `darkroom.model.spec.Preprocessing`.
         cache: rows of earlier runs, which are copied; the new ones are appended to it.
         target: the file to write.
 
@@ -63,7 +72,7 @@ def pack(
     )
 
     def convert(batch: list[bytes]) -> tuple[UInt8s, list[int]]:
-        pixels = np.stack([read_pixels(data, size, channels, resize, decoder) for data in batch])
+        pixels = np.stack([read_pixels(data, size, channels, resize, decoder, depth) for data in batch])
         return pixels, row_checksums(pixels)
 
     batches = iter(lambda: list(islice(contents, BATCH)), [])

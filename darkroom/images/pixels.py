@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from darkroom.images.decode import decode
+from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import UInt8s
 
 # A JPEG may be reduced while it is decoded as long as twice the target side is left: on 200 photographs to 64 pixels that is
@@ -11,12 +12,12 @@ from darkroom.runtime.arrays import UInt8s
 OVERSAMPLING = 2
 
 
-def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str) -> UInt8s:
+def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str, depth: Depth | None = None) -> UInt8s:
     """Decode, convert and resize the bytes of an image file.
 
     Args:
         data: the whole file.
-        size, channels, resize, decoder: as in `darkroom.model.spec.Preprocessing`.
+        size, channels, resize, decoder, depth: as in `darkroom.model.spec.Preprocessing`.
 
     Returns:
         uint8 [size, size, channels].
@@ -24,7 +25,7 @@ def read_pixels(data: bytes, size: int, channels: int, resize: str, decoder: str
     Raises:
         UnreadableImage: with the reason.
     """
-    decoded = decode(data, decoder, least_side=OVERSAMPLING * size, grey=channels == 1)
+    decoded = decode(data, decoder, least_side=OVERSAMPLING * size, grey=channels == 1, depth=depth)
     return to_pixels(decoded.pixels, size, channels, resize)
 
 

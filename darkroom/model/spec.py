@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from darkroom.model.classes import StoredClasses
+from darkroom.model.depth import Depth
 from darkroom.runtime.checked_json import STRICT, one_of, read_checked
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
@@ -26,6 +27,8 @@ class Preprocessing:
         decoder: what opens files, as in `darkroom.images.decode.decode`.
         mean: for each channel, of values in [0, 1], over the training images.
         std: the standard deviation of the same values.
+        depth: which values become black and white in files that hold other than 8 bits a value; None where the data set has
+            no such file.
     """
 
     __pydantic_config__ = STRICT
@@ -36,6 +39,7 @@ class Preprocessing:
     decoder: Annotated[str, one_of("turbo", "opencv", "pillow")]
     mean: tuple[Annotated[float, Field(ge=0, le=1)], ...]
     std: tuple[Annotated[float, Field(gt=0, le=1)], ...]
+    depth: Depth | None = None
 
     def __post_init__(self) -> None:
         if not len(self.mean) == len(self.std) == self.channels:
@@ -44,7 +48,9 @@ class Preprocessing:
             )
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As JSON has it; without the depth where there is none."""
+        content = {name: value for name, value in asdict(self).items() if name != "depth"}
+        return content | ({"depth": self.depth.to_dict()} if self.depth else {})
 
 
 @dataclass(frozen=True)

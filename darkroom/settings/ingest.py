@@ -26,6 +26,10 @@ class Ingest(Section):
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
     """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
     Pillow. All take the same files. It travels with the model."""
+    depth: Literal["auto", "full", "range"] = "auto"
+    """Of files that hold other than 8 bits a value, which values become 0 and 255. `full`: the ends of the scale that the
+    file declares. `range`: the lowest and the highest value of the whole data set. `auto`: the full scale of the bits that
+    the values take, or else the range. It travels with the model. Files of 8 bits stay as they are."""
     max_reject_fraction: Fraction = 0.01
     """The line stops when a larger fraction of the files than this can't be read as images."""
     max_unpacked_gib: Annotated[float, Field(gt=0, le=1_000_000)] = 200.0

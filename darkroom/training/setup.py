@@ -8,6 +8,7 @@ import torch
 
 from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
+from darkroom.model.depth import Depth
 from darkroom.model.provenance import code_version, data_version
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.network.load import Normalized, build_model
@@ -47,12 +48,13 @@ def new_spec(
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(f"{arrays} was made with another class list than {ingest}: run `dvc repro`")
     shape = stats["size"], stats["channels"], stats["resize"], stats["decoder"]
+    depth = Depth.from_dict(stats["depth"]) if "depth" in stats else None
     return ModelSpec(
         network=network,
         settings=dict(settings),
         weights=origin(weights),
         classes=classes,
-        preprocessing=Preprocessing(*shape, tuple(stats["mean"]), tuple(stats["std"])),
+        preprocessing=Preprocessing(*shape, tuple(stats["mean"]), tuple(stats["std"]), depth),
         epoch=0,
         precision="",
         seed=seed,

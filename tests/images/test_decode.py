@@ -67,16 +67,16 @@ def test_webp_with_and_without_loss_and_transparency(lossless: bool) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_sixteen_bits_keep_their_upper_eight(file_format: str) -> None:
-    values = np.array([[0, 255, 256, 32768, 65535]], dtype=np.uint16)
+def test_sixteen_bits_are_scaled_and_rounded(file_format: str) -> None:
+    values = np.array([[0, 128, 129, 256, 32768, 65535]], dtype=np.uint16)
     decoded = by_all(encoded(Image.fromarray(values), file_format))
-    assert decoded.pixels[..., 0].tolist() == [[0, 0, 1, 128, 255]]
+    assert decoded.pixels[..., 0].tolist() == [[0, 0, 1, 1, 128, 255]]
 
 
-def test_sixteen_bit_colour_keeps_its_upper_eight() -> None:
+def test_sixteen_bit_colour_is_scaled_and_rounded() -> None:
     values = np.random.default_rng(0).integers(0, 65536, (5, 6, 4)).astype(">u2")
     plain = by_all(png(6, 5, 16, 2, values[..., :3].tobytes()))
-    assert (plain.pixels == values[..., :3] >> 8).all()
+    assert (plain.pixels == np.rint(values[..., :3] / 257)).all()
     values[..., 3] = 65535
     assert (by_all(png(6, 5, 16, 6, values.tobytes())).pixels == plain.pixels).all()
 

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image, WebPImagePlugin
 
 from darkroom.bundle.bundle import Bundle, load_bundle
+from darkroom.model.depth import Depth
 from darkroom.predict import answers
 from darkroom.predict.answers import Prediction, Refusal, list_images, predict_files
 
@@ -76,6 +77,35 @@ def test_what_a_decoder_raises_over_one_image_is_its_refusal(
     found = list(predict_files(bundle, [good, bad, good]))
     assert found[1] == Refusal(str(bad), "damaged: a codec gave up")
     assert isinstance(found[0], Prediction) and found[0] == found[2]
+
+
+def test_files_of_other_than_eight_bits_are_read_by_the_rule_of_the_training_data(
+    bundle: Bundle, shipped: Path, tmp_path: Path
+) -> None:
+    eight, full, twelve = (tmp_path / f"{name}.png" for name in ("eight", "full", "twelve"))
+    values = np.asarray(Image.open(shipped / "images/zero/00.png").convert("L")).copy()
+    values[0, 0] = 255
+    Image.fromarray(values).save(eight)
+    Image.fromarray(values.astype(np.uint16) * 257).save(full)
+    Image.fromarray((values * (4095 / 255)).round().astype(np.uint16)).save(twelve)
+    plain = list(predict_files(bundle, [eight, full, twelve]))
+    assert isinstance(plain[0], Prediction) and isinstance(plain[1], Prediction) and isinstance(plain[2], Refusal)
+    assert (plain[1].pixels == plain[0].pixels).all() and plain[1].probabilities == plain[0].probabilities
+    assert plain[2].error.startswith(
+        "its 16-bit values are 0 to 4,095, which are not plausible on the full scale of 0 to 65,5"
+    )
+    deep = replace(bundle, preprocessing=replace(bundle.preprocessing, depth=Depth("full", {"uint16": (0, 4095)})))
+    found = list(predict_files(deep, [eight, full, twelve]))
+    assert isinstance(found[0], Prediction) and isinstance(found[1], Refusal) and isinstance(found[2], Prediction)
+    assert np.abs(found[2].pixels.astype(int) - found[0].pixels).max() <= 1
+    assert found[1].error == "its 16-bit values are 0 to 65,535, and those of the data set are on a scale of 0 to 4,095"
+    ranged = replace(bundle, preprocessing=replace(bundle.preprocessing, depth=Depth("range", {"uint16": (0, 812)})))
+    assert list(predict_files(ranged, [eight])) == [
+        Refusal(
+            str(eight),
+            "it has 8 bits, and the data set has 16-bit values of 0 to 812: they have no scale in common",
+        )
+    ]
 
 
 def test_it_abstains_below_the_threshold_and_not_at_it(bundle: Bundle, shipped: Path) -> None:

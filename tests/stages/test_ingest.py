@@ -3,14 +3,18 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tifffile
 from PIL import WebPImagePlugin
 
 from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
+from darkroom.model.depth import Depth, load_depth
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ingest_source
 from tests.support.growing import zipped
@@ -158,3 +162,64 @@ def test_what_a_decoder_raises_over_one_image_is_a_reject(
     ]
     # What lacked memory is tried again in the next run; what is damaged stays so.
     assert len(read_manifest(ingest_source("folder", source, tmp_path, 0.1))) == 121
+
+
+def deep_folder(root: Path, values: npt.NDArray[np.float64], kind: str) -> Path:
+    """Class folders a and b with 12 TIFF files each, the first with its left half at 0, the others all over at `values`."""
+    for label in ("a", "b"):
+        (root / label).mkdir(parents=True)
+        for number in range(12):
+            picture = np.full((16, 16), values[number % len(values)])
+            picture[:, :8] = values[0]
+            picture[0, number] = values[-1]
+            tifffile.imwrite(root / label / f"{number:02}.tif", picture.astype(kind), photometric="minisblack")
+    return root
+
+
+def test_a_deep_data_set_is_read_by_one_rule_that_is_said_and_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = deep_folder(tmp_path / "source", np.array([0, 1000, 4095]), "u2")
+    out = ingest_source("folder", source, tmp_path)
+    assert (
+        "ingest: depth: 24 of 24 files hold 16-bit values, 0 to 4,095: read as 12-bit (0 to 4,095 becomes 0 to 255); set "
+        "ingest.depth to range (0 to 4,095) or full (0 to 65,535) for another reading\n" in capsys.readouterr().out
+    )
+    assert load_depth(out) == Depth("full", {"uint16": (0, 4095)})
+    manifest = read_manifest(out).to_pandas()
+    assert list(manifest["mode"].unique()) == ["I;16"]
+    # 1 pixel of 256 is white, and 127 or 128 are at 1000.
+    assert manifest["brightness"][1] == pytest.approx((127.5 * round(1000 / 4095 * 255) + 255) / 256 / 255, abs=0.002)
+    assert contents(ingest_source("folder", source, tmp_path)) == contents(out)
+
+
+def test_a_new_range_measures_all_deep_images_again(tmp_path: Path) -> None:
+    source = deep_folder(tmp_path / "source", np.array([-100, 0, 100]), "f4")
+    out = ingest_source("folder", source, tmp_path)
+    assert load_depth(out) == Depth("range", {"float": (-100, 100)})
+    before = read_manifest(out).to_pandas().set_index("path")["brightness"]
+    tifffile.imwrite(source / "a/99.tif", np.full((16, 16), 300, "f4"), photometric="minisblack")
+    ingest_source("folder", source, tmp_path)
+    after = read_manifest(out).to_pandas().set_index("path")["brightness"]
+    assert load_depth(out) == Depth("range", {"float": (-100, 300)})
+    # 0 was in the middle of the range, and is at a quarter of it.
+    assert (before["b/01.tif"], after["b/01.tif"]) == (pytest.approx(0.25, abs=0.01), pytest.approx(0.13, abs=0.01))
+    assert contents(ingest_source("folder", source, tmp_path / "anew")) == contents(out)
+
+
+def test_eight_bits_among_values_of_another_scale_stop_ingest(digit_folder: Path, tmp_path: Path) -> None:
+    source = deep_folder(tmp_path / "source", np.array([-100, 0, 100]), "f4")
+    shutil.copy(digit_folder / "one/00.png", source / "a/eight.png")
+    with pytest.raises(
+        DarkroomError, match=r"24 of 25 files hold floating-point values, -100 to 100, and 1 other file has 8"
+    ):
+        ingest_source("folder", source, tmp_path)
+    assert not (tmp_path / "data/ingest").exists()
+
+
+def test_a_set_of_eight_bits_has_no_rule(
+    digit_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ingest_source("folder", digit_folder, tmp_path, depth="range")
+    assert load_depth(out) is None and not (out / "depth.json").exists()
+    assert "depth" not in capsys.readouterr().out

@@ -1,0 +1,135 @@
+"""Which values of a data set become black and white: chosen at ingest from all files that hold other than 8 bits a value."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from darkroom.images.depth import PLAUSIBLE, is_plausible
+from darkroom.model.depth import Depth, Scale, describe_kind, describe_scale, full_scale
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import count, plural
+
+# Bits that cameras, scanners and instruments write into the lower part of larger numbers.
+CONTAINED_BITS = (8, 10, 12, 14, 16)
+
+
+@dataclass(frozen=True)
+class KindFound:
+    """The files of a data set that hold one kind of values.
+
+    Attributes:
+        kind: as in `darkroom.model.depth.Depth`.
+        files: how many.
+        low, high: the lowest and the highest value of all of them.
+        declared: what all of them say are black and white; None where they say nothing, or not the same.
+    """
+
+    kind: str
+    files: int
+    low: float
+    high: float
+    declared: Scale | None = None
+
+
+def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | None:
+    """The rule for a data set.
+
+    Args:
+        setting: `auto`, `full` or `range`, as `ingest.depth` has it.
+        found: each kind of values other than 8 bits that its files hold.
+        files: how many there are, those of 8 bits included.
+
+    Returns:
+        None where all files have 8 bits.
+
+    Raises:
+        DarkroomError: when there is no rule for all of them.
+    """
+    if not found:
+        return None
+    if setting == "full":
+        scales = {one.kind: _declared_scale(one) for one in found}
+        for one in found:
+            if not scales[one.kind][0] <= one.low <= one.high <= scales[one.kind][1]:
+                raise DarkroomError(
+                    f"ingest.depth is full, and {_describe(one, files)}, more than the full scale of "
+                    f"{describe_scale(scales[one.kind])}: set ingest.depth to range"
+                )
+        return Depth("full", scales)
+    plausible = {one.kind: _plausible_scale(one) for one in found}
+    if setting == "auto" and all(plausible.values()):
+        return Depth("full", {kind: scale for kind, scale in plausible.items() if scale})
+    mixed = len(found) > 1 and setting == "auto"
+    if mixed or (eight := files - sum(one.files for one in found)):
+        kinds = "; ".join(_describe(one, files) for one in found)
+        others = "" if mixed else f", and {count(eight, 'other file has', 'other files have')} 8 bits"
+        raise DarkroomError(
+            f"{kinds}{others}: they have no scale in common. Ingest them as data sets of their own, convert them to one "
+            f"kind, or set ingest.depth to {'full or range' if mixed else 'full'}"
+        )
+    scale = (min(one.low for one in found), max(one.high for one in found))
+    if scale[0] == scale[1]:
+        scale = (scale[0], scale[0] + 1)
+    return Depth("range", {one.kind: scale for one in found})
+
+
+def _declared_scale(one: KindFound) -> Scale:
+    """What the files say, as long as their values fit in: the largest value of each picture is no scale of the set."""
+    if one.declared and one.declared[0] <= one.low and one.high <= one.declared[1]:
+        return one.declared
+    return full_scale(one.kind)
+
+
+def _plausible_scale(one: KindFound) -> Scale | None:
+    """The full scale of the bits that the values take; None where they would use little of it."""
+    scale = _declared_scale(one)
+    bits = re.fullmatch(r"(u?)int(\d+)", one.kind)
+    if bits and scale == full_scale(one.kind):
+        prefix = "" if one.low < 0 else "u"
+        candidates = [f"{prefix}int{number}" for number in CONTAINED_BITS if number < int(bits[2])]
+        fitting = [
+            full_scale(kind) for kind in candidates if full_scale(kind)[0] <= one.low <= one.high <= full_scale(kind)[1]
+        ]
+        # A signed type without negative values has one bit less for them.
+        positive = full_scale(one.kind) if one.low < 0 or bits[1] else (0.0, full_scale(one.kind)[1])
+        scale = fitting[0] if fitting else positive
+    fits = scale[0] <= one.low and one.high <= scale[1]
+    flat = one.low == one.high
+    spread = one.high - one.low >= PLAUSIBLE * (scale[1] - scale[0])
+    return scale if fits and (flat or (spread and is_plausible((one.low, one.high), scale))) else None
+
+
+def _describe(one: KindFound, files: int) -> str:
+    return (
+        f"{one.files:,} of {count(files, 'file')} {plural(one.files, 'holds', 'hold')} {describe_kind(one.kind)} values, "
+        f"{describe_scale((one.low, one.high))}"
+    )
+
+
+def describe_depth(depth: Depth, found: list[KindFound], files: int) -> list[str]:
+    """For each kind of values what was found, and how it is read.
+
+    Args:
+        depth: the rule.
+        found, files: as in `choose_depth`.
+    """
+    lines = []
+    for one in found:
+        scale = depth.scales[one.kind]
+        how = "by the range of the data set" if depth.rule == "range" else f"as {_name_scale(one.kind, scale)}"
+        others = [f"range ({describe_scale((one.low, one.high))})"] if depth.rule == "full" else []
+        if depth.rule == "range" or scale != (full := _declared_scale(one)):
+            others.append("full" if depth.rule == "range" else f"full ({describe_scale(full)})")
+        lines.append(
+            f"depth: {_describe(one, files)}: read {how} ({describe_scale(scale)} becomes 0 to 255); set ingest.depth to "
+            f"{' or '.join(others)} for another reading"
+        )
+    return lines
+
+
+def _name_scale(kind: str, scale: Scale) -> str:
+    """`12-bit`, `fractions`, `declared`."""
+    if scale == (0.0, 1.0):
+        return "fractions"
+    bits = math.log2(scale[1] - scale[0] + 1)
+    return f"{bits:.0f}-bit" if kind != "float" and bits.is_integer() else "declared"
