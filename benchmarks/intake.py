@@ -38,7 +38,7 @@ from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, ra
 from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import gather_facts
 from darkroom.checks.worker import check_all
-from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.confirm import find_near_copies
 from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
@@ -92,11 +92,14 @@ class Ours:
                 frame = manifest.to_pandas()
                 thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), taken, seen, self._decoder)
                 sizes = (frame[column].to_numpy() for column in ("width", "height", "contrast"))
-                copies = join_copies(frame["sha256"], near_pairs(thumbnails, *sizes))
+                near = find_near_copies(thumbnails, *sizes)
+                copies = join_copies(frame["sha256"], near.pairs)
                 groups = group_images(frame, copies)
             with self._part("checks on the manifest"):
                 rejects = pq.read_table(taken / "rejects.parquet").to_pandas()
-                facts = gather_facts(frame, rejects, load_classes(taken / "classes.json"), copies, groups["group"])
+                facts = gather_facts(
+                    frame, rejects, load_classes(taken / "classes.json"), copies, groups["group"], near
+                )
                 checks = expectations_of(facts, self._limits, self._rejects)
             counted = sum(seconds[-1] for name, seconds in self.parts.items() if name != NOT_COUNTED)
             with self._part(NOT_COUNTED):

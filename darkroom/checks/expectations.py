@@ -168,7 +168,8 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
             "overall.copies_share",
             limits.max_copies,
             "share",
-            "remove copies, or raise validate.max_copies; they are in one split all the same",
+            "remove copies, or raise validate.max_copies; they are in one split all the same, and "
+            "validate.near_copies=false counts equal files alone",
             pd.Series(None, [copies.text for copies in facts.copies], dtype=object),
         ),
         suite.at_most(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from darkroom.duplicates.confirm import NearCopies
 from darkroom.duplicates.groups import Copies, find_copies
 from darkroom.images.manifest import MANIFEST
 from darkroom.images.pillow_decoder import is_grey
@@ -33,6 +34,7 @@ class Facts:
         missing_columns: columns of the manifest that are not there, or have gaps.
         copies: the sets of images that show one picture.
         largest_group: images of the largest group, the user's groups included.
+        near: the near-copies as they were found; None where they were not looked for.
     """
 
     images: pd.DataFrame
@@ -42,6 +44,7 @@ class Facts:
     missing_columns: tuple[str, ...] = ()
     copies: tuple[Copies, ...] = field(default=())
     largest_group: int = 1
+    near: NearCopies | None = None
 
     @property
     def conflicts(self) -> tuple[Copies, ...]:
@@ -71,6 +74,13 @@ class Facts:
             notes["several pictures"] = (
                 f"{count(len(paths), 'file holds', 'files hold')} several pictures (animations, pages); the first counts: "
                 f"{', '.join(paths[:LISTED])}{more}"
+            )
+        if self.near and self.near.equal_alone:
+            notes["near-copies"] = (
+                f"{self.near.lookalikes:,} of {len(self.images):,} images look like another by chance, with too little detail "
+                "to call one a copy: as copies count equal files, nearly equal pixels, and pictures full of detail. "
+                "`validate.near_copies: true` counts more re-encoded, resized and cropped pictures, `false` equal files "
+                "alone; a `group` column keeps images in one split"
             )
         return notes
 
@@ -111,7 +121,12 @@ def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, class
 
 
 def gather_facts(
-    manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList, copies: Int64s, groups: pd.Series
+    manifest: pd.DataFrame,
+    rejects: pd.DataFrame,
+    classes: ClassList,
+    copies: Int64s,
+    groups: pd.Series,
+    near: NearCopies,
 ) -> Facts:
     """Count once what the expectations and the summary need.
 
@@ -121,6 +136,7 @@ def gather_facts(
         classes: made at ingest.
         copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.
         groups: the name of each image's group.
+        near: the near-copies, of which the numbers are read.
     """
     images = with_measures(manifest)
     labels = images["label"].value_counts()
@@ -141,7 +157,7 @@ def gather_facts(
         "conflicts": sum(one.conflicting for one in found),
     }
     largest = int(groups.value_counts().iloc[0])
-    return Facts(images, counts, pd.DataFrame(overall, index=[0]), rejects, (), found, largest)
+    return Facts(images, counts, pd.DataFrame(overall, index=[0]), rejects, (), found, largest, near)
 
 
 def _shares(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> dict[str, float]:

@@ -24,12 +24,11 @@ from darkroom.checks.checker import Checker
 from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
 from darkroom.checks.suite import Check, Outcome
-from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
-from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_files, whole_folder, write_json
 from darkroom.runtime.text import count, plural
@@ -99,7 +98,7 @@ def validate(
 
 
 def _gather(
-    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool, decoder: str, cache: Path
+    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool | str, decoder: str, cache: Path
 ) -> tuple[Facts, pa.Table | None]:
     """The facts, and the table of groups; None where the manifest lacks values."""
     frame = manifest.to_pandas()
@@ -108,16 +107,16 @@ def _gather(
     rejects = rejects[rejects["reviewer"].isna()]
     if missing_columns(frame):
         return gather_incomplete_facts(frame, rejects, classes), None
-    pairs: Int64s = np.empty((0, 2), np.int64)
+    near = NearCopies(np.empty((0, 2), np.int64))
     if near_copies:
         thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, cache, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
         with threadpool_limits(1, "blas"):
-            pairs = near_pairs(thumbnails, width, height, contrast)
-    copies = join_copies(frame["sha256"], pairs)
+            near = find_near_copies(thumbnails, width, height, contrast, always=near_copies is True)
+    copies = join_copies(frame["sha256"], near.pairs)
     groups = group_images(frame, copies)
-    facts = gather_facts(frame, rejects, classes, copies, groups["group"])
+    facts = gather_facts(frame, rejects, classes, copies, groups["group"], near)
     return facts, pa.Table.from_pandas(groups, GROUPS, preserve_index=False)
 
 
@@ -171,6 +170,8 @@ def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
         near = sum(not copies.exact for copies in facts.copies)
         pictures = count(len(facts.copies), "picture")
         copies = f"{facts.extra_copies:,} beyond the first of {pictures}, {near:,} of them near-copies"
+        if near:
+            copies += " (validate.near_copies: auto, true, or false for equal files alone)"
         rows += [
             ("copies", copies if facts.copies else "none"),
             ("largest group", f"{count(facts.largest_group, 'image')}, all in one split"),

@@ -44,7 +44,7 @@ def similarity(ones: UInt8s, others: UInt8s, coarse: Bools) -> tuple[Float32s, F
     now = _within_reach(place + _estimate_moves(before, smooth_second))
     whole = _correlation(before, smooth_second)
     place, whole = _better(place, whole, now, _correlation(_moved(smooth_first, now), smooth_second))
-    detail, other_detail = _detail(_moved(first, place)), _detail(second)
+    detail, other_detail = detail_of(_moved(first, place)), detail_of(second)
     inner = slice(FRAME, -FRAME)
     middle = _correlation(detail[:, inner, inner], other_detail[:, inner, inner])
     return whole, _correlation(detail, other_detail), middle
@@ -116,7 +116,8 @@ def _smooth(pictures: Float32s) -> Float32s:
     return np.asarray((rows[:, :, :-2] + 2 * rows[:, :, 1:-1] + rows[:, :, 2:]) / 4)
 
 
-def _detail(pictures: Float32s) -> Float32s:
+def detail_of(pictures: Float32s) -> Float32s:
+    """Pictures, float32 [n, side, side], less their own blur."""
     fine = _smooth(pictures)
     return fine - _smooth(_smooth(_smooth(fine)))
 

@@ -36,12 +36,12 @@ def candidates(thumbnails: UInt8s) -> tuple[Int64s, Float32s]:
         thumbnails: uint8 [N, 32, 32], none of them blank.
 
     Returns:
-        Rows, int64 [P, 2], the smaller first, and the smaller of the two distances of their crowds, float32 [P], infinite where
-        there are too few pictures for a crowd.
+        Rows, int64 [P, 2], the smaller first, and the distance of the crowd of each picture, float32 [N], infinite where there
+        are too few pictures for a crowd.
     """
     found = describe(thumbnails)
     if len(found) < 2:
-        return np.empty((0, 2), np.int64), np.empty(0, np.float32)
+        return np.empty((0, 2), np.int64), np.full(len(found), np.inf, np.float32)
     queries, of = _queries(thumbnails, found)
     itself = np.diff(of, prepend=-1) > 0
     distances, neighbours = _neighbours(found, queries, itself, min(CROWD + 1, len(found)))
@@ -55,8 +55,7 @@ def candidates(thumbnails: UInt8s) -> tuple[Int64s, Float32s]:
         near_pairs.append(
             _filtered(found, crowd, directions, start, queries[part], of[part], distances[near], neighbours[near])
         )
-    pairs = np.unique(np.sort(np.concatenate(near_pairs), axis=1), axis=0)
-    return pairs, np.minimum(crowd[pairs[:, 0]], crowd[pairs[:, 1]])
+    return np.unique(np.sort(np.concatenate(near_pairs), axis=1), axis=0), crowd
 
 
 def _queries(thumbnails: UInt8s, found: Float32s) -> tuple[Float32s, Int64s]:

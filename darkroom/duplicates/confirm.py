@@ -1,43 +1,56 @@
 """Near-copies: re-encoded, resized and slightly cropped versions of the same picture, among a million in a minute.
 
 Candidates are nearest neighbours of a 27-number descriptor, found with faiss and filtered by tangent distance; each remaining
-pair is confirmed on pixels. Why so, and what was measured, is in `docs/decisions/2026-11-23-near-copies.md`.
+pair is confirmed on pixels, and the more strictly the less is in the pictures. Why so, and what was measured, is in
+`docs/decisions/2026-11-23-near-copies.md` and `docs/decisions/2026-11-27-near-copies.md`.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from darkroom.duplicates.alignment import REACH, similarity
+from darkroom.duplicates.alignment import REACH
 from darkroom.duplicates.candidates import candidates
 from darkroom.duplicates.descriptors import SIDE
+from darkroom.duplicates.evidence import BATCH, Pictures, deviation
+from darkroom.duplicates.medoids import around_medoids
 from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt8s, UInt64s
 
-# What a confirmed pair has. Measured on planted copies (half of the size, JPEG quality 40, 8% cropped) and on pictures that
-# only look alike: 98% of copies reach 0.87 in detail; hands in the same pose reach 0.85, frames of white 0.88 (but little in
-# the middle), a red and a black car of one catalogue 0.85.
-LEAST_WHOLE, LEAST_DETAIL, LEAST_MIDDLE = 0.95, 0.87, 0.8
-# And what detail lacks to 1 is at most this share of the crowd's distance: where all trousers agree to 0.98, copies must agree
-# better. Of Fashion-MNIST's 70,000 this leaves some 400 pairs, each the same garment; without it, 60,000.
-MOST_LACKING = 0.85
-# However crowded: pictures that differ by so few grey levels, and by so small a share of their contrast, are one picture
-# (frames of a fixed camera). Of Fashion-MNIST's 70,000, 18 pairs are so near.
-NEARLY_EQUAL, NEARLY_EQUAL_SHARE = 2.0, 0.05
 # Below this contrast, in grey levels, there is nothing to correlate.
 BLANK = 4.0
 CROP_OF_ASPECT = -np.log(1 - REACH)
-# Below this side a picture has too few pixels for evidence, and must be nearly equal.
-TINY = 16
-# Rows and pairs at a time: what is worked on stays in the processor's cache.
-BATCH, PAIRS = 1024, 128
+# From this share of the images on that look like another and have too little detail to be called its copy, pictures of the set
+# pair by chance. Drawn shapes, letters, spots: 11% to 100%. CIFAR-10, Fashion-MNIST, hands, photographs, with copies planted
+# among them: at most 0.4%.
+MOST_LOOKALIKES = 0.03
+# A member of a set of copies may differ from its medoid by so many times what two copies may differ by.
+SLACK_OF_SETS = 2.0
 
 
-def near_pairs(
+@dataclass(frozen=True)
+class NearCopies:
+    """Attributes:
+    pairs: int64 [P, 2], rows that show the same picture, the smaller first, sorted, each once. Rows joined through others are
+        not listed with each other.
+    lookalikes: how many images look like another and have too little detail to be called its copy.
+    equal_alone: whether these are so many that only equal files and nearly equal pixels count.
+    """
+
+    pairs: Int64s
+    lookalikes: int = 0
+    equal_alone: bool = False
+
+
+def find_near_copies(
     thumbnails: UInt8s,
     width: npt.NDArray[np.int32],
     height: npt.NDArray[np.int32],
     contrast: Float32s,
-) -> Int64s:
-    """Pairs of rows that show the same picture; rows joined through others are not listed with each other.
+    *,
+    always: bool = False,
+) -> NearCopies:
+    """Find the rows that show the same picture.
 
     Nothing is compared with everything. Equal thumbnails count as one picture in all that follows, so that thousands of blank
     ones cost nothing; of each picture's neighbours the nearest dozen are compared, so that of a hundred copies each is
@@ -48,35 +61,47 @@ def near_pairs(
         thumbnails: uint8 [N, 32, 32], grey, as `darkroom.duplicates.descriptors` makes them.
         width, height: int32 [N], of the pictures themselves, in pixels.
         contrast: float32 [N], of the pictures themselves, in [0, 1].
-
-    Returns:
-        int64 [P, 2], the smaller row first, sorted, each once.
+        always: look for changed copies also where many pictures pair by chance.
     """
     aspect, sides = np.log(width / height), np.minimum(width, height)
-    flat = _deviation(thumbnails) < BLANK
+    flat = deviation(thumbnails) < BLANK
     rows = np.flatnonzero(~flat | (contrast * 255 < BLANK))
     equal, firsts = _equal(thumbnails[rows], flat[rows], aspect[rows])
     firsts = rows[firsts]
     compared = np.sort(firsts[~flat[firsts]])
     pairs, crowd = candidates(thumbnails[compared])
-    one, other = compared[pairs.T]
-    shortest = np.minimum(sides[one], sides[other])
+    pictures = Pictures(thumbnails[compared], sides[compared], crowd)
+    one, other = pairs.T
+    shortest = np.minimum(pictures.sides[one], pictures.sides[other])
     # A crop can change the aspect by as much as it takes away, and by the pixel to which it was rounded.
-    fits = np.abs(aspect[one] - aspect[other]) <= CROP_OF_ASPECT + 1 / shortest
-    one, other, shortest, crowd = one[fits], other[fits], shortest[fits], crowd[fits]
-    same = np.zeros(len(one), np.bool_)
-    for part in (slice(start, start + PAIRS) for start in range(0, len(one), PAIRS)):
-        same[part] = _confirmed(thumbnails[one[part]], thumbnails[other[part]], shortest[part], crowd[part])
-    near = np.stack([one[same], other[same]], 1)
-    found: Int64s = np.unique(np.sort(np.concatenate([rows[equal], near]), axis=1), axis=0)
-    return found
+    aspects = aspect[compared]
+    pairs = pairs[np.abs(aspects[one] - aspects[other]) <= CROP_OF_ASPECT + 1 / shortest]
+    near, lookalikes, equal_alone = _confirmed(pictures, pairs, len(thumbnails), always)
+    listed = np.sort(np.concatenate([rows[equal], compared[near]]), axis=1)
+    return NearCopies(np.unique(listed, axis=0), lookalikes, equal_alone)
 
 
-def _deviation(thumbnails: UInt8s) -> Float32s:
-    found = np.empty(len(thumbnails), np.float32)
-    for start in range(0, len(thumbnails), BATCH):
-        found[start : start + BATCH] = thumbnails[start : start + BATCH].std((1, 2))
-    return found
+def _confirmed(pictures: Pictures, pairs: Int64s, images: int, always: bool) -> tuple[Int64s, int, bool]:
+    """Medoids and members of the sets of copies; images that pair by chance, and whether these are many."""
+
+    def copies_of(one: Int64s, other: Int64s, slack: float, strict: bool) -> tuple[Bools, Bools]:
+        """Whether pairs are copies; and whether they look alike and have too little detail to be called so."""
+        by_levels, by_move = pictures.nearly_equal(one, other, slack)
+        lacking, evidence = pictures.compare(one, other, slack)
+        # Pictures full of detail are copies even where all others pair by chance.
+        enough = evidence == 1 if strict else lacking <= evidence
+        copies = (lacking <= 1) & (enough | by_move)
+        return (copies if strict else copies | by_levels), (lacking <= 1) & (lacking > evidence) & ~by_levels & ~by_move
+
+    one, other = pairs.T
+    copies, unclear = copies_of(one, other, 1.0, False)
+    lookalikes = len(np.unique(pairs[unclear]))
+    # Where most pairs have enough detail, as with several changed copies of each photograph, they are not called chance.
+    many = lookalikes > MOST_LOOKALIKES * images and 2 * unclear.sum() > (copies | unclear).sum()
+    strict = bool(many) and not always
+    if strict:
+        copies, _ = copies_of(one, other, 1.0, True)
+    return around_medoids(pairs[copies], lambda a, b: copies_of(a, b, SLACK_OF_SETS, strict)[0]), lookalikes, strict
 
 
 def _equal(thumbnails: UInt8s, blank: Bools, aspect: Float64s) -> tuple[Int64s, Int64s]:
@@ -100,15 +125,3 @@ def _hashes(words: UInt64s, odd: UInt64s) -> UInt64s:
         part = words[start : start + BATCH]
         found[start : start + BATCH] = ((part ^ (part >> np.uint64(29))) * odd).sum(1)
     return found
-
-
-def _confirmed(first: UInt8s, second: UInt8s, side: npt.NDArray[np.int32], crowd: Float32s) -> Bools:
-    """Whether these pairs are copies, judged by their pixels; `side` is the shortest of each pair."""
-    difference = np.sqrt(np.square(first.astype(np.float32) - second).mean((1, 2)))
-    contrast = np.minimum(_deviation(first), _deviation(second))
-    same: Bools = difference <= np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
-    left = np.flatnonzero(~same & (side >= TINY))
-    whole, detail, middle = similarity(first[left], second[left], side[left] < SIDE * 3 // 4)
-    alike = (whole >= LEAST_WHOLE) & (detail >= LEAST_DETAIL) & (middle >= LEAST_MIDDLE)
-    same[left] = alike & (1 - detail <= MOST_LACKING * crowd[left])
-    return same

@@ -57,8 +57,9 @@ class Validate(Section):
     (Kolmogorov-Smirnov) may move, where the move is also beyond chance (p < 0.001)."""
     stop: list[ValidateCheck] = ["manifest", "rejects", "classes", "missing_class", "class_size", "imbalance", "size"]
     """Which of the expectations stop the line when they are broken; the others warn."""
-    near_copies: bool = True
-    """Look for re-encoded, resized and slightly cropped copies too, not only for equal files."""
+    near_copies: Literal["auto"] | bool = "auto"
+    """Look for re-encoded, resized and slightly cropped copies too, not only for equal files. `auto`: where many of the images
+    look alike by chance, as drawn shapes and letters do, only nearly equal ones count; `true`: changed ones all the same."""
 
     @model_validator(mode="after")
     def _limits_in_order(self) -> "Validate":

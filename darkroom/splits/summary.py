@@ -151,7 +151,10 @@ def require_every_class(result: SplitResult) -> None:
             any_fixed = True
             line += "; ".join(_why_fixed(result, split) for split in fixed)
         elif groups == 1 < images:
-            line += f"they are one group (copies, or one name in the source's column), and {needed:,} groups would do"
+            line += (
+                "they are one group (copies, of which validate.near_copies=false counts equal files alone, or one name in "
+                f"the source's column), and {needed:,} groups would do"
+            )
         else:
             line += f"it has {groups:,} independent groups, and {needed:,} would be in every split with a probability of 99%"
         lines.append(line)

@@ -30,7 +30,7 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 
 
 def test_every_benchmark_is_found() -> None:
-    data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop"}
+    data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop", "strangers"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     assert data | training | bundle == set(COMMANDS)

@@ -2,18 +2,21 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
 
 from darkroom.duplicates.candidates import EXACT
-from darkroom.duplicates.confirm import near_pairs
+from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import SCALE, describe
+from darkroom.duplicates.groups import join_copies
 from darkroom.images.measure import fingerprint
 
 CIFAR = Path("/work/shared/data/cifar10.zip")
@@ -21,11 +24,15 @@ CIFAR = Path("/work/shared/data/cifar10.zip")
 UInt8s = npt.NDArray[np.uint8]
 
 
-def pairs_of(pictures: list[UInt8s]) -> set[tuple[int, int]]:
+def near_copies_of(pictures: list[UInt8s], **how: bool) -> NearCopies:
     measured = [fingerprint(np.ascontiguousarray(np.atleast_3d(picture))) for picture in pictures]
     height, width = np.array([picture.shape[:2] for picture in pictures], np.int32).T
     contrast = np.array([one.contrast for one in measured], np.float32)
-    found = near_pairs(np.stack([one.thumbnail for one in measured]), width, height, contrast)
+    return find_near_copies(np.stack([one.thumbnail for one in measured]), width, height, contrast, **how)
+
+
+def pairs_of(pictures: list[UInt8s]) -> set[tuple[int, int]]:
+    found = near_copies_of(pictures).pairs
     assert (found[:, 0] < found[:, 1]).all()
     return {(int(one), int(other)) for one, other in found}
 
@@ -109,6 +116,76 @@ def test_pictures_that_all_look_alike_are_no_copies_of_each_other() -> None:
     assert pairs_of([*pictures, reencoded(pictures[7], 95)]) <= {(7, 200)}
 
 
+def drawn(count: int) -> list[UInt8s]:
+    """Circles, squares and triangles of random size and place, black on white, all different."""
+    random = np.random.default_rng(0)
+    found: dict[tuple[int, int, int, int], UInt8s] = {}
+    while len(found) < count:
+        size = int(random.integers(12, 40))
+        kind, (left, top) = len(found) % 3, (int(place) for place in random.integers(1, 63 - size, 2))
+        picture = Image.new("L", (64, 64), 255)
+        pen, box = ImageDraw.Draw(picture), (left, top, left + size, top + size)
+        if kind == 0:
+            pen.ellipse(box, fill=0)
+        elif kind == 1:
+            pen.rectangle(box, fill=0)
+        else:
+            pen.polygon([(left, top + size), (left + size, top + size), (left + size // 2, top)], fill=0)
+        found[kind, size, left, top] = np.array(picture, np.uint8)
+    return list(found.values())
+
+
+def spots(count: int) -> list[UInt8s]:
+    """Smooth bright spots near the middle, as cells and stars are."""
+    random, places = np.random.default_rng(0), (np.arange(64) + 0.5) / 64
+    found = []
+    for _ in range(count):
+        (across, down), width = random.uniform(0.35, 0.65, 2), random.uniform(0.08, 0.2, 2)
+        spot = np.exp(-(((places - across) / width[0]) ** 2 + ((places[:, None] - down) / width[1]) ** 2) / 2)
+        found.append((255 * spot).astype(np.uint8))
+    return found
+
+
+@pytest.mark.parametrize("make", [drawn, spots])
+def test_plain_drawings_are_no_copies_but_where_they_are_nearly_equal(make: Callable[[int], list[UInt8s]]) -> None:
+    pictures = make(240)
+    alone = near_copies_of(pictures)
+    assert alone.pairs.tolist() == [] and alone.equal_alone and alone.lookalikes > 100
+    planted = [(number, reencoded(pictures[number], 90)) for number in range(0, 240, 12)]
+    found = near_copies_of(pictures + [each for _, each in planted])
+    assert {(int(one), int(other)) for one, other in found.pairs} == {
+        (number, 240 + index) for index, (number, _) in enumerate(planted)
+    }
+
+
+def test_a_few_drawings_among_photographs_do_not_change_how_these_are_compared() -> None:
+    photographs = [textured(number) for number in range(200)]
+    planted = [reencoded(resized(photographs[number], 48, 48), 85) for number in range(10)]
+    found = near_copies_of(photographs + planted + drawn(9))
+    assert not found.equal_alone
+    assert found.pairs.tolist() == [[number, 200 + number] for number in range(10)]
+
+
+def test_among_many_drawings_pictures_full_of_detail_are_still_compared_and_the_others_where_it_is_asked_for() -> None:
+    photographs, shapes = [textured(number) for number in range(20)], drawn(240)
+    planted = [reencoded(resized(photographs[number], 48, 48), 85) for number in range(20)]
+    found = near_copies_of(photographs + planted + shapes)
+    assert found.equal_alone
+    assert found.pairs.tolist() == [[number, 20 + number] for number in range(20)]
+    always = near_copies_of(photographs + planted + shapes, always=True)
+    assert not always.equal_alone and always.lookalikes == found.lookalikes
+    assert len(always.pairs) > len(found.pairs)
+
+
+def test_frames_of_a_slow_pan_are_one_set_only_as_far_as_they_are_near_its_middle() -> None:
+    wide = textured(5, 160)
+    frames = [wide[:96, step : step + 96] for step in range(0, 61, 2)]
+    pairs = near_copies_of(frames).pairs
+    sets = join_copies(pd.Series(range(len(frames))), pairs)
+    spans = [np.ptp(np.flatnonzero(sets == number)) * 2 for number in np.unique(sets)]
+    assert len(np.unique(sets)) > 1 and max(spans) <= 32, "a third of the width: a chain joined all 60 pixels"
+
+
 def test_a_frame_alone_makes_no_copy() -> None:
     pictures = []
     for number in range(40):
@@ -146,7 +223,7 @@ def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_
     frames = np.clip(still + random.normal(0, 0.7, (EXACT, 32, 32)), 0, 255).astype(np.uint8)
     thumbnails = np.concatenate([np.full((EXACT, 32, 32), 255, np.uint8), frames])
     side = np.full(len(thumbnails), 96, np.int32)
-    pairs = near_pairs(thumbnails, side, side, thumbnails.std((1, 2)).astype(np.float32) / 255)
+    pairs = find_near_copies(thumbnails, side, side, thumbnails.std((1, 2)).astype(np.float32) / 255).pairs
     assert len(pairs) < 10 * len(thumbnails)
     whites = pairs[pairs[:, 0] < EXACT]
     assert set(whites.ravel()) == set(range(EXACT)), "each white one is in a pair, none with a frame"
@@ -154,10 +231,10 @@ def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_
 
 
 def test_no_picture_and_one_picture() -> None:
-    none = near_pairs(
+    none = find_near_copies(
         np.empty((0, 32, 32), np.uint8), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
     )
-    assert none.shape == (0, 2)
+    assert none.pairs.shape == (0, 2)
     assert pairs_of([textured(0)]) == set()
 
 
