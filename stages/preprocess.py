@@ -86,8 +86,7 @@ def run(
 
 def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:
     """Side and channels of the network's input, printed where they are not set."""
-    size: int | str = settings.size
-    channels: int | str = settings.channels
+    size, channels = settings.size, settings.channels
     if size == "auto":
         size = weights.size if weights else choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
         why = f"which {weights.source} were made for" if weights else "from the median shorter side"
