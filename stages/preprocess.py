@@ -1,8 +1,7 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
-Writes: data/preprocess/: images.npy, labels.npy and ids.npy for each split; stats.json from the training split alone,
-    or from the weights that the training starts from. .darkroom/cache/pixels: the same rows, for the next run.
+Writes: data/preprocess/: images.npy, labels.npy, ids.npy of each split, stats.json; .darkroom/cache/pixels: the same rows.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
@@ -41,7 +40,7 @@ def run(
     out: Path,
     weights: PretrainedInput | None = None,
 ) -> None:
-    """Pack each split.
+    """Pack each split; the statistics are of the training split alone, or come with the weights.
 
     Args:
         ingest: the folder that the ingest stage wrote.
@@ -86,7 +85,8 @@ def run(
 
 def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:
     """Side and channels of the network's input, printed where they are not set."""
-    size, channels = settings.size, settings.channels
+    size: int | str = settings.size
+    channels: int | str = settings.channels
     if size == "auto":
         size = weights.size if weights else choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
         why = f"which {weights.source} were made for" if weights else "from the median shorter side"
