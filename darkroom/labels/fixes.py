@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import folded
 from darkroom.sources.names import printable
 
 ACTIONS = ("relabel", "remove", "keep")
@@ -122,7 +123,7 @@ def _wrong_action(action: str, new_label: str, classes: tuple[str, ...]) -> str:
         return f"the action {action!r} is none of {', '.join(ACTIONS)}"
     if action != "relabel" or new_label in classes:
         return ""
-    near = get_close_matches(new_label, classes, 1)
+    near = [name for name in classes if folded(name) == folded(new_label)] or get_close_matches(new_label, classes, 1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     return f"there is no class {new_label!r}{meant}" if new_label else "no new_label to relabel to"
 

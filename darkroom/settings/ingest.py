@@ -23,6 +23,9 @@ class Ingest(Section):
     class_level: Annotated[int, Field(ge=1, le=100)] | Literal["auto"] = "auto"
     """For a folder, zip or tar: which folders are the classes, 1 for those at the top, 2 for those in these, and so on;
     folders above them may be splits. `auto`: found by names and structure; where two levels make sense the line stops."""
+    join_classes: bool | None = None
+    """Classes whose names differ only in case, blanks, invisible characters or Unicode forms, as `Cat` and `cat `: true makes
+    one class of them, under the name that most images have; false a class of each. Empty: the line stops and names them."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
     """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
     Pillow. All take the same files. It travels with the model."""

@@ -10,10 +10,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import folded
 from darkroom.sources.names import printable
 from darkroom.sources.split_names import SPLIT_WORDS, split_of
 from darkroom.sources.timestamps import times_of_column, times_of_texts, whole_numbers
 
+# How pandas writes a missing value as text.
+MISSING = ("nan", "<na>")
 OPTIONAL = ("split", "group", "timestamp")
 # What pyarrow raises for tables that are damaged, or hold what it can't turn into Python's objects.
 UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -59,6 +62,19 @@ def trimmed(column: pa.ChunkedArray) -> list[str | None]:
     return [text and (text.strip() or None) for text in as_text(column)]
 
 
+def class_labels(column: pa.ChunkedArray, faults: Faults) -> list[str | None]:
+    """The label of each row, without blanks at its ends; a missing one is a fault, as an empty text or written as `nan`."""
+    labels = trimmed(column)
+    plain = {label: folded(label) if label else "" for label in set(labels)}
+    labels = [label if plain[label] else None for label in labels]
+    faults.add([row for row, label in enumerate(labels) if label is None], "no label")
+    missing = [row for row, label in enumerate(labels) if plain.get(label) in MISSING]
+    faults.add(
+        missing, "the label nan, with which programs write that there is none (take these rows out, or label them)"
+    )
+    return labels
+
+
 def read_optional(
     content: pa.Table, faults: Faults
 ) -> tuple[list[str | None], list[str | None], list[datetime | None]]:
@@ -87,13 +103,6 @@ def read_timestamps(column: pa.ChunkedArray, faults: Faults) -> list[datetime | 
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         return times_of_column(column, faults.add)
     return times_of_texts(trimmed(whole_numbers(column)), faults.add)
-
-
-def in_label_order(labels: set[str]) -> tuple[str, ...]:
-    """Classes in the order of their names; where all are whole numbers, in the order of these."""
-    if all(re.fullmatch(r"-?\d+", label) for label in labels):
-        return tuple(sorted(labels, key=lambda label: (int(label), label)))
-    return tuple(sorted(labels))
 
 
 def require_training(table: Path, classes: Sequence[str], splits: Sequence[str | None]) -> None:

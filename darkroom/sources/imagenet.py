@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import folded
 from darkroom.sources.empty_folders import with_parents
 from darkroom.sources.folder import read_files, require_folder, walk
 from darkroom.sources.names import as_utf8, junk_reason, printable
@@ -152,8 +153,8 @@ def read_truth(file: Path) -> dict[str, str]:
 def class_names(lists: dict[str, Path], wnids: set[str]) -> tuple[dict[str, str], list[Path]]:
     """WordNet id → class name, for the given ids, and the file that the names are from, if there is one.
 
-    A name is the first of a class's words: "tench" of "tench, Tinca tinca". Where two classes have the same, as the two
-    cranes, the id is added. A class that no list names keeps its id.
+    A name is the first of a class's words: "tench" of "tench, Tinca tinca". Where two classes have the same but for
+    case, as the two cranes, or the dog Cardigan and the garment, the id is added. A class that no list names keeps its id.
 
     Args:
         lists: those of `NAME_FILES` that are there.
@@ -165,8 +166,8 @@ def class_names(lists: dict[str, Path], wnids: set[str]) -> tuple[dict[str, str]
     file = next((lists[name] for name in NAME_FILES if name in lists), None)
     words = {} if file is None else _read_json(file) if file.suffix == ".json" else _read_words(file)
     names = {wnid: words.get(wnid) or wnid for wnid in wnids}
-    counts = Counter(names.values())
-    unique = {wnid: name if counts[name] == 1 else f"{name} ({wnid})" for wnid, name in names.items()}
+    counts = Counter(map(folded, names.values()))
+    unique = {wnid: name if counts[folded(name)] == 1 else f"{name} ({wnid})" for wnid, name in names.items()}
     return unique, [file] if file else []
 
 

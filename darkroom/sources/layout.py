@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import in_label_order
 from darkroom.sources.empty_folders import class_folders_without_images
 from darkroom.sources.levels import find_level
-from darkroom.sources.names import as_utf8, describe_names, junk_reason, require_classes, require_distinct
+from darkroom.sources.names import as_utf8, describe_names, junk_reason, require_classes
 from darkroom.sources.reading import MASK, Folder, Reading, mask_folders, read_level, wrapping_folder
 from darkroom.sources.source import Ignored
 
@@ -27,7 +28,7 @@ class ImagePath(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """All paths of a place, each among the images or the ignored; both sorted by path, classes by name."""
+    """All paths of a place, each among the images or the ignored; both sorted by path."""
 
     classes: tuple[str, ...]
     images: list[ImagePath]
@@ -57,7 +58,7 @@ def lay_out(
             by names and structure.
 
     Raises:
-        DarkroomError: when there are no class folders, or fewer than two, or two whose names look the same, or splits without
+        DarkroomError: when there are no class folders, or fewer than two, or splits without
             one to train on, when most pictures are outside the class folders, or when two levels could be the classes.
     """
     ignored = list(others)
@@ -103,8 +104,7 @@ def lay_out(
             f"{where} has no files in folders at ingest.class_level={class_level}: its deepest folder with files is at level "
             f"{max(map(len, parts_of.values()), default=0)}"
         )
-    classes = tuple(sorted({image.label for image in images}))
-    require_distinct({image.label: image.path for image in reversed(images)}, where)
+    classes = in_label_order({image.label for image in images})
     require_classes(classes, [path for path, _ in candidates], len(images), len(ignored), where)
     _require_most_inside(pictures, reading, start, len(images), classes, where)
     ignored += class_folders_without_images(folders, parts_of, ignored, start, reading.roots)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from darkroom.runtime.errors import DarkroomError
@@ -46,26 +45,6 @@ def describe_classes(counts: Mapping[str, int]) -> str:
     """Classes with their numbers of images, in the order given; of more than twelve, the first five and the last five."""
     each = [f"{printable(name)} ({number:,})" for name, number in counts.items()]
     return ", ".join(each if len(each) <= 12 else [*each[:5], f"… {len(each) - 10:,} more …", *each[-5:]])
-
-
-def require_distinct(places: Mapping[str, str], where: str) -> None:
-    """Stop where two class names are written with other characters and shown alike: `é` as one, and as `e` and an accent.
-
-    Args:
-        places: where each class name is first met, for the message.
-        where: the source.
-
-    Raises:
-        DarkroomError: naming both, and their places.
-    """
-    alike: dict[str, str] = {}
-    for name in sorted(places):
-        other = alike.setdefault(unicodedata.normalize("NFC", name), name)
-        if other != name:
-            raise DarkroomError(
-                f"{where} has two classes that look the same, {other!a} ({printable(places[other])}) and {name!a} "
-                f"({printable(places[name])}): rename one as the other, in one Unicode form (NFC), or give it another name"
-            )
 
 
 def require_classes(classes: Sequence[str], paths: list[str], images: int, others: int, where: str) -> None:

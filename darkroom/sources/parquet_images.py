@@ -11,19 +11,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import in_label_order
 from darkroom.sources.columns import (
     OPTIONAL,
     UNREADABLE,
     Faults,
-    in_label_order,
+    class_labels,
     read_by_groups,
     read_optional,
     require_columns,
     require_training,
-    trimmed,
 )
 from darkroom.sources.folder import walk
-from darkroom.sources.names import as_utf8, junk_reason, printable, require_distinct
+from darkroom.sources.names import as_utf8, junk_reason, printable
 from darkroom.sources.row_groups import RowGroups, image_stamps
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage
 from darkroom.sources.split_names import split_of
@@ -94,8 +94,6 @@ def list_parquet_images(location: Location) -> Listing:
     counts = Counter(image.path for image, _ in found)
     images = [image._replace(path=own) if counts[image.path] > 1 else image for image, own in found]
     images.sort(key=lambda image: image.path)
-    places = {image.label: image.path for image in reversed(images)}
-    require_distinct({name: f"label {number}" for number, name in enumerate(declared[0] or [])} | places, str(path))
     classes = tuple(declared[0] or in_label_order({image.label for image in images}))
     require_training(path, classes, [image.split for image in images])
     return Listing(classes, images, sorted(ignored, key=lambda item: item.path), list(files))
@@ -209,8 +207,7 @@ def class_names_of(file: Path, schema: pa.Schema) -> list[str] | None:
 
 def read_labels(content: pa.Table, names: list[str] | None, faults: Faults) -> list[str | None]:
     """Each row's class; `UNLABELLED` where the number is -1."""
-    labels = trimmed(content["label"])
-    faults.add([row for row, label in enumerate(labels) if label is None], "no label")
+    labels = class_labels(content["label"], faults)
     if names is None:
         return labels
     known = {str(number): name for number, name in enumerate(names)} | {UNLABELLED: UNLABELLED}

@@ -31,6 +31,7 @@ def location_of(settings: Ingest) -> Location:
         root=expand_home(settings.root) if settings.root else None,
         max_unpacked_bytes=int(settings.max_unpacked_gib * 2**30),
         class_level=None if settings.class_level == "auto" else settings.class_level,
+        join_classes=settings.join_classes,
     )
 
 

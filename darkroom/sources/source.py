@@ -20,12 +20,14 @@ class Location:
         root: a copy of one of torchvision's sets, as torchvision lays it out; without one it is fetched.
         max_unpacked_bytes: an archive, or a Parquet table with images, that would unpack to more is refused.
         class_level: of the class folders in a folder or an archive, counted from 1 for the folders at the top; None: found.
+        join_classes: whether classes whose names differ only in case, blanks and the like are one; None: the source is refused.
     """
 
     path: Path
     root: Path | None
     max_unpacked_bytes: int
     class_level: int | None = None
+    join_classes: bool | None = None
 
     @property
     def base(self) -> Path:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from darkroom.runtime.cache import TableCache
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
+from darkroom.sources.class_names import list_source
 from darkroom.sources.listing import FILES, Surveyed, to_tables
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Location
@@ -52,7 +53,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
     kind = SOURCE_KINDS[source]
     found = kind.files(location)
     if found is None:
-        listing = kind.list(location)
+        listing = list_source(kind, location)
         files, hashed = hash_files(listing.files, location.base, cache)
         return to_tables(listing) | {"files": files}, hashed
     files, hashed = hash_files(found, location.base, cache)
@@ -60,7 +61,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
     cached = TableCache(cache / "listing", "listing 2")
     tables = cached.load()
     if tables.pop("key", None) != key:
-        tables = to_tables(kind.list(location))
+        tables = to_tables(list_source(kind, location))
         cached.save(tables | {"key": key})
     return tables | {"files": files}, hashed
 

@@ -11,13 +11,13 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.class_names import in_label_order
 from darkroom.sources.columns import (
     OPTIONAL,
     UNREADABLE,
     Faults,
-    as_text,
+    class_labels,
     csv_fault,
-    in_label_order,
     read_by_groups,
     read_optional,
     require_columns,
@@ -26,10 +26,10 @@ from darkroom.sources.columns import (
 )
 from darkroom.sources.folder import read_files
 from darkroom.sources.layout import PICTURE_SUFFIXES
-from darkroom.sources.names import require_distinct
 from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")
 
 
@@ -44,14 +44,11 @@ def list_path_table(table: Path, parquet: bool) -> Listing:
     """
     content = _read_parquet(table) if parquet else _read_csv(table)
     faults = Faults(table)
-    paths = _plain_paths(as_text(content["path"]), table.parent, faults)
-    labels = trimmed(content["label"])
-    faults.add([row for row, label in enumerate(labels) if label is None], "no label")
+    paths = _plain_paths(trimmed(content["path"]), table.parent, faults)
+    labels = class_labels(content["label"], faults)
     splits, groups, times = read_optional(content, faults)
     _find_doubles(paths, labels, faults)
     faults.stop()
-    first = dict(zip(reversed(labels), range(len(labels), 0, -1), strict=True))
-    require_distinct({str(label): f"row {row:,}" for label, row in first.items()}, str(table))
 
     images = [
         SourceImage(path, str(label), split, path, group=group, timestamp=time)
@@ -93,6 +90,10 @@ def _plain_paths(paths: list[str | None], folder: Path, faults: Faults) -> list[
     faults.add([row for row, path in enumerate(paths) if path is None], "no path")
     home = f"{folder.absolute()}/"
     plain = [path or "" for path in paths]
+    if urls := [row for row, path in enumerate(plain) if URL.match(path)]:
+        faults.add(
+            urls, f"a URL, and only files are read ({plain[urls[0]]!r}; fetch them first, and write their paths)"
+        )
     for row in [row for row, path in enumerate(plain) if ROUNDABOUT.search(path)]:
         plain[row] = posixpath.normpath(plain[row]).removeprefix(home)
     windows = [row for row, path in enumerate(plain) if "\\" in path and "/" not in path]

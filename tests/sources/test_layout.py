@@ -23,6 +23,10 @@ def test_class_folders() -> None:
     assert found.images[0].path == "cat/deep/er/a.png"
 
 
+def test_class_folders_that_are_numbers_are_in_their_order() -> None:
+    assert layout("10/a.png", "9/a.png", "0/a.png").classes == ("0", "9", "10")
+
+
 def test_a_wrapping_folder_is_stepped_into_and_files_are_still_found() -> None:
     found = layout("set/v1/dog/b.png", "set/v1/cat/a.png")
     assert rows(found) == [("cat/a.png", "cat", None), ("dog/b.png", "dog", None)]
@@ -127,10 +131,6 @@ def test_masks_are_set_aside_by_name_and_taken_where_the_user_names_the_level() 
         (("test/cat/a.png", "val/dog/b.png"), "contains test/ and val/ and nothing to train on"),
         (("cat\\a.png", "dog\\b.png"), r"hold \\, as 'cat.*a\.png', where / should divide.*made on Windows"),
         (("set/cat\\a.png", "set/dog\\b.png"), r"hold \\, as"),
-        (
-            ("s/caf\xe9/a.png", "s/cafe\u0301/b.png"),
-            r"look the same, 'cafe.u0301' \(s/.*b.png\) and 'caf.xe9' \(s/.*rename",
-        ),
         (("train/a.png", "test/b.png"), "contains test/ and train/ with files directly in them"),
     ],
 )

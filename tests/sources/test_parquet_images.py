@@ -93,7 +93,9 @@ def test_a_damaged_row_group_of_images_is_named(tmp_path: Path) -> None:
 
 def test_labels_that_look_the_same_are_refused(tmp_path: Path) -> None:
     data = [(b"a", "1.png", "caf\xe9"), (b"b", "2.png", "cafe\u0301")]
-    with pytest.raises(DarkroomError, match=r"look the same, 'cafe.u0301' \(2\.png\) and 'caf.xe9' \(1\.png\): rename"):
+    with pytest.raises(
+        DarkroomError, match=r"(?s)differ only in .*'cafe.u0301' \(1 image, as 2\.png\), 'caf.*as 1.png"
+    ):
         listed(TABLE, write(tmp_path / "a.parquet", data))
 
 

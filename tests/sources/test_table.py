@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.columns import in_label_order
+from darkroom.sources.class_names import in_label_order
 from darkroom.sources.table import TABLE
 from tests.support.listed import Source, listed
 
@@ -99,7 +99,7 @@ def test_every_mistake_is_named_with_its_rows_at_once(tmp_path: Path) -> None:
             ("path,label", r"im\1.png,cat", r"C:\im\2.png,dog"),
             r"contains \\ and no / \('im.*write / between .*: rows 1, 2",
         ),
-        (("path,label", "a,caf\xe9", "b,x", "c,cafe\u0301"), r"look the same, 'cafe.u0301' \(row 3\) and .* \(row 1\)"),
+        (("path,label", "a,caf\xe9", "b,x", "c,cafe\u0301"), r"(?s)differ only in .*'cafe.u0301' \(1 image, as c\)"),
         (("path,label,path", "a,b,c"), "has the column path twice"),
         (("path,label", "a,b,c"), r"can't be read as a CSV in UTF-8: .*Expected 2 columns, got 3"),
         (("path,label", "a,cat", "b,cat"), r"has 2 images and the classes \['cat'\]: it takes two or more"),
@@ -166,3 +166,24 @@ def test_the_order_of_classes_does_not_depend_on_the_rows(labels: set[str], rng:
     rng.shuffle(shuffled)
     assert in_label_order(set(shuffled)) == in_label_order(labels)
     assert set(in_label_order(labels)) == labels
+
+
+def test_blanks_around_paths_go_as_those_around_labels(tmp_path: Path) -> None:
+    found = csv(tmp_path, "path,label", "a.png , cat", " b c.png,dog ")
+    assert [(image.path, image.label) for image in found.images] == [("a.png", "cat"), ("b c.png", "dog")]
+
+
+def test_a_missing_label_is_no_class(tmp_path: Path) -> None:
+    message = r"  - no label: row 3\n  - the label nan, with which programs write .*: rows 2, 4"
+    with pytest.raises(DarkroomError, match=message):
+        csv(tmp_path, "path,label", "a.png,cat", "b.png,NaN", "c.png,\N{ZERO WIDTH SPACE}", "d.png,<NA>")
+    with pytest.raises(DarkroomError, match=r"the label nan.*: row 2"):
+        parquet(tmp_path, path=["a.png", "b.png"], label=[1.0, float("nan")])
+
+
+@pytest.mark.parametrize("url", ["http://x.org/a.png", "https://x.org/a.png", "s3://bucket/a.png", "file:///a.png"])
+def test_a_url_is_not_a_path(tmp_path: Path, url: str) -> None:
+    with pytest.raises(
+        DarkroomError, match=rf"a URL, and only files are read \('{url}'; fetch them first.*: rows 1, 3"
+    ):
+        csv(tmp_path, "path,label", f"{url},cat", "b.png,dog", f"{url}2,dog")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from darkroom.sources.class_names import list_source
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
 ROOM = 1 << 24
@@ -41,4 +42,4 @@ class Source:
 
 def listed(kind: SourceKind, path: Path, room: int = ROOM, root: Path | None = None) -> Source:
     location = Location(path, root, room)
-    return Source(kind, location, kind.list(location))
+    return Source(kind, location, list_source(kind, location))

@@ -1,0 +1,92 @@
+"""Names of classes: their order, and names that differ only in how they are written, which are one class or two by the user."""
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import count
+from darkroom.sources.names import printable
+from darkroom.sources.source import Listing, Location, SourceKind
+
+# Python refuses to read numbers of thousands of digits.
+NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,30})?")
+# Zero-width characters of other categories than Cf: variation selectors, and the joiner of combining marks.
+INVISIBLE = re.compile("[\u034f\ufe00-\ufe0f]")
+GROUPS_LISTED = 5
+
+
+def in_label_order(labels: Collection[str]) -> tuple[str, ...]:
+    """Classes in the order of their names; where all are numbers, in the order of these."""
+    if all(NUMBER.fullmatch(label) for label in labels):
+        return tuple(sorted(labels, key=lambda label: (Fraction(label), label)))
+    return tuple(sorted(labels))
+
+
+def folded(name: str) -> str:
+    """What a name has in common with other ways to write it: Unicode's forms (NFKC), case, blanks, invisible characters."""
+    if name.isascii():
+        return " ".join(name.casefold().split())
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    shown = "".join(character for character in plain if unicodedata.category(character) != "Cf")
+    return " ".join(INVISIBLE.sub("", shown).split())
+
+
+def list_source(kind: SourceKind, location: Location) -> Listing:
+    """List a source, with classes whose names are written in several ways joined or not as `location` says.
+
+    Raises:
+        DarkroomError: when the source can't be listed, or names two classes alike and `location` does not say what they are.
+    """
+    listing = kind.list(location)
+    groups = alike(listing.classes)
+    if not groups or location.join_classes is False:
+        return listing
+    images = Counter(image.label for image in listing.images)
+    if location.join_classes is None:
+        raise DarkroomError(f"{location.path} {_describe(groups, images, listing)}")
+    names = {name: best for group in groups if (best := _most_frequent(group, images)) for name in group}
+    return replace(
+        listing,
+        classes=tuple(name for name in listing.classes if names.get(name, name) == name),
+        images=[image._replace(label=names.get(image.label, image.label)) for image in listing.images],
+    )
+
+
+def alike(names: Sequence[str]) -> list[list[str]]:
+    """The groups of two or more names that are one when folded, in the order of the names."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(folded(name), []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _most_frequent(group: Sequence[str], images: Mapping[str, int]) -> str:
+    """The name that most images have; of equals one without blanks at its ends or letters in parts, the first by name."""
+    plain = {name: unicodedata.normalize("NFC", name.strip()) == name for name in group}
+    return min(group, key=lambda name: (-images[name], not plain[name], name))
+
+
+def _describe(groups: Sequence[Sequence[str]], images: Mapping[str, int], listing: Listing) -> str:
+    places = {image.label: image.path for image in reversed(listing.images)}
+    lines = []
+    for group in groups[:GROUPS_LISTED]:
+        each = [
+            f"{_quoted(name)} ({count(images[name], 'image')}{f', as {printable(places[name])}' if name in places else ''})"
+            for name in group
+        ]
+        lines.append(f"\n  - {', '.join(each)}; together {_quoted(_most_frequent(group, images))}")
+    more = f"\n  - and {len(groups) - GROUPS_LISTED:,} more" if len(groups) > GROUPS_LISTED else ""
+    return (
+        "has classes whose names differ only in case, blanks, invisible characters or Unicode forms. Set "
+        "ingest.join_classes=true to make one class of each line, under the name that most images have, or false for a class "
+        f"of each name:{''.join(lines)}{more}"
+    )
+
+
+def _quoted(name: str) -> str:
+    """A name between quotation marks, with escapes where it has characters that look like others."""
+    return repr(name) if unicodedata.normalize("NFC", name) == name else ascii(name)
