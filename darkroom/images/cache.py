@@ -51,7 +51,7 @@ CODE = (
     "samples.py",
     "tiff.py",
 )
-PACKAGES = ("imagecodecs", "numpy", "opencv-python-headless", "pillow", "simplejpeg", "tifffile")
+PACKAGES = ("imagecodecs", "numpy", "opencv-python-headless", "pillow", "pillow-heif", "simplejpeg", "tifffile")
 
 # A row of packed pixels: the file it was made from, and its checksum.
 ROWS = pa.schema([("sha256", pa.string()), ("crc32", pa.uint32())])

@@ -23,6 +23,9 @@ TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False),
 # What Pillow may open: EPS would start another program, and the rare ones would cost more trust than they are worth.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", "JPEG2000", "AVIF")
 
+# ISO 23008-12, annex B.
+HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1"}
+
 # Pillow warns of odd EXIF blocks and of large pictures; we have our own limit, and odd EXIF is no fault here. Set once for the
 # process, since `warnings.catch_warnings` is not for threads.
 warnings.filterwarnings("ignore", module="PIL")
@@ -125,7 +128,7 @@ def refuse_damage() -> Iterator[None]:
 
 def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decoded:
     """Any picture in one of `FORMATS`, by Pillow; arguments and errors as in `darkroom.images.decode.decode`."""
-    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+    with Image.open(io.BytesIO(data), formats=_heif() if is_heif(data) else FORMATS) as opened:
         width, height = opened.size
         require_size(width, height)
         mode, file_format = opened.mode, opened.format or "unknown"
@@ -141,6 +144,22 @@ def decode_with_pillow(data: bytes, least_side: int | None, grey: bool) -> Decod
         # A photograph with another beside it, such as a preview: every other reader takes it for a JPEG.
         file_format, frames = "JPEG", 1
     return upright(pixels, width, height, orientation, mode, file_format, frames)
+
+
+def is_heif(data: bytes) -> bool:
+    """Whether a file is HEIC, as phones write it; Pillow itself reads AVIF, which has the same beginning."""
+    length = int.from_bytes(data[:4], "big")
+    brands = {data[start : start + 4] for start in range(8, min(length, 256), 4)}
+    return data[4:8] == b"ftyp" and bool(brands & HEIF_BRANDS) and not brands & {b"avif", b"avis"}
+
+
+def _heif() -> tuple[str]:
+    # Imported here: it takes 0.2 s, and most data sets have no such file.
+    import pillow_heif
+
+    pillow_heif.options.DECODE_THREADS = 1  # As OpenCV: each thread has a picture of its own.
+    pillow_heif.register_heif_opener(thumbnails=False)
+    return ("HEIF",)
 
 
 def open_head(data: bytes) -> Image.Image | None:

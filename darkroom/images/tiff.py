@@ -1,6 +1,7 @@
 """TIFF files that hold other than 8 bits a value: whole numbers of any bits, floats, planes apart, white as zero."""
 
 import io
+import logging
 
 import numpy as np
 import tifffile
@@ -23,6 +24,9 @@ MAX_BYTES = 4 * MAX_PIXELS
 BITS, PHOTOMETRIC, CHANNELS, FORMAT = 258, 262, 277, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
+
+# It reports damage on the terminal, and the caller gets it anyway.
+tifffile.logger().setLevel(logging.CRITICAL)
 
 
 def _tiff_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2 | None:

@@ -4,6 +4,7 @@ import io
 import struct
 
 import numpy as np
+import pillow_heif
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,6 +52,25 @@ def test_png_modes(mode: str, channels: int) -> None:
     picture = Image.new("I;16", (4, 4), 65535) if mode == "I;16" else Image.new("RGB", (4, 4), "white").convert(mode)
     decoded = by_all(encoded(picture, "PNG"))
     assert (decoded.mode, decoded.pixels.shape[2], decoded.pixels.min()) == (mode, channels, 255)
+
+
+@pytest.mark.parametrize("file_format", ["HEIF", "AVIF"])
+def test_heic_and_avif(file_format: str) -> None:
+    pillow_heif.register_heif_opener()
+    data = encoded(smooth(64, 48), file_format, quality=95)
+    decoded = by_all(data)
+    assert (decoded.width, decoded.height, decoded.mode, decoded.format, decoded.frames) == (
+        64,
+        48,
+        "RGB",
+        file_format,
+        1,
+    )
+    assert np.abs(decoded.pixels.astype(int) - np.asarray(smooth(64, 48))).mean() < 3
+    for damaged in (data[:-60], data[:100], data[:200] + bytes(60) + data[260:]):
+        for decoder in DECODERS:
+            with pytest.raises(UnreadableImage):
+                decode(damaged, decoder)
 
 
 def test_cmyk_jpeg() -> None:

@@ -1,28 +1,20 @@
 """Files that hold other than 8 bits a value: what was written comes out, from every kind of file and by every decoder."""
 
-import io
 from typing import Any
 
 import imagecodecs
 import numpy as np
 import numpy.typing as npt
 import pytest
-import tifffile
 from PIL import Image
 
 from darkroom.images.decode import UnreadableImage, decode, open_samples
 from darkroom.model.depth import Depth
-from tests.support.pictures import encoded, png, turned
+from tests.support.pictures import encoded, png, tiff, turned
 
 DECODERS = ("turbo", "opencv", "pillow")
 GREY = np.linspace(0, 1, 48)[None].repeat(32, 0)
 COLOUR = np.stack([GREY, GREY[::-1, ::-1], GREY * GREY], axis=2)
-
-
-def tiff(values: npt.NDArray[Any], **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    tifffile.imwrite(buffer, values, **options)
-    return buffer.getvalue()
 
 
 def deep_png(values: npt.NDArray[Any]) -> bytes:

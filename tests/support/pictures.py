@@ -4,8 +4,13 @@ import io
 import random
 import struct
 import zlib
+from typing import Any
 
+import imagecodecs
 import numpy as np
+import numpy.typing as npt
+import pillow_heif
+import tifffile
 from PIL import Image
 
 ORIENTATION = 0x0112
@@ -73,6 +78,35 @@ def seeds() -> list[bytes]:
         encoded(one, "TIFF", compression="jpeg"),
         encoded(one, "TIFF", save_all=True, append_images=[other]),
         encoded(deep, "TIFF"),
+        encoded(one, "AVIF"),
+        encoded(one, "JPEG2000"),
+        *deep_seeds(),
+    ]
+
+
+def tiff(values: npt.NDArray[Any], **options: Any) -> bytes:
+    """A TIFF as `tifffile.imwrite` makes it."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, values, **options)
+    return buffer.getvalue()
+
+
+def deep_seeds() -> list[bytes]:
+    """A small sound file of each kind that holds other than 8 bits a value, and a HEIC."""
+    pillow_heif.register_heif_opener(thumbnails=False)
+    values = np.random.default_rng(3).random((9, 12, 3))
+    wide = (values * 65535).astype(np.uint16)
+    return [
+        tiff(values.astype(np.float32), photometric="rgb"),
+        tiff(values[..., 0].astype(np.float64), compression="zlib", predictor=True),
+        tiff(wide[..., 0], photometric="miniswhite", compression="lzw"),
+        tiff(np.moveaxis(wide, 2, 0), photometric="rgb", planarconfig="separate"),
+        tiff(wide[..., 0] >> 4, bitspersample=12),
+        tiff((values[..., 0] * 255 - 128).astype(np.int8), tile=(16, 16)),
+        bytes(imagecodecs.png_encode(wide)),
+        bytes(imagecodecs.jpeg2k_encode(wide, level=0)),
+        b"P6 12 9 4095\n" + (wide >> 4).astype(">u2").tobytes(),
+        encoded(smooth(), "HEIF"),
     ]
 
 
