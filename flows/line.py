@@ -16,9 +16,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from darkroom.diff import compare, read_state, to_markdown
+from darkroom.evaluation.headline import read_headline
 from darkroom.images.manifest import MANIFEST_FOLDER
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json
 from darkroom.runtime.paths import BUNDLE
 from darkroom.runtime.revisions import WORKSPACE
 from darkroom.settings.read import read_params
@@ -64,7 +64,7 @@ def publish_summary() -> str:
     Returns:
         The same in plain lines.
     """
-    version = read_json(METRICS)["provenance"]["data_version"]
+    version = read_headline(METRICS).provenance["data_version"]
     accuracy = headline(read_params().evaluate.confidence)
     create_markdown_artifact(
         f"**Test accuracy {accuracy}**\n\n- data version `{version}`\n- report `{REPORT}`\n- bundle `{BUNDLE}`\n",

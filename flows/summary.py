@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from darkroom.evaluation.headline import read_headline
 from darkroom.runtime.files import read_json
 from darkroom.runtime.paths import BUNDLE, EVALUATE_REPORTS, TIMINGS
 
@@ -19,7 +20,7 @@ def headline(confidence: float) -> str:
     Args:
         confidence: of the interval, in (0, 1).
     """
-    test = read_json(METRICS)["test"]
+    test = read_headline(METRICS).test
     return (
         f"{test['accuracy']:.2%}, {confidence:.0%} interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}, "
         f"on {test['images']:,} images"

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from darkroom.bundle.bundle import Bundle
@@ -16,9 +15,18 @@ from darkroom.images.pack import load_packed
 from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
+from darkroom.runtime.checked_table import read_checked_table
 from darkroom.runtime.errors import DarkroomError
 
 BATCH = 64
+
+# Of `predictions.parquet`, what is read here.
+PREDICTIONS = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("id", "path", "predicted")),
+        pa.field("probabilities", pa.list_(pa.field("element", pa.float32(), nullable=False)), nullable=False),
+    ]
+)
 
 # From images uint8 [N, S, S, C] to probabilities float32 [N, K].
 Predict = Callable[[UInt8s], Float32s]
@@ -60,7 +68,8 @@ def load_reference(
     Raises:
         DarkroomError: when the predictions are not of these images, in this order, or have other classes.
     """
-    packed, table = load_packed(arrays), pq.read_table(predictions)
+    packed = load_packed(arrays)
+    table = read_checked_table(predictions, PREDICTIONS, str(predictions), "run `dvc repro evaluate`")
     ids = [name.decode("ascii") for name in packed.ids.tolist()]
     if table["id"].to_pylist() != ids:
         raise DarkroomError(
@@ -73,7 +82,7 @@ def load_reference(
         )
     sample = np.arange(min(count, len(ids))) * len(ids) // min(count, len(ids))
     rows = table.take(sample)
-    probabilities = np.array(rows["probabilities"].to_pylist(), dtype=np.float32)
+    probabilities = _probabilities(rows, classes, predictions)
     _require_classes(rows, probabilities, classes, predictions)
     images = read_manifest(ingest, ["id", "shard", "offset", "bytes"])
     images = images.take(pc.index_in(rows["id"], images["id"].combine_chunks()))
@@ -87,13 +96,19 @@ def load_reference(
     )
 
 
-def _require_classes(rows: pa.Table, probabilities: Float32s, classes: ClassList, predictions: Path) -> None:
-    """Stop unless the predicted classes are those of the highest probabilities by the class list."""
-    if probabilities.shape[1] != len(classes):
+def _probabilities(rows: pa.Table, classes: ClassList, predictions: Path) -> Float32s:
+    """Float32 [N, K]; stop where a row has not as many as there are classes."""
+    sizes = pc.unique(pc.list_value_length(rows["probabilities"])).to_pylist()
+    if sizes != [len(classes)]:
         raise DarkroomError(
-            f"{predictions} has probabilities of {probabilities.shape[1]} classes, and the bundle has {len(classes)}: run "
+            f"{predictions} has probabilities of {', '.join(map(str, sizes))} classes, and the bundle has {len(classes)}: run "
             "`dvc repro evaluate`"
         )
+    return np.array(rows["probabilities"].to_pylist(), dtype=np.float32)
+
+
+def _require_classes(rows: pa.Table, probabilities: Float32s, classes: ClassList, predictions: Path) -> None:
+    """Stop unless the predicted classes are those of the highest probabilities by the class list."""
     expected = [classes.names[index] for index in probabilities.argmax(axis=1)]
     wrong = [row for row, name in enumerate(rows["predicted"].to_pylist()) if name != expected[row]]
     if wrong:

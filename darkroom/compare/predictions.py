@@ -4,13 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from darkroom.evaluation.headline import ClassHeadline
 from darkroom.images.manifest import INGEST
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.runtime.checked_json import read_checked
+from darkroom.runtime.checked_table import read_checked_table
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json
 from darkroom.runtime.revisions import Revision, Workspace, open_revision
 
 REPORT = "reports/evaluate"
@@ -20,6 +22,8 @@ CLASSES = f"{INGEST}/classes.json"
 
 # Class names that a message lists.
 LISTED = 5
+
+REMEDY = "`dvc checkout --force` brings the workspace's back"
 
 
 @dataclass(frozen=True)
@@ -60,31 +64,51 @@ def revision_predictions(name: str) -> RevisionPredictions:
     with open_revision(name) as revision:
         for path in (PREDICTIONS, METRICS, CLASSES):
             _require(revision, path)
-        classes = load_classes(revision.get(CLASSES))
-        try:
-            metrics = read_json(revision.get(METRICS))
-        except ValueError as error:
-            raise DarkroomError(_damaged(METRICS, name, error)) from None
-        if metrics["provenance"]["class_hash"] != classes.hash:
+        classes = load_classes(revision.get(CLASSES), REMEDY, f"{CLASSES} of {name}")
+        metrics = read_checked(revision.get(METRICS), ClassHeadline, REMEDY, f"{METRICS} of {name}")
+        if metrics.provenance["class_hash"] != classes.hash:
             raise DarkroomError(
                 f"{PREDICTIONS} of {name} was made with another class list than its {CLASSES} has: run `dvc repro` there"
             )
-        try:
-            table = pq.read_table(revision.get(PREDICTIONS))
-        except pa.ArrowException as error:
-            raise DarkroomError(_damaged(PREDICTIONS, name, error)) from None
-    number = {label: k for k, label in enumerate(classes.names)}
-    probabilities = table["probabilities"].combine_chunks().flatten().to_numpy()
+        table = read_checked_table(revision.get(PREDICTIONS), _schema(len(classes)), f"{PREDICTIONS} of {name}", REMEDY)
+    labels, probabilities = _answers(table, classes, f"{PREDICTIONS} of {name}")
     return RevisionPredictions(
         name,
         classes,
         table["id"].to_pylist(),
         table["path"].to_pylist(),
-        np.array([number[label] for label in table["label"].to_pylist()], dtype=np.int64),
-        probabilities.reshape(-1, len(classes)),
-        metrics["confidence"],
-        metrics["provenance"],
+        labels,
+        probabilities,
+        metrics.confidence,
+        metrics.provenance,
     )
+
+
+def _schema(class_count: int) -> pa.Schema:
+    """Of `predictions.parquet`, what is compared."""
+    names = [pa.field(name, pa.string(), nullable=False) for name in ("id", "path", "label")]
+    return pa.schema([*names, pa.field("probabilities", pa.list_(pa.float32(), class_count), nullable=False)])
+
+
+def _answers(table: pa.Table, classes: ClassList, where: str) -> tuple[Int64s, Float32s]:
+    """Labels int64 [N] and probabilities float32 [N, K] of a table of predictions.
+
+    Raises:
+        DarkroomError: when a label is none of the classes, an id is there twice, or a row has no probabilities.
+    """
+    labels = pc.index_in(table["label"].combine_chunks(), value_set=pa.array(classes.names))
+    probabilities = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    probabilities = probabilities.astype(np.float32).reshape(-1, len(classes))
+    # A NaN fails both comparisons.
+    sums = np.isclose(probabilities.sum(axis=1), 1, atol=1e-3) & (probabilities >= 0).all(axis=1)
+    for wrong, what in (
+        (labels.null_count, "have a label that is none of its classes"),
+        (len(table) - len(set(table["id"].to_pylist())), "have the id of another row"),
+        (int((~sums).sum()), "have probabilities that do not add up to 1"),
+    ):
+        if wrong:
+            raise DarkroomError(f"{where} is damaged ({wrong:,} of {len(table):,} rows {what}): {REMEDY}")
+    return labels.to_numpy().astype(np.int64), probabilities
 
 
 @dataclass(frozen=True)
@@ -150,10 +174,6 @@ def shared_predictions(before: RevisionPredictions, after: RevisionPredictions) 
             for side in (before, after)
         ),
     )
-
-
-def _damaged(path: str, name: str, error: Exception) -> str:
-    return f"{path} of {name} is damaged ({error}): `dvc checkout --force` brings the workspace's back"
 
 
 def _require(revision: Revision, path: str) -> None:

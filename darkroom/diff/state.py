@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from darkroom.evaluation.headline import read_headline
 from darkroom.images.manifest import INGEST, MANIFEST_FOLDER, manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.provenance import data_version
+from darkroom.runtime.checked_table import read_checked_table
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json
 from darkroom.runtime.revisions import WORKSPACE, Committed, Revision, open_revision
 from darkroom.splits.rule import EXCLUDED
 
@@ -27,6 +27,12 @@ COLUMNS = [
     *("id", "sha256", "path", "label", "group", "width", "height"),
     *("brightness", "contrast", "sharpness", "shard", "offset", "bytes"),
 ]
+
+
+REMEDY = (
+    "`dvc checkout --force` brings the workspace's back from DVC's cache; where that is damaged too, remove .dvc/cache/files "
+    "and `dvc fetch` from the remote"
+)
 
 
 def _no_fixes() -> pd.DataFrame:
@@ -72,11 +78,8 @@ def read_state(name: str) -> State:
     """
     try:
         return _read_state(name)
-    except pa.ArrowException as error:
-        raise DarkroomError(
-            f"a table of {name} is damaged ({error}): `dvc checkout --force` brings the workspace's back from DVC's cache; "
-            "where that is damaged too, remove .dvc/cache/files and `dvc fetch` from the remote"
-        ) from None
+    except (pa.ArrowException, NotADirectoryError, IsADirectoryError) as error:
+        raise DarkroomError(f"the manifest of {name} is damaged ({error}): {REMEDY}") from None
 
 
 def _read_state(name: str) -> State:
@@ -91,7 +94,8 @@ def _read_state(name: str) -> State:
             if not revision.has(path):
                 remarks.append(f"`{name}` has no {path}: {stage} has not been run there.")
                 continue
-            table = pq.read_table(revision.get(path), columns=["id", column]).to_pandas()
+            schema = pa.schema([pa.field(field, pa.string(), nullable=False) for field in ("id", column)])
+            table = read_checked_table(revision.get(path), schema, f"{path} of {name}", REMEDY).to_pandas()
             if not table["id"].equals(manifest["id"]):
                 remarks.append(
                     f"`{name}` has a {path} of other images than its manifest: it is left out; run `dvc repro`."
@@ -103,18 +107,27 @@ def _read_state(name: str) -> State:
             name,
             images,
             _rejects(revision),
-            load_classes(revision.get(CLASSES)),
+            load_classes(revision.get(CLASSES), REMEDY, f"{CLASSES} of {name}"),
             _metrics(revision, remarks),
             tuple(remarks),
-            pq.read_table(revision.get(FIXES)).to_pandas().fillna("") if revision.has(FIXES) else _no_fixes(),
+            _fixes(revision),
         )
 
 
 def _rejects(revision: Revision) -> pd.DataFrame:
     """Without the images that a reviewer removed; in older revisions nobody did."""
-    table: pd.DataFrame = pq.read_table(revision.get(REJECTS)).to_pandas()
-    unreadable = table[table["reviewer"].isna()] if "reviewer" in table else table
-    return unreadable[["path", "reason"]].reset_index(drop=True)
+    schema = pa.schema([(name, pa.string()) for name in ("path", "reason", "reviewer")])
+    where = f"{REJECTS} of {revision.name}"
+    table: pd.DataFrame = read_checked_table(revision.get(REJECTS), schema, where, REMEDY, ("reviewer",)).to_pandas()
+    return table.loc[table["reviewer"].isna(), ["path", "reason"]].reset_index(drop=True)
+
+
+def _fixes(revision: Revision) -> pd.DataFrame:
+    if not revision.has(FIXES):
+        return _no_fixes()
+    table = read_checked_table(revision.get(FIXES), APPLIED, f"{FIXES} of {revision.name}", REMEDY)
+    fixes: pd.DataFrame = table.to_pandas().fillna("")
+    return fixes
 
 
 def _without_data(revision: Revision) -> DarkroomError:
@@ -133,8 +146,8 @@ def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:
     if not revision.has(METRICS):
         remarks.append(f"`{revision.name}` has no {METRICS}: evaluate has not been run there.")
         return None
-    content = read_json(revision.get(METRICS))
-    measured_on = content["provenance"]["data_version"]
+    content = read_headline(revision.get(METRICS), REMEDY, f"{METRICS} of {revision.name}")
+    measured_on = content.provenance["data_version"]
     present = "unknown"
     if revision.has(SPLITS):
         # The manifest is there already, in parts or in one file.
@@ -143,5 +156,4 @@ def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:
         remarks.append(
             f"The scores of `{revision.name}` were measured on data version {measured_on}; its data is {present}."
         )
-    scores: dict[str, float] = content["test"]
-    return scores
+    return dict(content.test)

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from darkroom.inference.inputs import FACTS, SplitImages
 from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.runtime.checked_json import STRICT, check_json
 from darkroom.runtime.errors import DarkroomError
 
 FILE = "predictions.parquet"
@@ -48,6 +49,8 @@ class ModelRun:
         damaged_precision: what the damaged copies were multiplied in, `float32` or shorter.
         explanation: the method of the heat maps, `grad-cam` or `occlusion`.
     """
+
+    __pydantic_config__ = STRICT
 
     network: str
     epoch: int
@@ -191,8 +194,7 @@ def read_predictions(folder: Path) -> Predictions:
     content = (table.schema.metadata or {}).get(METADATA)
     if content is None:
         raise DarkroomError(f"{folder / FILE} does not name its model: run `dvc repro predict`")
-    stored = json.loads(content)
-    run = ModelRun(**stored | {"classes": tuple(stored["classes"])})
+    run = check_json(content, ModelRun, f"the metadata of {folder / FILE}", "run `dvc repro predict`")
     number = {name: k for k, name in enumerate(run.classes)}
     whole = table.filter(pc.is_null(table["damage"]))
     test, validation, train = (

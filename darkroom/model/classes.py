@@ -82,17 +82,18 @@ class _Stored:
     hash: str
 
 
-def load_classes(path: Path, remedy: str = "run `dvc repro ingest`") -> ClassList:
+def load_classes(path: Path, remedy: str = "run `dvc repro ingest`", where: str = "") -> ClassList:
     """Read what `ClassList.save` wrote.
 
     Args:
         path: the file.
         remedy: what the user can do about a damaged one, for the message.
+        where: its place, for the message, where that is not the path.
 
     Raises:
         DarkroomError: when the file is damaged, names a class twice, or the names do not have the hash beside them.
     """
-    stored = read_checked(path, _Stored, remedy)
+    stored = read_checked(path, _Stored, remedy, where)
     if stored.classes.hash != stored.hash:
-        raise DarkroomError(f"{path} was changed by hand: its names do not have its hash; {remedy}")
+        raise DarkroomError(f"{where or path} was changed by hand: its names do not have its hash; {remedy}")
     return stored.classes

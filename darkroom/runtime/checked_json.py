@@ -23,25 +23,27 @@ SOME_KEYS = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False)
 MOST, LONGEST = 3, 60
 
 
-def read_checked(path: Path, form: type[Form], remedy: str) -> Form:
+def read_checked(path: Path, form: type[Form], remedy: str, where: str = "") -> Form:
     """Read a JSON file.
 
     Args:
         path: the file.
         form: what it should hold: a dataclass, or any other type.
         remedy: what the user can do, for the message.
+        where: its place, for the message, where that is not the path.
 
     Raises:
         FileNotFoundError: when there is no such file.
         DarkroomError: when it can't be read, is no JSON in UTF-8, or is not as the form has it.
     """
+    where = where or str(path)
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise DarkroomError(f"{path} can't be read: {error.strerror}; fix its permissions, or {remedy}") from None
-    return check_json(data, form, str(path), remedy)
+        raise DarkroomError(f"{where} can't be read: {error.strerror}; fix its permissions, or {remedy}") from None
+    return check_json(data, form, where, remedy)
 
 
 def check_json(data: bytes | str, form: type[Form], where: str, remedy: str) -> Form:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser
 
@@ -186,14 +188,53 @@ def test_what_can_not_be_compared_is_refused_in_a_sentence(
     assert (repository / "data/ingest").is_dir() and not (repository / "reports/compare").exists()
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet"])
-def test_a_damaged_report_is_named_with_its_remedy(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+@pytest.fixture
+def evaluated(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A workspace of its own with what was evaluated; the folder of the reports."""
     for folder in ("data", "reports"):
         shutil.copytree(repository / folder, tmp_path / folder)
-    (tmp_path / "reports/evaluate" / name).unlink()
-    (tmp_path / "reports/evaluate" / name).write_text("{")
     monkeypatch.chdir(tmp_path)
+    for path in (tmp_path / "reports/evaluate").iterdir():
+        path.write_bytes(replaced(path))
+    return tmp_path / "reports/evaluate"
+
+
+def replaced(path: Path) -> bytes:
+    """The bytes of a file that is removed: it may be a link into DVC's cache."""
+    data = path.read_bytes()
+    path.unlink()
+    return data
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "predictions.parquet"])
+def test_a_damaged_report_is_named_with_its_remedy(evaluated: Path, name: str) -> None:
+    (evaluated / name).write_text("{")
     with pytest.raises(DarkroomError, match=rf"{name} of workspace is damaged .*`dvc checkout --force`"):
+        revision_predictions("workspace")
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "says"),
+    [
+        ("label", ["cow", *["dog"] * 29], "1 of 30 rows have a label that is none of its classes"),
+        ("id", ["a"] * 30, "29 of 30 rows have the id of another row"),
+        ("id", [None] * 30, "Casting field 'id' with null values to non-nullable"),
+        ("probabilities", [[float("nan"), 0.5, 0.5]] * 30, "30 of 30 rows have probabilities that do not add up to 1"),
+        ("probabilities", [[2.0, -0.5, -0.5]] * 30, "30 of 30 rows have probabilities that do not add up to 1"),
+        ("probabilities", [[0.5, 0.5]] * 30, "ListType can only be casted to FixedSizeListType if"),
+    ],
+)
+def test_predictions_that_can_not_be_are_refused(evaluated: Path, column: str, values: list[object], says: str) -> None:
+    table = pq.read_table(evaluated / "predictions.parquet")
+    changed = table.set_column(table.column_names.index(column), column, pa.array(values))
+    pq.write_table(changed, evaluated / "predictions.parquet")
+    with pytest.raises(DarkroomError) as caught:
+        revision_predictions("workspace")
+    assert str(caught.value).startswith(f"reports/evaluate/predictions.parquet of workspace is damaged ({says}")
+
+
+def test_a_confidence_that_can_not_be_is_refused(evaluated: Path) -> None:
+    content = json.loads((evaluated / "metrics.json").read_text())
+    (evaluated / "metrics.json").write_text(json.dumps(content | {"confidence": 95}))
+    with pytest.raises(DarkroomError, match="confidence is 95, should be less than 1"):
         revision_predictions("workspace")

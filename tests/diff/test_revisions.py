@@ -17,7 +17,7 @@ from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.revisions import Committed
-from tests.support.revisions import FIRST, SECOND, command, rows, two_revisions, write_version
+from tests.support.revisions import FIRST, SCORES, SECOND, command, rows, two_revisions, write_version
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_outside_a_repository_nothing_is_guessed(tmp_path: Path, monkeypatch: py
 
 
 def test_tables_of_other_images_are_left_out_and_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_version(tmp_path, FIRST, ("cat", "dog"), {}, {"accuracy": 0.5})
+    write_version(tmp_path, FIRST, ("cat", "dog"), {}, SCORES)
     write_version(tmp_path / "other", FIRST[:3], ("cat", "dog"), {}, None)
     (tmp_path / "data/ingest").rename(tmp_path / "gone")
     (tmp_path / "other/data/ingest").rename(tmp_path / "data/ingest")

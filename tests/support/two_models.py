@@ -53,7 +53,8 @@ def two_models(base: Path) -> Path:
     kept = [Kept(path, path[:3], "test", digit(k)) for k, path in enumerate(PATHS)]
     for name, wrong, images in (("first", {0: 1, 3: 1}, 29), ("second", {0: 1, 4: 2}, 30)):
         shutil.rmtree(folder / "made", ignore_errors=True)
-        write_version(folder / "made", kept, NAMES, {}, {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0})
+        scores = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0, "images": images}
+        write_version(folder / "made", kept, NAMES, {}, scores)
         _evaluate(folder / "made", wrong, images)
         commit_version(folder, name)
     return folder
