@@ -20,6 +20,7 @@ from darkroom.labels.apply import LabelFixes, with_fixes
 from darkroom.model.depth import Depth, save_depth
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.names import printable
 from darkroom.sources.source import Reader, SourceImage
 
 
@@ -118,9 +119,12 @@ class _Columns:
     def add(self, image: SourceImage, expected: str | None, inspection: Inspection) -> None:
         """An image that was read; its content may be known, from another place."""
         sha256 = inspection.facts["sha256"]
-        # What could be hashed and can't be read, such as a file of many gigabytes, is a reject.
-        if expected and (inspection.gone or (sha256 and sha256 != expected)):
-            raise _changed(image)
+        own_file = image.file is not None and image.place is None
+        if inspection.gone and (expected or not own_file):
+            raise _changed(image, f"the survey could read it, and it {inspection.facts['reason']}")
+        # Of an image in an archive the hash is not known where it was never read.
+        if sha256 and sha256 != expected and (expected or own_file):
+            raise _changed(image, "its content" if expected else "the survey could not read it")
         row = self.row_of.get(str(sha256))
         if row is None:
             row = len(self._hashes)
@@ -215,15 +219,19 @@ class _Columns:
 
 
 def _read_again(read: Reader, image: SourceImage, sha256: str) -> bytes:
-    content = read(image)
+    try:
+        content = read(image)
+    except OSError as error:
+        raise _changed(image, f"the survey could read it, and it can't be read: {error.strerror or error}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise _changed(image)
+        raise _changed(image, "its content")
     return content
 
 
-def _changed(image: SourceImage) -> DarkroomError:
+def _changed(image: SourceImage, what: str) -> DarkroomError:
     return DarkroomError(
-        f"{image.path} changed while it was ingested: run the line again when nothing writes to the source"
+        f"{printable(image.path)} changed while it was ingested: run the line again when nothing writes to the source and all "
+        f"of it is there ({printable(what)})"
     )
 
 

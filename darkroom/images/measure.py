@@ -83,7 +83,7 @@ class Inspection:
         data: its bytes; empty when they can't be read or are no image.
         facts: the columns of `darkroom.images.cache.FACTS` that it has: `reason` when it is rejected, only `sha256` when its
             content is known.
-        gone: whether its file is not there.
+        gone: whether the operating system could not read its file, as where it is not there or a network share fails.
     """
 
     data: bytes
@@ -105,7 +105,7 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
         data = read(image)
     except OSError as error:
         facts = {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"}
-        return Inspection(b"", facts, gone=isinstance(error, FileNotFoundError))
+        return Inspection(b"", facts, gone=error.errno is not None)
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 in known:
         return Inspection(data, {"sha256": sha256})

@@ -16,11 +16,13 @@ from darkroom.runtime.files import file_hash
 from darkroom.sources.class_names import list_source
 from darkroom.sources.listing import FILES, Surveyed, to_tables
 from darkroom.sources.registry import SOURCE_KINDS
-from darkroom.sources.source import Location
+from darkroom.sources.source import Location, SourceKind
 
 # A file that changed less than this before it was looked at may change again without a trace in its times: file systems
 # count time in steps of up to some hundredths of a second, so such a file is hashed again the next time. Nanoseconds.
 SETTLED = 100_000_000
+# A source that is another one after each of so many listings is written to.
+LOOKS = 3
 
 
 class _File(NamedTuple):
@@ -53,9 +55,7 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
     kind = SOURCE_KINDS[source]
     found = kind.files(location)
     if found is None:
-        listing = list_source(kind, location)
-        files, hashed = hash_files(listing.files, location.base, cache)
-        return to_tables(listing) | {"files": files}, hashed
+        return _list_and_hash(kind, location, cache)
     files, hashed = hash_files(found, location.base, cache)
     key = pa.table({"key": [_listing_key(source, location, files)]})
     cached = TableCache(cache / "listing", "listing 2")
@@ -64,6 +64,33 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
         tables = to_tables(list_source(kind, location))
         cached.save(tables | {"key": key})
     return tables | {"files": files}, hashed
+
+
+def _list_and_hash(kind: SourceKind, location: Location, cache: Path) -> tuple[dict[str, pa.Table], int]:
+    """As `survey`, of a source whose files only a listing finds: again where it changed between the listing and the hashing.
+
+    A file that is listed and not there may be a broken link or a wrong row of a table, which another listing has, too.
+    """
+    hashed = 0
+    for _ in range(LOOKS):
+        before = _mark(location.path)
+        listing = list_source(kind, location)
+        files, new = hash_files(listing.files, location.base, cache)
+        hashed += new
+        if before == _mark(location.path) and (not files["bytes"].null_count or list_source(kind, location) == listing):
+            return to_tables(listing) | {"files": files}, hashed
+    raise DarkroomError(
+        f"{location.path} changed {LOOKS} times while it was surveyed: run the line again when nothing writes to it"
+    )
+
+
+def _mark(path: Path) -> str | None:
+    """What changes when a table, or what is directly in a folder, does; None where it is not there."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table, int]:

@@ -63,15 +63,15 @@ class TarReader:
             image: its place is the file's offset in the unpacked tar, its length and its CRC-32.
 
         Raises:
-            OSError: when they are not the bytes that were listed.
-            DarkroomError: when there is no room to unpack the archive.
+            OSError: when the archive can't be read.
+            DarkroomError: when they are not the bytes that were listed, or there is no room to unpack the archive.
         """
         offset, size, crc = image.place or ()
         with self._lock:
             file = self._file
         data = os.pread(file.fileno(), size, offset)
         if len(data) != size or zlib.crc32(data) != crc:
-            raise OSError("the archive has changed since it was listed")
+            raise DarkroomError(f"{self._path} changed while it was read: run the line again when nothing writes to it")
         return data
 
     @cached_property

@@ -1,5 +1,6 @@
 """Growth: the cost follows the change, and the result is that of a run from nothing, whatever happened in between."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -200,6 +201,48 @@ def test_a_file_that_vanishes_after_the_survey_stops_the_line(place: Path) -> No
     survey_source("folder", place / "pile", place / "folder")
     file.unlink()
     with pytest.raises(DarkroomError, match=f"{file.name} changed while it was ingested: run the line again"):
+        ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
+
+
+@pytest.mark.parametrize("error", [errno.ESTALE, errno.EIO, errno.EACCES])
+def test_a_file_that_the_survey_read_and_ingest_can_not_read_stops_the_line(
+    error: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = add(place / "pile", 1001)
+    survey_source("folder", place / "pile", place / "folder")
+    opens = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path == file:
+            raise OSError(error, os.strerror(error))
+        return opens(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    reason = f"the survey could read it, and it can't be read: {os.strerror(error)}"
+    message = rf"{file.name} changed while it was ingested.*{reason}"
+    with pytest.raises(DarkroomError, match=message):
+        ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
+
+
+def test_a_class_folder_that_is_absent_while_it_is_ingested_stops_the_line(place: Path) -> None:
+    out, away = place / "folder/data/ingest", place / "away"
+    add(place / "pile", 1001)
+    survey_source("folder", place / "pile", place / "folder")
+    shutil.rmtree(out / "shards")
+    (place / "pile/dog").rename(away)
+    with pytest.raises(DarkroomError, match=r"dog/.* changed while it was ingested.*No such file or directory"):
+        ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
+    away.rename(place / "pile/dog")
+    run_line("folder", place / "pile", place / "folder")
+    require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
+
+
+def test_a_file_that_comes_after_the_survey_stops_the_line(place: Path) -> None:
+    late = place / "pile/dog/late.jpg"
+    late.symlink_to(place / "late.jpg")
+    survey_source("folder", place / "pile", place / "folder")
+    (place / "late.jpg").write_bytes(picture(5))
+    with pytest.raises(DarkroomError, match=r"late\.jpg changed while it was ingested.*the survey could not read it"):
         ingest_surveyed("folder", place / "pile", place / "folder", 0.5)
 
 

@@ -3,16 +3,20 @@
 import hashlib
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources import survey as surveying
+from darkroom.sources.folder import FOLDER
 from darkroom.sources.registry import SOURCE_KINDS
-from darkroom.sources.source import Listing, Location
+from darkroom.sources.source import Listing, Location, SourceKind
 from darkroom.sources.survey import SETTLED
+from darkroom.sources.table import TABLE
 from darkroom.sources.zip_archive import ZIP
 from stages import survey
 
@@ -95,6 +99,54 @@ def test_a_young_file_is_looked_at_again(root: Path, hashed: list[str], monkeypa
     hashed.clear()
     run(root)
     assert hashed == []
+
+
+def absent_at_first(monkeypatch: pytest.MonkeyPatch, kind: SourceKind, *steps: Callable[[], object]) -> list[int]:
+    """Lists the source for real, and takes a step right after each listing; gives the numbers of images that were listed."""
+    waiting, numbers = list(steps), []
+
+    def list_then_step(location: Location) -> Listing:
+        listing = kind.list(location)
+        numbers.append(len(listing.images))
+        if waiting:
+            waiting.pop(0)()
+        return listing
+
+    monkeypatch.setitem(SOURCE_KINDS, kind.name, replace(kind, list=list_then_step))
+    return numbers
+
+
+def test_a_folder_that_changes_between_listing_and_hashing_is_listed_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = root / "away"
+    steps = [lambda: (root / "images/zero").rename(away), lambda: away.rename(root / "images/zero")]
+    numbers = absent_at_first(monkeypatch, FOLDER, *steps)
+    found = run(root)
+    assert numbers[0] == 120 and numbers[-1] == 120 and 80 in numbers
+    assert len(found) == 120 and all(sha256 for _, sha256 in found.values())
+
+
+def test_a_file_that_vanishes_in_a_survey_is_not_in_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = absent_at_first(monkeypatch, FOLDER, (root / "images/zero/00.png").unlink)
+    assert len(run(root)) == 119 and numbers == [120, 119, 119]
+    (root / "images/one/gone.png").symlink_to("nowhere.png")
+    assert run(root)["one/gone.png"] == (None, None)
+
+
+def test_a_table_that_changes_in_a_survey_is_read_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = root / "images/table.csv"
+    table.write_text("path,label\none/00.png,one\nzero/00.png,zero\n")
+    absent_at_first(monkeypatch, TABLE, lambda: table.write_text(table.read_text() + "two/00.png,two\n"))
+    look("table", table, root)
+    assert pq.read_table(root / "out/images.parquet").num_rows == 3
+
+
+def test_a_source_that_never_rests_stops_the_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = [root / f"images/zero/0{number}.png" for number in range(6)]
+    absent_at_first(monkeypatch, FOLDER, *(file.unlink for file in files))
+    with pytest.raises(DarkroomError, match="images changed 3 times while it was surveyed: run the line again when"):
+        run(root)
 
 
 def test_two_machines_write_the_same(root: Path, digit_folder: Path, tmp_path: Path) -> None:
