@@ -20,6 +20,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.paths import EXCLUDED_IMAGES, GROUPS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import stage
+from darkroom.runtime.text import one_a_line
 from darkroom.settings.base import read_section
 from darkroom.settings.split import Split
 from darkroom.splits.excluded import excluded_images
@@ -63,7 +64,7 @@ def run(*, ingest: Path, groups: Path, config: SplitConfig, fold: int, previous:
     with whole_folder(out) as folder:
         pq.write_table(split_table(manifest, images, partitions, config, fold), folder / SPLIT_TABLE.name)
         write_json(folder / EXCLUDED_IMAGES.name, excluded_images(result, manifest["source_split"]))
-    print("\n".join(summary_lines(result)))
+    print(one_a_line(summary_lines(result)))
 
 
 def _require_timestamps(manifest: pa.Table, images: SplitInput, config: SplitConfig) -> None:

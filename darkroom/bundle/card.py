@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from darkroom.compression.parity import Parity
+from darkroom.drawing.markdown import code
 from darkroom.drawing.pages import TEMPLATES, count, decimal, percent
 from darkroom.model.spec import ModelSpec
 from darkroom.statistics.temperature import Calibration
@@ -36,7 +37,7 @@ def model_card(
         left_out: why other model files did not get into the bundle, by their names.
     """
     title = f"{spec.network}, {len(spec.classes)} classes"
-    # Nothing is escaped: it is text, and Hugging Face cleans what it renders.
+    # Names and paths of the user are set as code, which is the only thing that a reader does not interpret.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
@@ -44,7 +45,7 @@ def model_card(
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "count": count, "decimal": decimal}
+    environment.filters |= {"percent": percent, "count": count, "decimal": decimal, "code": code}
     return environment.get_template("MODEL_CARD.md").render(
         front_matter=_front_matter(title, spec, metrics["test"]),
         title=title,

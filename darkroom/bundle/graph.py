@@ -13,7 +13,7 @@ from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.checked_json import check_json
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
-from darkroom.sources.names import printable
+from darkroom.runtime.text import printable
 from darkroom.statistics.temperature import Calibration
 
 # Of the sum of the probabilities of an image from 1; INT8 graphs have their softmax in float.

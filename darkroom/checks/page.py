@@ -28,6 +28,7 @@ from darkroom.duplicates.groups import Copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.runtime.files import read_json
+from darkroom.runtime.text import printable_lines
 
 # Sets of copies that the page shows, conflicts and others, pictures of each, rejected files and ignored ones that it
 # lists; the tables beside it have them all.
@@ -175,7 +176,9 @@ def _bars(counts: Iterable[tuple[Any, Any]]) -> list[Bar]:
 def great_expectations_page(*, validated: Path) -> str:
     """Great Expectations' own account of the checks, as a page of ours."""
     account = read_json(validated / "great_expectations.json")
-    return render_page("gx_account.html", success=account["success"], sections=Markup(account["sections"]))
+    return render_page(
+        "gx_account.html", success=account["success"], sections=Markup(printable_lines(account["sections"]))
+    )
 
 
 def changes_page(*, changes: Path) -> str:

@@ -31,7 +31,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_files, whole_folder, write_json
-from darkroom.runtime.text import count, plural
+from darkroom.runtime.text import count, one_a_line, plural
 from darkroom.settings.validate import Validate
 
 GROUPS = pa.schema([("id", pa.string()), ("group", pa.string())])
@@ -186,7 +186,7 @@ def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
         if outcome.result == "warning" and outcome.check.key != "conflicts":
             lines.append(f"  warning: {outcome.check.name}: {outcome.text}{_examples(outcome)}")
     lines += [f"  note: {text}" for text in facts.notes.values()]
-    return "\n".join(lines)
+    return one_a_line(lines)
 
 
 def _examples(outcome: Outcome) -> str:

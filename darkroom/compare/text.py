@@ -1,7 +1,10 @@
 """A comparison in sentences and numbers, for the page, and as Markdown for a terminal or a pull request."""
 
+from collections.abc import Callable
+
 from darkroom.compare.comparison import ClassChange, Comparison
 from darkroom.drawing.markdown import bullets, code, table
+from darkroom.runtime.text import printable
 from darkroom.statistics.intervals import Estimate
 
 # Classes of the table in Markdown, and paths of a list.
@@ -29,9 +32,9 @@ def p_value(p: float) -> str:
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
-def decision(found: Comparison) -> tuple[str, str]:
-    """Which model is better, and the numbers that decide it."""
-    before, after = found.before.name, found.after.name
+def decision(found: Comparison, show: Callable[[str], str] = printable) -> tuple[str, str]:
+    """Which model is better, and the numbers that decide it; `show` makes text of a name, `code` in Markdown."""
+    before, after = show(found.before.name), show(found.after.name)
     numbers = (
         f"{found.after.accuracy.value:.2%} of {found.images:,} test images against {found.before.accuracy.value:.2%}: "
         f"{points(found.accuracy)}, McNemar {p_value(found.p)}."
@@ -41,10 +44,10 @@ def decision(found: Comparison) -> tuple[str, str]:
     return f"{after} is {'better' if found.accuracy.value > 0 else 'worse'} than {before}.", numbers
 
 
-def class_summary(found: Comparison) -> str:
-    """Which classes changed significantly, in a sentence."""
+def class_summary(found: Comparison, show: Callable[[str], str] = printable) -> str:
+    """Which classes changed significantly, in a sentence; `show` as for `decision`."""
     lines = [
-        f"{len(changed):,} got {word} ({', '.join(each.name for each in changed[:5])}{', …' if len(changed) > 5 else ''})"
+        f"{len(changed):,} got {word} ({', '.join(show(each.name) for each in changed[:5])}{', …' if len(changed) > 5 else ''})"
         for word, changed in (
             ("worse", found.changed_classes(worse=True)),
             ("better", found.changed_classes(worse=False)),
@@ -55,11 +58,11 @@ def class_summary(found: Comparison) -> str:
     return f"Of {tested}, {' and '.join(lines)}." if lines else f"None of {tested} got significantly worse or better."
 
 
-def missing(found: Comparison) -> list[str]:
-    """What only one model was tested on, a sentence each."""
+def missing(found: Comparison, show: Callable[[str], str] = printable) -> list[str]:
+    """What only one model was tested on, a sentence each; `show` as for `decision`."""
     return [
-        f"{len(paths):,} test {'image' if len(paths) == 1 else 'images'} of {name} {'is' if len(paths) == 1 else 'are'} left "
-        f"out, since {other} was not tested on {'it' if len(paths) == 1 else 'them'}; the first is {paths[0]}."
+        f"{len(paths):,} test {'image' if len(paths) == 1 else 'images'} of {show(name)} {'is' if len(paths) == 1 else 'are'} "
+        f"left out, since {show(other)} was not tested on {'it' if len(paths) == 1 else 'them'}; the first is {show(paths[0])}."
         for name, other, paths in (
             (found.before.name, found.after.name, found.shared.only_before),
             (found.after.name, found.before.name, found.shared.only_after),
@@ -90,18 +93,18 @@ def score_rows(found: Comparison) -> list[tuple[str, str, str, str]]:
 
 def to_markdown(found: Comparison) -> str:
     """The whole text; equal comparisons give equal text."""
-    finding, numbers = decision(found)
+    finding, numbers = decision(found, code)
     sections = [
         f"## Models: {code(found.before.name)} → {code(found.after.name)}",
         f"**{finding}** {numbers}",
-        class_summary(found),
+        class_summary(found, code),
         table(["Score", "Before", "After", f"Change ({100 * found.level:g}% interval)"], score_rows(found)),
         f"Correct in both {found.both_correct:,}, only before {len(found.lost):,}, only after {len(found.won):,}, in neither "
         f"{found.both_wrong:,} ({found.other_mistake:,} of them with another mistake).",
         _class_table(found),
         _flips("Correct before, wrong after", found, found.lost.tolist()),
         _flips("Wrong before, correct after", found, found.won.tolist()),
-        "\n".join(f"> {sentence}  " for sentence in missing(found)),
+        "\n".join(f"> {sentence}  " for sentence in missing(found, code)),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from darkroom.runtime.text import printable
+
 # Of a path, a class name or a reason; the ends of a path tell more than its middle.
 LONGEST = 120
 
@@ -20,10 +22,13 @@ def bullets(title: str, number: int, first: Sequence[str]) -> str:
 
 
 def code(text: str) -> str:
-    """As code, whatever it holds: a name is the user's, not ours. Its middle is left out where it is long."""
-    text = text.replace("\n", "␤")
+    """As code, whatever it holds: a name is the user's, not ours, and no HTML, link, picture, heading or mention.
+
+    It is printable, as in `darkroom.runtime.text`; its middle is left out where it is long.
+    """
+    text = printable(text)
     if len(text) > LONGEST:
         text = f"{text[: LONGEST // 2]}…{text[-LONGEST // 2 :]}"
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence, space = "`" * (longest + 1), " " if longest else ""
+    fence, space = "`" * (longest + 1), " " if longest or text[:1] == " " == text[-1:] else ""
     return f"{fence}{space}{text}{space}{fence}"

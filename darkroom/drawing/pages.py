@@ -33,6 +33,8 @@ def render_page(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        # What turns the direction of text is shown as an escape: a name must not rearrange the page.
+        finalize=lambda value: text.printable_lines(value) if type(value) is str else value,
     )
     environment.filters |= {
         "percent": percent,

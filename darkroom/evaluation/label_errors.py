@@ -15,6 +15,7 @@ import numpy as np
 from darkroom.inference.predictions import Predictions, SplitPredictions
 from darkroom.labels.fixes import COLUMNS
 from darkroom.runtime.arrays import Bools, Float32s, Int64s
+from darkroom.runtime.text import csv_cell
 
 
 @dataclass(frozen=True)
@@ -104,4 +105,4 @@ def write_suspects(suspects: list[Suspect], path: Path) -> None:
         writer.writerow(COLUMNS)
         for each in suspects:
             reason = f"{each.split}: labelled {each.label}, which gets {each.score:.0%}; looks like {each.suggested}"
-            writer.writerow([each.path, "relabel", each.suggested, "", reason])
+            writer.writerow([csv_cell(each.path), "relabel", csv_cell(each.suggested), "", csv_cell(reason)])

@@ -19,6 +19,7 @@ from darkroom.evaluation.ranking import Curve, TopK
 from darkroom.evaluation.scorecard import DIGITS, ClassRow
 from darkroom.evaluation.slices import Slice
 from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.text import printable
 from darkroom.statistics.calibration import ReliabilityBin
 from darkroom.statistics.intervals import Estimate
 from darkroom.statistics.temperature import Calibration
@@ -195,7 +196,7 @@ def summary_lines(found: Evaluation, errors: ErrorAnalysis, model: str) -> str:
     tested = [row for row in found.rows if row.images]
     for row in sorted(tested, key=lambda row: row.recall)[:3]:
         counts = f" ({row.correct:,} of {row.images:,})"
-        rows.append((f"recall of {row.name}", row.recall, row.recall_low, row.recall_high, counts))
+        rows.append((f"recall of {printable(row.name)}", row.recall, row.recall_low, row.recall_high, counts))
     rows.append(("calibration error", error.value, error.low, error.high, ""))
     if found.calibration.threshold is not None:
         counts = f" (confidence {found.calibration.threshold:.3f}; {answered.coverage:.1%} of the images)"
@@ -213,7 +214,8 @@ def summary_lines(found: Evaluation, errors: ErrorAnalysis, model: str) -> str:
             f"  it always answers: no threshold of confidence guarantees that {target} of its answers are correct"
         )
     lines += [
-        f"  weak slice: {each.words}, {each.accuracy:.1%} of {each.images:,} correct" for each in errors.slices[:3]
+        f"  weak slice: {printable(each.words)}, {each.accuracy:.1%} of {each.images:,} correct"
+        for each in errors.slices[:3]
     ]
     if errors.suspects:
         lines.append(f"  labels to look at: {len(errors.suspects):,} of training and validation images")

@@ -11,6 +11,7 @@ from darkroom.evaluation.error_analysis import RobustnessCurve
 from darkroom.evaluation.evaluation import Evaluation
 from darkroom.evaluation.scorecard import DIGITS
 from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.runtime.text import csv_cell
 
 
 def write_predictions(
@@ -70,8 +71,9 @@ def write_plots(folder: Path, found: Evaluation, curves: Sequence[RobustnessCurv
 
 def write_confusion(path: Path, names: tuple[str, ...], actual: Int64s, predicted: Int64s) -> None:
     """Write one row a test image, as `dvc plots` needs it for its confusion template."""
+    cells = [csv_cell(name) for name in names]
     pairs = zip(actual.tolist(), predicted.tolist(), strict=True)
-    _write(path, ("actual", "predicted"), ((names[i], names[j]) for i, j in pairs))
+    _write(path, ("actual", "predicted"), ((cells[i], cells[j]) for i, j in pairs))
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[Sequence[float | str]]) -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.text import count, plural
-from darkroom.sources.names import printable
+from darkroom.runtime.text import count, plural, printable
 
 
 def require_few_rejects(rejects: pa.Table, images: int, max_reject_fraction: float) -> None:

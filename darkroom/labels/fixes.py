@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import csv_value, printable
 from darkroom.sources.class_names import folded
-from darkroom.sources.names import printable
 
 ACTIONS = ("relabel", "remove", "keep")
 COLUMNS = ("image", "action", "new_label", "reviewer", "reason")
@@ -75,7 +75,8 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
         if len(cells) != len(COLUMNS):
             faults.append((line, f"{len(cells)} values, and there are {len(COLUMNS)} columns"))
             continue
-        image, (action, new_label, reviewer, reason) = cells[0], (cell.strip() for cell in cells[1:])
+        action, reviewer, reason = (cells[place].strip() for place in (1, 3, 4))
+        image, new_label = _as_named(cells[0], known), _as_named(cells[2].strip(), classes)
         wrong = [_wrong_image(image, known), _wrong_action(action, new_label, classes)]
         wrong += [f"no {name}" for name, value in (("reviewer", reviewer), ("reason", reason)) if not value]
         if image in first:
@@ -85,6 +86,12 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
         fixes.append(LabelFix(line, image, action, new_label if action == "relabel" else None, reviewer, reason))
     require_valid(file, faults)
     return fixes
+
+
+def _as_named(cell: str, known: Collection[str]) -> str:
+    """The name in a cell that was copied from `label_suspects.csv`; or the cell as it was typed, where only that is known."""
+    name = csv_value(cell)
+    return cell if name not in known and cell in known else name
 
 
 def _rows(file: Path) -> list[tuple[int, list[str]]]:

@@ -52,8 +52,6 @@ def _make_folder(folder: Path) -> None:
 
 def _predict(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None) -> int:
     """Print a line for each image as soon as its batch is done; returns how many failed."""
-    # Where a path is no UTF-8, its own bytes are printed.
-    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     failed = 0
     total = len(paths) if isinstance(paths, list) else None
     # On a terminal the predictions themselves show the progress.

@@ -11,7 +11,7 @@ import numpy as np
 from darkroom.bundle.bundle import Bundle
 from darkroom.predict.answers import Prediction, Refusal
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.names import printable
+from darkroom.runtime.text import csv_cell, printable
 
 # Characters of a heat map's file name, of four bytes at most, so that a long one still fits into 255 with its number.
 STEM = 55
@@ -94,7 +94,7 @@ def _ranked(prediction: Prediction) -> list[tuple[str, float]]:
 def _row(cells: list[str]) -> str:
     line = io.StringIO()
     # With both characters as its end of a line, the module quotes a name that has either of them.
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    csv.writer(line, lineterminator="\r\n").writerow([csv_cell(cell) for cell in cells])
     return line.getvalue().removesuffix("\r\n")
 
 

@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
+from typing import Any, TextIO, cast
 
 import psutil
 
@@ -15,16 +16,34 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.lock import beside_no_run
 from darkroom.runtime.paths import TIMINGS
+from darkroom.runtime.text import printable_lines
 from darkroom.runtime.unchanged import unchanged_inputs
+
+
+class PrintableOutput:
+    """Standard output on which no name that is printed can command the terminal; everything else is the stream's own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(printable_lines(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Print a `DarkroomError` as one message on stderr and leave with exit status 1."""
+    """Around a command: print a `DarkroomError` as one message on stderr and leave with exit status 1.
+
+    All that is printed is printable. Where the process was started without a standard output, there is nothing to print on.
+    """
     try:
-        yield
+        with redirect_stdout(cast(TextIO, PrintableOutput(sys.stdout))) if sys.stdout else nullcontext():
+            yield
     except DarkroomError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable_lines(str(error))}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.text import count
-from darkroom.sources.names import printable
+from darkroom.runtime.text import count, printable
 from darkroom.sources.source import Listing, Location, SourceKind
 
 # Python refuses to read numbers of thousands of digits.

@@ -10,8 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 from darkroom.sources.class_names import folded
-from darkroom.sources.names import printable
 from darkroom.sources.split_names import SPLIT_WORDS, split_of
 from darkroom.sources.timestamps import times_of_column, times_of_texts, whole_numbers
 

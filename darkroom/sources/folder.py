@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 from darkroom.sources.layout import lay_out
-from darkroom.sources.names import as_utf8, printable
+from darkroom.sources.names import as_utf8
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
 
 # No image file is as large; an entry of an archive may not unpack to more either. Bytes.

@@ -6,10 +6,11 @@ from collections import Counter
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 from darkroom.sources.class_names import folded
 from darkroom.sources.empty_folders import with_parents
 from darkroom.sources.folder import read_files, require_folder, walk
-from darkroom.sources.names import as_utf8, junk_reason, printable
+from darkroom.sources.names import as_utf8, junk_reason
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage, SourceKind, files_by_listing
 from darkroom.sources.split_names import split_of
 

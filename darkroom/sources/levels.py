@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Set
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.names import describe_classes, describe_names, printable
+from darkroom.runtime.text import printable
+from darkroom.sources.names import describe_classes, describe_names
 from darkroom.sources.reading import Folder, Reading
 from darkroom.sources.split_names import is_for_images, parse_split, split_of
 

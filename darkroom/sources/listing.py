@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from darkroom.runtime.text import count, plural
-from darkroom.sources.names import describe_classes, printable
+from darkroom.runtime.text import count, plural, printable
+from darkroom.sources.names import describe_classes
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 # `bytes` is null where the file is not there, `sha256` where it can't be read.

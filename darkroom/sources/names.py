@@ -1,17 +1,14 @@
 """What names of files and classes may be: junk files, classes that look alike, text that a terminal can print."""
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
 # Synology's @eaDir contains small copies of the pictures beside it, which would otherwise be taken for a class.
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
-
-# What moves a terminal's cursor or colours it, breaks a line, or turns the direction of text; and halves of characters.
-CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def junk_reason(folder: str, name: str) -> str | None:
@@ -28,11 +25,6 @@ def junk_reason(folder: str, name: str) -> str | None:
 def as_utf8(path: str) -> str:
     r"""A path that can be written anywhere: bytes that are not UTF-8 as `\xe9`."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def printable(text: str) -> str:
-    r"""A name as it may go to a terminal, which it can't command: a line's end as `\n`, an escape as `\x1b`."""
-    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def describe_names(names: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 from darkroom.sources.class_names import in_label_order
 from darkroom.sources.columns import (
     OPTIONAL,
@@ -23,7 +24,7 @@ from darkroom.sources.columns import (
     require_training,
 )
 from darkroom.sources.folder import walk
-from darkroom.sources.names import as_utf8, junk_reason, printable
+from darkroom.sources.names import as_utf8, junk_reason
 from darkroom.sources.row_groups import RowGroups, image_stamps
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage
 from darkroom.sources.split_names import split_of

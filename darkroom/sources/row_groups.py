@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
 from darkroom.sources.archive import scratch_file
 from darkroom.sources.columns import UNREADABLE, damaged_group
-from darkroom.sources.names import printable
 
 # Row groups cached in memory for the rows read next.
 CACHED_BYTES = 256 << 20

@@ -6,6 +6,7 @@ import numpy as np
 
 from darkroom.bundle.card import model_card
 from darkroom.compression.parity import compare
+from darkroom.drawing.markdown import code
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.statistics.temperature import Calibration
@@ -48,7 +49,7 @@ def test_it_says_that_it_never_abstains() -> None:
 
 def test_weak_slices_are_among_its_limits() -> None:
     text = card(weak_slices=[SLICE | {"images": 60, "rest_accuracy": 0.95}])
-    assert "- It does worse on class c, brightness below 0.21: 40.0% (30.0% to 50.0%) of 60 test images," in text
+    assert "- It does worse on `class c, brightness below 0.21`: 40.0% (30.0% to 50.0%) of 60 test images," in text
     assert "does worse" not in card()
 
 
@@ -59,5 +60,14 @@ def test_what_was_left_out_is_listed_with_its_reason() -> None:
     assert "`model.int8.tflite` is not here: labels differ on 9.00%, 2.00% allowed." in text
 
 
-def test_names_are_as_they_are() -> None:
-    assert "0. a <b>\n1. c\n" in card()
+def test_names_are_code_which_no_reader_interprets() -> None:
+    assert "0. `a <b>`\n1. `c`\n" in card()
+
+
+def test_no_name_is_html_a_picture_a_heading_or_a_fence() -> None:
+    names = ["<img src=x onerror=alert(1)>", "![p](https://e.x/p.png)", "a\n# heading", "```", "\x1b[31m", "a`b"]
+    lines = [f"{place}. {code(name)}" for place, name in enumerate(names)]
+    assert lines == [
+        "0. `<img src=x onerror=alert(1)>`", "1. `![p](https://e.x/p.png)`", r"2. `a\n# heading`", "3. ```` ``` ````",
+        r"4. `\x1b[31m`", "5. `` a`b ``",
+    ]  # fmt: skip

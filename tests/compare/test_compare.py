@@ -43,14 +43,16 @@ def test_only_the_images_that_changed_sides_count() -> None:
     assert (
         to_markdown(comparison)
         .splitlines()[2]
-        .startswith("**There is no significant difference between old and new.**")
+        .startswith("**There is no significant difference between `old` and `new`.**")
     )
 
 
 def test_a_better_model_is_called_better_and_the_other_way_round_worse() -> None:
     better, worse = (found(*sides) for sides in ((wrong_on(range(40)), LABELS), (LABELS, wrong_on(range(40)))))
-    assert "**new is better than old.** 100.00% of 300 test images against 86.67%: +13.33 points" in to_markdown(better)
-    assert "**new is worse than old.**" in to_markdown(worse)
+    assert "**`new` is better than `old`.** 100.00% of 300 test images against 86.67%: +13.33 points" in to_markdown(
+        better
+    )
+    assert "**`new` is worse than `old`.**" in to_markdown(worse)
     assert better.accuracy.low == pytest.approx(-worse.accuracy.high)
     assert better.macro_f1.difference.low > 0 > worse.macro_f1.difference.high
     assert better.loss.high < 0 < worse.loss.low
@@ -65,7 +67,7 @@ def test_a_class_that_got_worse_is_listed_though_the_model_is_as_good() -> None:
     assert [each.name for each in comparison.changed_classes(worse=True)] == ["cat"]
     assert [each.name for each in comparison.changed_classes(worse=False)] == ["dog"]
     assert [each.name for each in comparison.classes] == ["cat", "eel", "dog"], "the worst first"
-    assert "Of 3 classes, 1 got worse (cat) and 1 got better (dog)." in to_markdown(comparison)
+    assert "Of 3 classes, 1 got worse (`cat`) and 1 got better (`dog`)." in to_markdown(comparison)
     assert changed_confusions(comparison.shared, 5) == [
         ConfusionChange("cat", "dog", 0, 20),
         ConfusionChange("dog", "eel", 20, 0),
@@ -101,8 +103,8 @@ def test_images_of_one_side_are_left_out_and_listed() -> None:
     assert comparison.shared.ids == ["d", "b"] and comparison.images == 2
     assert comparison.shared.only_before == ["a.png", "c.png", "e.png"]
     text = to_markdown(comparison)
-    assert "> 3 test images of old are left out, since new was not tested on them; the first is a.png." in text
-    assert "> 1 test image of new is left out, since old was not tested on it; the first is x.png." in text
+    assert "> 3 test images of `old` are left out, since `new` was not tested on them; the first is `a.png`." in text
+    assert "> 1 test image of `new` is left out, since `old` was not tested on it; the first is `x.png`." in text
 
 
 def test_other_labels_other_classes_and_no_image_in_common_are_refused() -> None:
@@ -133,12 +135,12 @@ def test_two_revisions_give_a_page_a_record_and_a_text(
     main(["first", "workspace", "--out", str(out)])
     printed = capsys.readouterr().out
     assert (
-        "**There is no significant difference between first and workspace.** 93.10% of 29 test images against 93.10%"
+        "**There is no significant difference between `first` and `workspace`.** 93.10% of 29 test images against 93.10%"
         in printed
     )
     assert "- `cat/03.png` (`cat`): `dog` 80.0% → `cat` 80.0%" in printed
     assert "- `dog/04.png` (`dog`): `dog` 80.0% → `eel` 80.0%" in printed
-    assert "1 test image of workspace is left out" in printed
+    assert "1 test image of `workspace` is left out" in printed
     record = json.loads((out / "compare.json").read_text())
     assert [each["path"] for each in record["lost"]] == ["dog/04.png"]
     assert record["images"] == 29 and record["before"]["revision"] == "first"

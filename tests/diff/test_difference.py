@@ -182,7 +182,7 @@ def test_the_comment_tells_each_change_with_its_numbers() -> None:
 def test_names_can_not_break_the_comment() -> None:
     odd = "cat/a|b `c` <script>\n# title.png"
     text = to_markdown(compare(state(), state(("p", odd, "c|d", "train"))))
-    assert "`` cat/a|b `c` <script>␤# title.png ``" in text
+    assert "`` cat/a|b `c` <script>\\n# title.png ``" in text
     assert "| `c\\|d` | 0 | 1 |" in text
     assert not any(line.startswith("# ") for line in text.splitlines())
 

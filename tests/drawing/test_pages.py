@@ -21,6 +21,11 @@ def test_a_forgotten_value_is_an_error_and_not_a_gap() -> None:
         render_page("evaluation.html")
 
 
+def test_a_name_does_not_turn_the_direction_of_a_page() -> None:
+    with_name = render_page("gx_account.html", success=True, sections="gpj.\u202etxt<b>")
+    assert "gpj.\\u202etxt&lt;b&gt;" in with_name and "\u202e" not in with_name
+
+
 def test_percent() -> None:
     assert [percent(share) for share in (0.9413, 0.9, 1, 0)] == ["94.1%", "90.0%", "100%", "0%"]
 

@@ -84,6 +84,17 @@ def test_rows_can_be_signed_and_copied_to_the_fixes(suspects: list[Suspect], tmp
     assert [fix.new_label for fix in fixes] == [each.suggested for each in suspects]
 
 
+def test_a_row_is_no_formula_and_no_command_and_is_read_back(tmp_path: Path) -> None:
+    path, label = "=cmd|' /C calc'!A0\x1b[2J.png", "-1"
+    write_suspects([Suspect("0", path, "train", "@x", label, 0.01)], tmp_path / "suspects.csv")
+    text = (tmp_path / "suspects.csv").read_text()
+    row = r"'=cmd|' /C calc'!A0\x1b[2J.png,relabel,'-1,,"
+    assert text.splitlines()[1] == row + '"train: labelled @x, which gets 1%; looks like -1"'
+    (tmp_path / "fixes.csv").write_text(text.replace(",,", ",Ann,"))
+    (fix,) = read_label_fixes(tmp_path / "fixes.csv", [path], ("@x", label))
+    assert (fix.image, fix.new_label) == (path, label)
+
+
 def test_classes_without_out_of_fold_answers_have_no_suspects() -> None:
     # More images than any class has but one: class b has the most.
     counts = np.bincount(flipped(TARGET)[:TRAIN], minlength=10)

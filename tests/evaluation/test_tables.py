@@ -59,3 +59,8 @@ def test_the_confusion_table_has_a_row_an_image(tmp_path: Path) -> None:
         {"actual": "c", "predicted": "b"},
         {"actual": "b", "predicted": "b"},
     ]
+
+
+def test_no_class_of_the_confusion_table_is_a_formula(tmp_path: Path) -> None:
+    write_confusion(tmp_path / "confusion.csv", ("=1+1", "-1"), np.array([0, 1]), np.array([1, 1]))
+    assert (tmp_path / "confusion.csv").read_text() == "actual,predicted\n'=1+1,'-1\n'-1,'-1\n"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from darkroom.labels.fixes import ACTIONS, COLUMNS, MOST_LISTED, LabelFix, read_label_fixes
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import csv_cell
 
 PATHS = ["cat/1.png", "cat/2.png", "dog/a, b.png"]
 CLASSES = ("cat", "dog")
@@ -54,11 +55,22 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 def test_whatever_a_name_holds_it_is_read_as_it_was_written(tmp_path: Path, images: dict[str, tuple[str, str]]) -> None:
     file = tmp_path / "fixes.csv"
     with file.open("w", encoding="utf-8", newline="") as opened:
-        csv.writer(opened).writerows([COLUMNS, *((image, *fix, "Ann", f"{image}.") for image, fix in images.items())])
+        csv.writer(opened).writerows(
+            [COLUMNS, *((csv_cell(image), *fix, "Ann", f"{image}.") for image, fix in images.items())]
+        )
     found = read_label_fixes(file, list(images), CLASSES)
     assert [(fix.image, fix.action) for fix in found] == [(image, action) for image, (action, _) in images.items()]
     assert all(fix.new_label == (images[fix.image][1] if fix.action == "relabel" else None) for fix in found)
     assert all(fix.reason == f"{fix.image}.".strip() for fix in found)
+
+
+def test_a_name_may_be_typed_as_it_is_too(tmp_path: Path) -> None:
+    file = tmp_path / "label_fixes.csv"
+    file.write_text(f"{HEADER}\n=1+1.png,relabel,-1,Ann,x\n'=2.png,relabel,'-1,Ann,x\nnew\\names.png,keep,,Ann,x\n")
+    fixes = read_label_fixes(file, ["=1+1.png", "=2.png", r"new\names.png"], ("-1", "+1"))
+    assert [(fix.image, fix.new_label) for fix in fixes] == [
+        ("=1+1.png", "-1"), ("=2.png", "-1"), (r"new\names.png", None),
+    ]  # fmt: skip
 
 
 def test_every_mistake_is_told_at_once_with_its_line(tmp_path: Path) -> None:

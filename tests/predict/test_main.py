@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darkroom.runtime.text import csv_value
 from tests.conftest import ROOT
 
 
@@ -131,7 +132,7 @@ def test_neither_torch_nor_tables_are_imported(shipped: Path, tmp_path: Path) ->
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_name_that_is_no_text_is_printed_with_its_own_bytes(shipped: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_printed_with_an_escape(shipped: Path, tmp_path: Path) -> None:
     odd = tmp_path / "b\udcff.png"
     shutil.copy(shipped / "images/zero/00.png", odd)
     done = subprocess.run(
@@ -140,4 +141,4 @@ def test_a_name_that_is_no_text_is_printed_with_its_own_bytes(shipped: Path, tmp
         capture_output=True,
         check=True,
     )
-    assert done.stdout.splitlines()[1].startswith(os.fsencode(odd) + b",")
+    assert csv_value(done.stdout.decode().splitlines()[1].split(",")[0]) == str(odd)
