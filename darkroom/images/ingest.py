@@ -20,7 +20,7 @@ from darkroom.labels.apply import LabelFixes, with_fixes
 from darkroom.model.depth import Depth, save_depth
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.names import printable
+from darkroom.runtime.text import printable
 from darkroom.sources.source import Reader, SourceImage
 
 
