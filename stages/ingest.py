@@ -68,7 +68,16 @@ def run(
         known = ImageCache(cache, decoder)
         read = SOURCE_KINDS[source].reader(location, listing.images)
         found = ingest_images(
-            listing.images, surveyed.hashes, read, decoder, depth, label_fixes, known, out / "shards", folder / "shards"
+            listing.images,
+            surveyed.hashes,
+            surveyed.sizes,
+            read,
+            decoder,
+            depth,
+            label_fixes,
+            known,
+            out / "shards",
+            folder / "shards",
         )
         require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
         found.save(folder)

@@ -58,7 +58,7 @@ def measure_deep(
     def measure_one(data: bytes) -> dict[str, object]:
         return measure(decode(data, decoder, least_side=MEASURED_SIDE, grey=True, depth=depth))
 
-    bar = tqdm(in_order(measure_one, contents), "ingest depth", len(fresh), unit="image", disable=None)
+    bar = tqdm(in_order(measure_one, contents, len), "ingest depth", len(fresh), unit="image", disable=None)
     results = dict(zip(fresh, bar, strict=True))
     for name in next(iter(results.values()), {}):
         column = facts[name].to_pylist()

@@ -58,6 +58,7 @@ class IngestResult:
 def ingest_images(
     images: list[SourceImage],
     hashes: Sequence[str | None],
+    sizes: Sequence[int],
     read: Reader,
     decoder: str,
     depth: str,
@@ -71,6 +72,7 @@ def ingest_images(
     Args:
         images: sorted by path.
         hashes: SHA-256 of each image as the survey found it; None where it did not hash the image by itself.
+        sizes: the bytes of each image, about.
         read: gives the bytes of an image.
         decoder: as in `darkroom.images.decode.decode`.
         depth: `auto`, `full` or `range`, as `ingest.depth`.
@@ -85,7 +87,7 @@ def ingest_images(
     known = [sha256 or cache.stamps.get(_stamp(image)) for image, sha256 in zip(images, hashes, strict=True)]
     rows = cache.rows(known).tolist()
     columns = _Columns(read, label_fixes, cache, previous_shards, shards)
-    fresh = [image for image, row in zip(images, rows, strict=True) if row < 0]
+    fresh = [(image, size) for image, size, row in zip(images, sizes, rows, strict=True) if row < 0]
     inspections = inspect_all(fresh, read, decoder, columns.row_of)
     for image, sha256, row in zip(images, known, rows, strict=True):
         if row < 0:

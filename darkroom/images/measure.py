@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 
 import cv2
 import numpy as np
@@ -12,14 +13,12 @@ from tqdm import tqdm
 from darkroom.images.decode import Decoded, OutOfMemory, UnreadableImage, decode, open_samples
 from darkroom.images.samples import Samples
 from darkroom.runtime.arrays import UInt8s
-from darkroom.runtime.threads import in_order
+from darkroom.runtime.threads import in_batches, in_order
 from darkroom.sources.source import Reader, SourceImage
 
 # Pictures are measured at this shorter side, so that a large photograph and a small one of the same scene measure alike.
 MEASURED_SIDE = 128
 THUMBNAIL_SIDE = 32
-# Images handed to a thread at a time: enough to make the hand-over cheap, few enough for memory.
-BATCH = 16
 NO_THUMBNAIL = bytes(THUMBNAIL_SIDE * THUMBNAIL_SIDE)
 
 
@@ -153,15 +152,20 @@ def _describe_samples(samples: Samples) -> dict[str, object]:
 
 
 def inspect_all(
-    images: list[SourceImage], read: Reader, decoder: str, known: Mapping[str, int]
+    images: list[tuple[SourceImage, int]], read: Reader, decoder: str, known: Mapping[str, int]
 ) -> Iterator[Inspection]:
-    """Inspect every image, in the order given, on all cores, with a progress bar."""
-    batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+    """Inspect every image, in the order given, on all cores, with a progress bar.
 
-    def inspect_batch(batch: list[SourceImage]) -> list[Inspection]:
-        return [inspect_image(image, read, decoder, known) for image in batch]
+    Args:
+        images: each with its bytes, about.
+        read, decoder, known: as in `inspect_image`.
+    """
 
+    def inspect_batch(batch: list[tuple[SourceImage, int]]) -> list[Inspection]:
+        return [inspect_image(image, read, decoder, known) for image, _ in batch]
+
+    batches = in_batches(images, itemgetter(1))
     with tqdm(total=len(images), desc="ingest", unit="image", disable=None) as bar:
-        for batch in in_order(inspect_batch, batches):
+        for batch in in_order(inspect_batch, batches, lambda batch: sum(size for _, size in batch)):
             bar.update(len(batch))
             yield from batch

@@ -1,7 +1,6 @@
 """Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import cv2
@@ -18,9 +17,8 @@ from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
 from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
-from darkroom.runtime.threads import in_order
+from darkroom.runtime.threads import in_batches, in_order
 
-BATCH = 16
 # Pixels that are counted at a time: OpenCV counts in float32, which is exact up to 2 to the 24.
 COUNTED = 1 << 20
 
@@ -75,10 +73,10 @@ def pack(
         pixels = np.stack([read_pixels(data, size, channels, resize, decoder, depth) for data in batch])
         return pixels, row_checksums(pixels)
 
-    batches = iter(lambda: list(islice(contents, BATCH)), [])
+    batches = in_batches(contents, len)
     position = 0
     with tqdm(total=len(missing), desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
-        for pixels, sums in in_order(convert, batches):
+        for pixels, sums in in_order(convert, batches, lambda batch: sum(map(len, batch))):
             rows = missing[position : position + len(pixels)]
             array[rows] = pixels
             cache.append([hashes[row] for row in rows], pixels, sums)

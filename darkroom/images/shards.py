@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 # A shard holds 25 images on average. Fewer make more files, which cost DVC some 0.4 ms each; more make an insertion cost more:
@@ -153,14 +154,16 @@ class ShardWriter:
             self.names.append(name)
             self.offsets.append(offset)
             offset += len(piece)
-        data = b"".join(pieces)
         target = self._folder / f"{name}.bin"
-        self.checksums[name] = zlib.crc32(data)
-        if all(isinstance(content, KnownImage) for _, content in images) and self._previous.read(name) == data:
+        self.checksums[name] = reduce(lambda checksum, piece: zlib.crc32(piece, checksum), pieces, 0)
+        if all(isinstance(content, KnownImage) for _, content in images) and self._previous.read(name) == b"".join(
+            pieces
+        ):
             with suppress(OSError):  # Some file systems have no links.
                 os.link(self._previous.path(name), target)
                 return
-        target.write_bytes(data)
+        with target.open("wb") as file:
+            file.writelines(pieces)
 
     def _bytes_of(self, known: KnownImage) -> bytes:
         shard, offset, length = known.place

@@ -12,7 +12,7 @@ from darkroom.runtime.text import count, plural, printable
 from darkroom.sources.names import describe_classes
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
-# `bytes` is null where the file is not there, `sha256` where it can't be read.
+# `bytes` is null where the file is not there, `sha256` where it can't be read, or is too large for an image.
 FILES = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
 # `file` is a row of `FILES`; the other columns are the attributes of `SourceImage`.
 IMAGES = pa.schema(
@@ -42,11 +42,13 @@ class Surveyed:
         listing: of the source.
         hashes: SHA-256 of each image that is a whole file, in the order of the images; None for the others, and for what
             can't be read.
+        sizes: bytes of each image, in the order of the images; of one in a container, the mean of those in it.
         containers: path and SHA-256 of each file that is not one image: archives, tables, lists.
     """
 
     listing: Listing
     hashes: list[str | None]
+    sizes: list[int]
     containers: dict[str, str | None]
 
 
@@ -80,6 +82,7 @@ def read_survey(folder: Path) -> Surveyed:
     whole = [row is not None and place is None for row, place in zip(rows, places, strict=True)]
     images["file"] = [None if row is None else paths[row] for row in rows]
     images["place"] = [None if place is None else tuple(place) for place in places]
+    images_of = Counter(rows)
     single = {row for row, alone in zip(rows, whole, strict=True) if alone}
     listing = Listing(
         tuple(classes["name"]),
@@ -89,6 +92,7 @@ def read_survey(folder: Path) -> Surveyed:
     return Surveyed(
         listing,
         [hashes[row] if alone else None for row, alone in zip(rows, whole, strict=True)],
+        [0 if row is None else (files["bytes"][row] or 0) // images_of[row] for row in rows],
         {path: sha256 for row, (path, sha256) in enumerate(zip(paths, hashes, strict=True)) if row not in single},
     )
 

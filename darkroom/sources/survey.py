@@ -4,7 +4,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from darkroom.runtime.cache import TableCache
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
 from darkroom.sources.class_names import list_source
+from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.listing import FILES, Surveyed, to_tables
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Location, SourceKind
@@ -75,7 +76,7 @@ def _list_and_hash(kind: SourceKind, location: Location, cache: Path) -> tuple[d
     for _ in range(LOOKS):
         before = _mark(location.path)
         listing = list_source(kind, location)
-        files, new = hash_files(listing.files, location.base, cache)
+        files, new = hash_files(listing.files, location.base, cache, frozenset(listing.inputs))
         hashed += new
         if before == _mark(location.path) and (not files["bytes"].null_count or list_source(kind, location) == listing):
             return to_tables(listing) | {"files": files}, hashed
@@ -93,7 +94,9 @@ def _mark(path: Path) -> str | None:
     return f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table, int]:
+def hash_files(
+    files: Sequence[str], base: Path, cache: Path, inputs: Collection[str] | None = None
+) -> tuple[pa.Table, int]:
     """Hash the files that are new or changed since the last time, on all cores, with a progress bar.
 
     A file counts as unchanged when its length, inode, and times of content and of status are the same; nothing is opened
@@ -103,6 +106,8 @@ def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table,
         files: relative to `base`, or absolute.
         base: a folder.
         cache: `.darkroom/cache`.
+        inputs: those that are no images; the others are not hashed where ingest will refuse them for their size. None where
+            none is an image.
 
     Returns:
         The columns of `darkroom.sources.listing.FILES`, a row for each file, and how many were hashed.
@@ -111,6 +116,9 @@ def hash_files(files: Sequence[str], base: Path, cache: Path) -> tuple[pa.Table,
     known = _known(tables)
     now = time.time_ns()
     found = list(_look(files, base))
+    for one in found:
+        if inputs is not None and one.bytes > MAX_IMAGE_BYTES and files[one.row] not in inputs:
+            known[one.place, one.mark] = None
     hashed = _hash_new(found, known)
     settled = [
         (one.place, one.mark, sha256)

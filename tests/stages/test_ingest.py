@@ -16,6 +16,8 @@ from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.model.depth import Depth, load_depth
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
+from darkroom.sources import survey as sources_survey
 from tests.conftest import ingest_source
 from tests.support.growing import zipped
 from tests.support.pictures import encoded, smooth
@@ -223,3 +225,22 @@ def test_a_set_of_eight_bits_has_no_rule(
     out = ingest_source("folder", digit_folder, tmp_path, depth="range")
     assert load_depth(out) is None and not (out / "depth.json").exists()
     assert "depth" not in capsys.readouterr().out
+
+
+def test_a_file_that_ingest_refuses_for_its_size_is_not_hashed(
+    digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = shutil.copytree(digit_folder, tmp_path / "source")
+    with (source / "one/large.tif").open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    hashed: list[Path] = []
+
+    def remember(path: Path) -> str:
+        hashed.append(path)
+        return file_hash(path)
+
+    monkeypatch.setattr(sources_survey, "file_hash", remember)
+    out = ingest_source("folder", source, tmp_path, 0.1)
+    assert len(hashed) == 120 and source / "one/large.tif" not in hashed
+    rejects = pd.read_parquet(out / "rejects.parquet")
+    assert rejects["reason"].tolist() == ["can't be read: 1,073,741,825 bytes, more than 1,073,741,824"]
