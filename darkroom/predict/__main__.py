@@ -17,7 +17,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from darkroom.bundle.bundle import Bundle, load_bundle
-from darkroom.predict.answers import STDIN, Refusal, list_images, predict_files
+from darkroom.predict.answers import predict_files
+from darkroom.predict.listing import STDIN, Refusal, list_images
 from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people, write_heatmap
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors

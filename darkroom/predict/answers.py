@@ -1,24 +1,18 @@
-"""From the arguments of a command line to image files, and from files to predictions.
+"""From image files to predictions; files are read and predicted by the functions that the evaluation used."""
 
-Files are read and predicted by the functions that the evaluation used.
-"""
-
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import UnreadableImage
+from darkroom.predict.listing import Refusal, content_hint, missing_hint
 from darkroom.runtime.arrays import UInt8s
-from darkroom.sources.folder import read_image_file, walk
-from darkroom.sources.names import junk_reason
+from darkroom.sources.folder import read_image_file
 
-STDIN = "-"
 # Images in memory at a time, as the small arrays that the network sees.
 BATCH = 64
 
@@ -47,66 +41,6 @@ class Prediction:
     def abstains(self) -> bool:
         """Whether the confidence is below the threshold."""
         return self.threshold is not None and self.confidence < self.threshold
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An image that could not be predicted.
-
-    Attributes:
-        path: of the image, as it was given.
-        error: why.
-    """
-
-    path: str
-    error: str
-
-
-def list_images(names: Iterable[str], stdin: BinaryIO) -> Iterator[Path | Refusal]:
-    """Every image of the arguments, in the order given.
-
-    Args:
-        names: files; folders, for every file in them that ingest would take for an image, sorted; and `-` for a list on
-            standard input, one name a line, read as it comes.
-        stdin: standard input.
-
-    Returns:
-        Paths, and refusals for empty names, for folders and lists that hold no image, and for what in a folder is neither a
-        file nor a folder: links to folders, which are not followed, pipes and devices. Whether a file can be read is not
-        checked.
-
-    Raises:
-        DarkroomError: when a folder can't be listed.
-    """
-    for name in names:
-        if name == STDIN:
-            lines = (os.fsdecode(line.rstrip(b"\r\n")) for line in stdin)
-            listed = list_images((line for line in lines if line and line != STDIN), stdin)
-            yield next(listed, Refusal(STDIN, "the list on standard input names no image"))
-            yield from listed
-        elif not name:
-            # As a path it would be the current folder, where a shell's variable may have been empty.
-            yield Refusal("", "an empty name: give a file, a folder, or - for a list on standard input")
-        elif os.path.isdir(name):  # noqa: PTH112 (that of Path fails on a name that is too long)
-            yield from _images_of(Path(name))
-        else:
-            yield Path(name)
-
-
-def _images_of(folder: Path) -> Iterator[Path | Refusal]:
-    """Hidden and junk files are skipped, as at ingest."""
-    found = []
-    paths, _, others = walk(folder)
-    for path in paths:
-        parent, _, name = path.rpartition("/")
-        if junk_reason(parent, os.fsencode(name).decode("utf-8", "replace")) is None:
-            found.append(path)
-    if not found:
-        yield Refusal(str(folder), "the folder holds no image")
-    for other in sorted(others, key=lambda other: other.path):
-        yield Refusal(str(folder / other.path), other.reason)
-    for path in sorted(found):
-        yield folder / path
 
 
 def predict_pixels(bundle: Bundle, paths: Iterable[str], pixels: list[UInt8s]) -> Iterator[Prediction]:
@@ -145,9 +79,11 @@ def predict_files(bundle: Bundle, paths: Iterable[Path | Refusal]) -> Iterator[P
 def _read(bundle: Bundle, path: Path) -> UInt8s | Refusal:
     try:
         return bundle.pixels(read_image_file(path))
+    except FileNotFoundError as error:
+        return Refusal(str(path), f"can't be read: {error.strerror}{missing_hint(str(path))}")
     except OSError as error:
         return Refusal(str(path), f"can't be read: {error.strerror or error}")
     except UnreadableImage as error:
-        return Refusal(str(path), str(error))
+        return Refusal(str(path), f"{error}{content_hint(str(path))}")
     except ValueError as error:  # a name that no file can have, with a byte of zero
         return Refusal(str(path), f"can't be read: {error}")

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.bundle.bundle import Bundle
-from darkroom.predict.answers import Prediction, Refusal
+from darkroom.predict.answers import Prediction
+from darkroom.predict.listing import Refusal
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import csv_cell, printable
 

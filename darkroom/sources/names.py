@@ -1,6 +1,7 @@
 """What names of files and classes may be: junk files, classes that look alike, text that a terminal can print."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 
 from darkroom.runtime.errors import DarkroomError
@@ -9,6 +10,8 @@ from darkroom.runtime.text import printable
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
 # Synology's @eaDir contains small copies of the pictures beside it, which would otherwise be taken for a class.
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
+
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def junk_reason(folder: str, name: str) -> str | None:

@@ -26,10 +26,10 @@ from darkroom.sources.columns import (
 )
 from darkroom.sources.folder import read_files
 from darkroom.sources.layout import PICTURE_SUFFIXES
+from darkroom.sources.names import URL
 from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")
 
 

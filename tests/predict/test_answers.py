@@ -1,7 +1,5 @@
 """From arguments to files, and from files to predictions: those of the evaluation, whatever is between good images."""
 
-import io
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +13,8 @@ from PIL import Image, WebPImagePlugin
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.model.depth import Depth
 from darkroom.predict import answers
-from darkroom.predict.answers import Prediction, Refusal, list_images, predict_files
+from darkroom.predict.answers import Prediction, predict_files
+from darkroom.predict.listing import Refusal
 
 
 @pytest.fixture(scope="module")
@@ -169,55 +168,36 @@ def test_names_that_are_no_text_are_read(bundle: Bundle, shipped: Path, tmp_path
     assert found.path == str(odd)
 
 
-def listed(*names: object, stdin: bytes = b"") -> list[Path | Refusal]:
-    return list(list_images([str(name) for name in names], io.BytesIO(stdin)))
-
-
-def test_files_are_listed_as_they_are_named_whether_they_exist_or_not() -> None:
-    assert listed("b.png", "a.png", "b.png") == [Path("b.png"), Path("a.png"), Path("b.png")]
-
-
-def test_of_a_folder_every_file_that_may_be_an_image_sorted(tmp_path: Path) -> None:
-    for name in ("b/2.png", "b/1.JPG", "a.webp", "notes", ".hidden.png", ".git/x.png", "b/Thumbs.db", "@eaDir/a.webp"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    os.mkfifo(tmp_path / "pipe.png")
-    (tmp_path / "link").symlink_to("b")
-    assert listed(tmp_path) == [
-        Refusal(str(tmp_path / "link"), "a link to a folder, not followed"),
-        Refusal(str(tmp_path / "pipe.png"), "a pipe, a socket or a device"),
-        *(tmp_path / name for name in ("a.webp", "b/1.JPG", "b/2.png", "notes")),
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("'a b.png'", "leave the quotes out: no shell reads this name"),
+        ('"a.png"', "leave the quotes out: no shell reads this name"),
+        ("~/a.png", "only a shell reads ~: write the whole path"),
+        ("a.png ", "the name begins or ends with a blank"),
+        ("\ufeffa.png", "the name has an invisible character, U+FEFF"),
+        ("photos/*.jpg", "only a shell reads * and ?: give the folder, or each name"),
+        ("photos\\a.jpg", "folders are divided by / here"),
+        ("a.png,cat", "a list has a name a line, and no columns"),
+    ],
+)
+def test_a_name_that_is_no_file_comes_with_what_may_be_wrong_with_it(bundle: Bundle, name: str, hint: str) -> None:
+    assert list(predict_files(bundle, [Path(name)])) == [
+        Refusal(name, f"can't be read: No such file or directory; {hint}")
     ]
 
 
-def test_names_that_are_empty_or_too_long_are_no_folder() -> None:
-    refusal, path = listed("", "x" * 5000)
-    assert isinstance(refusal, Refusal) and refusal.error.startswith("an empty name")
-    assert path == Path("x" * 5000)
-
-
-def test_a_folder_without_images_is_reported(tmp_path: Path) -> None:
-    assert listed(tmp_path) == [Refusal(str(tmp_path), "the folder holds no image")]
-
-
-def test_a_list_on_standard_input_may_name_files_and_folders_in_any_bytes(tmp_path: Path) -> None:
-    (tmp_path / "1.png").touch()
-    stdin = b"x y.png\r\n\n-\n" + os.fsencode(tmp_path) + b"\n\xff.png"
-    found = listed("first.png", "-", "last.png", stdin=stdin)
-    expected = ["first.png", "x y.png", str(tmp_path / "1.png"), "\udcff.png", "last.png"]
-    assert found == [Path(name) for name in expected]
-
-
-def test_a_list_without_images_is_reported() -> None:
-    assert listed("-", stdin=b"\n-\n") == [Refusal("-", "the list on standard input names no image")]
-
-
-def test_a_list_is_read_as_it_comes() -> None:
-    class Slow(io.BytesIO):
-        def __next__(self) -> bytes:
-            line = super().__next__()
-            assert line != b"never\n", "read too far"
-            return line
-
-    found = list_images(["-"], Slow(b"one.png\nnever\n"))
-    assert next(found) == Path("one.png")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("names.txt", "; a list of names goes to standard input: - < FILE"),
+        ("photos.zip", "; an archive: unpack it, and give the folder"),
+        ("photo", ""),
+    ],
+)
+def test_a_file_that_is_no_image_comes_with_what_to_do_with_it(
+    bundle: Bundle, tmp_path: Path, name: str, hint: str
+) -> None:
+    (tmp_path / name).write_text("a.png\n")
+    (found,) = predict_files(bundle, [tmp_path / name])
+    assert isinstance(found, Refusal) and found.error == f"not an image in a known format{hint}"
