@@ -1,4 +1,4 @@
-"""From the arguments of a command line, and lists on standard input, to image files; what names no file is named with a remedy."""
+"""From the arguments of a command line, and lists on standard input, to image files; what is no file has its reason."""
 
 import os
 from collections.abc import Iterable, Iterator

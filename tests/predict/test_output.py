@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.predict.answers import Prediction, Refusal
+from darkroom.predict.answers import Prediction
+from darkroom.predict.listing import Refusal
 from darkroom.predict.output import as_csv, as_json, csv_header, for_people
 from darkroom.runtime.text import csv_value
 
