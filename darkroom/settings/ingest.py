@@ -2,9 +2,19 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from darkroom.settings.base import Fraction, PathText, Section
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except (LookupError, ValueError):
+        raise ValueError(
+            f"is {name!r}, should be an encoding that Python knows, as gb18030, cp932, cp437 or utf-8"
+        ) from None
+    return name
 
 
 class Ingest(Section):
@@ -26,6 +36,9 @@ class Ingest(Section):
     join_classes: bool | None = None
     """Classes whose names differ only in case, blanks, invisible characters or Unicode forms, as `Cat` and `cat `: true makes
     one class of them, under the name that most images have; false a class of each. Empty: the line stops and names them."""
+    zip_encoding: Annotated[str, AfterValidator(_encoding)] | None = None
+    """The code page of the names in a zip that are not marked as UTF-8, as `gb18030`, `cp932` or `cp437`. Empty: found where
+    only one makes sense of all names, and said; else the line stops with what each gives."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
     """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
     Pillow. All take the same files. It travels with the model."""

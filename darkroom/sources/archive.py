@@ -17,7 +17,8 @@ import zstandard
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
-from darkroom.sources.source import Listing, Location, SourceImage
+from darkroom.sources.names import as_utf8
+from darkroom.sources.source import Ignored, Listing, Location, SourceImage
 
 # A backslash separates on Windows, where it climbs as a slash does.
 CLIMBS = re.compile(r"(^|[/\\])\.\.([/\\]|$)")
@@ -29,6 +30,9 @@ NO_PLAIN_FILES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
 }
+# Photographs pack to nearly their own size, blank pages and masks to a hundredth: deflate can reach 1,032.
+MOST_RATIO = 200
+RATIO_FROM_BYTES = 1 << 30
 UNPACKING_ERRORS = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
 
@@ -51,6 +55,8 @@ class Entries:
         self._total = 0
         self._files: dict[str, tuple[int, ...]] = {}
         self._folders: set[str] = set()
+        self._ignored: list[Ignored] = []
+        self._packed = location.path.stat().st_size
 
     def refuse(self, name: str, fault: str) -> NoReturn:
         """Raise the DarkroomError that an entry makes the whole archive unfit."""
@@ -61,10 +67,23 @@ class Entries:
         if (".." in name and CLIMBS.search(name)) or ABSOLUTE.match(name):
             self.refuse(name, "climbs out of the archive's own folder")
 
-    def add_folder(self, name: str) -> None:
-        """Add a folder, unless its name is unfit."""
+    def add_folder(self, name: str, size: int) -> None:
+        """Add a folder, unless its name is unfit; where it has bytes of its own it is ignored, by name."""
         self.check_place(name)
-        self._folders.add(name.rstrip("/"))
+        if size:
+            self._ignored.append(
+                Ignored(as_utf8(name) or "(no name)", f"a folder by its name, with {size:,} bytes in it")
+            )
+        else:
+            self._folders.add(name.rstrip("/"))
+
+    def ignores(self, name: str, size: int) -> bool:
+        """Whether an entry can't be a file for its name alone; it is ignored, by name."""
+        if "\0" in name:
+            self._ignored.append(
+                Ignored(as_utf8(name.replace("\0", "\\0")), f"a zero byte in its name ({size:,} bytes)")
+            )
+        return "\0" in name
 
     def check_file(self, name: str, kind: int, size: int) -> None:
         """Refuse what is no plain file, leaves the archive, is there twice or is too large.
@@ -92,6 +111,11 @@ class Entries:
             DarkroomError: when that is more than allowed.
         """
         self._total += size
+        if self._total > max(RATIO_FROM_BYTES, MOST_RATIO * self._packed):
+            raise DarkroomError(
+                f"{self.archive} has {self._packed:,} bytes and unpacks to more than {MOST_RATIO} times as many, as archives "
+                "do that are made to fill disks: nothing was taken from it; if you trust it, unpack it and give the folder"
+            )
         if self._total > self._limit:
             raise DarkroomError(
                 f"{self.archive} unpacks to more than ingest.max_unpacked_gib, {self._limit / (1 << 30):g} GiB: nothing was "
@@ -110,7 +134,7 @@ class Entries:
         Raises:
             DarkroomError: when it contains fewer than two classes.
         """
-        layout = lay_out(self._files, str(self.archive), self._folders, (), self._class_level)
+        layout = lay_out(self._files, str(self.archive), self._folders, self._ignored, self._class_level)
         images = []
         for path, name, label, split in layout.images:
             *_, size, crc = place = self._files[path]

@@ -32,6 +32,7 @@ def location_of(settings: Ingest) -> Location:
         max_unpacked_bytes=int(settings.max_unpacked_gib * 2**30),
         class_level=None if settings.class_level == "auto" else settings.class_level,
         join_classes=settings.join_classes,
+        zip_encoding=settings.zip_encoding,
     )
 
 

@@ -21,6 +21,7 @@ class Location:
         max_unpacked_bytes: an archive, or a Parquet table with images, that would unpack to more is refused.
         class_level: of the class folders in a folder or an archive, counted from 1 for the folders at the top; None: found.
         join_classes: whether classes whose names differ only in case, blanks and the like are one; None: the source is refused.
+        zip_encoding: of the names in a zip that are not marked as UTF-8; None: found.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class Location:
     max_unpacked_bytes: int
     class_level: int | None = None
     join_classes: bool | None = None
+    zip_encoding: str | None = None
 
     @property
     def base(self) -> Path:

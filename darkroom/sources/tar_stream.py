@@ -70,8 +70,11 @@ class TarStream:
                 self._entries.refuse(name, f"is of tar's type {header.type!r} or sparse: pack plain files")
             pax, long_name = {}, None
             kind = FILE_TYPES[header.type]
+            if self._entries.ignores(name, size):
+                self._checksum(size)
+                continue
             if kind == stat.S_IFDIR or name.endswith("/") or not name:
-                self._entries.add_folder(name)
+                self._entries.add_folder(name, size)
                 self._checksum(size)
                 continue
             self._entries.check_file(name, kind, size)

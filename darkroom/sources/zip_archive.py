@@ -1,18 +1,20 @@
 """Images in a zip file, read in place: nothing is unpacked."""
 
-import contextlib
 import os
 import stat
 import struct
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, plain_name, require_file
 from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
+from darkroom.sources.zip_names import LenientDirectory, read_names
 
 # APPNOTE.TXT 4.3.7: 30 bytes, the last four of which say how long the name and the extra field after them are.
 LOCAL_HEADER = struct.Struct("<26xHH")
@@ -30,16 +32,22 @@ def list_zip(location: Location) -> Listing:
     path = location.path
     require_file(path, "zip")
     try:
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError) as error:
+        with LenientDirectory(path) as file, zipfile.ZipFile(file) as archive:
+            infos, wrong = archive.infolist(), file.wrong
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
         raise DarkroomError(f"{path} is not a zip file, or is cut short or damaged ({error}): make it again") from None
     entries = Entries(location)
-    for info in infos:
+    names = [
+        plain_name(name.replace("\\", "/") if info.create_system == MADE_ON_WINDOWS else name)
+        for info, name in zip(infos, read_names(infos, wrong, location.zip_encoding, str(path)), strict=True)
+    ]
+    _refuse_overlaps(infos, names, entries)
+    for info, name in zip(infos, names, strict=True):
         kind = stat.S_IFMT(info.external_attr >> 16)
-        name = _name(info)
+        if entries.ignores(name, info.file_size):
+            continue
         if not name or name.endswith("/") or stat.S_ISDIR(kind):
-            entries.add_folder(name)
+            entries.add_folder(name, info.file_size)
             continue
         entries.check_file(name, kind, info.file_size)
         entries.count(info.file_size)
@@ -104,7 +112,9 @@ class ZipReader:
 
     @cached_property
     def _directory(self) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:
-        archive = zipfile.ZipFile(self._file)
+        file = LenientDirectory(self._file.name)
+        archive = zipfile.ZipFile(file)
+        file.lenient = False
         return archive, {info.header_offset: info for info in archive.infolist()}
 
 
@@ -116,17 +126,16 @@ def _is_zip(path: Path) -> bool:
         return zipfile.is_zipfile(path) or file.read(4) == b"PK\3\4"
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    """The entry's name as it was meant.
-
-    Without the flag for UTF-8 a name counts as code page 437; zip programs on Linux and macOS write UTF-8 without it. Some
-    on Windows write backslashes.
-    """
-    name = info.filename
-    if not name.isascii() and not info.flag_bits & 0x800:
-        with contextlib.suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
-    return plain_name(name.replace("\\", "/") if info.create_system == MADE_ON_WINDOWS else name)
+def _refuse_overlaps(infos: Sequence[zipfile.ZipInfo], names: Sequence[str], entries: Entries) -> None:
+    """Refuse entries that share bytes of the file: a few kilobytes can so be made to unpack to terabytes."""
+    # The extra field before the bytes is left out: its length is written beside them alone.
+    spans = sorted(
+        (info.header_offset, info.header_offset + 30 + len(info.orig_filename) + info.compress_size, name)
+        for info, name in zip(infos, names, strict=True)
+    )
+    for (_, end, name), (start, _, other) in pairwise(spans):
+        if end > start:
+            entries.refuse(other, f"overlaps with {name!r} in the file, as in archives that are made to fill disks")
 
 
 ZIP = SourceKind(

@@ -298,6 +298,56 @@ def test_what_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         listed(TAR, tmp_path / "huge.tar", 1 << 40)
 
 
+def test_entries_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("cat/a.png", "dog/a.png", "dog/b.png"):
+            archive.writestr(name, name)
+        archive.filelist[2].header_offset = archive.filelist[0].header_offset
+    with pytest.raises(DarkroomError, match=r"entry 'dog/b.png' overlaps with 'cat/a.png' .*nothing was taken"):
+        listed(ZIP, path)
+
+
+def test_what_unpacks_to_hundreds_of_times_its_size_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "bomb" / name).mkdir(parents=True)
+        (tmp_path / "bomb" / name / "a.png").write_bytes(bytes(1 << 20))
+    archives = [
+        (ZIP, zipped(tmp_path / "bomb", tmp_path / "a.zip")),
+        (TAR, tarred(tmp_path / "bomb", tmp_path / "a.tar.gz")),
+    ]
+    for kind, path in archives:
+        assert len(listed(kind, path).images) == 2  # below a gigabyte it does no harm
+    monkeypatch.setattr("darkroom.sources.archive.RATIO_FROM_BYTES", 1 << 20)
+    for kind, path in archives:
+        with pytest.raises(
+            DarkroomError, match=r"bytes and unpacks to more than 200 times as many.*unpack it and give"
+        ):
+            listed(kind, path)
+
+
+def test_entries_that_are_neither_files_nor_folders_are_named(tmp_path: Path) -> None:
+    names = ["cat/a.png", "dog/a.png", "dog/b.png/", "dog/c\0.png"]
+    reasons = [
+        ("dog/b.png/", "a folder by its name, with 4 bytes in it"),
+        ("dog/c\\0.png", "a zero byte in its name (4 bytes)"),
+    ]
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name.replace("\0", "?"), b"data")
+    (tmp_path / "a.zip").write_bytes(content.getvalue().replace(b"dog/c?.png", b"dog/c\0.png"))
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name in names:
+            entry = tarfile.TarInfo("replaced")
+            entry.size = 4
+            entry.pax_headers = {"path": name}
+            tar.addfile(entry, io.BytesIO(b"data"))
+    for found in (listed(ZIP, tmp_path / "a.zip"), listed(TAR, tmp_path / "a.tar")):
+        assert found.ignored == reasons
+        assert [image.path for image in found.images] == ["cat/a.png", "dog/a.png"]
+
+
 def test_a_zip_that_lies_about_a_length_gives_up_no_more(tmp_path: Path) -> None:
     path = tmp_path / "lies.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
