@@ -13,6 +13,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from darkroom.runtime.disk import explain_words
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.lock import LINE_LOCK, STARTED_UNDER
@@ -130,14 +131,14 @@ def _explain(arguments: Sequence[str], status: int, printed: str) -> str:
     stopped = re.search(r"failed to reproduce '([^']+)'", "\n".join(of_dvc))
     if not stopped:
         reason = "\n".join(of_dvc) or printed.strip() or f"it ended with status {status}"
-        return f"`dvc {' '.join(arguments)}` failed: {reason}"
+        return f"`dvc {' '.join(arguments)}` failed: {reason}{explain_words(reason)}"
     stage = stopped[1]
     of_stage = re.findall(r"^error: (.*?)(?=^ERROR: |\Z)", printed, flags=re.MULTILINE | re.DOTALL)
     if of_stage:
         return f"stage {stage} stopped: {of_stage[-1].strip()}"
     ending = re.search(r"exited with (-?\d+)", "\n".join(of_dvc))
     if not ending:
-        return f"stage {stage} stopped: {of_dvc[-1]}"
+        return f"stage {stage} stopped: {of_dvc[-1]}{explain_words(of_dvc[-1])}"
     if ending[1] in ("-9", "137"):
         return f"stage {stage} was killed from outside, most often because the machine ran out of memory"
     return f"stage {stage} failed with status {ending[1]}; what it printed is above"

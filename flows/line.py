@@ -18,6 +18,7 @@ from prefect.states import Completed, Failed
 from darkroom.diff import compare, read_state, to_markdown
 from darkroom.evaluation.headline import read_headline
 from darkroom.images.manifest import MANIFEST_FOLDER
+from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import BUNDLE
 from darkroom.runtime.revisions import WORKSPACE
@@ -79,10 +80,11 @@ def line() -> State[Any]:
     """Bring the whole line up to date and publish what came of it."""
     with line_lock("make flow", get_run_logger().info):
         try:
-            bring_line_up_to_date()
+            with disk_errors():
+                bring_line_up_to_date()
+                return Completed(message=publish_summary())
         except DarkroomError as error:
             return Failed(message=str(error))
-        return Completed(message=publish_summary())
 
 
 @flow(name="retrain")
@@ -98,15 +100,20 @@ def retrain() -> State[Any]:
 
 def _retrain() -> State[Any]:
     try:
-        before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
-        bring_line_up_to_date()
-        after = read_state(WORKSPACE)
+        with disk_errors():
+            return Completed(message=_retrain_and_publish())
     except DarkroomError as error:
         return Failed(message=str(error))
+
+
+def _retrain_and_publish() -> str:
+    before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
+    bring_line_up_to_date()
+    after = read_state(WORKSPACE)
     if before:
         changes = to_markdown(compare(replace(before, name="before"), replace(after, name="now")))
     else:
         changes = f"The first run here: {len(after.images):,} images, and nothing to compare them with.\n"
     get_run_logger().info("what changed:\n%s", changes)
     create_markdown_artifact(changes, key="darkroom-changes", description="Against the run before")
-    return Completed(message=publish_summary())
+    return publish_summary()

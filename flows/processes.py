@@ -59,6 +59,9 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Log | None)
         The exit status (negative: the signal that ended it), and all it printed, without colours.
 
     When anything ends us on the way, the whole group ends first, unheard: see `end`.
+
+    Raises:
+        OSError: when what it prints can't be shown, since nobody reads it any more or the disk is full.
     """
     to_terminal = log is None and sys.stdout.isatty()
     ours, theirs = pty.openpty() if to_terminal else os.pipe()
@@ -68,17 +71,21 @@ def run(command: Sequence[str], environment: Mapping[str, str], log: Log | None)
     child = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, start_new_session=True
     )
-    ending = threading.Event()
+    ending, heard = threading.Event(), threading.Event()
     reader: threading.Thread | None = None
     printed: list[str] = []
+    failed: list[OSError] = []
     try:
         os.close(theirs)
         show = _show_raw if to_terminal else _lines_to(log or _print_line)
         # A thread reads, so that a child that is being ended is not held up by its last words.
-        reader = threading.Thread(target=_read_all, args=(ours, show, printed, ending), daemon=True)
+        reader = threading.Thread(target=_read_all, args=(ours, show, printed, failed, ending, heard), daemon=True)
         reader.start()
+        # To the end of its output, or until nobody reads ours.
+        heard.wait()
+        if failed:
+            raise failed[0]
         status = child.wait()
-        reader.join()
     finally:
         ending.set()
         end(child, grace=GRACE)
@@ -148,15 +155,28 @@ def _group(leader: int) -> set[psutil.Process]:
     return found
 
 
-def _read_all(source: int, show: Callable[[bytes], None], printed: list[str], ending: threading.Event) -> None:
+def _read_all(
+    source: int,
+    show: Callable[[bytes], None],
+    printed: list[str],
+    failed: list[OSError],
+    ending: threading.Event,
+    heard: threading.Event,
+) -> None:
+    """Read to the end, and show it until `ending`; `heard` is set at the end, or when showing failed."""
     while True:
         try:
             chunk = os.read(source, 65536)
         except OSError:  # Linux answers EIO, where others answer with nothing, when a terminal's last user is gone
             chunk = b""
-        if not ending.is_set():
-            show(chunk)
+        if not ending.is_set() and not failed:
+            try:
+                show(chunk)
+            except OSError as error:
+                failed.append(error)
+                heard.set()
         if not chunk:
+            heard.set()
             return
         printed.append(chunk.decode("utf-8", "replace"))
 

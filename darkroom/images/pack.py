@@ -1,5 +1,6 @@
 """Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def pack(
     """
     shape = (len(images), size, size, channels)
     array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+    # Where the disk has no room, the system would kill us at some later row.
+    with target.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     hashes = images["sha256"].to_pylist()
     missing = np.flatnonzero(~cache.copy_to(hashes, array))
     fresh = images.take(missing)

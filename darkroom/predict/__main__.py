@@ -28,7 +28,12 @@ def main() -> None:
     arguments = _arguments()
     # Whoever reads only the first lines, as `head` does, ends it without a traceback.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    closed = sys.stdout is None
     with user_errors():
+        if closed:
+            raise DarkroomError(
+                "standard output is closed: the predictions have nowhere to go; send them to a file or a pipe"
+            )
         bundle = load_bundle(arguments.bundle, arguments.graph)
         # Where a service was started without a standard input, there is none.
         stdin = sys.stdin.buffer if sys.stdin else io.BytesIO()

@@ -5,17 +5,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, TextIO, cast
 
 import psutil
 
+from darkroom.runtime.damage import damaged_inputs
+from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.lock import beside_no_run
 from darkroom.runtime.paths import TIMINGS
+from darkroom.runtime.streams import closed_pipes, open_streams
 from darkroom.runtime.text import printable_lines
 from darkroom.runtime.unchanged import unchanged_inputs
 
@@ -35,15 +38,19 @@ class PrintableOutput:
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Around a command: print a `DarkroomError` as one message on stderr and leave with exit status 1.
+    """The edge of a command: a `DarkroomError`, and what a disk refuses, is one message on stderr and exit status 1.
 
-    All that is printed is printable. Where the process was started without a standard output, there is nothing to print on.
+    All that is printed is printable. Whoever stops reading it ends the command without a message; standard streams that were
+    closed at the start lead to nothing.
     """
+    open_streams()
     try:
-        with redirect_stdout(cast(TextIO, PrintableOutput(sys.stdout))) if sys.stdout else nullcontext():
+        with disk_errors(), closed_pipes(), redirect_stdout(cast(TextIO, PrintableOutput(sys.stdout))):
             yield
     except DarkroomError as error:
-        print(f"error: {printable_lines(str(error))}", file=sys.stderr)
+        # Where there is room for no word, the status has to do.
+        with suppress(OSError):
+            print(f"error: {printable_lines(str(error))}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
 
 
@@ -75,9 +82,10 @@ def stage(name: str) -> Iterator[None]:
     The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so DVC
     does not track them.
     """
-    with user_errors(), missing_inputs(), beside_no_run(), unchanged_inputs(name):
-        yield
-    write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
+    with user_errors():
+        with missing_inputs(), damaged_inputs(name), beside_no_run(), unchanged_inputs(name):
+            yield
+        write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
 
 
 def write_timing(name: str, values: dict[str, object]) -> None:

@@ -61,6 +61,19 @@ def test_a_terminal_gets_every_state_of_a_progress_bar_and_the_child_knows_its_w
     assert b"True 77\r100" in shown
 
 
+def test_a_command_ends_when_nobody_reads_what_it_prints() -> None:
+    program = "import itertools, time\nfor number in itertools.count(): print('x' * 999, flush=True), time.sleep(0.001)"
+    read: list[str] = []
+
+    def log(line: str) -> None:
+        read.append(line)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        run([sys.executable, "-c", program], os.environ, log)
+    assert len(read) == 1
+
+
 def test_the_whole_group_ends_also_who_ignores_a_polite_signal() -> None:
     child = subprocess.Popen([sys.executable, "-c", FAMILY], stdout=subprocess.PIPE, start_new_session=True)
     assert child.stdout

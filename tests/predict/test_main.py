@@ -99,6 +99,21 @@ def test_a_full_disk_is_a_message_and_no_traceback(shipped: Path, tmp_path: Path
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_no_standard_output_is_a_message_before_anything_is_opened(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m darkroom.predict nowhere a.png >&-"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: standard output is closed: the predictions have nowhere to go; send them to a file or a pipe\n"
+    )
+
+
 def test_a_long_name_has_a_heat_map(shipped: Path, tmp_path: Path) -> None:
     image = Path(shutil.copy(shipped / "images/zero/00.png", tmp_path / ("\N{CAMERA}" * 62 + ".png")))
     done = command(shipped / "models/export", image, "--explain", "out", cwd=tmp_path)

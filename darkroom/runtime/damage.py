@@ -1,0 +1,57 @@
+"""Which file of an earlier stage is damaged, looked for when a stage has stopped with an error that names none."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import INPUTS
+
+
+@contextmanager
+def damaged_inputs(stage: str) -> Iterator[None]:
+    """Turn an error of a stage into a message with the file that it comes from, where one of its inputs can't be read.
+
+    Raises:
+        DarkroomError: in place of the error, with the stage that makes the file.
+    """
+    try:
+        yield
+    except DarkroomError:
+        raise
+    except Exception:
+        for path in INPUTS.get(stage, ()):
+            if found := _damaged(path):
+                file, reason = found
+                maker = Path(*file.parts[:2])
+                raise DarkroomError(
+                    f"{file} is damaged ({reason}): remove {maker}, and `dvc repro {maker.name}` makes it again"
+                ) from None
+        raise
+
+
+def _damaged(path: Path) -> tuple[Path, str] | None:
+    if not path.suffix and path.is_file():
+        return path, "it is a file, and should be a folder"
+    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
+    for file in files:
+        try:
+            _read(file)
+        except Exception as error:
+            return file, " ".join(str(error).split())
+    return None
+
+
+def _read(file: Path) -> None:
+    # Here: most stages need not all of them, and none needs them twice.
+    if file.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        pq.read_table(file)
+    elif file.suffix == ".json":
+        json.loads(file.read_text(encoding="utf-8"))
+    elif file.suffix == ".npy":
+        import numpy as np
+
+        np.load(file, mmap_mode="r", allow_pickle=False)

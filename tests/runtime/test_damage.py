@@ -1,0 +1,52 @@
+"""A stage that stops over a damaged file of an earlier one names the file and the stage that makes it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from darkroom.runtime.damage import damaged_inputs
+from darkroom.runtime.errors import DarkroomError
+
+
+def stop(stage: str) -> None:
+    with damaged_inputs(stage):
+        raise ValueError("something is wrong")
+
+
+def test_the_damaged_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("data/ingest", "data/split", "data/preprocess"):
+        Path(folder).mkdir(parents=True)
+    pq.write_table(pa.table({"id": ["a"]}), "data/split/splits.parquet")
+    Path("data/ingest/classes.json").write_text(json.dumps(["a"]))
+    np.save("data/preprocess/images.npy", np.zeros(10))
+    with pytest.raises(ValueError, match="something is wrong"):
+        stop("predict")
+    content = Path("data/preprocess/images.npy").read_bytes()
+    Path("data/preprocess/images.npy").write_bytes(content[:-1])
+    with pytest.raises(
+        DarkroomError, match=r"^data/preprocess/images\.npy is damaged \(.*\): remove data/preprocess, and"
+    ):
+        stop("predict")
+    Path("data/split/splits.parquet").write_bytes(b"PAR1")
+    with pytest.raises(
+        DarkroomError, match=r"^data/split/splits\.parquet is damaged \(.*`dvc repro split` makes it again$"
+    ):
+        stop("predict")
+    Path("data/ingest/classes.json").write_text('["a"')
+    with pytest.raises(
+        DarkroomError, match=r"^data/ingest/classes\.json is damaged \(.*`dvc repro ingest` makes it again$"
+    ):
+        stop("predict")
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("data/ingest").write_text("")
+    with pytest.raises(DarkroomError, match=r"^data/ingest is damaged \(it is a file, and should be a folder\)"):
+        stop("validate")
