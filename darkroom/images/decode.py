@@ -17,6 +17,7 @@ from darkroom.images.pillow_decoder import (
     decode_with_pillow,
     exif_orientation,
     open_head,
+    out_of_memory,
     refuse_damage,
     require_size,
     upright,
@@ -24,7 +25,16 @@ from darkroom.images.pillow_decoder import (
 from darkroom.images.samples import Samples
 from darkroom.model.depth import Depth
 
-__all__ = ["MAX_PIXELS", "MAX_SIDE", "Decoded", "OutOfMemory", "UnreadableImage", "decode", "open_samples"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Decoded",
+    "OutOfMemory",
+    "UnreadableImage",
+    "decode",
+    "open_samples",
+    "out_of_memory",
+]
 
 # OpenCV reports damage on the terminal, and the caller gets it anyway.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -62,8 +72,9 @@ def decode(
     with refuse_damage():
         samples = read_samples(data)
         if samples is None:
+            decoded = _decode(data, decoder, least_side, grey)
             require_place_for_bytes(depth)
-            return _decode(data, decoder, least_side, grey)
+            return decoded
         decoded = decode_samples(samples, depth)
         if grey and decoded.pixels.shape[2] == 3:
             luma = np.asarray(cv2.cvtColor(decoded.pixels, cv2.COLOR_RGB2GRAY), np.uint8)

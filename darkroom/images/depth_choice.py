@@ -118,12 +118,11 @@ def describe_depth(depth: Depth, found: list[KindFound], files: int) -> list[str
         scale = depth.scales[one.kind]
         how = "by the range of the data set" if depth.rule == "range" else f"as {_name_scale(one.kind, scale)}"
         others = [f"range ({describe_scale((one.low, one.high))})"] if depth.rule == "full" else []
-        if depth.rule == "range" or scale != (full := _declared_scale(one)):
-            others.append("full" if depth.rule == "range" else f"full ({describe_scale(full)})")
-        lines.append(
-            f"depth: {_describe(one, files)}: read {how} ({describe_scale(scale)} becomes 0 to 255); set ingest.depth to "
-            f"{' or '.join(others)} for another reading"
-        )
+        full = _declared_scale(one)
+        if scale != full and full[0] <= one.low <= one.high <= full[1]:
+            others.append(f"full ({describe_scale(full)})")
+        choice = f"; set ingest.depth to {' or '.join(others)} for another reading" if others else ""
+        lines.append(f"depth: {_describe(one, files)}: read {how} ({describe_scale(scale)} becomes 0 to 255){choice}")
     return lines
 
 

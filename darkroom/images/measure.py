@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from darkroom.images.decode import Decoded, OutOfMemory, UnreadableImage, decode, open_samples
+from darkroom.images.decode import Decoded, OutOfMemory, UnreadableImage, decode, open_samples, out_of_memory
 from darkroom.images.samples import Samples
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.threads import in_batches, in_order
@@ -105,6 +105,8 @@ def inspect_image(image: SourceImage, read: Reader, decoder: str, known: Mapping
     except OSError as error:
         facts = {"sha256": None, "bytes": 0, "reason": f"can't be read: {error.strerror or error}"}
         return Inspection(b"", facts, gone=error.errno is not None)
+    except MemoryError:
+        return Inspection(b"", {"sha256": None, "bytes": 0, "reason": str(out_of_memory())})
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 in known:
         return Inspection(data, {"sha256": sha256})

@@ -105,6 +105,11 @@ def damaged(error: BaseException) -> UnreadableImage:
     return UnreadableImage(f"damaged: {message if tells else 'its parts do not fit together'}")
 
 
+def out_of_memory() -> OutOfMemory:
+    """The error with its message."""
+    return OutOfMemory("it needs more memory than there is")
+
+
 @contextmanager
 def refuse_damage() -> Iterator[None]:
     """Turn whatever a library raises over the bytes of one image into `UnreadableImage`.
@@ -121,7 +126,7 @@ def refuse_damage() -> Iterator[None]:
     except Image.DecompressionBombError:
         raise UnreadableImage(f"more than {MAX_PIXELS:,} pixels") from None
     except MemoryError:
-        raise OutOfMemory("it needs more memory than there is") from None
+        raise out_of_memory() from None
     except Exception as error:
         raise damaged(error) from None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.bundle.bundle import Bundle
-from darkroom.images.decode import UnreadableImage
+from darkroom.images.decode import UnreadableImage, out_of_memory
 from darkroom.predict.listing import Refusal, content_hint, missing_hint
 from darkroom.runtime.arrays import UInt8s
 from darkroom.sources.folder import read_image_file
@@ -83,6 +83,8 @@ def _read(bundle: Bundle, path: Path) -> UInt8s | Refusal:
         return Refusal(str(path), f"can't be read: {error.strerror}{missing_hint(str(path))}")
     except OSError as error:
         return Refusal(str(path), f"can't be read: {error.strerror or error}")
+    except MemoryError:
+        return Refusal(str(path), str(out_of_memory()))
     except UnreadableImage as error:
         return Refusal(str(path), f"{error}{content_hint(str(path))}")
     except ValueError as error:  # a name that no file can have, with a byte of zero

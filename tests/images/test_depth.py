@@ -158,6 +158,11 @@ def test_what_cant_be_told_is_refused_by_name(data: bytes, reason: str, decoder:
         decode(data, decoder)
 
 
+def test_what_is_no_image_is_no_matter_of_depth() -> None:
+    with pytest.raises(UnreadableImage, match="not an image in a known format"):
+        decode(b"text", depth=Depth("range", {"float": (0, 812.5)}))
+
+
 def test_the_rule_of_the_data_set_counts() -> None:
     values = (GREY * 4095).astype("u2")
     by_bits = decode(tiff(values), depth=Depth("full", {"uint16": (0, 4095)}))

@@ -92,5 +92,8 @@ def test_what_was_found_and_done_is_said() -> None:
         "another reading"
     )
     assert lines("auto", KindFound("float", 120, -3.5, 812.25))[0].endswith(
-        "read by the range of the data set (-3.5 to 812.25 becomes 0 to 255); set ingest.depth to full for another reading"
+        "floating-point values, -3.5 to 812.25: read by the range of the data set (-3.5 to 812.25 becomes 0 to 255)"
+    )
+    assert lines("range", KindFound("uint16", 120, 3, 900))[0].endswith(
+        "set ingest.depth to full (0 to 65,535) for another reading"
     )

@@ -4,8 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from darkroom.images.measure import Fingerprint, fingerprint
+from darkroom.images.measure import Fingerprint, fingerprint, inspect_image
+from darkroom.sources.source import SourceImage
 from tests.support.pictures import colour
+
+
+def test_a_file_that_fills_the_memory_while_it_is_read_is_a_reject() -> None:
+    def read(image: SourceImage) -> bytes:
+        raise MemoryError
+
+    found = inspect_image(SourceImage("a/x.png", "a", None, "a/x.png"), read, "turbo", {})
+    assert found.facts == {"sha256": None, "bytes": 0, "reason": "it needs more memory than there is"}
 
 
 def measured(picture: Image.Image) -> Fingerprint:
