@@ -17,7 +17,7 @@ import zstandard
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
-from darkroom.sources.names import as_utf8
+from darkroom.sources.names import as_utf8, url_remedy
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage
 
 # A backslash separates on Windows, where it climbs as a slash does.
@@ -147,7 +147,9 @@ def require_file(path: Path, kind: str) -> None:
     if path.is_dir():
         raise DarkroomError(f"{path} is a folder, not a {kind}: set ingest.source=folder, or use make run IMAGES=…")
     if not path.exists():
-        raise DarkroomError(f"there is no file {path}: ingest.path must name the {kind} that contains the images")
+        raise DarkroomError(
+            f"there is no file {path}: ingest.path must name the {kind} that contains the images{url_remedy(path)}"
+        )
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: fix its permissions")
 

@@ -28,7 +28,7 @@ def class_folders_without_images(
     found: dict[str, Ignored] = {}
     for folder in sorted(with_parents(map(as_utf8, folders)) | littered):
         parts = tuple(folder.split("/"))
-        if folder in filled or folder.rpartition("/")[0] in found or not _is_class_place(parts, start, roots):
+        if folder in filled or folder.rpartition("/")[0] in found or not is_class_place(parts, start, roots):
             continue
         if not junk_reason(folder, ""):
             reason = "a folder without images" if folder in littered else "an empty folder"
@@ -36,7 +36,7 @@ def class_folders_without_images(
     return list(found.values())
 
 
-def _is_class_place(parts: Folder, start: Folder, roots: Collection[Folder]) -> bool:
+def is_class_place(parts: Folder, start: Folder, roots: Collection[Folder]) -> bool:
     """Whether a folder is where class folders or split folders are: in a root, beside a root, or beside what wraps them."""
     parent = parts[:-1]
     return parent in roots or parent == start[: len(parent)]

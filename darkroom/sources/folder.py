@@ -8,7 +8,8 @@ from pathlib import Path
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
 from darkroom.sources.layout import lay_out
-from darkroom.sources.names import as_utf8
+from darkroom.sources.names import as_utf8, describe_names, url_remedy
+from darkroom.sources.reading import LINK
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
 
 # No image file is as large; an entry of an archive may not unpack to more either. Bytes.
@@ -27,15 +28,31 @@ def list_folder(location: Location) -> Listing:
     root = location.path
     require_folder(root)
     paths, folders, others = walk(root)
-    layout = lay_out(paths, str(root), folders, others, location.class_level)
+    try:
+        layout = lay_out(paths, str(root), folders, others, location.class_level)
+    except DarkroomError as error:
+        raise DarkroomError(f"{error}{_about_links(others)}") from None
     images = [SourceImage(name, label, split, path) for path, name, label, split in layout.images]
     return Listing(layout.classes, images, layout.ignored)
+
+
+def _about_links(others: Sequence[Ignored]) -> str:
+    """What to add to a message about class folders that are not there: links to folders may be those that are missed."""
+    links = sorted(one.path for one in others if one.reason == LINK)
+    if not links:
+        return ""
+    return (
+        f". Links to folders are not followed ({describe_names(links)}): put the folders themselves there, as cp -rL does, or "
+        "name the images in a table of paths"
+    )
 
 
 def require_folder(root: Path) -> None:
     """Raise a DarkroomError where there is no such folder."""
     if not root.exists():
-        raise DarkroomError(f"there is no folder {root}: ingest.path must name the folder that contains the images")
+        raise DarkroomError(
+            f"there is no folder {root}: ingest.path must name the folder that contains the images{url_remedy(root)}"
+        )
     if not root.is_dir():
         raise DarkroomError(
             f"{root} is a file, not a folder: for an archive or a table set ingest.source to zip, tar or table, or use "
@@ -80,7 +97,7 @@ def _no_file(entry: os.DirEntry[str]) -> str | None:
         return "a pipe, a socket or a device"
     try:
         if entry.is_dir():
-            return "a link to a folder, not followed"
+            return LINK
         return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
     except OSError:
         return None  # a link in a circle: reading it fails

@@ -11,6 +11,7 @@ from darkroom.sources.class_names import folded
 from darkroom.sources.empty_folders import with_parents
 from darkroom.sources.folder import read_files, require_folder, walk
 from darkroom.sources.names import as_utf8, junk_reason
+from darkroom.sources.reading import LINK, LINKED_CLASS
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage, SourceKind, files_by_listing
 from darkroom.sources.split_names import split_of
 
@@ -60,6 +61,10 @@ def list_imagenet(location: Location) -> Listing:
             ignored.append(Ignored(path, "without a label: neither a folder nor its own name has a WordNet id"))
 
     filled = with_parents(meaning)
+    ignored = [
+        one._replace(reason=LINKED_CLASS) if one.reason == LINK and WNID.fullmatch(one.path.rpartition("/")[2]) else one
+        for one in ignored
+    ]
     empty = (folder for folder in folders if folder not in filled and WNID.fullmatch(folder.rpartition("/")[2]))
     ignored += [Ignored(as_utf8(folder), "an empty folder") for folder in empty]
     inputs = [lists[name] for name in TRUTH_FILES if name in lists][:1]

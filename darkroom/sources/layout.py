@@ -7,10 +7,19 @@ from typing import NamedTuple
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.class_names import in_label_order
-from darkroom.sources.empty_folders import class_folders_without_images
+from darkroom.sources.empty_folders import class_folders_without_images, is_class_place
 from darkroom.sources.levels import find_level
 from darkroom.sources.names import as_utf8, describe_names, junk_reason, require_classes
-from darkroom.sources.reading import MASK, Folder, Reading, mask_folders, read_level, wrapping_folder
+from darkroom.sources.reading import (
+    LINK,
+    LINKED_CLASS,
+    MASK,
+    Folder,
+    Reading,
+    mask_folders,
+    read_level,
+    wrapping_folder,
+)
 from darkroom.sources.source import Ignored
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
@@ -33,6 +42,14 @@ class Layout(NamedTuple):
     classes: tuple[str, ...]
     images: list[ImagePath]
     ignored: list[Ignored]
+
+
+class _Files(NamedTuple):
+    """The files of a place that are not ignored for what they are: each with its folder, folders in parts, pictures in each."""
+
+    candidates: list[tuple[str, str]]
+    parts_of: dict[str, Folder]
+    pictures: Counter[Folder]
 
 
 def lay_out(
@@ -58,57 +75,76 @@ def lay_out(
             by names and structure.
 
     Raises:
-        DarkroomError: when there are no class folders, or fewer than two, or splits without
-            one to train on, when most pictures are outside the class folders, or when two levels could be the classes.
+        DarkroomError: when there are no class folders, or fewer than two, or splits without one to train on, when most pictures
+            are outside the class folders, or when two levels could be the classes.
     """
-    ignored = list(others)
-    candidates: list[tuple[str, str]] = []
-    parts_of: dict[str, Folder] = {}
-    pictures: Counter[Folder] = Counter()
+    files, ignored = _without_junk(paths)
+    reading, start = _read(files, class_level, where)
+    images, no_images = _label(files, reading, len("".join(f"{part}/" for part in start)), class_level is None)
+    ignored += no_images
+    if class_level and not images:
+        raise DarkroomError(
+            f"{where} has no files in folders at ingest.class_level={class_level}: its deepest folder with files is at level "
+            f"{max(map(len, files.parts_of.values()), default=0)}"
+        )
+    ignored += [
+        one._replace(reason=LINKED_CLASS)
+        if one.reason == LINK and is_class_place(tuple(one.path.split("/")), start, reading.roots)
+        else one
+        for one in others
+    ]
+    classes = in_label_order({image.label for image in images})
+    require_classes(classes, [path for path, _ in files.candidates], len(images), len(ignored), where)
+    _require_most_inside(files.pictures, reading, start, len(images), classes, where)
+    ignored += class_folders_without_images(folders, files.parts_of, ignored, start, reading.roots)
+    return Layout(classes, images, sorted(ignored, key=lambda item: item.path))
+
+
+def _without_junk(paths: Iterable[str]) -> tuple[_Files, list[Ignored]]:
+    """The files that may be images, and those that can't for what they are."""
+    files, ignored = _Files([], {}, Counter()), []
     for path in sorted(paths):
         folder, _, name = path.rpartition("/")
         if reason := junk_reason(folder, name):
             ignored.append(Ignored(as_utf8(path), reason))
             continue
-        candidates.append((path, folder))
-        if folder not in parts_of:
-            parts_of[folder] = tuple(folder.split("/")) if folder else ()
+        files.candidates.append((path, folder))
+        if folder not in files.parts_of:
+            files.parts_of[folder] = tuple(folder.split("/")) if folder else ()
         if name.lower().endswith(PICTURE_SUFFIXES):
-            pictures[parts_of[folder]] += 1
+            files.pictures[files.parts_of[folder]] += 1
+    return files, ignored
 
-    counts = pictures or Counter(parts_of[folder] for _, folder in candidates)
-    masks = {} if class_level else mask_folders(counts)
-    counts = Counter({folder: number for folder, number in counts.items() if not _is_in(folder, masks)})
-    start = wrapping_folder(folder for folder in parts_of.values() if not _is_in(folder, masks))
+
+def _read(files: _Files, class_level: int | None, where: str) -> tuple[Reading, Folder]:
+    """What the folders mean, and the one that contains all others."""
+    counts = files.pictures or Counter(files.parts_of[folder] for _, folder in files.candidates)
     if class_level:
-        start = start[: class_level - 1]
-        reading = read_level(parts_of.values(), class_level)
-    else:
-        reading = find_level(counts, start, where)
+        start = wrapping_folder(files.parts_of.values())
+        return read_level(files.parts_of.values(), class_level), start[: class_level - 1]
+    masks = mask_folders(counts)
+    start = wrapping_folder(folder for folder in files.parts_of.values() if not _is_in(folder, masks))
+    images = {folder: number for folder, number in counts.items() if not _is_in(folder, masks)}
+    reading = find_level(images, start, where)
     reading.aside.update(masks)
-    meaning = {folder: reading.of(parts) for folder, parts in parts_of.items()}
-    mask_files = set() if class_level else _mask_files(path for path, _ in candidates)
-    cut = len("".join(f"{part}/" for part in start))
+    return reading, start
 
+
+def _label(files: _Files, reading: Reading, cut: int, without_masks: bool) -> tuple[list[ImagePath], list[Ignored]]:
+    """The images with label and split, and what is none; `cut` is the length of what wraps everything in a path."""
+    meaning = {folder: reading.of(parts) for folder, parts in files.parts_of.items()}
+    masks = _mask_files([path for path, _ in files.candidates]) if without_masks else set()
     images: list[ImagePath] = []
-    for path, folder in candidates:
+    ignored: list[Ignored] = []
+    for path, folder in files.candidates:
         label, split, reason = meaning[folder]
-        if reason is None and path in mask_files:
+        if reason is None and path in masks:
             reason = MASK
         if reason:
             ignored.append(Ignored(path, reason))
         else:
             images.append(ImagePath(path, path[cut:], label, split))
-    if class_level and not images:
-        raise DarkroomError(
-            f"{where} has no files in folders at ingest.class_level={class_level}: its deepest folder with files is at level "
-            f"{max(map(len, parts_of.values()), default=0)}"
-        )
-    classes = in_label_order({image.label for image in images})
-    require_classes(classes, [path for path, _ in candidates], len(images), len(ignored), where)
-    _require_most_inside(pictures, reading, start, len(images), classes, where)
-    ignored += class_folders_without_images(folders, parts_of, ignored, start, reading.roots)
-    return Layout(classes, images, sorted(ignored, key=lambda item: item.path))
+    return images, ignored
 
 
 def _is_in(folder: Folder, others: Collection[Folder]) -> bool:
@@ -116,15 +152,11 @@ def _is_in(folder: Folder, others: Collection[Folder]) -> bool:
     return bool(others) and any(folder[:depth] in others for depth in range(1, len(folder) + 1))
 
 
-def _mask_files(paths: Iterable[str]) -> set[str]:
+def _mask_files(paths: Sequence[str]) -> set[str]:
     """Paths of masks that have the name of an image beside them and `_mask` after it."""
-    masks = []
-    plain = set()
-    for path in paths:
-        stem = path.rpartition(".")[0]
-        plain.add(stem)
-        if found := MASK_FILE.fullmatch(stem):
-            masks.append((path, found[1]))
+    named = [path for path in paths if "mask" in (low := path.lower()) or "segmentation" in low]
+    masks = [(path, found[1]) for path in named if (found := MASK_FILE.fullmatch(path.rpartition(".")[0]))]
+    plain = {path.rpartition(".")[0] for path in paths} if masks else set()
     return {path for path, stem in masks if stem in plain}
 
 

@@ -1,8 +1,9 @@
-"""What names of files and classes may be: junk files, classes that look alike, text that a terminal can print."""
+"""What names of files may be, and how names are listed: junk files, bytes that are no UTF-8, classes with their counts."""
 
 import os
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
@@ -28,6 +29,12 @@ def junk_reason(folder: str, name: str) -> str | None:
 def as_utf8(path: str) -> str:
     r"""A path that can be written anywhere: bytes that are not UTF-8 as `\xe9`."""
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def url_remedy(path: Path) -> str:
+    """What to add to a message about a path that is not there where it is a URL, of which a Path keeps one slash."""
+    is_url = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path))
+    return "; this is a URL, and only files are read: fetch it first" if is_url else ""
 
 
 def describe_names(names: Sequence[str]) -> str:

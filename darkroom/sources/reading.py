@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from darkroom.sources.split_names import is_bare_split, is_for_images, is_for_masks, split_of
 
 Folder = tuple[str, ...]
+LINK = "a link to a folder, not followed"
+LINKED_CLASS = (
+    "a link where a class folder would be, not followed: put the folder itself there, as cp -rL does, or name its images in a "
+    "table of paths"
+)
 NOT_IN_A_CLASS = "not in a class folder"
 MASK = "a mask of an image beside it: ingest.class_level takes masks for images"
 

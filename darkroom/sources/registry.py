@@ -11,6 +11,7 @@ from darkroom.settings.ingest import Ingest
 from darkroom.sources.digits import DIGITS
 from darkroom.sources.folder import FOLDER
 from darkroom.sources.imagenet import IMAGENET
+from darkroom.sources.names import url_remedy
 from darkroom.sources.source import Location, SourceKind, expand_home
 from darkroom.sources.table import TABLE
 from darkroom.sources.tar_archive import TAR
@@ -43,7 +44,7 @@ def detect_kind(path: Path) -> str:
         DarkroomError: when nothing is there, or nothing of any kind.
     """
     if not path.exists():
-        raise DarkroomError(f"there is no {path}")
+        raise DarkroomError(f"there is no {path}{url_remedy(path)}")
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: fix its permissions")
     for kind in SOURCE_KINDS.values():

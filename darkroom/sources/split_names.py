@@ -40,7 +40,6 @@ FUSED = re.compile(
         *("|".join(sorted(words, key=len, reverse=True)) for words in (SPLIT_WORDS, NEUTRAL_WORDS))
     )
 )
-YEAR = re.compile(r"(19|20)\d\d")
 
 
 class SplitName(NamedTuple):
@@ -48,7 +47,7 @@ class SplitName(NamedTuple):
 
     Attributes:
         split: `train`, `validation` or `test`.
-        rest: its other words, but for the neutral ones; names that differ only in their split have the same.
+        rest: its other words, but for numbers and the neutral ones; names that differ only in their split have the same.
     """
 
     split: str
@@ -63,7 +62,7 @@ def parse_split(name: str) -> SplitName | None:
     if len(splits) != 1:
         return None
     known = SPLIT_WORDS.keys() | NEUTRAL_WORDS
-    rest = [word for word in words if word not in known and not YEAR.fullmatch(word)]
+    rest = [word for word in words if word not in known and not word.isdigit()]
     return SplitName(SPLIT_WORDS[splits[0]], tuple(rest))
 
 
@@ -90,12 +89,13 @@ def is_for_masks(name: str) -> bool:
     return bool(words & MASK_WORDS) and words <= MASK_WORDS | NEUTRAL_WORDS
 
 
-def _words(name: str) -> list[str]:
+@lru_cache(maxsize=1 << 16)
+def _words(name: str) -> tuple[str, ...]:
     """`TrainSet`, `train-set` and `trainset` → train, set."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     joined = re.sub("(hold|ground)[-_ ]+(out|truth)", r"\1\2", spaced.lower())
-    words = []
+    words: list[str] = []
     for word in WORDS.findall(joined):
         fused = FUSED.fullmatch(word)
         words += [part for part in fused.groups() if part] if fused else [word]
-    return words
+    return tuple(words)

@@ -26,7 +26,7 @@ from darkroom.sources.columns import (
 )
 from darkroom.sources.folder import read_files
 from darkroom.sources.layout import PICTURE_SUFFIXES
-from darkroom.sources.names import URL
+from darkroom.sources.names import URL, url_remedy
 from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
@@ -161,7 +161,9 @@ def _is_table(path: Path) -> bool:
 
 def _holds_images(path: Path) -> bool:
     if not path.exists():
-        raise DarkroomError(f"there is no {path}: ingest.path must name the table, a CSV or Parquet file")
+        raise DarkroomError(
+            f"there is no {path}: ingest.path must name the table, a CSV or Parquet file{url_remedy(path)}"
+        )
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: fix its permissions")
     if path.is_dir():

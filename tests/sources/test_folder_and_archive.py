@@ -154,6 +154,34 @@ def test_links_loops_and_pipes_are_named_not_followed(tmp_path: Path) -> None:
     assert len(found.images) == 5
 
 
+def test_a_link_in_the_place_of_a_class_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
+    for name in ("away", "set/cat", "set/dog"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.png").write_bytes(b"a")
+    (tmp_path / "set/owl").symlink_to(tmp_path / "away")
+    found = listed(FOLDER, tmp_path / "set")
+    assert found.classes == ("cat", "dog")
+    ((path, reason),) = found.ignored
+    assert path == "owl"
+    assert reason.startswith(
+        "a link where a class folder would be, not followed: put the folder itself there, as cp -rL"
+    )
+    shutil.rmtree(tmp_path / "set/dog")
+    (tmp_path / "set/dog").symlink_to(tmp_path / "away")
+    with pytest.raises(
+        DarkroomError, match=r"only one class, 'cat'.* Links to folders are not followed \(dog, owl\): put"
+    ):
+        listed(FOLDER, tmp_path / "set")
+
+
+def test_a_url_is_no_place(tmp_path: Path) -> None:
+    for kind in (FOLDER, ZIP, TAR):
+        with pytest.raises(
+            DarkroomError, match=r"there is no .*http:/x\.org/a.*; this is a URL, and only files are read"
+        ):
+            listed(kind, Path("http://x.org/a"))
+
+
 def test_a_name_that_is_not_utf8_is_named_and_not_taken(tmp_path: Path) -> None:
     for name in (b"cat/a.png", b"dog/b.png", b"cat/caf\xe9.png"):
         file = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))

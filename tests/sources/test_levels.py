@@ -103,6 +103,7 @@ BOTH = r"\n  - ingest.class_level=1: {}\n  - ingest.class_level=2: {}$"
         ("train/cat train/dog extra/cat extra/dog", "may be a split"),
         ("w/cam1/mon/cat w/cam1/mon/dog w/cam2/tue/cat w/cam2/tue/dog", "class_level=2: cam1.*class_level=4: cat"),
         ("cat dog test/cat test/dog", r"test/ contains folders of the same names as those beside it \(cat, dog\)"),
+        ("train test1", r"contains test1/ and train/ with files directly in them"),
         ("train test", "files directly in them.*if these are the classes, set ingest.class_level=1"),
     ],
 )

@@ -8,7 +8,7 @@ NAMES = {
     "train": "train training Training TRAIN train_set training_set Training-Set trainset TrainSet seg_train train_images "
     "trainImages images_train Train_Data train2017 train.set",
     "validation": "dev val Val valid validation eval evaluation ValData dev-set val2017 validation_images",
-    "test": "test testing test_set testset seg_test Test_Data test_images holdout Hold_Out hold-out",
+    "test": "test testing test_set testset seg_test Test_Data test_images test1 holdout Hold_Out hold-out",
 }
 
 
@@ -23,7 +23,7 @@ def test_names_for_the_others(split: str) -> None:
 
 
 def test_names_that_only_begin_so() -> None:
-    names = ["contest", "valley", "Devon", "trained", "testament", "train_1", "test_tube", "train_station", "cat", "1"]
+    names = ["contest", "valley", "Devon", "trained", "testament", "test_tube", "train_station", "cat", "1"]
     assert [name for name in names if split_of(name)] == []
     assert parse_split("asl_alphabet_train") == ("train", ("asl", "alphabet"))
     assert parse_split("train_test") is None
