@@ -8,6 +8,7 @@ import simplejpeg
 
 from darkroom.images.pillow_decoder import (
     Decoded,
+    UnreadableImage,
     damaged,
     exif_orientation,
     open_head,
@@ -21,6 +22,7 @@ ORIENTATION, SHORT = 0x0112, 3
 # Between the last block and the end marker, where no pixel can depend on them.
 EXTRA_BYTES = re.compile(r"\d+ extraneous bytes before marker 0xd9")
 JFIF_REVISION = re.compile(r"unknown JFIF revision number [\d.]+")
+PRECISION = re.compile(r"Unsupported JPEG data precision (\d+)")
 NO_END = "Premature end of JPEG file"
 
 
@@ -71,6 +73,8 @@ def judge_warning(data: bytes, message: str, colours: str) -> SoundJpeg:
     Raises:
         UnreadableImage: when it is damaged.
     """
+    if found := PRECISION.search(message):
+        raise UnreadableImage(f"a JPEG of {found[1]} bits a value: convert it to PNG or TIFF of 16 bits")
     if found := EXTRA_BYTES.search(message):
         return SoundJpeg(data, found[0])
     if (found := JFIF_REVISION.search(message)) and (place := data.find(b"JFIF\0", 0, 1 << 16)) > 0:

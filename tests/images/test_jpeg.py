@@ -1,5 +1,6 @@
 """JPEG files with faults: what decodes whole is taken by every decoder, what is damaged is refused by every one."""
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -63,6 +64,13 @@ def test_all_decoders_take_the_same_damaged_files(options: dict[str, object]) ->
         assert len(answers) == 1
         taken += [not str(answers.pop()).startswith("damaged")]
     assert any(taken) and not all(taken)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_jpegs_of_more_than_eight_bits_are_refused_by_name(decoder: str) -> None:
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    with pytest.raises(UnreadableImage, match=r"^a JPEG of 12 bits a value: convert it to PNG or TIFF of 16 bits$"):
+        decode(bytes(imagecodecs.jpeg8_encode(values, bitspersample=12)), decoder)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
