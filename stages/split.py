@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.manifest import read_manifest
@@ -23,9 +22,9 @@ from darkroom.runtime.stage import stage
 from darkroom.runtime.text import one_a_line
 from darkroom.settings.base import read_section
 from darkroom.settings.split import Split
+from darkroom.splits.assignment import assign
 from darkroom.splits.excluded import excluded_images
-from darkroom.splits.rule import UNDECIDED, SplitConfig, SplitInput, assign
-from darkroom.splits.sticky import keep_assignments
+from darkroom.splits.rule import UNDECIDED, SplitConfig, SplitInput
 from darkroom.splits.summary import require_every_class, summary_lines
 from darkroom.splits.table import SplitResult, read_previous_split, split_table
 
@@ -51,18 +50,15 @@ def run(*, ingest: Path, groups: Path, config: SplitConfig, fold: int, previous:
     manifest, grouped = read_manifest(ingest, COLUMNS), pq.read_table(groups)
     if not manifest["id"].equals(grouped["id"]):
         raise DarkroomError(f"{groups} does not belong to the manifest in {ingest}: run `dvc repro` to make it again")
-    images = SplitInput.of(manifest, grouped)
+    images = SplitInput.of(manifest, grouped, classes.names)
     _require_timestamps(manifest, images, config)
-    assignment = assign(images, config)
     previous_split = read_previous_split(previous, config, manifest, images)
-    partitions = keep_assignments(previous_split.partitions, assignment, images)
-    labels = pc.index_in(manifest["label"], value_set=pa.array(classes.names)).to_numpy().astype("int64")
-    result = SplitResult(
-        classes.names, manifest["path"], labels, images, previous_split, assignment, partitions, config, fold
-    )
+    assignment = assign(images, config, previous_split.partitions)
+    from_nothing = assign(images, config).partitions
+    result = SplitResult(manifest["path"], images, previous_split, assignment, from_nothing, config, fold)
     require_every_class(result)
     with whole_folder(out) as folder:
-        pq.write_table(split_table(manifest, images, partitions, config, fold), folder / SPLIT_TABLE.name)
+        pq.write_table(split_table(manifest, images, result.partitions, config, fold), folder / SPLIT_TABLE.name)
         write_json(folder / EXCLUDED_IMAGES.name, excluded_images(result, manifest["source_split"]))
     print(one_a_line(summary_lines(result)))
 

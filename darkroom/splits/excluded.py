@@ -53,7 +53,7 @@ def excluded_images(result: SplitResult, source_split: pa.ChunkedArray) -> list[
             found.append(
                 {
                     "path": result.path(row),
-                    "label": result.classes[result.labels[row]],
+                    "label": result.images.classes[result.images.label[row]],
                     "source_split": source_split[row].as_py(),
                     "previous_split": None if previous == NO_PARTITION else names[previous],
                     "reason": reason,

@@ -1,4 +1,4 @@
-"""Which image goes to which split: a rule that looks at each group alone, so that growth moves nothing.
+"""The draw: which image goes to which split by its group alone, so that growth moves nothing.
 
 The rule assigns groups to partitions, numbered from 0: `test`, `validation`, `train`; with folds `test`, `fold 0`, `fold 1`, …
 """
@@ -56,12 +56,15 @@ class SplitInput:
     """The images as numbers; N images in G groups, in the manifest's order.
 
     Attributes:
+        label: int64 [N], which of `classes`, the class list.
         group: int64 [N], which of `group_names` (string [G]).
         content: int64 [N]: images with the same number have the same bytes.
         source_split: int64 [N], `TEST` or `VALIDATION` where the source puts the image there, else `UNDECIDED`.
         timestamp: int64 [N], microseconds since 1970 (UTC); the smallest number where the source has none.
     """
 
+    label: Int64s
+    classes: tuple[str, ...]
     group: Int64s
     group_names: pa.Array
     content: Int64s
@@ -69,12 +72,14 @@ class SplitInput:
     timestamp: Int64s
 
     @classmethod
-    def of(cls, manifest: pa.Table, groups: pa.Table) -> "SplitInput":
-        """From the manifest and the table `id, group` of the validate stage, which has the same rows."""
+    def of(cls, manifest: pa.Table, groups: pa.Table, classes: tuple[str, ...]) -> "SplitInput":
+        """From the manifest, the table `id, group` of the validate stage, which has the same rows, and the class list."""
         grouped = pc.dictionary_encode(groups["group"].combine_chunks())
         source_split = pc.index_in(manifest["source_split"], value_set=pa.array(["test", "validation"]))
         timestamp = pc.fill_null(manifest["timestamp"].cast(pa.int64()), np.iinfo(np.int64).min)
         return cls(
+            pc.index_in(manifest["label"], value_set=pa.array(classes)).to_numpy().astype(np.int64),
+            classes,
             grouped.indices.to_numpy().astype(np.int64),
             grouped.dictionary,
             pc.dictionary_encode(manifest["sha256"].combine_chunks()).indices.to_numpy().astype(np.int64),
@@ -90,22 +95,24 @@ class SplitInput:
 
 @dataclass(frozen=True)
 class Assignment:
-    """The result of the rule.
+    """Where images are, and why.
 
     Attributes:
         partitions: int16 [N], `NO_PARTITION` for excluded images.
         sampled: bool [N]: of a group that is assigned at random, neither by the source nor by date.
         by_date: bool [N]: of a group that a date decides.
         probabilities: float64 [P], of each partition for a sampled group.
+        by_quota: bool [C]: classes with too few groups for the draw (`darkroom.splits.quota`).
     """
 
     partitions: Int16s
     sampled: Bools
     by_date: Bools
     probabilities: Float64s
+    by_quota: Bools
 
 
-def assign(images: SplitInput, config: SplitConfig) -> Assignment:
+def draw(images: SplitInput, config: SplitConfig) -> Assignment:
     """Assign every image by its group alone; a group is in one partition, and what remains of it in none.
 
     1. What the source puts into its test or validation split is there, exactly, so that a score on it is comparable with
@@ -139,6 +146,7 @@ def assign(images: SplitInput, config: SplitConfig) -> Assignment:
         sampled[images.group],
         ((by_source == UNDECIDED) & ~sampled)[images.group],
         probabilities,
+        np.zeros(len(images.classes), dtype=bool),
     )
 
 

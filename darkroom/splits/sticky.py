@@ -1,6 +1,6 @@
 """A sticky split: images keep their assignment, and new ones join their copies.
 
-The rule (`darkroom.splits.rule`) moves nothing as long as groups keep their names. A near-copy that comes later can
+The draw (`darkroom.splits.rule`) moves nothing as long as groups keep their names. A near-copy that comes later can
 rename a group or join two, and no rule that looks at the images alone could then both leave the old ones where they are and
 put the new one beside them. So the previous split goes first.
 """
@@ -11,11 +11,11 @@ from darkroom.runtime.arrays import Bools, Int16s, Int64s
 from darkroom.splits.rule import NO_PARTITION, Assignment, SplitInput
 
 
-def keep_assignments(previous: Int16s, assignment: Assignment, images: SplitInput) -> Int16s:
-    """The partition of every image, int16 [N].
+def keep_assignments(previous: Int16s, drawn: Assignment, images: SplitInput) -> tuple[Int16s, Bools]:
+    """Keep what was assigned.
 
     An image of the previous split keeps its partition. A new one goes where its group is; where its whole group is new, the
-    rule decides. Where the group's old images are in different partitions, which a new near-copy of both joins, the new one
+    draw decides. Where the group's old images are in different partitions, which a new near-copy of both joins, the new one
     goes where the same bytes already are, and is excluded otherwise: in any partition it would resemble an image of another.
 
     What the source or a date decides goes before the previous split: a test image that the source brings is in test although
@@ -24,17 +24,21 @@ def keep_assignments(previous: Int16s, assignment: Assignment, images: SplitInpu
 
     Args:
         previous: int16 [N], `NO_PARTITION` for new images.
-        assignment: by the rule.
+        drawn: by each group alone.
+
+    Returns:
+        The partition of every image, int16 [N]; and whether its whole group is new and drawn, bool [N].
     """
-    stays = assignment.sampled & (assignment.probabilities[previous] > 0)
+    stays = drawn.sampled & (drawn.probabilities[previous] > 0)
     previous = np.where(stays, previous, np.int16(NO_PARTITION))
-    with_group = np.where(_any_old(previous, images.group), _common(previous, images.group), assignment.partitions)
+    any_old = _any_old(previous, images.group)
+    with_group = np.where(any_old, _common(previous, images.group), drawn.partitions)
     new = previous == NO_PARTITION
     partitions = np.where(new, with_group, previous)
-    in_split_group = new & (partitions == NO_PARTITION) & assignment.sampled
+    in_split_group = new & (partitions == NO_PARTITION) & drawn.sampled
     if in_split_group.any():
         partitions[in_split_group] = _common(previous, images.content)[in_split_group]
-    return partitions
+    return partitions, drawn.sampled & ~any_old
 
 
 def _any_old(previous: Int16s, of: Int64s) -> Bools:

@@ -6,10 +6,11 @@ from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import count
 from darkroom.splits.excluded import excluded_rows
+from darkroom.splits.quota import FEW_GROUPS
 from darkroom.splits.rule import EXCLUDED, NO_PARTITION, SPLITS, TEST, VALIDATION
 from darkroom.splits.sticky import apart_from_group
 from darkroom.splits.table import SplitResult
-from darkroom.splits.tolerance import SEEDS_TRIED, class_balance, empty_splits, first_full_seed, groups_needed
+from darkroom.splits.tolerance import SEEDS_TRIED, class_balance, empty_splits, first_full_seed
 
 # Images and classes listed on the terminal; the table has all.
 LISTED_IMAGES, LISTED_CLASSES = 5, 20
@@ -17,7 +18,7 @@ LISTED_IMAGES, LISTED_CLASSES = 5, 20
 
 def summary_lines(result: SplitResult) -> list[str]:
     """What the stage prints."""
-    return [*_totals(result), *_previous(result), *_notable(result), *_balance(result)]
+    return [*_totals(result), *_previous(result), *_quota(result), *_notable(result), *_balance(result)]
 
 
 def _totals(result: SplitResult) -> list[str]:
@@ -53,13 +54,27 @@ def _previous(result: SplitResult) -> list[str]:
         lines.append(
             f"  the source has another split than before for {count(previous.source_changed, 'image')}: assigned again"
         )
-    otherwise = (result.partitions != result.assignment.partitions) & (result.partitions != NO_PARTITION)
+    otherwise = (result.partitions != result.from_nothing) & (result.partitions != NO_PARTITION)
     if otherwise.any():
         lines.append(
             f"  {count(int(otherwise.sum()), 'image')} in the split of the previous run, alone or with copies, that a first "
             "run would put into another"
         )
     return lines
+
+
+def _quota(result: SplitResult) -> list[str]:
+    """Which classes are placed by quota, and what that means."""
+    labels = np.flatnonzero(result.assignment.by_quota)
+    if not len(labels):
+        return []
+    names = ", ".join(result.images.classes[label] for label in labels[:LISTED_IMAGES])
+    more = ", …" if len(labels) > LISTED_IMAGES else ""
+    return [
+        f"  by quota: {count(len(labels), 'class', 'classes')} with fewer than {FEW_GROUPS} groups, or that the draw would "
+        f"leave out of a split ({names}{more})",
+        "    their images stay where they are as data grows; a run from nothing on the grown data may place them otherwise",
+    ]
 
 
 def _notable(result: SplitResult) -> list[str]:
@@ -96,7 +111,7 @@ def _balance(result: SplitResult) -> list[str]:
     lines = [f"  {head}:"]
     for share in outside[:LISTED_CLASSES] or shares[:1]:
         lines.append(
-            f"    {result.classes[share.label]}: {share.actual:.1%} in {share.split}, target {share.target:.1%}, "
+            f"    {result.images.classes[share.label]}: {share.actual:.1%} in {share.split}, target {share.target:.1%}, "
             f"tolerance {share.low:.1%} to {share.high:.1%}"
         )
     if len(outside) > LISTED_CLASSES:
@@ -133,34 +148,51 @@ def require_every_class(result: SplitResult) -> None:
     """Stop where a class is missing from a split: it could not be learned, or not be evaluated.
 
     Raises:
-        DarkroomError: with each such class, how many independent groups it has and how many it would need, and what to do:
-            a seed that works, where one of the next 100 does.
+        DarkroomError: with each such class, how many independent groups it has and how many it needs, and what to do: a seed
+            that works, where the classes have enough groups and one of the next seeds does.
     """
     missing = empty_splits(result)
     if not missing:
         return
     probabilities = result.split_probabilities()
-    needed = groups_needed(list(probabilities.values()))
-    lines, any_fixed = [], False
+    needed = int((result.assignment.probabilities > 0).sum())
+    lines, seed_helps = [], True
     for label, splits in missing:
-        of_class = result.labels == label
-        images = int(of_class.sum())
+        of_class = result.images.label == label
+        images, excluded = int(of_class.sum()), int((of_class & (result.partitions == NO_PARTITION)).sum())
         groups = len(np.unique(result.images.group[of_class & result.assignment.sampled]))
-        line = f"\n  {result.classes[label]}: none of its {images:,} images is in {' or '.join(splits)}; "
+        line = f"\n  {result.images.classes[label]}: none of its {images:,} images is in {' or '.join(splits)}; "
         if fixed := [split for split in splits if not probabilities[split]]:
-            any_fixed = True
             line += "; ".join(_why_fixed(result, split) for split in fixed)
-        elif groups == 1 < images:
-            line += (
-                "they are one group (copies, of which validate.near_copies=false counts equal files alone, or one name in "
-                f"the source's column), and {needed:,} groups would do"
-            )
+        elif groups < needed:
+            line += f"{_independent(groups, images - excluded)}, and it takes {needed:,}, one for each {_each(result)}"
         else:
-            line += f"it has {groups:,} independent groups, and {needed:,} would be in every split with a probability of 99%"
+            line += f"its {groups:,} independent groups have images of other classes, too, or were assigned in an earlier run"
+        if excluded:
+            line += f" ({excluded:,} of them {'is' if excluded == 1 else 'are'} excluded)"
+        seed_helps &= not fixed and groups >= needed
         lines.append(line)
     raise DarkroomError(
-        "some classes are too small to be in every split:" + "".join(lines) + "\n" + _remedy(result, any_fixed)
+        "some classes are too small to be in every split:" + "".join(lines) + "\n" + _remedy(result, seed_helps)
     )
+
+
+def _independent(groups: int, images: int) -> str:
+    """How many groups a class has, in words."""
+    if groups == 1 < images:
+        return (
+            "they are one group (copies, of which validate.near_copies=false counts equal files alone, or one name in the "
+            "source's column)"
+        )
+    return f"it has {count(groups, 'independent group')}"
+
+
+def _each(result: SplitResult) -> str:
+    """What a class needs a group for: each sampled split, or each fold."""
+    if result.config.folds:
+        return "fold and the test split" if result.assignment.probabilities[TEST] else "fold"
+    probabilities = result.split_probabilities()
+    return "of " + " and ".join(split for split in SPLITS if probabilities[split])
 
 
 def _why_fixed(result: SplitResult, split: str) -> str:
@@ -174,16 +206,12 @@ def _why_fixed(result: SplitResult, split: str) -> str:
     )
 
 
-def _remedy(result: SplitResult, any_fixed: bool) -> str:
-    """What helps where splits are sampled; a seed can't help where they are not."""
-    if any_fixed:
-        return "add different images to these classes, or leave such a class out of the source"
-    share = "lower split.folds or raise split.test" if result.config.folds else "raise split.validation or split.test"
+def _remedy(result: SplitResult, seed_helps: bool) -> str:
+    """What helps; a seed can't where splits are not sampled, or a class has too few groups."""
+    advice = "add different images to these classes, or leave such a class out of the source"
+    if not seed_helps:
+        return advice + ("; or lower split.folds" if result.config.folds else "")
     seed = first_full_seed(result)
     if seed is None:
-        tried = f"none of the next {SEEDS_TRIED} seeds puts every class into every split"
-        return f"add different images to these classes, or {share}; {tried}"
-    return (
-        f"add different images to these classes, {share}, or set split.seed={seed}, with which every class is in every split "
-        "(every image is then assigned again)"
-    )
+        return f"{advice}; none of the next {SEEDS_TRIED} seeds puts every class into every split"
+    return f"set split.seed={seed}, with which every class is in every split (every image is then assigned again); or {advice}"

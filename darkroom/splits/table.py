@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.runtime.arrays import Bools, Int16s, Int64s
+from darkroom.runtime.arrays import Bools, Int16s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.splits.rule import EXCLUDED, NO_PARTITION, TEST, Assignment, SplitConfig, SplitInput
 from darkroom.splits.sticky import in_split_groups
@@ -39,26 +39,27 @@ class SplitResult:
     """Where N images of the given classes are, and why.
 
     Attributes:
-        classes: the class list.
         paths: string [N].
-        labels: int64 [N], positions in `classes`.
         images: as the rule takes them.
         previous: the assignments of the previous run.
-        assignment: by the rule alone.
-        partitions: int16 [N], `NO_PARTITION` for excluded images.
+        assignment: where they are now.
+        from_nothing: int16 [N], the partitions that a run without a previous split would give.
         config: the settings.
         fold: the one that validates, where there are folds.
     """
 
-    classes: tuple[str, ...]
     paths: pa.ChunkedArray
-    labels: Int64s
     images: SplitInput
     previous: PreviousSplit
     assignment: Assignment
-    partitions: Int16s
+    from_nothing: Int16s
     config: SplitConfig
     fold: int
+
+    @property
+    def partitions(self) -> Int16s:
+        """Int16 [N], `NO_PARTITION` for excluded images."""
+        return self.assignment.partitions
 
     def path(self, row: int) -> str:
         return str(self.paths[int(row)].as_py())

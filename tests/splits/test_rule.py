@@ -1,4 +1,4 @@
-"""The rule: groups together, shares as targeted, the source's own splits respected, and splits by date."""
+"""The draw: groups together, shares as targeted, the source's own splits respected, and splits by date."""
 
 import hashlib
 from collections import Counter
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.splits.rule import NO_PARTITION, TEST, VALIDATION, Assignment, SplitConfig, SplitInput, assign
+from darkroom.splits.rule import NO_PARTITION, TEST, VALIDATION, Assignment, SplitConfig, SplitInput, draw
 
 SOURCE = st.sampled_from([None, "train", "validation", "test"])
 CONFIGS = st.builds(SplitConfig, st.just(0.2), st.just(0.2), st.integers(0, 5), st.sampled_from([None, 2, 5]))
@@ -29,12 +29,13 @@ def images_of(
     names = pa.array([name(group) for group in groups])
     manifest = pa.table(
         {
+            "label": ["one"] * len(groups),
             "sha256": [name(-row) for row in range(len(groups))],
             "source_split": pa.array(source or [None] * len(groups), pa.string()),
             "timestamp": pa.array(timestamps or [None] * len(groups), pa.timestamp("us", tz="UTC")),
         }
     )
-    return SplitInput.of(manifest, pa.table({"group": names}))
+    return SplitInput.of(manifest, pa.table({"group": names}), ("one",))
 
 
 def splits_of(assignment: Assignment, config: SplitConfig, fold: int = 0) -> list[str]:
@@ -42,7 +43,7 @@ def splits_of(assignment: Assignment, config: SplitConfig, fold: int = 0) -> lis
 
 
 def split_all(groups: Sequence[int], config: SplitConfig, source: Sequence[str | None] | None = None) -> list[str]:
-    return splits_of(assign(images_of(groups, source), config), config)
+    return splits_of(draw(images_of(groups, source), config), config)
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), SOURCE), min_size=1, max_size=60), CONFIGS)
@@ -50,7 +51,7 @@ def test_a_group_is_never_in_two_partitions_and_the_sources_test_split_is_exact(
     rows: list[tuple[int, str | None]], config: SplitConfig
 ) -> None:
     groups, source = np.array([number for number, _ in rows]), [split for _, split in rows]
-    partitions = assign(images_of(groups.tolist(), source), config).partitions
+    partitions = draw(images_of(groups.tolist(), source), config).partitions
     assert all(len(set(partitions[groups == one].tolist()) - {NO_PARTITION}) == 1 for one in groups)
     if "test" in source:
         assert [split == "test" for split in source] == (partitions == TEST).tolist()
@@ -62,8 +63,8 @@ def test_a_group_is_never_in_two_partitions_and_the_sources_test_split_is_exact(
 
 @given(st.sets(st.integers(), min_size=1), st.sets(st.integers()), CONFIGS)
 def test_groups_that_come_later_move_none(old: set[int], new: set[int], config: SplitConfig) -> None:
-    before = dict(zip(sorted(old), assign(images_of(sorted(old)), config).partitions, strict=True))
-    after = dict(zip(sorted(old | new), assign(images_of(sorted(old | new)), config).partitions, strict=True))
+    before = dict(zip(sorted(old), draw(images_of(sorted(old)), config).partitions, strict=True))
+    after = dict(zip(sorted(old | new), draw(images_of(sorted(old | new)), config).partitions, strict=True))
     assert all(after[number] == partition for number, partition in before.items())
 
 
@@ -103,7 +104,7 @@ def test_another_seed_gives_another_split() -> None:
 @pytest.mark.parametrize("source", [None, [*["test"] * 300, *["validation"] * 200, *[None] * 2500]])
 def test_folds_cover_all_that_is_not_test_and_each_validates_once(source: list[str | None] | None) -> None:
     config = SplitConfig(0.3, 0.2, 0, folds=5)
-    assignment = assign(images_of(range(3000), source), config)
+    assignment = draw(images_of(range(3000), source), config)
     by_fold = [splits_of(assignment, config, fold) for fold in range(5)]
     for each in zip(*by_fold, strict=True):
         assert each == ("test",) * 5 or sorted(each) == ["train"] * 4 + ["validation"]
@@ -123,9 +124,9 @@ def test_a_test_image_is_one_with_and_without_folds() -> None:
 def test_splits_by_date_and_of_a_group_that_spans_one_the_earlier_images_are_in_no_split() -> None:
     days = [datetime(2026, 1, day, 23, 59, tzinfo=UTC) for day in range(1, 31)]
     config = SplitConfig(0.1, 0.1, 0, validation_from=date(2026, 1, 11), test_from=date(2026, 1, 21))
-    assignment = assign(images_of(range(30), timestamps=days), config)
+    assignment = draw(images_of(range(30), timestamps=days), config)
     assert splits_of(assignment, config) == ["train"] * 10 + ["validation"] * 10 + ["test"] * 10
-    spanning = assign(images_of([0, *range(1, 29), 0], timestamps=days), config)
+    spanning = draw(images_of([0, *range(1, 29), 0], timestamps=days), config)
     assert splits_of(spanning, config) == ["excluded"] + ["train"] * 9 + ["validation"] * 10 + ["test"] * 10
     assert spanning.by_date.tolist() == [True] + [False] * 9 + [True] * 20
 
@@ -141,4 +142,4 @@ def test_a_date_for_test_leaves_validation_to_sampling_and_the_source_goes_first
 
 
 def split_by_date(days: list[datetime], source: list[str | None], config: SplitConfig) -> list[str]:
-    return splits_of(assign(images_of(range(len(days)), source, list(days)), config), config)
+    return splits_of(draw(images_of(range(len(days)), source, list(days)), config), config)

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.splits.rule import NO_PARTITION, SplitConfig, SplitInput, assign
-from darkroom.splits.sticky import keep_assignments
+from darkroom.splits.assignment import assign
+from darkroom.splits.rule import NO_PARTITION, SplitConfig, SplitInput, draw
 from darkroom.splits.table import read_previous_split, split_table
 
 
@@ -52,25 +52,34 @@ def group_all(pictures: list[Picture], links: Links) -> list[str]:
     return [sha(lead[picture.content]) for picture in pictures]
 
 
-def run_split(
-    pictures: list[Picture], links: Links, config: SplitConfig, table: Path, sticky: bool, fold: int = 0
-) -> Table:
-    """What the split stage does, between reading and writing: the rows of the table by id."""
+def tables_of(pictures: list[Picture], links: Links = frozenset()) -> tuple[pa.Table, SplitInput]:
+    """The manifest of pictures of one class, and what the rule takes."""
     manifest = pa.table(
         {
             "id": [picture.id for picture in pictures],
             "sha256": [sha(picture.content) for picture in pictures],
+            "label": ["one"] * len(pictures),
             "source_split": pa.array([picture.source_split for picture in pictures], pa.string()),
             "timestamp": pa.nulls(len(pictures), pa.timestamp("us", tz="UTC")),
         }
     )
-    images = SplitInput.of(manifest, pa.table({"group": group_all(pictures, links)}))
-    previous = read_previous_split(table if sticky else None, config, manifest, images)
-    partitions = keep_assignments(previous.partitions, assign(images, config), images)
-    made = split_table(manifest, images, partitions, config, fold)
-    pq.write_table(made, table)
-    return {row["id"]: row for row in made.to_pylist()}
+    return manifest, SplitInput.of(manifest, pa.table({"group": group_all(pictures, links)}), ("one",))
 
+
+def run_split(
+    pictures: list[Picture], links: Links, config: SplitConfig, table: Path, sticky: bool, fold: int = 0
+) -> Table:
+    """What the split stage does, between reading and writing: the rows of the table by id, without those of `MANY`."""
+    shown, pictures = {picture.id for picture in pictures}, [*pictures, *MANY]
+    manifest, images = tables_of(pictures, links)
+    previous = read_previous_split(table if sticky else None, config, manifest, images)
+    made = split_table(manifest, images, assign(images, config, previous.partitions).partitions, config, fold)
+    pq.write_table(made, table)
+    return {row["id"]: row for row in made.to_pylist() if row["id"] in shown}
+
+
+# With these the class has enough groups for the draw.
+MANY = [Picture(10_000 + number, 10_000 + number) for number in range(120)]
 
 REPEATED = settings(max_examples=40)
 
@@ -183,10 +192,8 @@ def far_apart(config: SplitConfig) -> tuple[Picture, Picture]:
     """A training and a test image."""
     sampled: dict[str, Picture] = {}
     for content in range(100):
-        manifest = pa.table({"sha256": [sha(content)], "source_split": pa.nulls(1, pa.string())})
-        manifest = manifest.append_column("timestamp", pa.nulls(1, pa.timestamp("us", tz="UTC")))
-        images = SplitInput.of(manifest, pa.table({"group": [sha(content)]}))
-        sampled.setdefault(config.splits(0)[assign(images, config).partitions[0]], Picture(content, content))
+        picture = Picture(content, content)
+        sampled.setdefault(config.splits(0)[draw(tables_of([picture])[1], config).partitions[0]], picture)
     return sampled["train"], sampled["test"]
 
 
@@ -243,7 +250,7 @@ def test_a_copy_that_an_earlier_rule_put_into_the_sources_test_split_leaves_it(t
     pictures = [Picture(1, 1, "test"), Picture(2, 1, "train"), Picture(3, 3, "train"), Picture(4, 4, "train")]
     run_split(pictures, frozenset(), CONFIG, table, sticky=False)
     written = pq.read_table(table)
-    earlier = written.set_column(1, "split", pa.array(["test", "test", "test", written["split"][3].as_py()]))
+    earlier = written.set_column(1, "split", pa.array([*["test"] * 3, *written["split"].to_pylist()[3:]]))
     pq.write_table(earlier, table)
     after = run_split(pictures, frozenset(), CONFIG, table, sticky=True)
     splits = [row["split"] for row in after.values()]
@@ -263,9 +270,7 @@ def test_other_settings_assign_again(table: Path, config: SplitConfig) -> None:
 def test_the_settings_that_changed_are_listed_and_a_damaged_table_is_an_error(table: Path) -> None:
     pictures = [Picture(1, 1)]
     run_split(pictures, frozenset(), CONFIG, table, sticky=False)
-    manifest = pa.table({"id": [pictures[0].id], "sha256": [sha(1)], "source_split": pa.nulls(1, pa.string())})
-    manifest = manifest.append_column("timestamp", pa.nulls(1, pa.timestamp("us", tz="UTC")))
-    images = SplitInput.of(manifest, pa.table({"group": [sha(1)]}))
+    manifest, images = tables_of(pictures)
     previous = read_previous_split(table, SplitConfig(0.1, 0.3, 7), manifest, images)
     assert previous.changed == ["split.seed was 0 and is 7"] and previous.partitions.tolist() == [NO_PARTITION]
     pq.write_table(pq.read_table(table).replace_schema_metadata({}), table)

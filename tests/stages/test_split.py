@@ -1,6 +1,7 @@
 """The split stage: a row for each image, the same bytes again, and everything unusual printed with its path."""
 
 import hashlib
+import re
 import shutil
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -138,11 +139,12 @@ def test_a_table_that_is_gone_comes_from_where_dvc_has_it(
 
 
 def test_growth_gives_the_bytes_of_a_run_from_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = rows_of({"cat": 100, "dog": 60})
+    rows = rows_of({"cat": 200, "dog": 120})
     before = run(write_data(tmp_path, rows[::2]))
     after = run(write_data(tmp_path, rows))
     assert (after.loc[before.index, "split"] == before["split"]).all()
-    assert "80 images as in the previous split, 80 new" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "160 images as in the previous split, 160 new" in printed and "by quota" not in printed
     grown = (tmp_path / "data/split/splits.parquet").read_bytes()
     run(tmp_path, sticky=False)
     assert (tmp_path / "data/split/splits.parquet").read_bytes() == grown
@@ -194,21 +196,61 @@ def test_dates_need_timestamps(tmp_path: Path) -> None:
         run(tmp_path, test_from=date(2026, 1, 15))
 
 
-def test_a_class_that_is_too_small_is_listed_with_what_it_needs_and_a_seed_that_works(tmp_path: Path) -> None:
-    copies = [Row(f"copies/{number}.png", "one") for number in range(9)]
-    write_data(tmp_path, rows_of({"big": 300, "small": 12}))
-    with pytest.raises(
-        DarkroomError, match=r"small: none of its 12 images is in validation; it has 12 .* and 51 would"
-    ) as caught:
-        run(tmp_path, 0.1, 0.1, seed=2)
+def test_small_classes_are_placed_by_quota_which_is_printed_and_growth_moves_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {"cat": 300} | {f"kind {number}": 3 + 3 * number for number in range(7)}
+    before = run(write_data(tmp_path, rows_of(sizes)), 0.1, 0.1)
+    for name, size in sizes.items():
+        counts = before.loc[before["label"] == name, "split"].value_counts()
+        assert len(counts) == 3 and (
+            size == 300 or all(abs(counts[each] - size / 10) <= 1 for each in ("test", "validation"))
+        )
+    printed = capsys.readouterr().out
+    assert (
+        "by quota: 7 classes with fewer than 40 groups" in printed
+        and "(kind 0, kind 1, kind 2, kind 3, kind 4, …)" in printed
+    )
+    grown = run(write_data(tmp_path, rows_of({name: 3 * size for name, size in sizes.items()})), 0.1, 0.1)
+    assert (grown.loc[before.index, "split"] == before["split"]).all()
+    assert "a run from nothing on the grown data may place them otherwise" in capsys.readouterr().out
+    tested = grown.query("split == 'test'")["label"].value_counts()
+    assert all(abs(tested[name] - 3 * size / 10) <= 1 for name, size in sizes.items() if 3 * size < 40)
+
+
+def test_a_class_that_is_too_small_is_listed_with_what_it_needs(tmp_path: Path) -> None:
+    write_data(
+        tmp_path, [*rows_of({"big": 300, "small": 2}), *(Row(f"copies/{number}.png", "one") for number in range(9))]
+    )
+    with pytest.raises(DarkroomError) as caught:
+        run(tmp_path, 0.1, 0.1)
     assert not (tmp_path / "data/split").exists()
+    text = str(caught.value)
+    assert re.search(
+        "small: none of its 2 images is in (train|validation); it has 2 independent groups, and it takes 3, one for each "
+        "of train and validation and test",
+        text,
+    )
+    assert "copies: none of its 9 images is in train or validation; they are one group (copies, of which validate" in text
+    assert "add different images to these classes, or leave such a class out" in text and "split.seed" not in text
+    write_data(tmp_path, rows_of({"big": 300, "small": 4}))
+    with pytest.raises(
+        DarkroomError, match=r"small: .* it takes 6, one for each fold and the test split[^$]*lower split\.folds"
+    ):
+        run(tmp_path, 0.1, 0.1, folds=5, fold=4)
+
+
+def test_a_class_whose_test_images_are_gone_is_listed_with_a_seed_that_works(tmp_path: Path) -> None:
+    rows = rows_of({"big": 300, "small": 12})
+    table = run(write_data(tmp_path, rows), 0.1, 0.1)
+    tested = table.query("label == 'small' and split == 'test'").index
+    write_data(tmp_path, [row for row in rows if row.path not in tested])
+    with pytest.raises(
+        DarkroomError, match=r"is in test; its 1\d independent groups .* assigned in an earlier run"
+    ) as caught:
+        run(tmp_path, 0.1, 0.1)
     seed = int(str(caught.value).split("split.seed=")[1].split(",")[0])
     assert set(run(tmp_path, 0.1, 0.1, seed).query("label == 'small'")["split"]) == {"train", "validation", "test"}
-    write_data(tmp_path, rows_of({"big": 300}) + copies)
-    with pytest.raises(
-        DarkroomError, match=r"copies: none of its 9 images .* they are one group [^$]* none of the next 100"
-    ):
-        run(tmp_path, 0.1, 0.1)
 
 
 def test_a_class_that_the_sources_test_split_lacks_is_sent_there(tmp_path: Path) -> None:
