@@ -13,7 +13,8 @@ from darkroom.model.spec import ModelSpec
 from darkroom.runtime.files import write_json
 
 # What `darkroom.predict` imports, and what only trained, exported and checked the model.
-PREDICTING = ("numpy", "onnxruntime", "opencv-python-headless", "pillow", "psutil", "pydantic", "simplejpeg", "tqdm")
+PREDICTING = ("imagecodecs", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "pillow-heif", "psutil", "pydantic",
+              "simplejpeg", "tifffile", "tqdm")  # fmt: skip
 MAKING = ("onnx", "onnxscript", "pyarrow", "safetensors", "scikit-learn", "scipy", "timm", "torch")
 
 

@@ -50,7 +50,7 @@ def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | No
     if setting == "full":
         scales = {one.kind: _declared_scale(one) for one in found}
         for one in found:
-            if not scales[one.kind][0] <= one.low <= one.high <= scales[one.kind][1]:
+            if not _fits(one, scales[one.kind]):
                 raise DarkroomError(
                     f"ingest.depth is full, and {_describe(one, files)}, more than the full scale of "
                     f"{describe_scale(scales[one.kind])}: set ingest.depth to range"
@@ -59,13 +59,16 @@ def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | No
     plausible = {one.kind: _plausible_scale(one) for one in found}
     if setting == "auto" and all(plausible.values()):
         return Depth("full", {kind: scale for kind, scale in plausible.items() if scale})
-    mixed = len(found) > 1 and setting == "auto"
-    if mixed or (eight := files - sum(one.files for one in found)):
+    eight = files - sum(one.files for one in found)
+    if eight or (len(found) > 1 and setting == "auto"):
         kinds = "; ".join(_describe(one, files) for one in found)
-        others = "" if mixed else f", and {count(eight, 'other file has', 'other files have')} 8 bits"
+        others = f", and {count(eight, 'other file has', 'other files have')} 8 bits" if eight else ""
+        settings = ["full"] if all(_fits(one, _declared_scale(one)) for one in found) else []
+        settings += [] if eight else ["range"]
+        remedy = f", or set ingest.depth to {' or '.join(settings)}" if settings else ""
         raise DarkroomError(
-            f"{kinds}{others}: they have no scale in common. Ingest them as data sets of their own, convert them to one "
-            f"kind, or set ingest.depth to {'full or range' if mixed else 'full'}"
+            f"{kinds}{others}: they have no scale in common. Ingest them as data sets of their own, or convert them to one "
+            f"kind{remedy}"
         )
     scale = (min(one.low for one in found), max(one.high for one in found))
     if scale[0] == scale[1]:
@@ -75,9 +78,13 @@ def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | No
 
 def _declared_scale(one: KindFound) -> Scale:
     """What the files say, as long as their values fit in: the largest value of each picture is no scale of the set."""
-    if one.declared and one.declared[0] <= one.low and one.high <= one.declared[1]:
+    if one.declared and _fits(one, one.declared):
         return one.declared
     return full_scale(one.kind)
+
+
+def _fits(one: KindFound, scale: Scale) -> bool:
+    return scale[0] <= one.low and one.high <= scale[1]
 
 
 def _plausible_scale(one: KindFound) -> Scale | None:
@@ -93,10 +100,9 @@ def _plausible_scale(one: KindFound) -> Scale | None:
         # A signed type without negative values has one bit less for them.
         positive = full_scale(one.kind) if one.low < 0 or bits[1] else (0.0, full_scale(one.kind)[1])
         scale = fitting[0] if fitting else positive
-    fits = scale[0] <= one.low and one.high <= scale[1]
     flat = one.low == one.high
     spread = one.high - one.low >= PLAUSIBLE * (scale[1] - scale[0])
-    return scale if fits and (flat or (spread and is_plausible((one.low, one.high), scale))) else None
+    return scale if _fits(one, scale) and (flat or (spread and is_plausible((one.low, one.high), scale))) else None
 
 
 def _describe(one: KindFound, files: int) -> str:
@@ -113,16 +119,19 @@ def describe_depth(depth: Depth, found: list[KindFound], files: int) -> list[str
         depth: the rule.
         found, files: as in `choose_depth`.
     """
+    eight = files - sum(one.files for one in found)
     lines = []
     for one in found:
         scale = depth.scales[one.kind]
         how = "by the range of the data set" if depth.rule == "range" else f"as {_name_scale(one.kind, scale)}"
-        others = [f"range ({describe_scale((one.low, one.high))})"] if depth.rule == "full" else []
+        others = [f"range ({describe_scale((one.low, one.high))})"] if depth.rule == "full" and not eight else []
         full = _declared_scale(one)
-        if scale != full and full[0] <= one.low <= one.high <= full[1]:
+        if scale != full and _fits(one, full):
             others.append(f"full ({describe_scale(full)})")
         choice = f"; set ingest.depth to {' or '.join(others)} for another reading" if others else ""
         lines.append(f"depth: {_describe(one, files)}: read {how} ({describe_scale(scale)} becomes 0 to 255){choice}")
+    if eight:
+        lines.append(f"depth: {count(eight, 'file')} of 8 bits {plural(eight, 'stays as it is', 'stay as they are')}")
     return lines
 
 

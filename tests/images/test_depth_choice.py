@@ -68,13 +68,24 @@ def test_several_kinds() -> None:
     assert choose_depth("auto", [fraction, twelve], 20) == Depth("full", {"float": (0, 1), "uint16": (0, 4095)})
     assert choose_depth("range", [wide, twelve], 9) == Depth("range", {"float": (0, 4000), "uint16": (0, 4000)})
     with pytest.raises(
-        DarkroomError, match=r"4 of 9 files hold floating-point .*; 5 of 9 files hold 16-bit .* no scale in"
+        DarkroomError, match=r"4 of 9 files hold floating-point .*; 5 of 9 files hold 16-bit .* to range$"
     ):
         choose_depth("auto", [wide, twelve], 9)
-    with pytest.raises(DarkroomError, match=r"0 to 900, and 1 other file has 8 bits: they have no scale in common"):
+    with pytest.raises(
+        DarkroomError, match=r"0 to 900, and 1 other file has 8 bits: they have no scale in .* to one kind$"
+    ):
         choose_depth("auto", [wide], 5)
-    with pytest.raises(DarkroomError, match=r"set ingest.depth to full$"):
+    with pytest.raises(DarkroomError, match=r"or convert them to one kind, or set ingest.depth to full$"):
         choose_depth("range", [twelve], 20)
+
+
+def test_files_of_eight_bits_are_named_too() -> None:
+    found = [KindFound("uint16", 5, 0, 4000)]
+    assert describe_depth(Depth("full", {"uint16": (0, 4095)}), found, 20) == [
+        "depth: 5 of 20 files hold 16-bit values, 0 to 4,000: read as 12-bit (0 to 4,095 becomes 0 to 255); set "
+        "ingest.depth to full (0 to 65,535) for another reading",
+        "depth: 15 files of 8 bits stay as they are",
+    ]
 
 
 def test_what_was_found_and_done_is_said() -> None:
@@ -87,7 +98,7 @@ def test_what_was_found_and_done_is_said() -> None:
         "depth: 120 of 120 files hold 16-bit values, 3 to 4,095: read as 12-bit (0 to 4,095 becomes 0 to 255); set "
         "ingest.depth to range (3 to 4,095) or full (0 to 65,535) for another reading"
     ]
-    assert lines("auto", KindFound("float", 1, 0, 1))[0].endswith(
+    assert lines("auto", KindFound("float", 120, 0, 1))[0].endswith(
         "floating-point values, 0 to 1: read as fractions (0 to 1 becomes 0 to 255); set ingest.depth to range (0 to 1) for "
         "another reading"
     )
