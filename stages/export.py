@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.bundle import bundle as names
-from darkroom.bundle.card import model_card
+from darkroom.bundle.card import METRICS, model_card
 from darkroom.bundle.drift_reference import write_drift_reference
 from darkroom.bundle.graph import finalize_graph
 from darkroom.bundle.parity_report import ParityLimits, check_parity, parity_report, parity_table
@@ -26,7 +26,8 @@ from darkroom.model.classes import load_classes
 from darkroom.network.load import load_model
 from darkroom.runtime import paths
 from darkroom.runtime.environment import variable
-from darkroom.runtime.files import read_json, whole_folder, write_json
+from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.inputs import read_input_json
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.export import Export
@@ -67,12 +68,11 @@ def run(
     classes, calibration = load_classes(ingest / "classes.json"), load_calibration(calibrated)
     versions = converter_versions(converter) if settings.tflite else {}
     classes.require_same(spec.classes.names, str(model))
-    decision, metrics = (read_json(path) for path in (quantized / "verdict.json", evaluated / "metrics.json"))
-    predictions = evaluated / "predictions.parquet"
+    decision = read_input_json(quantized / "verdict.json", {"graph": str, "reason": str})
+    metrics, predictions = read_input_json(evaluated / "metrics.json", METRICS), evaluated / "predictions.parquet"
     reference = load_reference(ingest, arrays / "test", predictions, classes, settings.parity_images)
     limits = ParityLimits(settings.max_probability_difference, settings.max_label_disagreement)
-    served: str = decision["graph"]
-    graphs = list(dict.fromkeys((names.FLOAT_GRAPH, served)))
+    graphs = list(dict.fromkeys((names.FLOAT_GRAPH, served := str(decision["graph"]))))
     with whole_folder(out) as folder, whole_folder(reports) as report:
         for name in graphs:
             finalize_graph(quantized / name, folder / name, spec, calibration, model / "weights.safetensors")

@@ -19,6 +19,7 @@ from darkroom.labels.apply import LabelFixes, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.model.classes import ClassList
 from darkroom.runtime.files import whole_folder
+from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import IMAGE_CACHE, INGEST, LABEL_FIXES, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
@@ -81,7 +82,7 @@ def run(
         )
         require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
         found.save(folder)
-        pq.write_table(pq.read_table(survey / "ignored.parquet"), folder / "ignored.parquet")
+        pq.write_table(read_input_table(survey / "ignored.parquet"), folder / "ignored.parquet")
         ClassList(listing.classes).save(folder / "classes.json")
     print(
         f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.unreadable):,} rejected; "

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from darkroom.images.cache import PixelCache, pixel_identity
 from darkroom.images.manifest import read_manifest
@@ -19,6 +18,7 @@ from darkroom.model.depth import load_depth
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
@@ -53,7 +53,7 @@ def run(
     """
     classes = load_classes(ingest / "classes.json")
     manifest = read_manifest(ingest, COLUMNS)
-    table = pq.read_table(splits)
+    table = read_input_table(splits)
     if not manifest["id"].equals(table["id"]):
         raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
     size, channels = _shape(manifest, settings, weights)

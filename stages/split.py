@@ -17,6 +17,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
+from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import EXCLUDED_IMAGES, GROUPS, INGEST, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import one_a_line
@@ -47,7 +48,7 @@ def run(*, ingest: Path, groups: Path, config: SplitConfig, fold: int, previous:
             the groups are of another manifest, or when `previous` can't be read.
     """
     classes = load_classes(ingest / "classes.json")
-    manifest, grouped = read_manifest(ingest, COLUMNS), pq.read_table(groups)
+    manifest, grouped = read_manifest(ingest, COLUMNS), read_input_table(groups)
     if not manifest["id"].equals(grouped["id"]):
         raise DarkroomError(f"{groups} does not belong to the manifest in {ingest}: run `dvc repro` to make it again")
     images = SplitInput.of(manifest, grouped, classes.names)

@@ -12,8 +12,16 @@ from darkroom.drawing.pages import TEMPLATES, count, decimal, percent
 from darkroom.model.spec import ModelSpec
 from darkroom.statistics.temperature import Calibration
 
+# What `metrics.json` must have, by type.
+METRICS: dict[str, type | tuple[type, ...]] = {
+    "test": dict,
+    "calibration": dict,
+    "abstention": dict,
+    "weak_slices": list,
+    "confidence": float,
+}
 # Name in `metrics.json`, type for Hugging Face, name for people.
-METRICS = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))
+SCORES = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))
 
 
 def model_card(
@@ -67,7 +75,7 @@ def model_card(
 def _scores(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """The rows of the table of scores."""
     test, calibrated = metrics["test"], metrics["calibration"]["after"]
-    rows = [(test, key, title) for key, _, title in METRICS] + [(calibrated, "ece", "Expected calibration error")]
+    rows = [(test, key, title) for key, _, title in SCORES] + [(calibrated, "ece", "Expected calibration error")]
     return [
         {"name": title, "value": of[key], "low": of[f"{key}_low"], "high": of[f"{key}_high"]} for of, key, title in rows
     ]
@@ -91,7 +99,7 @@ def _front_matter(name: str, spec: ModelSpec, test: dict[str, Any]) -> str:
                             "split": "test",
                             "revision": spec.data_version,
                         },
-                        "metrics": [{"type": kind, "name": title, "value": test[key]} for key, kind, title in METRICS],
+                        "metrics": [{"type": kind, "name": title, "value": test[key]} for key, kind, title in SCORES],
                     }
                 ],
             }

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 from markupsafe import Markup
 
 from darkroom.checks.contents import (
@@ -27,7 +26,7 @@ from darkroom.drawing.pages import render_page
 from darkroom.duplicates.groups import Copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
-from darkroom.runtime.files import read_json
+from darkroom.runtime.inputs import read_input_json, read_input_table
 from darkroom.runtime.text import printable_lines
 
 # Sets of copies that the page shows, conflicts and others, pictures of each, rejected files and ignored ones that it
@@ -55,11 +54,11 @@ def validation_page(*, ingest: Path, validated: Path) -> str:
         ingest: the folder that the ingest stage wrote; some 140 images of its shards are decoded.
         validated: the folder with the results of the validate stage, which may have stopped the line.
     """
-    results = read_json(validated / "validation.json")
+    results = read_input_json(validated / "validation.json", {"expectations": list, "notes": dict})
     manifest: pd.DataFrame = read_manifest(ingest).to_pandas()
-    rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
+    rejects = read_input_table(ingest / "rejects.parquet").to_pandas()
     rejects = rejects[rejects["reviewer"].isna()].sort_values("path")
-    ignored = pq.read_table(ingest / "ignored.parquet").to_pandas()
+    ignored = read_input_table(ingest / "ignored.parquet").to_pandas()
     outcomes = results["expectations"]
     contents = None
     if not missing_columns(manifest):
@@ -84,7 +83,7 @@ def validation_page(*, ingest: Path, validated: Path) -> str:
 
 def _read_copies(validated: Path, manifest: pd.DataFrame) -> list[Copies]:
     """The sets of copies that the stage wrote."""
-    table = pq.read_table(validated / "copies.parquet").to_pandas()
+    table = read_input_table(validated / "copies.parquet").to_pandas()
     row_of = dict(zip(manifest["path"], range(len(manifest)), strict=True))
     return [
         Copies(
@@ -175,7 +174,7 @@ def _bars(counts: Iterable[tuple[Any, Any]]) -> list[Bar]:
 
 def great_expectations_page(*, validated: Path) -> str:
     """Great Expectations' own account of the checks, as a page of ours."""
-    account = read_json(validated / "great_expectations.json")
+    account = read_input_json(validated / "great_expectations.json", {"success": bool, "sections": str})
     return render_page(
         "gx_account.html", success=account["success"], sections=Markup(printable_lines(account["sections"]))
     )
@@ -187,10 +186,10 @@ def changes_page(*, changes: Path) -> str:
     Args:
         changes: the folder of `changes.json` and `measures.parquet`.
     """
-    results = read_json(changes / "changes.json")
+    results = read_input_json(changes / "changes.json", {"compared": bool})
     if not results["compared"]:
         return render_page("since_commit.html", reason=results["reason"], outcomes=[])
-    measures = pq.read_table(changes / "measures.parquet").to_pandas()
+    measures = read_input_table(changes / "measures.parquet").to_pandas()
     sizes, brightness = (
         {name: measures.loc[measures["after"] == after, column].to_numpy() for name, after in SIDES}
         for column in ("side", "brightness")

@@ -31,6 +31,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_files, whole_folder, write_json
+from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.text import count, one_a_line, plural
 from darkroom.settings.validate import Validate
 
@@ -102,7 +103,7 @@ def _gather(
 ) -> tuple[Facts, pa.Table | None]:
     """The facts, and the table of groups; None where the manifest lacks values."""
     frame = manifest.to_pandas()
-    rejects = pq.read_table(ingest / "rejects.parquet").to_pandas()
+    rejects = read_input_table(ingest / "rejects.parquet").to_pandas()
     # What a reviewer removed could be read.
     rejects = rejects[rejects["reviewer"].isna()]
     if missing_columns(frame):

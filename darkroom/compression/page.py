@@ -8,7 +8,10 @@ from typing import Any
 from darkroom.compression.tradeoff import Point, tradeoff_chart
 from darkroom.drawing.pages import render_page
 from darkroom.model.spec import load_spec
-from darkroom.runtime.files import read_json
+from darkroom.runtime.inputs import read_input_json
+
+# What `verdict.json` must have, by type.
+DECISION: dict[str, type | tuple[type, ...]] = {"candidates": dict, "limits": dict, "reason": str}
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ def times_missing(*, quantized: Path, timings: Path) -> bool:
     """
     if not timings.exists():
         return True
-    decision, measured = read_json(quantized / "verdict.json"), read_json(timings)
+    decision, measured = (
+        read_input_json(quantized / "verdict.json", DECISION),
+        read_input_json(timings, {"candidates": dict}),
+    )
     return list(measured["candidates"]) != list(decision["candidates"])
 
 
@@ -57,7 +63,10 @@ def compression_page(*, quantized: Path, timings: Path, model: Path) -> str:
         timings: the file with the measured times.
         model: the folder with `model.json`.
     """
-    decision, measured = read_json(quantized / "verdict.json"), read_json(timings)
+    decision, measured = (
+        read_input_json(quantized / "verdict.json", DECISION),
+        read_input_json(timings, {"candidates": dict}),
+    )
     rows = [_row(candidate, measured["candidates"][name]) for name, candidate in decision["candidates"].items()]
     limits = decision["limits"]
     return render_page(

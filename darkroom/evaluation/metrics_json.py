@@ -18,7 +18,8 @@ from darkroom.evaluation.label_errors import Suspect
 from darkroom.evaluation.ranking import Curve, TopK
 from darkroom.evaluation.scorecard import DIGITS, ClassRow
 from darkroom.evaluation.slices import Slice
-from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.files import write_json
+from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.runtime.text import printable
 from darkroom.statistics.calibration import ReliabilityBin
 from darkroom.statistics.intervals import Estimate
@@ -136,9 +137,10 @@ def _rounded(value: Any) -> Any:
     return value
 
 
+@stage_input
 def read_evaluation(folder: Path) -> tuple[Evaluation, ErrorAnalysis, dict[str, Any]]:
     """Read what `write_evaluation` wrote, with numbers of six digits: scores, error analysis, the content of `metrics.json`."""
-    content, rows, curves, details = (read_json(folder / name) for name in (METRICS, CLASSES, CURVES, DETAILS))
+    content, rows, curves, details = (read_input_json(folder / name) for name in (METRICS, CLASSES, CURVES, DETAILS))
     calibration, abstention = content["calibration"], content["abstention"]
     top = content["top_k"]
     found = Evaluation(

@@ -29,10 +29,11 @@ from darkroom.evaluation.pictures import (
 )
 from darkroom.evaluation.ranking import Curve
 from darkroom.evaluation.scorecard import ClassRow
+from darkroom.images.pack import STATS
 from darkroom.inference.explained import load_explained, ordered
 from darkroom.model.spec import load_spec
 from darkroom.runtime.arrays import Float32s
-from darkroom.runtime.files import read_json
+from darkroom.runtime.inputs import read_input_json
 from darkroom.statistics.intervals import RESAMPLES
 from darkroom.training.charts import training_charts
 from darkroom.training.record import read_record, require_same_epoch
@@ -63,7 +64,7 @@ def evaluation_page(
     names, choice, settings = spec.classes.names, explained.choice, content["settings"]
     test = open_predicted_images(arrays / "test", evaluated / "predictions.parquet", names)
     frames, confidence = Frames(test, names, explained), test.confidence
-    left_out = read_json(excluded)
+    left_out = read_input_json(excluded)
     return render_page(
         "evaluation.html",
         found=found,
@@ -76,7 +77,7 @@ def evaluation_page(
         preprocessing=spec.preprocessing,
         provenance=content["provenance"],
         settings=settings,
-        split_sizes=read_json(arrays / "stats.json")["images"],
+        split_sizes=read_input_json(arrays / "stats.json", STATS)["images"],
         excluded=left_out[:LISTED],
         excluded_count=len(left_out),
         excluded_reasons=Counter(each["reason"] for each in left_out).most_common(),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from darkroom.drawing.pictures import heatmap_data_uri, image_data_uri, is_small
 from darkroom.evaluation.error_analysis import RobustnessCurve
@@ -14,6 +13,7 @@ from darkroom.images.pack import load_packed
 from darkroom.inference.explained import Explained
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import read_input_table
 
 # Of a photograph in a gallery, and of one in a cell of the confusion matrix, of which there may be hundreds.
 GALLERY_SIDE, CELL_SIDE = 160, 80
@@ -55,7 +55,7 @@ def open_predicted_images(arrays: Path, predictions: Path, names: Sequence[str])
     Raises:
         DarkroomError: when the two are not of the same images.
     """
-    packed, table = load_packed(arrays), pq.read_table(predictions)
+    packed, table = load_packed(arrays), read_input_table(predictions)
     ids: list[str] = table["id"].to_pylist()
     if [image_id.decode("ascii") for image_id in packed.ids.tolist()] != ids:
         raise DarkroomError(f"{predictions} is not of the images in {arrays}: run `dvc repro evaluate`")

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from darkroom.images.shards import chunk_ends
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import stage_input
 
 if TYPE_CHECKING:  # It imports DVC.
     from darkroom.runtime.revisions import Revision
@@ -73,6 +74,7 @@ REMARKS = pa.schema([("path", pa.string()), ("remark", pa.string())])
 IGNORED = pa.schema([("path", pa.string()), ("reason", pa.string())])
 
 
+@stage_input
 def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:
     """The manifest, sorted by path.
 
@@ -90,11 +92,16 @@ def read_parts(files: list[Path], columns: list[str] | None = None) -> pa.Table:
     names = columns or MANIFEST.names
     schema = pa.schema([MANIFEST.field(name) for name in dict.fromkeys(["path", *names])])
     # One by one: a dataset of them takes a third longer.
-    parts = [pq.ParquetFile(file).read(schema.names, use_threads=False) for file in files]
+    parts = [_read_part(file, schema.names) for file in files]
     parts = [part.cast(pa.schema([schema.field(name) for name in part.column_names])) for part in parts]
     # A column that a part lacks is null there.
     table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
     return table.sort_by("path").combine_chunks().select(names)
+
+
+@stage_input
+def _read_part(file: Path, names: list[str]) -> pa.Table:
+    return pq.ParquetFile(file).read(names, use_threads=False)
 
 
 def write_manifest(manifest: pa.Table, ingest: Path) -> None:

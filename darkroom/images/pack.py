@@ -18,6 +18,7 @@ from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
 from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
+from darkroom.runtime.inputs import stage_input
 from darkroom.runtime.threads import in_batches, in_order
 
 # Pixels that are counted at a time: OpenCV counts in float32, which is exact up to 2 to the 24.
@@ -124,6 +125,12 @@ def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(means), tuple(deviations)
 
 
+# `stats.json` beside the arrays: what it must have, by type.
+STATS: dict[str, type | tuple[type, ...]] = {
+    "class_hash": str, "size": int, "channels": int, "resize": str, "decoder": str, "mean": list, "std": list, "images": dict,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Packed:
     """The images of one split.
@@ -143,6 +150,7 @@ class Packed:
         return np.array([int(image_id, 16) for image_id in self.ids], dtype=np.uint64)
 
 
+@stage_input
 def load_packed(folder: Path) -> Packed:
     """Open the packed images of one split; they stay on disk until they are used."""
     return Packed(

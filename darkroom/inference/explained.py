@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
-from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.files import write_json
+from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.statistics.temperature import softmax
 
 # Mean heat maps: of so many classes, the weakest first, from so many images in all and of one class.
@@ -105,9 +106,10 @@ class Explained:
         np.save(folder / DAMAGED, self.damaged)
 
 
+@stage_input
 def load_explained(folder: Path) -> Explained:
     """Read what `Explained.save` wrote."""
-    content = read_json(folder / FILE)
+    content = read_input_json(folder / FILE)
     stored = content.pop("choice")
     typical = {int(k): rows for k, rows in stored.pop("typical").items()}
     choice = Choice(typical=typical, **stored)

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import load_packed
+from darkroom.images.pack import STATS, load_packed
 from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json
+from darkroom.runtime.inputs import read_input_json, read_input_table
 
 SPLITS = ("test", "validation", "train")
 
@@ -54,7 +53,7 @@ def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) ->
         DarkroomError: when the arrays were packed with another class list, hold an image that is not in their split, or a
             label that is not the manifest's; or when there is no test image.
     """
-    stats = read_json(arrays / "stats.json")
+    stats = read_input_json(arrays / "stats.json", STATS)
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(
             f"{arrays / 'stats.json'} was made with another class list (hash {stats['class_hash'][:12]}, and the "
@@ -64,7 +63,7 @@ def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) ->
     settled = pa.array(sorted(reviewed_images(ingest)), pa.string())
     manifest = manifest.append_column("reviewed", pa.compute.is_in(manifest["path"], value_set=settled))
     rows = {image_id: row for row, image_id in enumerate(manifest["id"].to_pylist())}
-    split_of = dict(zip(*pq.read_table(splits, columns=["id", "split"]).to_pydict().values(), strict=True))
+    split_of = dict(zip(*read_input_table(splits, ["id", "split"]).to_pydict().values(), strict=True))
     opened = {split: _open(arrays / split, split, manifest, rows, split_of, classes) for split in SPLITS}
     if not opened["test"].ids:
         raise DarkroomError(f"{arrays / 'test'} holds no image: raise split.test in params.yaml, or add images")

@@ -28,6 +28,7 @@ from darkroom.inference.inputs import FACTS, SplitImages
 from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.runtime.checked_json import STRICT, check_json
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import read_input_table, stage_input
 
 FILE = "predictions.parquet"
 METADATA = b"darkroom"
@@ -184,13 +185,14 @@ class Predictions:
     damaged: list[DamagedLogits]
 
 
+@stage_input
 def read_predictions(folder: Path) -> Predictions:
     """Read what `write_predictions` wrote.
 
     Raises:
         DarkroomError: when the file is no table of predictions.
     """
-    table = pq.read_table(folder / FILE)
+    table = read_input_table(folder / FILE)
     content = (table.schema.metadata or {}).get(METADATA)
     if content is None:
         raise DarkroomError(f"{folder / FILE} does not name its model: run `dvc repro predict`")

@@ -9,9 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import read_input_table, stage_input
 from darkroom.runtime.text import csv_value, printable
 from darkroom.sources.class_names import folded
 
@@ -148,10 +148,11 @@ def require_valid(file: Path, faults: list[tuple[int, str]]) -> None:
     raise DarkroomError("\n".join([f"{file} can't be used as it is: fix these rows or take them out", *listed, *more]))
 
 
+@stage_input
 def reviewed_images(ingest: Path) -> frozenset[str]:
     """Paths of the images on which a reviewer has decided, whatever it was.
 
     Args:
         ingest: the folder that the ingest stage wrote.
     """
-    return frozenset(pq.read_table(ingest / "fixes.parquet", columns=["path"])["path"].to_pylist())
+    return frozenset(read_input_table(ingest / "fixes.parquet", ["path"])["path"].to_pylist())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from darkroom.runtime.inputs import read_input_table, stage_input
 from darkroom.runtime.text import count, plural, printable
 from darkroom.sources.names import describe_classes
 from darkroom.sources.source import Ignored, Listing, SourceImage
@@ -72,10 +73,11 @@ def write_survey(tables: dict[str, pa.Table], folder: Path) -> None:
         pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
 
 
+@stage_input
 def read_survey(folder: Path) -> Surveyed:
     """Read what `write_survey` wrote."""
     files, images, ignored, classes = (
-        pq.read_table(folder / f"{name}.parquet").to_pydict() for name in ("files", *LISTING)
+        read_input_table(folder / f"{name}.parquet").to_pydict() for name in ("files", *LISTING)
     )
     paths, hashes = files["path"], files["sha256"]
     rows, places = images["file"], images["place"]

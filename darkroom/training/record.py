@@ -9,7 +9,8 @@ import numpy as np
 
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json, write_json
+from darkroom.runtime.files import write_json
+from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.training.curves import Epoch
 
 FILE, PICTURES = "training.json", "examples.npy"
@@ -77,9 +78,10 @@ def _pictures(example: Example) -> UInt8s:
     return np.stack([example.image, *(picture for picture, _ in example.draws)])
 
 
+@stage_input
 def read_record(folder: Path) -> TrainingRecord:
     """Read what `write_record` wrote."""
-    content, pictures = read_json(folder / FILE), np.load(folder / PICTURES)
+    content, pictures = read_input_json(folder / FILE), np.load(folder / PICTURES)
     epochs = [_epoch(values) for values in content["epochs"]]
     return TrainingRecord(
         epochs=epochs,

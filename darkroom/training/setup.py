@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.images.pack import Packed, load_packed
+from darkroom.images.pack import STATS, Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.depth import Depth
 from darkroom.model.provenance import code_version, data_version
@@ -16,7 +16,7 @@ from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import origin
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import read_json
+from darkroom.runtime.inputs import read_input_json
 from darkroom.training.distributed import Processes
 from darkroom.training.state import checkpoint_path
 from darkroom.training.trainable import whiten_first_layer
@@ -44,7 +44,7 @@ def new_spec(
         DarkroomError: when the arrays were made with another class list.
     """
     classes = load_classes(ingest / "classes.json")
-    stats = read_json(arrays / "stats.json")
+    stats = read_input_json(arrays / "stats.json", STATS)
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(f"{arrays} was made with another class list than {ingest}: run `dvc repro`")
     shape = stats["size"], stats["channels"], stats["resize"], stats["decoder"]

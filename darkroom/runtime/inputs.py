@@ -1,0 +1,109 @@
+"""What earlier stages wrote, read through one door: a damaged file is named, with the stage that makes it and what to do."""
+
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from darkroom.runtime.errors import DarkroomError
+
+if TYPE_CHECKING:  # The command that predicts does without it.
+    import pyarrow as pa
+
+# What readers of JSON, Parquet (its errors are subclasses of these) and NumPy raise over damaged files, and what our code
+# raises over content of another form. A missing file is another matter: `darkroom.runtime.stage` says which stage makes it.
+DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    EOFError,
+    NotImplementedError,
+    RecursionError,
+    StopIteration,
+)
+
+Arguments = ParamSpec("Arguments")
+Content = TypeVar("Content")
+
+
+def stage_input(
+    read: Callable[Concatenate[Path, Arguments], Content],
+) -> Callable[Concatenate[Path, Arguments], Content]:
+    """Of a function that reads a file or folder of an earlier stage, its first argument.
+
+    Whatever is wrong with what is read becomes a `DarkroomError`; a missing file stays a `FileNotFoundError`.
+    """
+
+    @wraps(read)
+    def reader(path: Path, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Content:
+        try:
+            return read(path, *arguments, **named)
+        except FileNotFoundError:
+            raise
+        except DAMAGE as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+            kind = type(error).__name__
+            raise damaged(path, f"{kind}: {reason[:200]}" if isinstance(error, LookupError) else reason[:200]) from None
+
+    return reader
+
+
+def damaged(path: Path, reason: str) -> DarkroomError:
+    """The error about a file or folder of an earlier stage: its place, what is wrong, and what makes it again."""
+    parts = path.parts
+    places = [place for place, part in enumerate(parts[:-1]) if part in ("data", "models", "reports")]
+    remedy = "make it again"
+    if places:
+        maker, name = "/".join(parts[places[-1] : places[-1] + 2]), parts[places[-1] + 1]
+        remedy = f"run `dvc repro {name}`, which makes {maker} again"
+    return DarkroomError(f"{path} is damaged, or of another version ({reason or 'empty'}): {remedy}")
+
+
+@stage_input
+def read_input_table(path: Path, columns: list[str] | None = None) -> "pa.Table":
+    """A Parquet table of an earlier stage.
+
+    Args:
+        path: the file.
+        columns: those to read; None for all.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        DarkroomError: when it can't be read, or lacks a column.
+    """
+    import pyarrow.parquet as pq
+
+    if path.is_dir():  # pyarrow would read every file in it
+        raise IsADirectoryError(21, "Is a directory")
+    table = pq.read_table(path, columns=columns)
+    if columns and table.column_names != columns:
+        raise KeyError(f"columns {', '.join(table.column_names)}, and {', '.join(columns)} are needed")
+    return table
+
+
+@stage_input
+def read_input_json(path: Path, needed: Mapping[str, type | tuple[type, ...]] | None = None) -> Any:
+    """The content of a JSON file of an earlier stage.
+
+    Args:
+        path: the file.
+        needed: keys that the object in it must have, with the types of their values; None where it may be anything.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        DarkroomError: when it can't be read, is not JSON in UTF-8, or has other keys or types.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if needed is None:
+        return content
+    if not isinstance(content, dict):
+        raise TypeError(f"{type(content).__name__} in place of an object")
+    for key, kinds in needed.items():
+        if key not in content:
+            raise ValueError(f"has no {key}")
+        if not isinstance(content[key], kinds):
+            raise TypeError(f"{key} is {type(content[key]).__name__}")
+    return content
