@@ -33,13 +33,19 @@ from darkroom.images.pack import STATS
 from darkroom.inference.explained import load_explained, ordered
 from darkroom.model.spec import load_spec
 from darkroom.runtime.arrays import Float32s
-from darkroom.runtime.inputs import read_input_json
+from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.statistics.intervals import RESAMPLES
 from darkroom.training.charts import training_charts
 from darkroom.training.record import read_record, require_same_epoch
 
 # Of the excluded images; their file has all.
 LISTED = 20
+
+
+@stage_input
+def _read_excluded(path: Path) -> list[dict[str, str]]:
+    """The excluded images, each with its path, the reason, and what it is beside."""
+    return [dict(each) for each in read_input_json(path) if str(each["reason"])]
 
 
 def evaluation_page(
@@ -64,7 +70,7 @@ def evaluation_page(
     names, choice, settings = spec.classes.names, explained.choice, content["settings"]
     test = open_predicted_images(arrays / "test", evaluated / "predictions.parquet", names)
     frames, confidence = Frames(test, names, explained), test.confidence
-    left_out = read_input_json(excluded)
+    left_out = _read_excluded(excluded)
     return render_page(
         "evaluation.html",
         found=found,
