@@ -29,7 +29,6 @@ from darkroom.evaluation.pictures import (
 )
 from darkroom.evaluation.ranking import Curve
 from darkroom.evaluation.scorecard import ClassRow
-from darkroom.images.pack import STATS
 from darkroom.inference.explained import load_explained, ordered
 from darkroom.model.spec import load_spec
 from darkroom.runtime.arrays import Float32s
@@ -83,7 +82,7 @@ def evaluation_page(
         preprocessing=spec.preprocessing,
         provenance=content["provenance"],
         settings=settings,
-        split_sizes=read_input_json(arrays / "stats.json", STATS)["images"],
+        split_sizes=read_input_json(arrays / "stats.json", {"images": dict})["images"],
         excluded=left_out[:LISTED],
         excluded_count=len(left_out),
         excluded_reasons=Counter(each["reason"] for each in left_out).most_common(),

@@ -125,12 +125,6 @@ def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(means), tuple(deviations)
 
 
-# `stats.json` beside the arrays: what it must have, by type.
-STATS: dict[str, type | tuple[type, ...]] = {
-    "class_hash": str, "size": int, "channels": int, "resize": str, "decoder": str, "mean": list, "std": list, "images": dict,
-}  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Packed:
     """The images of one split.

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import STATS, load_packed
+from darkroom.images.pack import load_packed
 from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s, UInt8s
@@ -53,7 +53,7 @@ def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) ->
         DarkroomError: when the arrays were packed with another class list, hold an image that is not in their split, or a
             label that is not the manifest's; or when there is no test image.
     """
-    stats = read_input_json(arrays / "stats.json", STATS)
+    stats = read_input_json(arrays / "stats.json", {"class_hash": str})
     if stats["class_hash"] != classes.hash:
         raise DarkroomError(
             f"{arrays / 'stats.json'} was made with another class list (hash {stats['class_hash'][:12]}, and the "

@@ -58,7 +58,7 @@ def damaged(path: Path, reason: str) -> DarkroomError:
     remedy = "make it again"
     if places:
         maker, name = "/".join(parts[places[-1] : places[-1] + 2]), parts[places[-1] + 1]
-        remedy = f"run `dvc repro {name}`, which makes {maker} again"
+        remedy = f"remove {maker}, and `dvc repro {name}` makes it again"
     return DarkroomError(f"{path} is damaged, or of another version ({reason or 'empty'}): {remedy}")
 
 

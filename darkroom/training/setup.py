@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.images.pack import STATS, Packed, load_packed
+from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.depth import Depth
 from darkroom.model.provenance import code_version, data_version
@@ -20,6 +20,11 @@ from darkroom.runtime.inputs import read_input_json
 from darkroom.training.distributed import Processes
 from darkroom.training.state import checkpoint_path
 from darkroom.training.trainable import whiten_first_layer
+
+# `stats.json` beside the arrays: what it must have, by type.
+STATS: dict[str, type | tuple[type, ...]] = {
+    "class_hash": str, "size": int, "channels": int, "resize": str, "decoder": str, "mean": list, "std": list,
+}  # fmt: skip
 
 
 def new_spec(

@@ -18,7 +18,7 @@ from darkroom.sources.listing import read_survey
 def test_the_message_has_the_file_the_fault_and_the_stage() -> None:
     assert str(damaged(Path("/tmp/x/data/ingest/manifest/a.parquet"), "why")) == (
         "/tmp/x/data/ingest/manifest/a.parquet is damaged, or of another version (why): "
-        "run `dvc repro ingest`, which makes data/ingest again"
+        "remove data/ingest, and `dvc repro ingest` makes it again"
     )
     assert str(damaged(Path("a.json"), "")).endswith("a.json is damaged, or of another version (empty): make it again")
 
@@ -32,7 +32,7 @@ def test_a_damaged_table(tmp_path: Path, content: bytes | None) -> None:
     else:
         path.write_bytes(content)
     with pytest.raises(
-        DarkroomError, match=r"splits\.parquet is damaged.*run `dvc repro split`, which makes data/split"
+        DarkroomError, match=r"splits\.parquet is damaged.*remove data/split, and `dvc repro split` makes it"
     ):
         read_input_table(path)
 
@@ -61,7 +61,9 @@ def test_a_damaged_json(tmp_path: Path, text: str, reason: str) -> None:
     path = tmp_path / "models/quantize/verdict.json"
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    with pytest.raises(DarkroomError, match=rf"verdict\.json is damaged.*{reason}.*run `dvc repro quantize`"):
+    with pytest.raises(
+        DarkroomError, match=rf"verdict\.json is damaged.*{reason}.*`dvc repro quantize` makes it again"
+    ):
         read_input_json(path, {"a": int})
     path.write_text(json.dumps({"a": 1, "b": 2}))
     assert read_input_json(path, {"a": int}) == {"a": 1, "b": 2}
