@@ -72,8 +72,10 @@ def tool(name: str) -> str:
 
 def _next_commands() -> list[tuple[str, str]]:
     """Commands worth typing, and what for."""
-    ask = ["git", "cat-file", "-e", "HEAD:dvc.lock"]
-    committed = shutil.which("git") and subprocess.run(ask, capture_output=True, check=False).returncode == 0
+    committed, repository = (
+        shutil.which("git") and subprocess.run(["git", *ask], capture_output=True, check=False).returncode == 0
+        for ask in (("cat-file", "-e", "HEAD:dvc.lock"), ("rev-parse", "--git-dir"))
+    )
     compare = [
         (f"{tool('dvc')} metrics diff", "against the last commit"),
         (f"{tool('python')} -m darkroom.diff HEAD workspace", "what changed in the data"),
@@ -82,6 +84,6 @@ def _next_commands() -> list[tuple[str, str]]:
     return [
         (f"{tool('python')} -m darkroom.predict {BUNDLE} IMAGE…", "ask the bundle about images of yours"),
         (f"{tool('dvc')} plots show", "curves and confusion matrix, as a page"),
-        *(compare if committed else keep),
+        *(compare if committed else keep if repository else ()),
         ("make flow", "the same line as a Prefect flow"),
     ]

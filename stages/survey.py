@@ -10,7 +10,8 @@ Costs: a listing; hashing for what is new. DVC runs it every time, since only a 
 from pathlib import Path
 
 from darkroom.runtime.files import whole_folder
-from darkroom.runtime.paths import IMAGE_CACHE, SURVEY
+from darkroom.runtime.links import repair_links
+from darkroom.runtime.paths import IMAGE_CACHE, OUTPUTS, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
@@ -45,6 +46,8 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
 def main() -> None:
     hide_pandas_from_pyarrow()
     with stage("survey"):
+        # Here, since it is the first stage, and DVC looks at the files of each only when its turn comes.
+        repair_links(path for outputs in OUTPUTS.values() for path in outputs)
         params = read_params().ingest
         run(
             source=params.source,
