@@ -8,6 +8,7 @@ import pandas as pd
 
 from darkroom.diff.state import State
 from darkroom.runtime.arrays import Float64s
+from darkroom.sources.class_names import in_label_order
 from darkroom.splits.rule import EXCLUDED, SPLITS
 from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
 
@@ -46,7 +47,7 @@ def by_class(
         "moved": relabelled["label"][:0] if moved is None else moved["label"],
     }
     used = (label for side in (before, after) for label in side.images["label"].unique())
-    labels = sorted({*before.classes.names, *after.classes.names, *used})
+    labels = list(in_label_order({*before.classes.names, *after.classes.names, *used}))
     table = pd.DataFrame({"label": labels})
     for name, values in columns.items():
         table[name] = values.value_counts().reindex(labels, fill_value=0).to_numpy()

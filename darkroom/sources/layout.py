@@ -94,7 +94,7 @@ def lay_out(
         for one in others
     ]
     classes = in_label_order({image.label for image in images})
-    require_classes(classes, [path for path, _ in files.candidates], len(images), len(ignored), where)
+    require_classes(classes, [path for path, _ in files.candidates], len(images), ignored, where)
     _require_most_inside(files.pictures, reading, start, len(images), classes, where)
     ignored += class_folders_without_images(folders, files.parts_of, ignored, start, reading.roots)
     return Layout(classes, images, sorted(ignored, key=lambda item: item.path))

@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.text import printable
+from darkroom.runtime.text import count, printable
+from darkroom.sources.source import Ignored
 
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
 # Synology's @eaDir contains small copies of the pictures beside it, which would otherwise be taken for a class.
@@ -49,13 +51,16 @@ def describe_classes(counts: Mapping[str, int]) -> str:
     return ", ".join(each if len(each) <= 12 else [*each[:5], f"… {len(each) - 10:,} more …", *each[-5:]])
 
 
-def require_classes(classes: Sequence[str], paths: list[str], images: int, others: int, where: str) -> None:
+def require_classes(
+    classes: Sequence[str], paths: list[str], images: int, ignored: Sequence[Ignored], where: str
+) -> None:
     """Stop where class folders give fewer than two classes.
 
     Args:
         classes: their names.
         paths: of all files that were not ignored for what they are.
-        images, others: how many files are in class folders, and how many do not count.
+        images: how many files are in class folders.
+        ignored: those that do not count.
         where: the source.
 
     Raises:
@@ -68,10 +73,20 @@ def require_classes(classes: Sequence[str], paths: list[str], images: int, other
         )
     if not classes:
         raise DarkroomError(
-            f"{where} contains no class folders with files in them ({others} files elsewhere): "
+            f"{where} contains no class folders with files in them ({_elsewhere(ignored)}): "
             "put the images of each class in a folder that has the class's name, or name a table of path,label"
         )
     if len(classes) == 1:
         raise DarkroomError(
-            f"{where} contains only one class, {classes[0]!r}, with {images} files: a classifier needs two or more"
+            f"{where} contains only one class, {classes[0]!r}, with {images} files ({_elsewhere(ignored)}): a classifier needs "
+            "two or more"
         )
+
+
+def _elsewhere(ignored: Sequence[Ignored]) -> str:
+    """How many files do not count, and the most frequent reason."""
+    number = f"{count(len(ignored), 'file')} elsewhere"
+    for reason, times in Counter(one.reason for one in ignored).most_common(1):
+        first = next(one.path for one in ignored if one.reason == reason)
+        return f"{number}, {times:,} of them {printable(reason)}, as {printable(first)}"
+    return number

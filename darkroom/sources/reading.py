@@ -13,7 +13,7 @@ LINKED_CLASS = (
     "table of paths"
 )
 NOT_IN_A_CLASS = "not in a class folder"
-MASK = "a mask of an image beside it: ingest.class_level takes masks for images"
+MASK = "a mask of an image beside it: with ingest.class_level=1 for class folders at the top, and so on, masks are images, too"
 
 
 @dataclass(frozen=True)

@@ -140,10 +140,13 @@ def _together(names: Iterable[bytes], encoding: str) -> str | None:
 
 
 def _decoded(raw: bytes, encoding: str) -> str | None:
+    """A name in an encoding; None where it has other bytes, or gives halves of characters, which no file can be named by."""
     try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError:
+        name = raw.decode(encoding)
+        name.encode("utf-8")
+    except UnicodeError:
         return None
+    return name
 
 
 def _examples(text: str) -> str:

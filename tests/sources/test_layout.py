@@ -111,7 +111,7 @@ def test_masks_are_set_aside_by_name_and_taken_where_the_user_names_the_level() 
     assert [image.name for image in found.images] == ["cat/images/1.png", "dog/2.png", "dog/3.png"]
     assert [item.path for item in found.ignored] == ["cat/masks/1.png", "dog/3_mask.png", "dog/Ground-Truth/2.png"]
     assert {item.reason for item in found.ignored} == {
-        "a mask of an image beside it: ingest.class_level takes masks for images"
+        "a mask of an image beside it: with ingest.class_level=1 for class folders at the top, and so on, masks are images, too"
     }
     assert len(lay_out(paths, "there", class_level=1).images) == 6
     assert rows(layout("images/cat/1.png", "images/dog/1.png", "masks/cat/1.png", "masks/dog/1.png")) == [
@@ -124,7 +124,7 @@ def test_masks_are_set_aside_by_name_and_taken_where_the_user_names_the_level() 
     ("paths", "message"),
     [
         ((), "no class folders"),
-        (("a.png",), "no class folders.*1 files elsewhere"),
+        (("a.png",), "no class folders.*1 file elsewhere, 1 of them not in a class folder, as a.png"),
         (("cat/a.png", "cat/b.png"), "only one class, 'cat', with 2 files"),
         (("set/cat/a.png",), "only one class, 'cat'"),
         (("test/cat/a.png", "test/dog/b.png"), "contains test/ and nothing to train on"),
@@ -139,7 +139,22 @@ def test_too_little(paths: tuple[str, ...], message: str) -> None:
         layout(*paths)
 
 
-NAME = st.sampled_from(["train", "test", "val", "cat", "dog", "a.png", ".x", "Thumbs.db"])
+NAME = st.sampled_from(
+    [
+        "train",
+        "test_set",
+        "Training Set",
+        "val",
+        "cat",
+        "dog",
+        "images",
+        "masks",
+        "a.png",
+        "a_mask.png",
+        ".x",
+        "Thumbs.db",
+    ]
+)
 
 
 @given(st.sets(st.lists(NAME, min_size=1, max_size=4).map("/".join), max_size=12))

@@ -111,3 +111,11 @@ def test_a_name_that_is_marked_as_utf8_and_is_not_is_ignored_alone(tmp_path: Pat
     assert [found.bytes_of(image.path) for image in found.images] == [b"cat", b"dog"]
     given = replace(found.location, zip_encoding="cp1252")
     assert [image.path for image in list_source(ZIP, given).images] == ["cat/café.png", "cat/ö.png", "dog/a.png"]
+
+
+@pytest.mark.parametrize("encoding", ["idna", "unicode_escape", "ascii"])
+def test_a_name_that_the_users_encoding_can_not_read_is_ignored_alone(encoding: str, tmp_path: Path) -> None:
+    names = {b"cat/a\x80\\ud800.png": "x", b"cat/a.png": "cat", b"dog/a.png": "dog"}
+    found = read_as(write_zip(tmp_path / "a.zip", names), encoding)
+    assert [item.reason for item in found.ignored] == ["its name is not in UTF-8: rename it"]
+    assert [image.path for image in found.images] == ["cat/a.png", "dog/a.png"]
