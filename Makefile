@@ -26,7 +26,7 @@ INSTALLED_TFLITE := $(VENV_TFLITE)/.installed
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run test test-slow flow schedule tune lint lock clean converter
+.PHONY: help run test test-slow fuzz flow schedule tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,9 @@ test: lint  ## lint, and all tests but the slow ones
 
 test-slow: $(INSTALLED_DEV)  ## tests that take minutes: the README typed whole, kills, long fuzzing
 	@"$(BIN)/python" -m pytest -m slow
+
+fuzz: $(INSTALLED_DEV)  ## damaged images, archives, settings, tables, bundles and lists by the thousand; some 10 minutes
+	@OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.fuzz
 
 lint: $(INSTALLED_DEV)  ## style and types
 	@"$(BIN)/ruff" check .

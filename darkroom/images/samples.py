@@ -55,7 +55,9 @@ def make_samples(
     inverted: bool = False,
     premultiplied: bool = False,
 ) -> Samples:
-    """Divide colours from alpha; refuse values that are no numbers."""
+    """Divide colours from alpha; refuse values that are no numbers, and pictures without any."""
+    if not values.size:
+        raise UnreadableImage("it has no pixels")
     if kind == "float" and not np.isfinite(values).all():
         missing = values.size - int(np.isfinite(values).sum())
         raise UnreadableImage(f"{missing:,} of its {values.size:,} values are not finite numbers")

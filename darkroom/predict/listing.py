@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.folder import walk
 from darkroom.sources.names import URL, junk_reason
 
@@ -50,12 +51,9 @@ def list_images(names: Iterable[str], stdin: BinaryIO) -> Iterator[Path | Refusa
         stdin: standard input.
 
     Returns:
-        Paths, and refusals for empty names, for URLs, for folders and lists that hold no image, for lines that can be no name,
-        and for what in a folder is neither a file nor a folder: links to folders, which are not followed, pipes and devices.
-        Whether a file can be read is not checked.
-
-    Raises:
-        DarkroomError: when a folder can't be listed.
+        Paths, and refusals for empty names, for URLs, for folders that hold no image or can't be listed, for lists that hold
+        none, for lines that can be no name, and for what in a folder is neither a file nor a folder: links to folders, which
+        are not followed, pipes and devices. Whether a file can be read is not checked.
     """
     for name in names:
         if name == STDIN:
@@ -112,7 +110,11 @@ def _listed(stdin: BinaryIO) -> Iterator[Path | Refusal]:
 def _images_of(folder: Path) -> Iterator[Path | Refusal]:
     """Hidden and junk files are skipped, as at ingest."""
     found = []
-    paths, _, others = walk(folder)
+    try:
+        paths, _, others = walk(folder)
+    except DarkroomError as error:
+        yield Refusal(str(folder), str(error))
+        return
     for path in paths:
         parent, _, name = path.rpartition("/")
         if junk_reason(parent, os.fsencode(name).decode("utf-8", "replace")) is None:

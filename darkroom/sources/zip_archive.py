@@ -1,5 +1,6 @@
 """Images in a zip file, read in place: nothing is unpacked."""
 
+import lzma
 import os
 import stat
 import struct
@@ -84,7 +85,15 @@ class ZipReader:
                 data = self._unpack(offset, method, packed_bytes, length)
             else:
                 data = self._unpack_rarer(offset)
-        except (zipfile.BadZipFile, zlib.error, EOFError, struct.error) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            EOFError,
+            struct.error,
+            RuntimeError,
+            ValueError,
+        ) as error:
             raise OSError(f"damaged in the archive: {error}") from None
         if len(data) != length or zlib.crc32(data) != crc:
             raise OSError("damaged in the archive: its length or checksum is not the one in the directory")
@@ -108,7 +117,12 @@ class ZipReader:
         """zipfile unpacks the rarer methods, and moves the place in the open file."""
         with self._lock:
             archive, entries = self._directory
-            return archive.read(entries[offset])
+            try:
+                return archive.read(entries[offset])
+            except OSError as error:
+                if error.errno is None:  # bz2 raises it for damage
+                    raise zipfile.BadZipFile(str(error)) from None
+                raise
 
     @cached_property
     def _directory(self) -> tuple[zipfile.ZipFile, dict[int, zipfile.ZipInfo]]:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from darkroom.images.decode import UnreadableImage, decode, open_samples
+from darkroom.images.samples import make_samples
 from darkroom.model.depth import Depth
 from tests.support.pictures import encoded, png, tiff, turned
 
@@ -207,3 +208,8 @@ def test_the_rule_of_the_data_set_counts() -> None:
 def test_values_without_a_place_on_the_scale_are_refused(data: bytes, depth: Depth | None, reason: str) -> None:
     with pytest.raises(UnreadableImage, match=reason):
         decode(data, depth=depth)
+
+
+def test_a_picture_without_pixels_is_refused() -> None:
+    with pytest.raises(UnreadableImage, match="it has no pixels"):
+        make_samples(np.zeros((0, 9, 1), np.uint16), 1, "uint16", None, "TIFF")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.predict import listing
 from darkroom.predict.listing import Refusal, list_images
+from darkroom.runtime.errors import DarkroomError
 
 
 def listed(*names: object, stdin: bytes = b"") -> list[Path | Refusal]:
@@ -98,4 +100,17 @@ def test_a_url_is_named_and_keeps_its_slashes() -> None:
     assert listed("https://example.org/a.png", "-", stdin=b"file:///a.png\n") == [
         Refusal("https://example.org/a.png", "a URL, and only files are read: fetch it first, and give its path"),
         Refusal("file:///a.png", "a URL, and only files are read: give its path"),
+    ]
+
+
+def test_a_folder_that_can_not_be_listed_is_reported_and_the_others_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> None:
+        raise DarkroomError(f"the folder {folder} can't be listed: Permission denied")
+
+    monkeypatch.setattr(listing, "walk", refuse)
+    assert listed(tmp_path, "a.png") == [
+        Refusal(str(tmp_path), f"the folder {tmp_path} can't be listed: Permission denied"),
+        Path("a.png"),
     ]

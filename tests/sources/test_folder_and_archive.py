@@ -410,6 +410,22 @@ def test_every_method_that_python_knows_is_read(tmp_path: Path, method: int) -> 
     assert [content for *_, content in listed(ZIP, tmp_path / "a.zip").rows()] == [b"cat" * 100, b"dog" * 100]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_of_every_method_is_that_images_reason(tmp_path: Path, method: int) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("cat/a.png", bytes(range(256)))
+        archive.writestr("dog/a.png", b"dog" * 100)
+    content = bytearray(path.read_bytes())
+    # The header of the entry has 30 bytes and its name, LZMA's own head 9.
+    content[50:90] = b"\xff" * 40
+    path.write_bytes(content)
+    found = listed(ZIP, path)
+    with pytest.raises(OSError, match="damaged in the archive"):
+        found.read(found.images[0])
+    assert found.read(found.images[1]) == b"dog" * 100
+
+
 def test_a_damaged_entry_is_that_images_fault_alone(digit_folder: Path, tmp_path: Path) -> None:
     path = zipped(digit_folder, tmp_path / "digits.zip")
     content = bytearray(path.read_bytes())

@@ -231,7 +231,9 @@ def test_a_class_that_is_too_small_is_listed_with_what_it_needs(tmp_path: Path) 
         "of train and validation and test",
         text,
     )
-    assert "copies: none of its 9 images is in train or validation; they are one group (copies, of which validate" in text
+    assert (
+        "copies: none of its 9 images is in train or validation; they are one group (copies, of which validate" in text
+    )
     assert "add different images to these classes, or leave such a class out" in text and "split.seed" not in text
     write_data(tmp_path, rows_of({"big": 300, "small": 4}))
     with pytest.raises(
