@@ -169,7 +169,7 @@ def require_every_class(result: SplitResult) -> None:
         else:
             line += f"its {groups:,} independent groups have images of other classes, too, or were assigned in an earlier run"
         if excluded:
-            line += f" ({excluded:,} of them {'is' if excluded == 1 else 'are'} excluded)"
+            line += f" ({excluded:,} of its images {'is' if excluded == 1 else 'are'} excluded)"
         seed_helps &= not fixed and groups >= needed
         lines.append(line)
     raise DarkroomError(
@@ -192,7 +192,8 @@ def _each(result: SplitResult) -> str:
     if result.config.folds:
         return "fold and the test split" if result.assignment.probabilities[TEST] else "fold"
     probabilities = result.split_probabilities()
-    return "of " + " and ".join(split for split in SPLITS if probabilities[split])
+    *others, last = (split for split in SPLITS if probabilities[split])
+    return f"of {', '.join(others)} and {last}" if others else f"of {last}"
 
 
 def _why_fixed(result: SplitResult, split: str) -> str:

@@ -228,7 +228,7 @@ def test_a_class_that_is_too_small_is_listed_with_what_it_needs(tmp_path: Path) 
     text = str(caught.value)
     assert re.search(
         "small: none of its 2 images is in (train|validation); it has 2 independent groups, and it takes 3, one for each "
-        "of train and validation and test",
+        "of train, validation and test",
         text,
     )
     assert (
@@ -240,6 +240,17 @@ def test_a_class_that_is_too_small_is_listed_with_what_it_needs(tmp_path: Path) 
         DarkroomError, match=r"small: .* it takes 6, one for each fold and the test split[^$]*lower split\.folds"
     ):
         run(tmp_path, 0.1, 0.1, folds=5, fold=4)
+
+
+def test_a_class_of_copies_of_test_images_is_listed_with_what_is_excluded(tmp_path: Path) -> None:
+    brought = [Row(f"dog/{number}.png", f"dog {number}", "test") for number in range(9)]
+    copies = [Row(f"dog/copy{number}.png", f"dog {number}", "train") for number in range(9)]
+    cats = [replace(row, source_split="test" if row.path < "cat/010" else "train") for row in rows_of({"cat": 90})]
+    with pytest.raises(
+        DarkroomError, match=r"dog: .* it has 0 independent groups, and it takes 2, one for each of train and"
+    ) as caught:
+        run(write_data(tmp_path, [*brought, *copies, *cats]))
+    assert "validation (9 of its images are excluded)" in str(caught.value)
 
 
 def test_a_class_whose_test_images_are_gone_is_listed_with_a_seed_that_works(tmp_path: Path) -> None:
