@@ -130,11 +130,12 @@ def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, cache: Path,
     """
     table = manifest.select(["sha256", "shard", "offset", "bytes"]).take(rows)
     cached = ImageCache(cache, decoder)
-    found = cached.rows(table["sha256"].to_pylist())
+    depth = load_depth(ingest)
+    # An older revision may have another rule than the last ingest, by which the cache was filled.
+    found = cached.rows(table["sha256"].to_pylist()) if cached.depth == depth else np.full(len(table), -1)
     thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     thumbnails[found >= 0] = cached.thumbnails()[found[found >= 0]]
     missing = np.flatnonzero(found < 0)
-    depth = load_depth(ingest)
     left = table.take(missing)
     places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
     for position, data in zip(missing, read_shards(ingest / "shards", places), strict=True):

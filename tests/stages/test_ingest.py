@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from PIL import WebPImagePlugin
 
+from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.model.depth import Depth, load_depth
@@ -244,3 +245,29 @@ def test_a_file_that_ingest_refuses_for_its_size_is_not_hashed(
     assert len(hashed) == 120 and source / "one/large.tif" not in hashed
     rejects = pd.read_parquet(out / "rejects.parquet")
     assert rejects["reason"].tolist() == ["can't be read: 1,073,741,825 bytes, more than 1,073,741,824"]
+
+
+def test_thumbnails_follow_the_rule_of_the_data_set(tmp_path: Path) -> None:
+    source = deep_folder(tmp_path / "source", np.array([-100, 0, 100]), "f4")
+    out, cache = ingest_source("folder", source, tmp_path), tmp_path / ".darkroom/cache"
+    manifest = read_manifest(out)
+    rows = np.arange(len(manifest))
+    cached = read_thumbnails(manifest, rows, out, cache, "turbo")
+    assert (cached == read_thumbnails(manifest, rows, out, tmp_path / "nowhere", "turbo")).all()
+    older = shutil.copytree(out, tmp_path / "older")
+    tifffile.imwrite(source / "a/99.tif", np.full((16, 16), 300, "f4"), photometric="minisblack")
+    ingest_source("folder", source, tmp_path)
+    assert (cached == read_thumbnails(manifest, rows, older, cache, "turbo")).all()
+
+
+def test_a_removed_image_comes_back_by_the_rule_of_then(tmp_path: Path) -> None:
+    source = deep_folder(tmp_path / "source", np.array([-100, 0, 100]), "f4")
+    fixes = tmp_path / "fixes.csv"
+    ingest_source("folder", source, tmp_path)
+    fixes.write_text("image,action,new_label,reviewer,reason\nb/01.tif,remove,,Ann,blurred\n")
+    tifffile.imwrite(source / "a/99.tif", np.full((16, 16), 300, "f4"), photometric="minisblack")
+    out = ingest_source("folder", source, tmp_path, fixes=fixes)
+    assert "b/01.tif" not in read_manifest(out)["path"].to_pylist()
+    assert contents(ingest_source("folder", source, tmp_path)) == contents(
+        ingest_source("folder", source, tmp_path / "anew")
+    )
