@@ -84,9 +84,8 @@ def watch(command: Sequence[str]) -> None:
 def run() -> None:
     """Serve until Ctrl-C, with a server where none is named."""
     settings = read_params().schedule
-    port = server.settle()
-    cron_schedule(settings)
-    if port:
+    # Before Prefect is imported, which reads the address that the server then has; the settings were checked when read.
+    if port := server.settle():
         server.start(port, schedules=True)
     address = server.address()
     server.require(address)

@@ -14,6 +14,8 @@ import time
 import urllib.request
 from pathlib import Path
 
+import psutil
+
 from darkroom.runtime.environment import forget_empty, set_default, variable
 from darkroom.runtime.errors import DarkroomError
 from flows.processes import end
@@ -76,34 +78,67 @@ def _never_through_a_proxy(host: str) -> None:
 def start(port: int, schedules: bool, patience: float = 120) -> None:
     """Start a server that ends when this process does, after everything that still has something to write.
 
+    Two that start in the same second, in two clones, find the same port free: the one that comes second takes another, unless
+    it was asked for, and `PREFECT_API_URL` is its own.
+
     Args:
         port: from `settle`.
         schedules: whether it also plans scheduled runs.
         patience: seconds that it may take to answer.
 
     Raises:
-        DarkroomError: with the end of the server's log, when it does not answer.
+        DarkroomError: with the end of the server's log, when it does not answer; when another one has the port asked for.
     """
     log = Path(variable("PREFECT_HOME") or HOME) / "server.log"
+    while True:
+        with log.open("wb") as output:
+            server = subprocess.Popen(
+                _command(port, schedules),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        # Threads that still send logs and states finish before functions registered here are called.
+        atexit.register(end, server)
+        if _comes_up(server, port, patience, log):
+            os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+            return
+        end(server)
+        atexit.unregister(end)
+        port = _free_port(variable("PREFECT_SERVER_API_PORT"), usual=0)
+
+
+def _command(port: int, schedules: bool) -> list[str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            command if schedules else [*command, "--no-services"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    # Threads that still send logs and states finish before functions registered here are called.
-    atexit.register(end, server)
+    return command if schedules else [*command, "--no-services"]
+
+
+def _comes_up(server: "subprocess.Popen[bytes]", port: int, patience: float, log: Path) -> bool:
+    """Wait until the server answers; False where another one has its port."""
     latest = time.monotonic() + patience
     while not _healthy(port):
+        if server.poll() is not None and not _is_free(port):
+            return False
         if server.poll() is not None or time.monotonic() > latest:
             last_lines = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
             raise DarkroomError(
                 f"the Prefect server did not come up on port {port} within {patience:.0f} s; the end of {log}:\n{last_lines}"
             )
         time.sleep(0.1)
+    return _listens(server, port)
+
+
+def _listens(server: "subprocess.Popen[bytes]", port: int) -> bool:
+    """Whether a server, or what it started, is who listens at a port."""
+    with contextlib.suppress(psutil.Error):
+        leader = psutil.Process(server.pid)
+        return any(
+            found.status == psutil.CONN_LISTEN and found.laddr.port == port
+            for process in (leader, *leader.children(recursive=True))
+            for found in process.net_connections("tcp")
+        )
+    return False
 
 
 def _healthy(port: int) -> bool:
@@ -115,13 +150,20 @@ def _healthy(port: int) -> bool:
     return False
 
 
-def _free_port(wanted: str | None) -> int:
-    """The port that was asked for; else Prefect's usual one, or any other where that is taken."""
+def _is_free(port: int) -> int | None:
+    """The port, or any for 0; None where it is taken."""
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+        return int(probe.getsockname()[1])
+    return None
+
+
+def _free_port(wanted: str | None, usual: int = USUAL_PORT) -> int:
+    """The port that was asked for; else the usual one, or any other where that is taken."""
     if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 65536):
         raise DarkroomError(f"PREFECT_SERVER_API_PORT is {wanted!r}, should be the number of a free port")
-    for port in (int(wanted),) if wanted else (USUAL_PORT, 0):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
-            return int(probe.getsockname()[1])
+    for port in (int(wanted),) if wanted else (usual, 0):
+        if free := _is_free(port):
+            return free
     raise DarkroomError(
         f"port {wanted} is taken (PREFECT_SERVER_API_PORT): name another, or set PREFECT_API_URL if it is your Prefect server"
     )

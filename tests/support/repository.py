@@ -207,7 +207,7 @@ from flows import processes, server
 processes.end_children_on_signals()
 port = server.settle()
 server.start(port, schedules=True)
-print(port, flush=True)
+print(server.address(), flush=True)
 time.sleep(3600)
 """
 
@@ -223,7 +223,7 @@ def start_prefect(home: Path) -> "tuple[subprocess.Popen[str], str]":
         text=True,
     )
     assert child.stdout
-    return child, f"http://127.0.0.1:{child.stdout.readline().strip()}/api"
+    return child, child.stdout.readline().strip()
 
 
 Answer = TypeVar("Answer")
