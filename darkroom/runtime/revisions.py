@@ -55,8 +55,15 @@ class Committed:
             lock = self._system.read_text("dvc.lock")
         except FileNotFoundError:
             lock = "stages: {}"
-        stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
-        self.outputs = [output["path"] for stage in stages.values() for output in stage.get("outs", [])]
+        try:
+            stages: dict[str, dict[str, Any]] = yaml.safe_load(lock)["stages"]
+            self.outputs = [str(output["path"]) for stage in stages.values() for output in stage.get("outs", [])]
+        except (yaml.YAMLError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise DarkroomError(
+                f"the dvc.lock of {name} is damaged ({type(error).__name__}: {reason}): where a merge left its marks, take "
+                "one side with `git checkout --ours dvc.lock`, run `dvc repro` and commit it; or choose another revision"
+            ) from None
 
     def has(self, path: str) -> bool:
         """Whether the revision holds such a file or folder.

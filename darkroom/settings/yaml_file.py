@@ -1,5 +1,6 @@
 """YAML as settings are written in it, read through one door: what could crash a reader is refused with its line."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +56,14 @@ def parse(text: str) -> Any:
     A day such as 2026-10-01 stays text.
 
     Raises:
-        DarkroomError: with the fault and its line, for what is not valid YAML, and for aliases, tags, more than 20 levels, and
-            numbers of more than 40 digits.
+        DarkroomError: with the fault and its line, for what is not valid YAML, and for aliases, tags, directives, more than
+            20 levels, and numbers of more than 40 digits.
     """
     if len(text) > LARGEST:
         raise DarkroomError(f"{len(text):,} characters, which are no settings")
+    if directive := re.search(r"^%\S*", text, re.MULTILINE):
+        # `%YAML 1.1` would give other values to the same text, and a version that ruamel doesn't know is a KeyError of its own.
+        raise DarkroomError(f"a directive, as {directive[0][:20]!r}; leave it out")
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer, yaml.Constructor = _Composer, _Constructor
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from playwright.sync_api import Browser
 
 from darkroom.diff import Difference, compare, read_state
@@ -15,6 +16,7 @@ from darkroom.diff.page import changes_page
 from darkroom.images.manifest import REJECTS, read_manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
+from darkroom.runtime import revisions
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.revisions import Committed
 from tests.support.revisions import FIRST, SCORES, SECOND, command, rows, two_revisions, write_version
@@ -185,6 +187,17 @@ def test_a_place_that_can_not_be_written_is_told_before_the_work(
             main(["nowhere", "nowhere either", option, str(file)])
         told = capsys.readouterr()
         assert left.value.code == 1 and told.err.startswith(f"error: can't write {file}: ") and said in told.err
+
+
+@pytest.mark.parametrize(
+    "content", ["<<<<<<< HEAD\nschema: '2.0'\n=======\n", "[]", "", "stages: 3", "stages: {a: 3}", "\0"]
+)
+def test_a_damaged_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    (tmp_path / "dvc.lock").write_text(content)
+    monkeypatch.setattr(revisions, "DVCFileSystem", lambda repo, rev: LocalFileSystem())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DarkroomError, match=r"the dvc\.lock of v1 is damaged .* or choose another revision"):
+        Committed("v1", "v1", tmp_path)
 
 
 def test_outside_a_repository_nothing_is_guessed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

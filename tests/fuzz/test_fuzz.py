@@ -13,6 +13,9 @@ from tests.fuzz.predictions import fuzz_predictions
 from tests.fuzz.settings import fuzz_settings
 from tests.fuzz.tables import fuzz_tables
 
+# `zipfile` and Pillow warn of what is made on purpose here.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 SEED = 0
 # MiB that an attempt may add: the images are of 40 pixels, and what a head promises is not made.
 ROOM = 1024

@@ -27,6 +27,7 @@ PARAMS = (ROOT / "params.yaml").read_bytes()
         ("epochs: 12", "epochs: !!python/object/apply:os.system [id]", "a tag, as"),
         ("  epochs: 12", "\tepochs: 12", r"found character '\\t' that cannot start any token \(line \d+, column 1\)"),
         ("epochs: 12", "epochs: 1\x002", "unacceptable character #x0000"),
+        ("# One section", "%YAML 9.9\n# One section", "a directive, as '%YAML'; leave it out"),
         ("epochs: 12", "3: 4", "train: 3 is no name of a setting"),
     ],
     ids=lambda text: text[:20],
