@@ -3,11 +3,11 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fsspec.implementations.local import LocalFileSystem
 from playwright.sync_api import Browser
 
 from darkroom.diff import Difference, compare, read_state
@@ -194,7 +194,8 @@ def test_a_place_that_can_not_be_written_is_told_before_the_work(
 )
 def test_a_damaged_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     (tmp_path / "dvc.lock").write_text(content)
-    monkeypatch.setattr(revisions, "DVCFileSystem", lambda repo, rev: LocalFileSystem())
+    files = SimpleNamespace(read_text=lambda path: (tmp_path / path).read_text())
+    monkeypatch.setattr(revisions, "DVCFileSystem", lambda repo, rev: files)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DarkroomError, match=r"the dvc\.lock of v1 is damaged .* or choose another revision"):
         Committed("v1", "v1", tmp_path)
