@@ -7,7 +7,7 @@ from darkroom.runtime.arrays import Int64s
 from darkroom.splits.rule import NO_PARTITION
 from darkroom.splits.table import SplitResult
 
-LINKED = "near-copies of images in different partitions of the previous split"
+LINKED = "copies, or others of the group, are in different splits since the previous run"
 
 
 def excluded_rows(result: SplitResult) -> dict[str, Int64s]:
