@@ -22,6 +22,13 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_TFLITE := $(VENV_TFLITE)/.installed
 
+# Each has the hash of the lock that is installed, and is made again where it has another: a clone or a checkout gives a lock a
+# new time, and an environment may serve several clones.
+hash = $(firstword $(shell sha256sum "$(1)" 2>/dev/null || shasum -a 256 "$(1)" 2>/dev/null))
+stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null),none)),$(1))
+.PHONY: $(call stale,$(INSTALLED),requirements.txt) $(call stale,$(INSTALLED_DEV),requirements-dev.txt)
+.PHONY: $(call stale,$(INSTALLED_TFLITE),requirements-tflite.txt)
+
 # Whether this run wants TFLite: as SET says, or else params.yaml.
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
@@ -96,25 +103,27 @@ endef
 # And one that installs a list of packages into it. pip's own configuration decides where packages come from. It prints nothing
 # for minutes, so dots show that it works.
 define install
-@echo "installing $(1) into $(2) (some minutes the first time)"
-@"$(2)/bin/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
-trap 'kill $$pip' INT TERM; \
-while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
-wait $$pip
-@touch "$@"
+@if ! "$(2)/bin/python" .ci/installed.py $(1); then \
+  echo "installing $(1) into $(2) (some minutes the first time)"; \
+  "$(2)/bin/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
+  trap 'kill $$pip' INT TERM; \
+  while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
+  wait $$pip || exit 1; \
+fi
+@echo "$(call hash,$(1))" > "$@"
 endef
 
 $(BIN)/python:
 	$(call make_environment,$(VENV))
 
-$(INSTALLED): requirements.txt | $(BIN)/python
-	$(call install,$<,$(VENV))
+$(INSTALLED): | $(BIN)/python
+	$(call install,requirements.txt,$(VENV))
 
-$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
-	$(call install,$<,$(VENV))
+$(INSTALLED_DEV): | $(INSTALLED)
+	$(call install,requirements-dev.txt,$(VENV))
 
 $(VENV_TFLITE)/bin/python:
 	$(call make_environment,$(VENV_TFLITE))
 
-$(INSTALLED_TFLITE): requirements-tflite.txt | $(VENV_TFLITE)/bin/python
-	$(call install,$<,$(VENV_TFLITE))
+$(INSTALLED_TFLITE): | $(VENV_TFLITE)/bin/python
+	$(call install,requirements-tflite.txt,$(VENV_TFLITE))

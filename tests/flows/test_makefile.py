@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ FAKE_PYTHON = """\
 case "$1 $2" in
   "-c "*) ;;
   "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+  ".ci/installed.py "*) exit ${HAS_NOT:-1} ;;
   "-m pip") echo pip >> pip.log; exit ${PIP_STATUS:-0} ;;
   *) printf '%s\\n' "$@" ;;
 esac
@@ -76,8 +79,29 @@ def test_packages_are_installed_once_and_again_when_the_list_changes(project: Pa
     assert make(project, "run")[0] == 0
     assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
     assert (project / "pip.log").read_text() == "pip\n"
+    # A clone or a checkout gives it a new time.
     os.utime(project / "requirements.txt", (2**31, 2**31))
+    assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
+    (project / "requirements.txt").write_text("dvc==3.67.2\n")
     assert "installing requirements.txt into .venv" in make(project, "run")[1]
+    assert (project / "pip.log").read_text() == "pip\npip\n"
+
+
+def test_an_environment_that_has_the_lock_already_is_left_alone(project: Path) -> None:
+    assert make(project, "run", HAS_NOT="0") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
+    assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
+    assert not (project / "pip.log").exists()
+
+
+def test_what_an_environment_has_is_compared_with_a_lock(tmp_path: Path) -> None:
+    lock, dvc = tmp_path / "lock.txt", version("dvc")
+    for text, status in (
+        (f"# a lock\ndvc=={dvc}\n", 0),
+        (f"dvc=={dvc}1\n", 1),
+        (f"dvc=={dvc}\nno-such-package==1\n", 1),
+    ):
+        lock.write_text(text)
+        assert subprocess.run([sys.executable, ROOT / ".ci/installed.py", lock], check=False).returncode == status
 
 
 def test_variables_that_are_set_but_empty_are_not_set(project: Path) -> None:
