@@ -163,7 +163,9 @@ def test_a_near_copy_of_a_training_and_a_test_image_is_excluded_and_listed(
     assert (after.loc[before.index, "split"] == before["split"]).all()
     assert (after.groupby("group")["split"].nunique() == 1).all()
     assert "excluded 1 (0.6%)" in printed
-    assert "1 image excluded, copies, or others of the group, are in different splits since the previous run:" in printed
+    assert (
+        "1 image excluded, copies, or others of the group, are in different splits since the previous run:" in printed
+    )
     assert f"dog/link.png: excluded; beside {test} in test, {train} in train" in printed
     assert (
         "2 images in another split than others of their group" in printed
