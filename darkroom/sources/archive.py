@@ -71,19 +71,19 @@ class Entries:
         """Add a folder, unless its name is unfit; where it has bytes of its own it is ignored, by name."""
         self.check_place(name)
         if size:
-            self._ignored.append(
-                Ignored(as_utf8(name) or "(no name)", f"a folder by its name, with {size:,} bytes in it")
-            )
+            self.ignore(name, f"a folder by its name, with {size:,} bytes in it")
         else:
             self._folders.add(name.rstrip("/"))
 
     def ignores(self, name: str, size: int) -> bool:
         """Whether an entry can't be a file for its name alone; it is ignored, by name."""
         if "\0" in name:
-            self._ignored.append(
-                Ignored(as_utf8(name.replace("\0", "\\0")), f"a zero byte in its name ({size:,} bytes)")
-            )
+            self.ignore(name, f"a zero byte in its name ({size:,} bytes)")
         return "\0" in name
+
+    def ignore(self, name: str, reason: str) -> None:
+        """Note an entry that is no image, and why."""
+        self._ignored.append(Ignored(as_utf8(name).replace("\0", "\\0") or "(no name)", reason))
 
     def check_file(self, name: str, kind: int, size: int) -> None:
         """Refuse what is no plain file, leaves the archive, is there twice or is too large.

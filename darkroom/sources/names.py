@@ -10,6 +10,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import count, printable
 from darkroom.sources.source import Ignored
 
+MOST_CHARACTERS = 80
 SYSTEM_FILES = {"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "picasa.ini", "icon\r"}
 # Synology's @eaDir contains small copies of the pictures beside it, which would otherwise be taken for a class.
 SYSTEM_FOLDERS = {"__macosx", "@eadir", "$recycle.bin", "system volume information", "lost+found"}
@@ -42,13 +43,18 @@ def url_remedy(path: Path) -> str:
 def describe_names(names: Sequence[str]) -> str:
     """The first five of some names, and how many more there are."""
     more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return printable(", ".join(names[:5])) + more
+    return ", ".join(map(_short, names[:5])) + more
 
 
 def describe_classes(counts: Mapping[str, int]) -> str:
     """Classes with their numbers of images, in the order given; of more than twelve, the first five and the last five."""
-    each = [f"{printable(name)} ({number:,})" for name, number in counts.items()]
+    each = [f"{_short(name)} ({number:,})" for name, number in counts.items()]
     return ", ".join(each if len(each) <= 12 else [*each[:5], f"… {len(each) - 10:,} more …", *each[-5:]])
+
+
+def _short(name: str) -> str:
+    """A name for a line with others: damaged tables have names of thousands of characters."""
+    return printable(name if len(name) <= MOST_CHARACTERS else f"{name[: MOST_CHARACTERS - 1]}…")
 
 
 def require_classes(

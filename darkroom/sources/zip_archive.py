@@ -47,7 +47,10 @@ def list_zip(location: Location) -> Listing:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if entries.ignores(name, info.file_size):
             continue
-        if not name or name.endswith("/") or stat.S_ISDIR(kind):
+        if stat.S_ISDIR(kind) and not name.endswith("/") and name:
+            entries.ignore(name, f"a folder by its mode and a file by its name ({info.file_size:,} bytes)")
+            continue
+        if not name or name.endswith("/"):
             entries.add_folder(name, info.file_size)
             continue
         entries.check_file(name, kind, info.file_size)

@@ -376,6 +376,22 @@ def test_entries_that_are_neither_files_nor_folders_are_named(tmp_path: Path) ->
         assert [image.path for image in found.images] == ["cat/a.png", "dog/a.png"]
 
 
+def test_an_entry_that_is_a_folder_by_its_mode_alone_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, mode in (
+            ("cat/a.png", 0o100644),
+            ("dog/a.png", 0o100644),
+            ("dog/b.png", 0o040755),
+            ("owl/", 0o040755),
+        ):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            archive.writestr(info, b"")
+    assert listed(ZIP, tmp_path / "a.zip").ignored == [
+        ("dog/b.png", "a folder by its mode and a file by its name (0 bytes)"), ("owl", "an empty folder"),
+    ]  # fmt: skip
+
+
 def test_a_zip_that_lies_about_a_length_gives_up_no_more(tmp_path: Path) -> None:
     path = tmp_path / "lies.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -160,3 +160,16 @@ def test_files_named_by_their_ids(tmp_path: Path) -> None:
     listing = listed(IMAGENET, tmp_path)
     assert len(listing.images) == len(listing.classes) == 5
     assert rows(listing)["imagenet-200/n01440764_tench.JPEG"] == (TENCH, None)
+
+
+def test_a_link_in_the_place_of_a_class_folder_is_named_with_the_remedy(tmp_path: Path) -> None:
+    for wnid in ("n01440764", "n02012849"):
+        (tmp_path / "set/train" / wnid).mkdir(parents=True)
+        (tmp_path / "set/train" / wnid / "a.JPEG").touch()
+    (tmp_path / "set/train/n03000000").symlink_to(tmp_path / "set/train/n01440764")
+    (tmp_path / "set/train/other").symlink_to(tmp_path)
+    found = dict(listed(IMAGENET, tmp_path / "set").ignored)
+    assert found["train/other"] == "a link to a folder, not followed"
+    assert found["train/n03000000"].startswith(
+        "a link where a class folder would be, not followed: put the folder itself"
+    )

@@ -49,6 +49,7 @@ def test_what_was_found_in_words() -> None:
         "classes: cat (3), dog (3)",
         "splits of the source: test (1), train (5)",
     ]
+    assert describe_found(Listing(("x" * 81, "a\n"), []), all_ignored) == [f"classes: {'x' * 79}… (0), a\\n (0)"]
     many = tuple(f"{number:02}" for number in range(13))
     assert describe_found(Listing(many, [], [Ignored("x", "hidden")]), all_ignored) == [
         "classes: 00 (0), 01 (0), 02 (0), 03 (0), 04 (0), … 3 more …, 08 (0), 09 (0), 10 (0), 11 (0), 12 (0)",
