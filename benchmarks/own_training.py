@@ -24,6 +24,7 @@ from darkroom.training.choices import make_choices
 from darkroom.training.fit import image_loss, new_train_state
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import ImageLoss
+from darkroom.training.mirrored import MirroredClasses
 from darkroom.training.state import TrainState
 from darkroom.training.trainable import TrainableModel, make_trainable, whiten_first_layer
 
@@ -46,7 +47,7 @@ class OwnTraining:
 
 def default_settings(network: str) -> Train:
     """The section `train` of params.yaml, with another network, and of its augmentation flip and shift alone."""
-    settings = read_params(ROOT / "params.yaml").train
+    settings = read_params(ROOT / "params.yaml").train.model_copy(update={"flip": True})
     plain = {field.name: field.default for field in fields(Augmentation) if field.name not in ("flip", "shift")}
     return settings.model_copy(update={"network": network, **plain})
 
@@ -99,8 +100,9 @@ def assemble(
         "learning_rate": "auto",
         "weight_decay": "auto",
     }
+    augmented = {"flip": True, "albumentations": [], "find_mirrored": lambda: MirroredClasses(())}
     start = {"network": network, "weights": "none", "freeze": "none", "unfreeze": []}
-    choices = make_choices(images=len(packed.labels), classes=classes, **start, **automatic)  # type: ignore[arg-type]
+    choices = make_choices(images=len(packed.labels), classes=classes, **start, **automatic, **augmented)  # type: ignore[arg-type]
     augmentation = Augmentation(**{field.name: getattr(settings, field.name) for field in fields(Augmentation)})
     values = settings.model_dump() | choices.values() | {"augmentation": augmentation, "classes": classes}
     values |= {

@@ -32,6 +32,7 @@ from darkroom.training.fit import fit
 from darkroom.training.launch import run_in_processes
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import balance_note
+from darkroom.training.mirrored import find_mirrored
 from darkroom.training.record import TrainingRecord, write_record
 from darkroom.training.setup import checkpoint_of, load_split, new_model, new_spec, size_note
 
@@ -58,12 +59,10 @@ def run(
         after_epoch: called with each finished epoch; what it raises ends the training.
 
     Raises:
-        DarkroomError: when the arrays were made with another class list, when there is no such network, when it does not
-            take images of this size, when there are too few images, when the memory is not enough, or when the loss or a
-            weight is no longer a number.
+        DarkroomError: when the arrays were made with another class list, there is no such network, it does not take images
+            of this size, there are too few images, the memory is not enough, or the loss or a weight is no longer a number.
     """
     values = settings.model_dump()
-    augmentation = Augmentation(**{field.name: values[field.name] for field in fields(Augmentation)})
     with join_processes() as processes:
         own = {name: values[name] for name in own_settings(settings.network)}
         begun = settings.network, own, settings.weights, settings.seed
@@ -77,11 +76,13 @@ def run(
         precision, reason = resolve_precision(settings.precision, processes.device, model, image)
         spec = replace(spec, precision=str(precision).removeprefix("torch."))
         chosen_from = settings.model_dump(include=CHOSEN_FROM)
-        choices = make_choices(images=len(train.labels), classes=len(spec.classes), **chosen_from)
-        resolved = values | choices.values() | {"classes": len(spec.classes), "augmentation": augmentation}
+        mirrored = partial(find_mirrored, train.images, train.labels, names := spec.classes.names)
+        choices = make_choices(images=len(train.labels), classes=len(names), find_mirrored=mirrored, **chosen_from)
+        resolved = values | choices.values() | {"classes": len(names)}
+        resolved["augmentation"] = changed = Augmentation(**{f.name: resolved[f.name] for f in fields(Augmentation)})
         config = FitConfig(**{field.name: resolved[field.name] for field in fields(FitConfig)})
         if processes.first:
-            balance = balance_note(train.labels, spec.classes.names, settings.balance)
+            balance = balance_note(train.labels, names, settings.balance)
             lines = [size_note(model, spec, len(train.labels), processes, reason), loaded, balance, *choices.lines()]
             print("\n".join(f"train: {line}" for line in lines if line))
         identity = settings.model_dump_json(exclude={"processes"})
@@ -98,8 +99,7 @@ def run(
         )
         if processes.first:
             best = state.best()
-            names, seed = spec.classes.names, settings.seed
-            examples = augmented_examples(train.images, train.labels, train.keys(), names, augmentation, seed)
+            examples = augmented_examples(train.images, train.labels, train.keys(), names, changed, settings.seed)
             record = TrainingRecord(state.history, best, choices.used(values), examples)
             with whole_folder(out) as folder, whole_files(reports) as report:
                 save_model(model, replace(spec, epoch=best.number), folder)

@@ -68,8 +68,9 @@ class Train(Section):
     their place; 0: none."""
     clip_gradient: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     """Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."""
-    flip: bool = True
-    """Mirror training images left to right in every second epoch; wrong for text and digits."""
+    flip: Literal["auto"] | bool = "auto"
+    """Mirror training images left to right in every second epoch; wrong for text and digits. `auto`: unless two classes are
+    mirror images of each other, which is measured."""
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0.08
     """Move training images by up to this fraction of their side, in both directions."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0

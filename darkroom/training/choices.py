@@ -1,11 +1,12 @@
 """The values for `auto` in the settings of training, each with its reason. A value that the user set is never changed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import CAPSULE_NET, SMALL_IMAGE_NET
+from darkroom.training.mirrored import MirroredClasses, mirrors
 from darkroom.training.record import UsedSetting
 
 # Fewer steps an epoch leave too few for the running statistics of batch normalisation to settle.
@@ -34,6 +35,7 @@ SET = "set"
 # The settings that `make_choices` takes.
 CHOSEN_FROM = {
     "network", "weights", "freeze", "unfreeze", "batch_size", "loss", "optimizer", "learning_rate", "weight_decay",
+    "flip", "albumentations",
 }  # fmt: skip
 
 
@@ -116,6 +118,36 @@ def choose_decay(requested: float | str, optimizer: str) -> Choice:
     return Choice("weight_decay", DECAYS[optimizer], f"the standard for {optimizer}")
 
 
+def choose_flip(
+    requested: bool | str, albumentations: list[dict[str, Any]], find_mirrored: Callable[[], MirroredClasses]
+) -> Choice:
+    """On, unless two classes are mirror images of each other; what is set stays, with a warning where they are.
+
+    Args:
+        requested: as set.
+        albumentations: transforms, which may mirror too.
+        find_mirrored: measures; called where something would mirror.
+    """
+    by_transform = mirrors(albumentations)
+    if requested is False and not by_transform:
+        return Choice("flip", False, SET)
+    mirrored = find_mirrored()
+    if not mirrored.pairs:
+        return Choice(
+            "flip", requested is not False, SET if requested != "auto" else "no classes are mirror images of others"
+        )
+    if by_transform:
+        warning = f"warning: a transform of train.albumentations mirrors, and {mirrored.text}"
+        return Choice("flip", requested is True, f"{warning}: the network can't tell them apart, so take it out")
+    if requested is True:
+        return Choice(
+            "flip",
+            True,
+            f"warning: {mirrored.text}: the network can't tell them apart, so set train.flip=auto or false",
+        )
+    return Choice("flip", False, mirrored.text)
+
+
 def is_transformer(network: str) -> bool:
     """Whether a network is trained with a transformer's optimizer and rate."""
     return network.removeprefix("timm/").startswith(TRANSFORMERS)
@@ -130,6 +162,7 @@ class Choices:
     optimizer: Choice
     learning_rate: Choice
     weight_decay: Choice
+    flip: Choice
 
     def values(self) -> dict[str, Any]:
         """The name and value of each."""
@@ -164,6 +197,9 @@ def make_choices(
     optimizer: str,
     learning_rate: float | str,
     weight_decay: float | str,
+    flip: bool | str,
+    albumentations: list[dict[str, Any]],
+    find_mirrored: Callable[[], MirroredClasses],
 ) -> Choices:
     """Resolve what is `auto`.
 
@@ -171,7 +207,9 @@ def make_choices(
         images: that are trained on.
         classes: how many there are.
         network, weights, freeze, unfreeze: as set.
-        batch_size, loss, optimizer, learning_rate, weight_decay: as set; `auto` where the choice is ours.
+        batch_size, loss, optimizer, learning_rate, weight_decay, flip: as set; `auto` where the choice is ours.
+        albumentations: as set.
+        find_mirrored: measures which classes are mirror images of each other.
 
     Raises:
         DarkroomError: for the loss of two classes, where there are more.
@@ -189,4 +227,5 @@ def make_choices(
         rule,
         choose_rate(learning_rate, rule.value, network, pretrained, head_alone, size.value),
         choose_decay(weight_decay, rule.value),
+        choose_flip(flip, albumentations, find_mirrored),
     )

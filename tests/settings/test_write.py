@@ -47,7 +47,7 @@ def test_comments_order_and_form_survive(tmp_path: Path) -> None:
 
 def test_a_setting_that_has_its_value_already_stays_as_it_was_typed() -> None:
     typed = TEXT.replace("learning_rate: auto", "learning_rate: 0.0010")
-    assert with_settings(typed, {"train.learning_rate": 0.001, "train.flip": True, "split.folds": None}) == typed
+    assert with_settings(typed, {"train.learning_rate": 0.001, "train.flip": "auto", "split.folds": None}) == typed
 
 
 def test_values_of_every_kind_are_read_back(tmp_path: Path) -> None:
