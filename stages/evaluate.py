@@ -80,7 +80,8 @@ def main() -> None:
             predicted=paths.PREDICTIONS,
             out=paths.CALIBRATION.parent,
             reports=paths.EVALUATE_REPORTS,
-            **params.evaluate.model_dump(),
+            confidence=params.evaluate.confidence,
+            target_precision=params.evaluate.target_precision,
             settings=changed_settings(params),
             code=code_version("evaluate"),
         )

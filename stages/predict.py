@@ -5,7 +5,7 @@ Reads: models/train/, the arrays of data/preprocess/, manifest, class list and l
 Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
     images), heatmaps.npy, damaged.npy and explained.json.
 Costs: a forward pass in float32 over validation and test images; in bfloat16, where the processor multiplies it, 21 over
-    `predict.robustness_images` test images and one over the training images, whose labels are compared with it.
+    `evaluate.robustness_images` test images and one over the training images, whose labels are compared with it.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
-from darkroom.settings.predict import Predict
+from darkroom.settings.evaluate import Evaluate
 
 
 def run(
@@ -104,13 +104,15 @@ def _explain(network: Normalized, device: torch.device, test: SplitImages, logit
 
 def main() -> None:
     with stage("predict"):
+        settings = read_section(Evaluate)
         run(
             model=paths.MODEL,
             arrays=paths.ARRAYS,
             ingest=paths.INGEST,
             splits=paths.SPLIT_TABLE,
             out=paths.PREDICTIONS,
-            **read_section(Predict).model_dump(),
+            gallery=settings.gallery,
+            robustness_images=settings.robustness_images,
         )
 
 

@@ -1,10 +1,10 @@
-"""Settings of the stage `evaluate`."""
+"""Settings of the stages `evaluate` and, of what it scores, `predict`."""
 
 from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.settings.base import Section
+from darkroom.settings.base import MOST_IMAGES, Section
 
 
 class Evaluate(Section):
@@ -15,3 +15,8 @@ class Evaluate(Section):
     target_precision: Annotated[float, Field(gt=0, lt=1)] = 0.98
     """Fraction of the accepted predictions that must be correct: the model abstains below the confidence that reaches it
     on validation."""
+    gallery: Annotated[int, Field(ge=0, le=200)] = 24
+    """How many pictures each gallery of the report shows, each with a heat map: most confident mistakes, least confident
+    correct predictions, suspected label errors."""
+    robustness_images: Annotated[int, Field(ge=0, le=MOST_IMAGES)] = 1000
+    """Test images that are blurred, darkened, made noisy and compressed to see what that costs; 0 leaves it out."""

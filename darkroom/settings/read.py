@@ -12,7 +12,6 @@ from darkroom.settings.base import Section, check_section, mistakes_error, shown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
 from darkroom.settings.ingest import Ingest
-from darkroom.settings.predict import Predict
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.quantize import Quantize
 from darkroom.settings.schedule import Schedule
@@ -22,14 +21,8 @@ from darkroom.settings.tune import Tune
 from darkroom.settings.validate import Validate
 from darkroom.settings.yaml_file import parse, read_file
 
-# Old name → new name: an old one is refused, and the message says the new one.
-RENAMED = {
-    "evaluate.gallery": "predict.gallery",
-    "evaluate.robustness_images": "predict.robustness_images",
-}
-
 # The sections that decide what a report shows, and their settings that are other ones on every machine: where the images are.
-REPORTED = ("ingest", "validate", "split", "preprocess", "train", "predict", "evaluate")
+REPORTED = ("ingest", "validate", "split", "preprocess", "train", "evaluate")
 PLACES = ("ingest.path", "ingest.root")
 
 
@@ -42,7 +35,6 @@ class Params:
     split: Split
     preprocess: Preprocess
     train: Train
-    predict: Predict
     evaluate: Evaluate
     quantize: Quantize
     export: Export
@@ -101,11 +93,9 @@ def _override(content: dict[str, Any], text: str) -> str | None:
 
 
 def _hint(section: str) -> Callable[[str], str | None]:
-    """What to say about a key that this section does not have: its new name, or the section that has it."""
+    """What to say about a key that this section does not have: the section that has it."""
 
     def hint(key: str) -> str | None:
-        if new := RENAMED.get(f"{section}.{key}"):
-            return f"is called {new} now"
         # A setting of another section by its full name is meant more likely than a like-named one of this section.
         others = [f"{name}.{key}" for name, other in SECTIONS.items() if key in other.model_fields]
         return f"there is no such setting; did you mean {others[0]}?" if others else None

@@ -29,7 +29,7 @@ COMMAND = [
     "make", "run",
     "SET=ingest.source=digits preprocess.size=16 train.network=simple_cnn train.filters=8 train.depth=2 train.epochs=4 "
     "train.precision=float32 "
-    "predict.gallery=2 predict.robustness_images=0 quantize.calibration_images=32 export.parity_images=100",
+    "evaluate.gallery=2 evaluate.robustness_images=0 quantize.calibration_images=32 export.parity_images=100",
 ]  # fmt: skip
 # Who is killed: `make`, which leaves all others at work; the program that it started; all processes at once.
 VICTIMS = ("make", "flows.run", "all")

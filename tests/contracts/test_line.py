@@ -45,8 +45,8 @@ def test_paths_are_those_of_dvc_yaml_and_one_more_is_the_code(stage: str) -> Non
 def test_one_word_in_five_places(stage: str) -> None:
     assert PIPELINE[stage]["cmd"] == f"python -m stages.{stage}"
     if stage not in ("code", "report"):
-        # What the survey looks at is what ingest reads: they share the settings.
-        section = "ingest" if stage == "survey" else stage
+        # What the survey looks at is what ingest reads, and what the network predicts is what is scored.
+        section = {"survey": "ingest", "predict": "evaluate"}.get(stage, stage)
         assert section in SECTIONS
         assert section in {name.partition(".")[0] for name in PIPELINE[stage]["params"]}
     # Pages stand beside what they show.

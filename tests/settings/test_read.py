@@ -12,7 +12,7 @@ from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.base import read_section
 from darkroom.settings.page import PAGE, render
-from darkroom.settings.read import RENAMED, SECTIONS, ChangedSetting, changed_settings, read_params
+from darkroom.settings.read import SECTIONS, ChangedSetting, changed_settings, read_params
 from darkroom.settings.split import Split
 from darkroom.settings.train import Train
 from tests.conftest import ROOT
@@ -66,14 +66,6 @@ def test_a_setting_of_another_section_is_pointed_to() -> None:
         read_params(PARAMS, ("train.cron=daily",))
 
 
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_refused_with_the_new_one(old: str, new: str) -> None:
-    with pytest.raises(DarkroomError, match=rf"{old}: is called {new} now"):
-        read_params(PARAMS, (f"{old}=1",))
-    section, _, key = new.partition(".")
-    assert key in SECTIONS[section].model_fields
-
-
 def test_a_stage_reads_its_section_alone(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(
@@ -91,7 +83,7 @@ READ = {
     "split": {"split"},
     "preprocess": {"preprocess", "ingest", "train"},
     "train": {"train"},
-    "predict": {"predict"},
+    "predict": {"evaluate"},
     "quantize": {"quantize"},
     "export": {"export", "quantize"},
     "report": set(),
