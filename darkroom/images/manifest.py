@@ -1,5 +1,6 @@
 """The tables that ingest writes: the manifest, a row for each readable image, the rejects, and what is ignored."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,22 +85,34 @@ def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:
         ingest: the folder that the ingest stage wrote.
         columns: those to read, in the order given; None for all of `MANIFEST`.
     """
-    return read_parts([path for path in (ingest / "manifest").iterdir() if path.suffix == ".parquet"], columns)
+    return read_parts(_parts(ingest / "manifest"), columns, stage_input(_read_part))
 
 
-def read_parts(files: list[Path], columns: list[str] | None = None) -> pa.Table:
-    """The manifest from the files of its parts, in any order; columns as in `read_manifest`."""
+def read_parts(
+    files: list[Path], columns: list[str] | None = None, read: Callable[[Path, list[str]], pa.Table] | None = None
+) -> pa.Table:
+    """The manifest from the files of its parts, in any order; columns as in `read_manifest`.
+
+    Args:
+        files: of the parts.
+        columns: as in `read_manifest`.
+        read: how to read the columns of one part; None: as they are, with the errors of pyarrow.
+    """
+    read = read or _read_part
     names = columns or MANIFEST.names
     schema = pa.schema([MANIFEST.field(name) for name in dict.fromkeys(["path", *names])])
     # One by one: a dataset of them takes a third longer.
-    parts = [_read_part(file, schema.names) for file in files]
+    parts = [read(file, schema.names) for file in files]
     parts = [part.cast(pa.schema([schema.field(name) for name in part.column_names])) for part in parts]
     # A column that a part lacks is null there.
     table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
     return table.sort_by("path").combine_chunks().select(names)
 
 
-@stage_input
+def _parts(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix == ".parquet"]
+
+
 def _read_part(file: Path, names: list[str]) -> pa.Table:
     return pq.ParquetFile(file).read(names, use_threads=False)
 
@@ -151,7 +164,7 @@ def manifest_of(revision: "Revision", columns: list[str]) -> pa.Table | None:
         DarkroomError: when the revision has a manifest that is neither in DVC's cache nor in its remote.
     """
     if revision.has(MANIFEST_FOLDER):
-        return read_manifest(revision.get(MANIFEST_FOLDER).parent, columns)
+        return read_parts(_parts(revision.get(MANIFEST_FOLDER)), columns)
     if not revision.has(FIRST_MANIFEST_FILE):
         return None
     # Sharpness was measured at another scale then, which would look like a shift.
