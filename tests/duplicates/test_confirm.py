@@ -217,6 +217,7 @@ def test_other_aspect_is_another_picture() -> None:
     assert pairs_of([picture, resized(picture, 96, 60)]) == set()
 
 
+@pytest.mark.slow
 def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_without_comparing_all() -> None:
     random = np.random.default_rng(0)
     still = fingerprint(textured(3)[:, :, None]).thumbnail

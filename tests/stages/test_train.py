@@ -138,6 +138,7 @@ def test_a_training_killed_within_an_epoch_resumes_to_the_same_weights(
     assert "train: resumed after epoch 1 and 3 steps" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does_and_resume_to_the_same_weights(prepared: Path, tmp_path: Path) -> None:
     settings = RESUMED | {"processes": 2, "optimizer": "sgd", "epochs": 6, "patience": 6}
     whole = repository(prepared, tmp_path / "whole", **settings)
