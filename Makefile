@@ -76,7 +76,7 @@ lock: $(INSTALLED)  ## requirements*.txt from requirements*.in
 
 clean:  ## caches of the tools; data, models, reports and the environment stay
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find darkroom stages flows tests -name __pycache__ -prune -exec rm -rf {} +
+	find darkroom serving deploy stages flows tests -name __pycache__ -prune -exec rm -rf {} +
 
 define refuse_settings
 @test -z "$$IMAGES$$SET$$PRESET" || { echo "error: IMAGES, PRESET and SET are for 'make run'; this takes params.yaml as it is" >&2; exit 1; }

@@ -35,27 +35,37 @@ def for_people(top: int | None) -> Writer:
     return write
 
 
-def as_json(top: int | None) -> Writer:
-    """One object a line.
+def prediction_json(found: Prediction, top: int | None, heatmap: str | None) -> dict[str, object]:
+    """A prediction as the command and the service give it.
 
-    `path`; `answer`, which is null where the model abstains; `label` and `confidence`, the most probable class in any
-    case; `abstains`; `threshold`, null where it never abstains; `probabilities`: all classes in class-list order, or
-    the `top` most probable, the first one first; `heatmap` where one was asked for. Or `path` and `error`.
+    Args:
+        found: the prediction.
+        top: the number of classes, the most probable first; None gives all in class-list order.
+        heatmap: where its heat map is; None where none was asked for.
+
+    Returns:
+        `path`; `answer`, which is null where the model abstains; `label` and `confidence`, the most probable class in any
+        case; `abstains`; `threshold`, null where it never abstains; `probabilities`; `heatmap` where one was asked for.
     """
+    content: dict[str, object] = {
+        "path": found.path,
+        "answer": None if found.abstains else found.label,
+        "label": found.label,
+        "confidence": found.confidence,
+        "abstains": found.abstains,
+        "threshold": found.threshold,
+        "probabilities": dict(_ranked(found)[:top]) if top else found.probabilities,
+    }
+    return content | ({"heatmap": heatmap} if heatmap else {})
+
+
+def as_json(top: int | None) -> Writer:
+    """One object a line: as `prediction_json` gives it, or `path` and `error`."""
 
     def write(found: Prediction | Refusal, heatmap: str | None) -> str:
         if isinstance(found, Refusal):
             return json.dumps({"path": found.path, "error": found.error})
-        content = {
-            "path": found.path,
-            "answer": None if found.abstains else found.label,
-            "label": found.label,
-            "confidence": found.confidence,
-            "abstains": found.abstains,
-            "threshold": found.threshold,
-            "probabilities": dict(_ranked(found)[:top]) if top else found.probabilities,
-        }
-        return json.dumps(content | ({"heatmap": heatmap} if heatmap else {}))
+        return json.dumps(prediction_json(found, top, heatmap))
 
     return write
 

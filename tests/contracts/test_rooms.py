@@ -13,10 +13,10 @@ from tests.conftest import ROOT
 ORDER = [
     "runtime", "settings", "model", "statistics", "drawing", "sources", "labels", "images",
     "splits", "duplicates", "checks", "network", "inference", "training", "tuning", "evaluation",
-    "compression", "bundle", "diff", "compare", "predict", "stages", "flows",
+    "compression", "bundle", "diff", "compare", "predict", "serving", "deploy", "stages", "flows",
 ]
 # fmt: on
-TOPS = ("darkroom", "stages", "flows")
+TOPS = ("darkroom", "serving", "deploy", "stages", "flows")
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -36,12 +36,19 @@ def room(name: str) -> str:
 
 
 def test_every_room_has_its_place() -> None:
-    assert {path.parent.name for path in (ROOT / "darkroom").glob("*/__init__.py")} | {"stages", "flows"} == set(ORDER)
+    assert {path.parent.name for path in (ROOT / "darkroom").glob("*/__init__.py")} | {
+        "serving",
+        "deploy",
+        "stages",
+        "flows",
+    } == set(ORDER)
 
 
 def test_a_module_imports_only_its_own_room_and_rooms_below() -> None:
     wrong = []
-    for path in sorted(path for top in TOPS for path in (ROOT / top).glob("*/*.py" if top == "darkroom" else "*.py")):
+    for path in sorted(
+        path for top in TOPS for path in (ROOT / top).glob("*/*.py" if top == "darkroom" else "**/*.py")
+    ):
         here = room(".".join(path.relative_to(ROOT).with_suffix("").parts))
         for name in imported(path):
             # A stage is a story of its own: it imports no other stage.
@@ -50,7 +57,16 @@ def test_a_module_imports_only_its_own_room_and_rooms_below() -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize(("files", "most"), [("darkroom/**/*.py", 250), ("stages/*.py", 120), ("flows/*.py", 250)])
+@pytest.mark.parametrize(
+    ("files", "most"),
+    [
+        ("darkroom/**/*.py", 250),
+        ("stages/*.py", 120),
+        ("flows/*.py", 250),
+        ("serving/**/*.py", 250),
+        ("deploy/**/*.py", 250),
+    ],
+)
 def test_no_module_is_long(files: str, most: int) -> None:
     lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in ROOT.glob(files)}
     assert {name: count for name, count in lines.items() if count > most} == {}

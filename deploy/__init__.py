@@ -1,0 +1,1 @@
+"""What brings the service to containers, Kubernetes and the clouds."""
