@@ -1,0 +1,5 @@
+// @ts-check
+import { start } from "./app.js";
+import { HttpClient } from "./client.js";
+
+start(new HttpClient());
