@@ -3,24 +3,28 @@
 python -m serving models/export --port 8080
 """
 
-import argparse
-from pathlib import Path
-
 import uvicorn
 
 from darkroom.runtime.stage import user_errors
 from serving.app import make_app
 from serving.service import Service
+from serving.settings import read_settings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m serving", description="Serve a bundle over HTTP.")
-    parser.add_argument("bundle", type=Path, help="the folder that the export stage wrote: models/export")
-    parser.add_argument("--port", type=int, default=8080)
-    arguments = parser.parse_args()
     with user_errors():
-        app = make_app(Service(arguments.bundle))
-    uvicorn.run(app, host="127.0.0.1", port=arguments.port)
+        settings = read_settings()
+        service = Service(
+            settings.bundle,
+            threads=settings.threads,
+            batch=settings.batch,
+            queue=settings.queue,
+            deadline=settings.deadline,
+            max_pixels=settings.max_pixels,
+            max_pixels_at_once=settings.max_pixels_at_once,
+        )
+        app = make_app(service)
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=settings.access_log, log_level="warning")
 
 
 if __name__ == "__main__":

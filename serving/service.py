@@ -2,45 +2,25 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from darkroom.bundle.bundle import INDEX, Bundle, load_bundle
-from darkroom.images.decode import UnreadableImage
-from darkroom.predict.answers import Prediction, predict_pixels
+from joblib import cpu_count
+
+from darkroom.predict.answers import Prediction
 from darkroom.runtime.arrays import UInt8s
-from darkroom.runtime.files import file_hash
+from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
+from serving.engine import Engine, Job, Ran
+from serving.metrics import Metrics
+from serving.model import LoadedModel, open_model
 
+__all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
 
-@dataclass(frozen=True)
-class LoadedModel:
-    """A bundle that answers.
-
-    Attributes:
-        bundle: opened and checked.
-        hash: SHA-256 of its `bundle.json`, which has the hashes of all its other files.
-        since: when it began to answer, in UTC.
-    """
-
-    bundle: Bundle
-    hash: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class Upload:
-    """An image as a client sent it.
-
-    Attributes:
-        name: the name that the client gave it; empty where it gave none.
-        data: the bytes of the file.
-    """
-
-    name: str
-    data: bytes
+# Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
+SMALL = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -52,12 +32,20 @@ class Answer:
         model: that answered.
         sha256: of the bytes of the file, in hex; of the pixels, where only those came.
         heatmap: a PNG; None where none was asked for.
+        size: width and height that the file declares; None where it does not, or only pixels came.
+        decode, wait, run: seconds of decoding, in the queue, and in the graph.
+        batch: the number of images that the graph got with it.
     """
 
     prediction: Prediction
     model: LoadedModel
     sha256: str
     heatmap: bytes | None = None
+    size: tuple[int, int] | None = None
+    decode: float = 0.0
+    wait: float = 0.0
+    run: float = 0.0
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -66,50 +54,158 @@ class Refused:
 
     Attributes:
         name: of the upload.
-        status: of HTTP, were it asked alone: 413 for too many pixels, 422 for no readable image, 503, 504.
+        status: of HTTP, were it asked alone: 413 for too many pixels, 422 for no readable image, 503 when too many wait, 504
+            after the deadline.
         reason: as ingest would give it.
+        retry_after: seconds after which another try is worth it; None where none is.
     """
 
     name: str
     status: int
     reason: str
+    retry_after: int | None = None
 
 
 class Service:
     """Answers with one model after the other.
 
     Args:
-        folder: of the bundle.
+        folder: of the bundle, or a link to it.
+        threads: images that are predicted at the same time; 0 takes the cores that this process may use, by its affinity and
+            its cgroup's quota.
+        batch: images that the graph gets at once, at most; 0 measures what is fastest.
+        queue: images that may wait; more are refused.
+        deadline: seconds after which an image is refused.
+        max_pixels: of an image.
+        max_pixels_at_once: of all images that are being decoded.
+
+    Attributes:
+        model: that answers now.
+        draining: whether it is about to end, and balancers should send nothing more.
+        metrics: all that it counts.
+        engine: the queue and its threads.
+
+    Raises:
+        DarkroomError: when the bundle can't be opened.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.model = LoadedModel(load_bundle(folder), file_hash(folder / INDEX), datetime.now(UTC))
-        self._pool = ThreadPoolExecutor(2)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        threads: int = 0,
+        batch: int = 0,
+        queue: int = 256,
+        deadline: float = 30.0,
+        max_pixels: int = 50_000_000,
+        max_pixels_at_once: int = 200_000_000,
+    ) -> None:
+        threads = threads or cpu_count()
+        self.model = open_model(folder, batch)
+        self.draining = False
+        self.metrics = Metrics()
+        self.metrics.watch_waiting(lambda: self.waiting)
+        self._announce()
+        self.engine = Engine(threads, self.metrics)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._limit = PixelLimit(max_pixels, max_pixels_at_once)
+        self._queue, self._deadline = queue, deadline
+        self._decoding = 0
+        self._answered, self._mark, self._rate = 0, time.monotonic(), 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Images that wait for decoding or for the graph."""
+        return self._decoding + self.engine.waiting
+
+    @property
+    def ready(self) -> bool:
+        """Whether balancers should send requests."""
+        return not self.draining
+
+    def retry_after(self) -> int:
+        """Seconds until the images that wait now are answered, by the measured rate; at least 1."""
+        return max(1, min(60, round(self.waiting / self._rate))) if self._rate else 1
+
+    def close(self) -> None:
+        """Answer what waits, and end the threads."""
+        self._pool.shutdown()
+        self.engine.close()
+
+    def _announce(self) -> None:
+        bundle = self.model.bundle
+        self.metrics.serving(self.model.hash, bundle.data_version, bundle.graph)
 
     async def predict(self, uploads: Sequence[Upload], explain: bool = False) -> list[Answer | Refused]:
-        """One answer for each image, in order.
+        """One answer for each image, in order; all of one model. When it is cancelled, images that wait are given up.
 
         Args:
             uploads: image files.
             explain: make heat maps, too.
         """
-        loop = asyncio.get_running_loop()
-        return list(await asyncio.gather(*(loop.run_in_executor(self._pool, self._one, each) for each in uploads)))
+        model = self.model
+        if self.waiting + len(uploads) > self._queue:
+            return [self._full(upload.name) for upload in uploads]
+        self._decoding += len(uploads)
+        if len(uploads) == 1:
+            return [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
+        return list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
 
     async def predict_pixels(self, pixels: UInt8s) -> list[Answer | Refused]:
         """One answer for each image uint8 [N, S, S, C], as the graph takes them."""
-        names = [""] * len(pixels)
         model = self.model
-        return [
-            Answer(found, model, hashlib.sha256(found.pixels.tobytes()).hexdigest())
-            for found in predict_pixels(model.bundle, names, list(pixels))
-        ]
+        if self.waiting + len(pixels) > self._queue:
+            return [self._full("") for _ in pixels]
+        decoded = [Decoded(each, hashlib.sha256(each.tobytes()).hexdigest(), None, 0.0) for each in pixels]
+        return list(await asyncio.gather(*(self._run("", each, model) for each in decoded)))
 
-    def _one(self, upload: Upload) -> Answer | Refused:
-        model = self.model
+    async def _one(self, upload: Upload, model: LoadedModel, here: bool) -> Answer | Refused:
         try:
-            pixels = model.bundle.pixels(upload.data)
+            if here:
+                decoded = decode_upload(upload, model.bundle, self._limit)
+            else:
+                loop = asyncio.get_running_loop()
+                decoded = await loop.run_in_executor(self._pool, decode_upload, upload, model.bundle, self._limit)
+        except TooManyPixels as error:
+            return self._refused(upload.name, 413, str(error))
         except UnreadableImage as error:
-            return Refused(upload.name, 422, str(error))
-        (found,) = predict_pixels(model.bundle, [upload.name], [pixels])
-        return Answer(found, model, hashlib.sha256(upload.data).hexdigest())
+            return self._refused(upload.name, 422, str(error))
+        finally:
+            self._decoding -= 1
+        return await self._run(upload.name, decoded, model)
+
+    async def _run(self, name: str, decoded: Decoded, model: LoadedModel) -> Answer | Refused:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Ran] = loop.create_future()
+        self.engine.put(Job(name, decoded.pixels, model, time.monotonic() + self._deadline, loop, done))
+        try:
+            async with asyncio.timeout(self._deadline):
+                ran = await done
+        except TimeoutError:
+            return self._refused(name, 504, f"no answer within {self._deadline:g} s", self.retry_after())
+        self._count(decoded, ran)
+        return Answer(
+            ran.prediction, model, decoded.sha256, None, decoded.size, decoded.seconds, ran.wait, ran.run, ran.batch
+        )
+
+    def _refused(self, name: str, status: int, reason: str, retry_after: int | None = None) -> Refused:
+        self.metrics.refused(status)
+        return Refused(name, status, reason, retry_after)
+
+    def _full(self, name: str) -> Refused:
+        seconds = self.retry_after()
+        return Refused(
+            name, 503, f"{self.waiting:,} images wait, and {self._queue:,} may: try again in {seconds} s", seconds
+        )
+
+    def _count(self, decoded: Decoded, ran: Ran) -> None:
+        """Count an answer, and measure the rate of answers, second by second."""
+        found = ran.prediction
+        self.metrics.answered(found.label, found.confidence, found.abstains)
+        self.metrics.spent("decode", decoded.seconds)
+        self.metrics.spent("wait", ran.wait)
+        self._answered += 1
+        now = time.monotonic()
+        if now - self._mark >= 1:
+            self._rate = self._answered / (now - self._mark)
+            self._answered, self._mark = 0, now

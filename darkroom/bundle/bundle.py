@@ -83,12 +83,13 @@ def seal(folder: Path, serve: str) -> None:
     write_json(folder / INDEX, {"format": FORMAT, "serve": serve, "files": files})
 
 
-def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
+def load_bundle(folder: Path, graph: str | None = None, threads: int = 0) -> Bundle:
     """Open a bundle after checking all of it.
 
     Args:
         folder: what the export stage wrote.
         graph: file name of the graph to open; None opens the default.
+        threads: for the work inside one operator; 0 takes one for each physical core.
 
     Raises:
         DarkroomError: when there is no bundle, when a file is missing, extra or changed (with both hashes), or when its
@@ -103,7 +104,7 @@ def load_bundle(folder: Path, graph: str | None = None) -> Bundle:
     classes, spec = load_classes(folder / CLASSES, REMEDY), load_spec(folder / SPEC, REMEDY)
     classes.require_same(spec.classes.names, str(folder / SPEC), REMEDY)
     calibration = load_calibration(folder / CALIBRATION, REMEDY)
-    session = open_graph(folder / graph, spec, calibration, REMEDY)
+    session = open_graph(folder / graph, spec, calibration, REMEDY, threads)
     return Bundle(folder, graph, classes, spec.preprocessing, calibration, spec.data_version, session)
 
 

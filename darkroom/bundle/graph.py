@@ -107,20 +107,23 @@ def finalize_graph(source: Path, target: Path, spec: ModelSpec, calibration: Cal
     target.write_bytes(graph.SerializeToString(deterministic=True))
 
 
-def open_graph(path: Path, spec: ModelSpec, calibration: Calibration, remedy: str) -> onnxruntime.InferenceSession:
+def open_graph(
+    path: Path, spec: ModelSpec, calibration: Calibration, remedy: str, threads: int = 0
+) -> onnxruntime.InferenceSession:
     """Open the graph of a bundle, and prove that it is of this model and runs.
 
     Args:
         path: the ONNX file.
         spec, calibration: of the bundle.
         remedy: what the user can do, for the message.
+        threads: as in `open_session`.
 
     Raises:
         DarkroomError: when it can't be opened, was made for another model, takes or gives other arrays than the model does, or
             gives no probabilities for a black and a white image.
     """
     try:
-        session = open_session(path)
+        session = open_session(path, threads)
         metadata = session.get_modelmeta().custom_metadata_map
     except GRAPH_ERRORS as error:
         raise DarkroomError(f"{path} can't be opened as a graph ({_reason(error)}): {remedy}") from None

@@ -46,7 +46,7 @@ def sound_jpeg(data: bytes) -> SoundJpeg | None:
     Raises:
         UnreadableImage: when it is damaged.
     """
-    if (head := _head(data)) is None:
+    if (head := head_of_jpeg(data)) is None:
         return None
     width, height, space = head
     require_size(width, height)
@@ -93,7 +93,7 @@ def judge_warning(data: bytes, message: str, colours: str) -> SoundJpeg:
     return SoundJpeg(changed, remark)
 
 
-def _head(data: bytes) -> tuple[int, int, str] | None:
+def head_of_jpeg(data: bytes) -> tuple[int, int, str] | None:
     """Width, height and colour space; None where libjpeg-turbo does not read the file."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
@@ -104,7 +104,7 @@ def _head(data: bytes) -> tuple[int, int, str] | None:
 
 def decode_with_turbo(data: bytes, least_side: int | None, grey: bool) -> Decoded | None:
     """A JPEG in grey or YCbCr, by libjpeg-turbo; None for the others."""
-    head = _head(data)
+    head = head_of_jpeg(data)
     if head is None or head[2] not in ("Gray", "YCbCr"):
         return None
     width, height, space = head

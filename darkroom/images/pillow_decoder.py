@@ -35,6 +35,10 @@ class UnreadableImage(ValueError):
     """These bytes are not an image that can be used; the message is the reason, for the list of rejects."""
 
 
+class TooManyPixels(UnreadableImage):
+    """These bytes may be an image, and it is past the limits of size."""
+
+
 class OutOfMemory(UnreadableImage):
     """These bytes may be an image, and there is not enough memory to open it."""
 
@@ -91,11 +95,11 @@ def upright(
 
 
 def require_size(width: int, height: int) -> None:
-    """Refuse a picture that is past the limits, with `UnreadableImage`."""
+    """Refuse a picture that is past the limits, with `TooManyPixels`."""
     if width * height > MAX_PIXELS:
-        raise UnreadableImage(f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
+        raise TooManyPixels(f"{width} x {height} pixels, more than {MAX_PIXELS:,}")
     if max(width, height) > MAX_SIDE:
-        raise UnreadableImage(f"{width} x {height} pixels, more than {MAX_SIDE:,} on one side")
+        raise TooManyPixels(f"{width} x {height} pixels, more than {MAX_SIDE:,} on one side")
 
 
 def damaged(error: BaseException) -> UnreadableImage:
@@ -124,7 +128,7 @@ def refuse_damage() -> Iterator[None]:
     except UnidentifiedImageError:
         raise UnreadableImage("not an image in a known format") from None
     except Image.DecompressionBombError:
-        raise UnreadableImage(f"more than {MAX_PIXELS:,} pixels") from None
+        raise TooManyPixels(f"more than {MAX_PIXELS:,} pixels") from None
     except MemoryError:
         raise out_of_memory() from None
     except Exception as error:
@@ -171,7 +175,7 @@ def open_head(data: bytes) -> Image.Image | None:
     """The file as Pillow opens it, before it reads any pixel; None where it can't."""
     try:
         with refuse_damage():
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            return Image.open(io.BytesIO(data), formats=_heif() if is_heif(data) else FORMATS)
     except UnreadableImage:
         return None
 

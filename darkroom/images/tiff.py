@@ -21,6 +21,7 @@ from darkroom.model.depth import Scale
 # Four channels of one byte: what the largest picture takes that is opened otherwise. Bytes.
 MAX_BYTES = 4 * MAX_PIXELS
 # TIFF 6.0 and its supplements.
+WIDTH, HEIGHT = 256, 257
 BITS, PHOTOMETRIC, CHANNELS, FORMAT = 258, 262, 277, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4
@@ -41,6 +42,14 @@ def _tiff_tags(data: bytes) -> TiffImagePlugin.ImageFileDirectory_v2 | None:
             return tags
     except UnreadableImage:
         return None
+
+
+def tiff_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of the first page, by its tags; None where they are damaged."""
+    if (tags := _tiff_tags(data)) is None:
+        return None
+    sides = tags.get(WIDTH), tags.get(HEIGHT)
+    return (sides[0], sides[1]) if isinstance(sides[0], int) and isinstance(sides[1], int) else None
 
 
 def read_tiff(data: bytes) -> Samples | None:
