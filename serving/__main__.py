@@ -7,6 +7,7 @@ import uvicorn
 
 from darkroom.runtime.stage import user_errors
 from serving.app import make_app
+from serving.limits import Limits
 from serving.service import Service
 from serving.settings import read_settings
 
@@ -23,7 +24,7 @@ def main() -> None:
             max_pixels=settings.max_pixels,
             max_pixels_at_once=settings.max_pixels_at_once,
         )
-        app = make_app(service)
+        app = make_app(service, Limits(body=settings.max_body, images=settings.max_images))
     uvicorn.run(app, host=settings.host, port=settings.port, access_log=settings.access_log, log_level="warning")
 
 

@@ -1,0 +1,63 @@
+"""What every request passes first and every answer last: its id, headers that browsers obey, and the one place that catches
+everything."""
+
+import logging
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import Problem, problem_response
+from serving.request_id import HEADER, accept_request_id, request_id
+
+# Unless a route has its own: an answer runs nothing, is shown in no other page, and is stored nowhere.
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+log = logging.getLogger("serving")
+
+
+class Edge:
+    """Middleware, the outermost: `request_id` is set below it.
+
+    Args:
+        app: that is asked.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        given = next((value for name, value in scope["headers"] if name == HEADER), None)
+        current = accept_request_id(given)
+        request_id.set(current)
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-ID"] = current
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_on)
+        except ClientDisconnect:
+            # Nobody is left to answer.
+            return
+        except Exception:
+            log.exception("request %s: %s %s failed", current, scope["method"], ascii(scope["path"]))
+            if started:
+                raise
+            sorry = problem_response(
+                Problem(500, "the service failed over this request, and its log has the reason under this request id")
+            )
+            await sorry(scope, receive, send_on)
