@@ -7,6 +7,7 @@ import uvicorn
 
 from darkroom.runtime.stage import user_errors
 from serving.app import make_app
+from serving.keys import Keys
 from serving.limits import Limits
 from serving.service import Service
 from serving.settings import read_settings
@@ -24,7 +25,9 @@ def main() -> None:
             max_pixels=settings.max_pixels,
             max_pixels_at_once=settings.max_pixels_at_once,
         )
-        app = make_app(service, Limits(body=settings.max_body, images=settings.max_images))
+        limits = Limits(body=settings.max_body, images=settings.max_images)
+        keys = Keys(settings.api_keys) if settings.api_keys else None
+        app = make_app(service, limits, keys, settings.cors_origins)
     uvicorn.run(app, host=settings.host, port=settings.port, access_log=settings.access_log, log_level="warning")
 
 

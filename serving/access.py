@@ -1,0 +1,77 @@
+"""Who may ask: the key of a request, and pages of other hosts."""
+
+from collections.abc import Collection
+
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from serving.keys import Keys, Scope
+from serving.problems import Problem, problem_response
+
+# For whoever watches and balances the service, and for people before they have typed their key.
+OPEN = frozenset({"/", "/healthz", "/readyz", "/ping", "/docs", "/openapi.json", "/v2/health/live", "/v2/health/ready"})
+OPEN_FOLDER = "/page/"
+# All others need `predict`, also those that do not exist.
+OTHER_SCOPES: dict[str, Scope] = {"/metrics": "metrics", "/v1/corrections": "correct"}
+
+
+class RequireKey:
+    """Middleware: a request without a key that has the scope of its address is refused before its body is read.
+
+    Args:
+        app: that is asked.
+        keys: of a file.
+        open_paths: addresses beside `OPEN` that need none, such as the one where a cloud asks whether the service is alive.
+    """
+
+    def __init__(self, app: ASGIApp, keys: Keys, open_paths: Collection[str] = ()) -> None:
+        self.app, self.keys = app, keys
+        self.open = OPEN | set(open_paths)
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path in self.open or path.startswith(OPEN_FOLDER):
+            return await self.app(scope, receive, send)
+        try:
+            self.keys.require(_given(scope["headers"]), OTHER_SCOPES.get(path, "predict"))
+        except Problem as problem:
+            return await problem_response(problem)(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
+class RefuseOtherPages:
+    """Middleware: what a page of another host sends is refused, unless that host was named.
+
+    A browser sends a form to any address, without asking first, and sends no page the answer; a correction would have arrived.
+    It says in `Sec-Fetch-Site` where the page is from, which no page can change; other clients send no such header.
+
+    Args:
+        app: that is asked.
+        origins: of pages that may ask, as CORS has them.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self.app, self.origins = app, {origin.encode() for origin in origins}
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            headers = dict(scope["headers"])
+            site = headers.get(b"sec-fetch-site", b"none")
+            origin = headers.get(b"origin", b"")
+            if site not in (b"none", b"same-origin") and not {origin, b"*"} & self.origins:
+                refused = Problem(
+                    403,
+                    f"a page of {origin.decode('latin-1')!a} may not ask: name it in --cors-origins, if it should",
+                )
+                return await problem_response(refused)(scope, receive, send)
+        await self.app(scope, receive, send)
+
+
+def _given(headers: list[tuple[bytes, bytes]]) -> str | None:
+    """The key in the headers; the first one where there are several."""
+    for name, value in headers:
+        if name == b"x-api-key":
+            return value.decode("latin-1").strip()
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].decode("latin-1").strip()
+    return None
