@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,11 +15,12 @@ from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.runtime.errors import DarkroomError
 from deploy.repository import example_images, triton_config, write_repositories
 from tests.conftest import ROOT
+from tests.support.tiny_bundle import make_bundle
 
 
 @pytest.fixture(scope="module")
-def bundle(shipped: Path) -> Bundle:
-    return load_bundle(shipped / "models/export")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return load_bundle(make_bundle(tmp_path_factory.mktemp("bundle") / "export", channels=3))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_tritons_configuration_has_the_arrays_of_the_graph(bundle: Bundle, repos
     assert f'name: "{given.name}" data_type: TYPE_FP32 dims: {given.shape[1:]}' in config
     assert 'platform: "onnxruntime_onnx"' in config
     labels = (repository / "triton/darkroom/labels.txt").read_text(encoding="utf-8").splitlines()
-    assert labels == ["one", "zero", "été"]
+    assert labels == ["bright", "dark", "été"]
 
 
 @pytest.mark.parametrize(("size", "channels", "largest"), [(28, 1, 64), (224, 3, 27), (1024, 3, 1)])
@@ -78,7 +78,7 @@ def test_the_example_tells_channels_and_sides_apart(bundle: Bundle) -> None:
 
 def test_what_a_client_must_know_is_beside_it(bundle: Bundle, repository: Path) -> None:
     about = json.loads((repository / "repository.json").read_text())
-    assert about["classes"] == ["one", "zero", "été"]
+    assert about["classes"] == ["bright", "dark", "été"]
     assert about["threshold"] == bundle.calibration.threshold
     assert about["preprocessing"] == json.loads(json.dumps(bundle.preprocessing.to_dict()))
     index = json.loads((bundle.folder / "bundle.json").read_text())
@@ -100,9 +100,8 @@ def test_a_repository_is_replaced_whole_and_another_folder_never(bundle: Bundle,
         write_repositories(bundle, bundle.folder / "out")
 
 
-def test_a_changed_bundle_is_refused_before_anything_is_written(shipped: Path, tmp_path: Path) -> None:
-    changed = tmp_path / "bundle"
-    shutil.copytree(shipped / "models/export", changed)
+def test_a_changed_bundle_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    changed = make_bundle(tmp_path / "bundle")
     with (changed / "model.onnx").open("ab") as file:
         file.write(b"\0")
     ran = subprocess.run(
@@ -126,8 +125,10 @@ def test_tritons_own_parser_reads_the_configuration(repository: Path) -> None:
 
 
 @pytest.mark.slow
-def test_openvino_answers_the_test_images_as_the_bundle_does(bundle: Bundle, repository: Path, shipped: Path) -> None:
+def test_openvino_answers_the_test_images_as_the_bundle_does(shipped: Path, tmp_path: Path) -> None:
     openvino = pytest.importorskip("openvino", reason="openvino is not installed")
+    bundle, repository = load_bundle(shipped / "models/export"), tmp_path / "out"
+    write_repositories(bundle, repository)
     (entry,) = json.loads((repository / "openvino/config.json").read_text())["model_config_list"]
     graph = repository / "openvino/darkroom/1/model.onnx"
     compiled = openvino.Core().compile_model(graph, "CPU", entry["config"]["plugin_config"])

@@ -1,0 +1,197 @@
+"""The manifests fit together, and the service: names, ports, labels, probes, settings, and the time that an end takes."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serving.app import make_app
+from serving.service import Service
+from serving.settings import Settings, read_settings
+from tests.conftest import ROOT
+from tests.support.tiny_bundle import make_bundle
+
+FOLDER = ROOT / "deploy/kubernetes"
+POD = FOLDER / "components/pod/pod.yaml"
+VERSIONS = [f"1.{minor}" for minor in range(30, 38)]
+BUILDS = ["base", *sorted(f"overlays/{path.name}" for path in (FOLDER / "overlays").iterdir())]
+# Kinds of others, which the schemas of Kubernetes do not have.
+OTHERS = {"ServiceMonitor", "InferenceService"}
+Manifest = dict[str, Any]
+
+
+def read(path: Path | str) -> Manifest:
+    (found,) = yaml.safe_load_all((FOLDER / path).read_text(encoding="utf-8"))
+    return dict(found)
+
+
+def containers() -> Iterator[tuple[str, Manifest, Manifest]]:
+    """The pod and the container of all that runs the service."""
+    yield "deployment", (pod := read(POD)["spec"]["template"]["spec"]), pod["containers"][0]
+    yield "kserve", (pod := read("overlays/kserve/inferenceservice.yaml")["spec"]["predictor"]), pod["containers"][0]
+    yield "knative", (pod := read("overlays/knative/service.yaml")["spec"]["template"]["spec"]), pod["containers"][0]
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The addresses of the service."""
+    service = Service(make_bundle(tmp_path_factory.mktemp("kubernetes") / "bundle"), threads=1, batch=1)
+    service.close()
+    return {route.path for route in make_app(service).routes if hasattr(route, "path")}
+
+
+def test_every_probe_asks_an_address_that_the_service_has_at_a_port_that_it_listens_at(paths: set[str]) -> None:
+    asked = 0
+    for name, _, container in containers():
+        (port,) = container["ports"]
+        assert port["containerPort"] == Settings().port, name
+        for kind, path in (("startupProbe", "/readyz"), ("readinessProbe", "/readyz"), ("livenessProbe", "/healthz")):
+            if probe := container.get(kind):
+                asked += 1
+                assert probe["httpGet"]["path"] == path and path in paths, (name, kind)
+                assert probe["httpGet"].get("port", port["containerPort"]) in (port["containerPort"], port["name"])
+    assert asked == 8
+
+
+def test_every_variable_is_a_setting_of_the_service() -> None:
+    given = {each["name"]: each["value"] for _, _, container in containers() for each in container["env"]}
+    for component in ("model-volume", "model-artifact"):
+        (patch,) = read(f"components/{component}/kustomization.yaml")["patches"]
+        (entry,) = [each["value"] for each in yaml.safe_load(patch["patch"]) if each["path"].endswith("/env/-")]
+        given[entry["name"]] = entry["value"]
+    assert set(given) == {"DARKROOM_LOG_FORM", "DARKROOM_BUNDLE", "PROTOCOL"}
+    settings = read_settings([], given)
+    assert (settings.log_form, str(settings.bundle)) == ("json", "/model")
+
+
+def test_no_pod_may_do_anything_but_answer() -> None:
+    for name, pod, container in containers():
+        security = pod.get("securityContext", {}) | container["securityContext"]
+        assert security == {
+            "runAsNonRoot": True,
+            "runAsUser": 10001,
+            "runAsGroup": 10001,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }, name
+        # A Service named darkroom would set DARKROOM_PORT=tcp://… otherwise.
+        assert pod["enableServiceLinks"] is False and pod["automountServiceAccountToken"] is False, name
+        # Threads come from the limit; without one the service would take all cores of the node.
+        assert container["resources"]["limits"]["cpu"] and container["resources"]["limits"]["memory"], name
+    policy = read("base/networkpolicy.yaml")["spec"]
+    assert policy["egress"] == [] and set(policy["policyTypes"]) == {"Ingress", "Egress"}
+
+
+def test_an_end_has_the_time_that_the_service_takes_for_it() -> None:
+    pod = read(POD)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    stop = container["lifecycle"]["preStop"]["sleep"]["seconds"]
+    assert pod["terminationGracePeriodSeconds"] > stop + Settings().grace + Settings().deadline
+
+
+def test_services_monitors_and_policies_select_the_pods_of_both_tracks() -> None:
+    stable, candidate = read("base/deployment.yaml"), read("overlays/canary/candidate/deployment.yaml")
+    labels = [each["spec"]["template"]["metadata"]["labels"] for each in (stable, candidate)]
+    assert [each["spec"]["selector"]["matchLabels"] for each in (stable, candidate)] == labels
+    service = read("base/service.yaml")
+    monitor = read("components/servicemonitor/servicemonitor.yaml")
+    selectors = [
+        service["spec"]["selector"],
+        read("base/pdb.yaml")["spec"]["selector"]["matchLabels"],
+        read("base/networkpolicy.yaml")["spec"]["podSelector"]["matchLabels"],
+    ]
+    assert all(selector.items() <= pod.items() for selector in selectors for pod in labels)
+    # But no Deployment takes the pods of the other.
+    assert labels[0].keys() == labels[1].keys() and labels[0] != labels[1]
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    ports = {port["name"] for port in service["spec"]["ports"]}
+    assert {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]} <= ports
+    assert set(monitor["spec"]["podTargetLabels"]) <= labels[0].keys()
+    assert read("base/hpa.yaml")["spec"]["scaleTargetRef"]["name"] == stable["metadata"]["name"]
+    # The autoscaler sets them; another apply must not set them back.
+    assert "replicas" not in stable["spec"]
+
+
+def test_the_metric_that_scales_is_one_of_the_service(tmp_path: Path) -> None:
+    patch = read("overlays/hpa-waiting/kustomization.yaml")["patches"][0]["patch"]
+    (metric,) = yaml.safe_load(patch)[0]["value"]
+    name = metric["pods"]["metric"]["name"]
+    service = Service(make_bundle(tmp_path / "bundle"), threads=1, batch=1)
+    service.close()
+    assert name in {family.name for family in service.metrics.registry.collect()}
+    (rule,) = read("overlays/hpa-waiting/prometheus-adapter.yaml")["rules"]["custom"]
+    assert rule["name"]["matches"] == name and rule["seriesQuery"].startswith(name + "{")
+    # It must act before images are refused.
+    assert int(metric["pods"]["target"]["averageValue"]) < Settings().queue / 4
+
+
+def test_tritons_deployment_serves_what_deploy_repository_writes() -> None:
+    (container,) = read("overlays/gpu/deployment.yaml")["spec"]["template"]["spec"]["containers"]
+    mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert container["command"] == ["tritonserver", "--model-repository=/repository/triton"]
+    assert "/repository" in mounted
+
+
+def build(folder: Path) -> list[Manifest]:
+    if not (kubectl := shutil.which("kubectl")):
+        pytest.skip("there is no kubectl on this machine")
+    ran = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return [dict(each) for each in yaml.safe_load_all(ran.stdout)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_knows_every_field(version: str) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    for name in BUILDS:
+        for manifest in build(FOLDER / name):
+            if manifest["kind"] not in OTHERS and not manifest["apiVersion"].startswith("serving.knative.dev"):
+                kubernetes_validate.validate(manifest, version, strict=True)
+    manifest = read("base/service.yaml")
+    manifest["spec"]["selectors"] = {}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.slow
+def test_the_canary_leaves_the_autoscaler_with_the_stable_track() -> None:
+    found = {(each["kind"], each["metadata"]["name"]): each["spec"] for each in build(FOLDER / "overlays/canary")}
+    assert found["HorizontalPodAutoscaler", "darkroom"]["scaleTargetRef"]["name"] == "darkroom"
+    stable, candidate = found["Deployment", "darkroom"], found["Deployment", "darkroom-candidate"]
+    assert candidate["replicas"] == 1
+    # Both tracks run alike, but for the image.
+    pods = [each["template"]["spec"] for each in (stable, candidate)]
+    assert [pod["containers"][0].pop("image") for pod in pods] == ["darkroom", "darkroom-candidate"]
+    assert pods[0] == pods[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["base", "overlays/canary", "overlays/hpa-waiting", "overlays/knative", "overlays/kserve"]
+)
+def test_a_kustomization_of_a_user_sets_namespace_and_image(name: str, tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "darkroom")
+    mine = {
+        "namespace": "classifiers",
+        "resources": [f"../darkroom/{name}"],
+        "images": [{"name": "darkroom", "newName": "registry.example.org/darkroom", "digest": "sha256:" + "a" * 64}],
+    }
+    if name == "base":
+        mine["components"] = ["../darkroom/components/model-volume", "../darkroom/components/servicemonitor"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/kustomization.yaml").write_text(yaml.safe_dump(mine))
+    found = build(tmp_path / "mine")
+    assert {each["metadata"]["namespace"] for each in found} == {"classifiers"}
+    text = yaml.safe_dump_all(found)
+    assert "image: registry.example.org/darkroom@sha256:" in text and "image: darkroom\n" not in text
+    if name == "base":
+        (pod,) = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "Deployment"]
+        assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "darkroom-models", "readOnly": True}
+        assert {"name": "DARKROOM_BUNDLE", "value": "/models/current"} in pod["containers"][0]["env"]
