@@ -5,11 +5,12 @@ from collections.abc import Collection
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from serving import health, v1
+from serving import docs, health, v1
 from serving.access import RefuseOtherPages, RequireKey
 from serving.edge import Edge
 from serving.keys import Keys
 from serving.limits import LimitBodies, Limits
+from serving.openapi import describe, predict_operations
 from serving.page import routes as page
 from serving.problems import handle_problems
 from serving.service import Service
@@ -31,7 +32,7 @@ def make_app(
     """
     limits = limits or Limits()
     # A redirect to the address without its last slash would repeat whatever Host a client sent.
-    app = FastAPI(title="Darkroom", openapi_url="/openapi.json", redirect_slashes=False)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     app.state.service = service
     handle_problems(app)
     # The last one added is the outermost.
@@ -50,4 +51,5 @@ def make_app(
     app.add_middleware(RefuseOtherPages, origins=cors_origins)
     app.add_middleware(Edge)
     app.router.routes += [*v1.routes(service, limits), *health.routes(service), *page.routes()]
+    app.router.routes += docs.routes(describe(app.routes, predict_operations(limits), with_keys=keys is not None))
     return app

@@ -1,9 +1,9 @@
 """Whether the process is alive, and whether it should get requests: for whoever starts, watches and balances it."""
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
 from starlette.routing import Route
 
+from serving.openapi import problem_responses
 from serving.problems import Problem
 from serving.service import Service
 
@@ -15,12 +15,22 @@ def routes(service: Service) -> list[Route]:
         service: that answers.
     """
 
-    async def alive(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
+    async def alive() -> dict[str, str]:
+        return {"status": "alive"}
 
-    async def ready(_: Request) -> Response:
+    async def ready() -> dict[str, str]:
         if not service.ready:
             raise Problem(503, "the service is about to end: ask another replica", retry_after=1)
-        return JSONResponse({"status": "ready", "model": service.model.hash})
+        return {"status": "ready", "model": service.model.hash}
 
-    return [Route("/healthz", alive, methods=["GET"]), Route("/readyz", ready, methods=["GET"])]
+    return [
+        APIRoute("/healthz", alive, methods=["GET"], summary="Whether the process is alive", operation_id="healthz"),
+        APIRoute(
+            "/readyz",
+            ready,
+            methods=["GET"],
+            summary="Whether it should get requests",
+            operation_id="readyz",
+            responses=problem_responses(503),
+        ),
+    ]
