@@ -3,6 +3,8 @@
 python -m serving models/export --port 8080
 """
 
+import os
+
 import uvicorn
 
 from darkroom.runtime.stage import user_errors
@@ -27,8 +29,10 @@ def main() -> None:
         )
         limits = Limits(body=settings.max_body, images=settings.max_images)
         keys = Keys(settings.api_keys) if settings.api_keys else None
-        app = make_app(service, limits, keys, settings.cors_origins)
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=settings.access_log, log_level="warning")
+        app = make_app(
+            service, limits, keys, settings.cors_origins, access_log=settings.access_log, environment=os.environ
+        )
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

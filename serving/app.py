@@ -1,15 +1,17 @@
 """The application: what every request passes, and which address asks what."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
-from serving import docs, health, v1
+from serving import docs, health, metrics, sagemaker, v1, v2, vertex
 from serving.access import RefuseOtherPages, RequireKey
 from serving.edge import Edge
 from serving.keys import Keys
 from serving.limits import LimitBodies, Limits
+from serving.logs import Observed
 from serving.openapi import describe, predict_operations
 from serving.page import routes as page
 from serving.problems import handle_problems
@@ -20,7 +22,14 @@ EXPOSED = ("X-Request-ID", "X-Model-Hash", "Retry-After")
 
 
 def make_app(
-    service: Service, limits: Limits | None = None, keys: Keys | None = None, cors_origins: Collection[str] = ()
+    service: Service,
+    limits: Limits | None = None,
+    keys: Keys | None = None,
+    cors_origins: Collection[str] = (),
+    *,
+    model_name: str = "darkroom",
+    access_log: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> FastAPI:
     """The application around a service, for any ASGI server.
 
@@ -29,6 +38,9 @@ def make_app(
         limits: of a request; None takes the defaults.
         keys: that clients need; None asks nobody for one.
         cors_origins: pages of other hosts that may ask; `*` for all.
+        model_name: that the Open Inference Protocol has for the model.
+        access_log: log each request.
+        environment: with the addresses that Vertex AI wants; None has none.
     """
     limits = limits or Limits()
     # A redirect to the address without its last slash would repeat whatever Host a client sent.
@@ -37,8 +49,9 @@ def make_app(
     handle_problems(app)
     # The last one added is the outermost.
     app.add_middleware(LimitBodies, limits=limits)
+    environment = environment or {}
     if keys:
-        app.add_middleware(RequireKey, keys=keys)
+        app.add_middleware(RequireKey, keys=keys, open_paths=[environment.get(vertex.HEALTH, "")])
     if cors_origins:
         # Before the keys: a browser asks without one whether it may ask.
         app.add_middleware(
@@ -49,7 +62,13 @@ def make_app(
             expose_headers=EXPOSED,
         )
     app.add_middleware(RefuseOtherPages, origins=cors_origins)
+    paths: dict[object, str] = {}
+    app.add_middleware(Observed, metrics=service.metrics, paths=paths, access_log=access_log)
     app.add_middleware(Edge)
-    app.router.routes += [*v1.routes(service, limits), *health.routes(service), *page.routes()]
+    # Where Vertex AI asks at an address that is here already, it is Vertex AI's.
+    platforms = [*vertex.routes(service, limits, environment), *sagemaker.routes(service, limits)]
+    platforms += [*v2.routes(service, limits, model_name), *metrics.routes(service.metrics)]
+    app.router.routes += [*platforms, *v1.routes(service, limits), *health.routes(service), *page.routes()]
     app.router.routes += docs.routes(describe(app.routes, predict_operations(limits), with_keys=keys is not None))
+    paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     return app

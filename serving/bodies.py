@@ -18,6 +18,8 @@ from serving.service import Upload
 TAKES = "an image as the body (Content-Type: image/*), a multipart form with files, or JSON with base64"
 # Values in a JSON body: one of 32 MiB may hold ten million lists, which take a GiB.
 MOST_VALUES = 10_000
+# Beside image/*: what curl sends, and SageMaker's name for an image.
+RAW = ("application/octet-stream", "application/x-image")
 IMAGES = ("image", "images")
 OPTIONS = ("top_k", "explain")
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -59,7 +61,7 @@ async def read_question(request: Request, limits: Limits, options: Iterable[str]
     given: dict[str, Any] = _once(request.query_params.multi_items())
     content_type = request.headers.get("content-type", "application/octet-stream")
     media_type = content_type.partition(";")[0].strip().lower()
-    if media_type.startswith("image/") or media_type == "application/octet-stream":
+    if media_type.startswith("image/") or media_type in RAW:
         uploads, several = [Upload("", await request.body())], False
     elif media_type == "multipart/form-data":
         form = await read_form(content_type, request.stream(), limits)
@@ -72,12 +74,26 @@ async def read_question(request: Request, limits: Limits, options: Iterable[str]
         given = _merge(given, {key: value for key, value in content.items() if key not in IMAGES})
     else:
         raise Problem(415, f"{media_type!r} is no form of images that is read here: send {TAKES}")
+    top_k, explain = read_options(given, options)
+    if not uploads:
+        raise Problem(400, f"there is no image in the request: send {TAKES}")
+    return Question(uploads, several, top_k, explain)
+
+
+def read_options(given: dict[str, Any], options: tuple[str, ...] = OPTIONS) -> tuple[int | None, bool]:
+    """`top_k` and `explain` of a request.
+
+    Args:
+        given: all its parameters.
+        options: that its address takes.
+
+    Raises:
+        Problem: 400 for another one, or another value.
+    """
     for key in given:
         if key not in options:
             raise Problem(400, _unknown(key, options))
-    if not uploads:
-        raise Problem(400, f"there is no image in the request: send {TAKES}")
-    return Question(uploads, several, _count(given.get("top_k")), _boolean(given.get("explain")))
+    return _count(given.get("top_k")), _boolean(given.get("explain"))
 
 
 def read_json(data: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:

@@ -20,6 +20,7 @@ FRACTIONS = tuple(edge / 20 for edge in range(1, 21))
 PROPERTIES = {
     "width": (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192),
     "height": (16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192),
+    "aspect": (0.25, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 2.0, 2.5, 4.0),
     "bytes": tuple(4**power for power in range(4, 14)),
     "brightness": FRACTIONS,
     "contrast": tuple(edge / 40 for edge in range(1, 21)),

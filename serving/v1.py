@@ -69,7 +69,7 @@ def routes(service: Service, limits: Limits) -> list[Route]:
     async def predict(request: Request) -> Response:
         question = await read_question(request, limits)
         found = await unless_client_left(request, service.predict(question.uploads, question.explain))
-        return _answer(service, question, found)
+        return answer_question(service, question, found)
 
     async def explain(request: Request) -> Response:
         question = await read_question(request, limits, options=())
@@ -171,13 +171,38 @@ def model_info(model: LoadedModel, limits: Limits) -> ModelInfo:
     )
 
 
-def _answer(service: Service, question: Question, found: Sequence[Answer | Refused]) -> Response:
-    statuses = {each.status for each in found if isinstance(each, Refused)}
-    refused = [each for each in found if isinstance(each, Refused)]
-    # A list is answered with 200 whatever its images are; one that found no place at all, as any other request.
-    if len(refused) == len(found) and (not question.several or (len(statuses) == 1 and statuses <= set(BUSY))):
-        raise refusal(service, refused[0])
+def answer_question(
+    service: Service, question: Question, found: Sequence[Answer | Refused], lines: bool = False
+) -> Response:
+    """The answer: an object for one image, a list in order where several were sent.
+
+    Args:
+        service: that answered.
+        question: what was asked.
+        found: one for each image.
+        lines: one object a line in place of a list.
+
+    Raises:
+        Problem: where the one image has no answer, or no image of several for the load.
+    """
+    if isinstance(found[0], Refused) and not question.several:
+        raise refusal(service, found[0])
+    refuse_all_busy(service, found)
     contents = [answer_json(each, question.top_k) for each in found]
     # All of one model, by `Service.predict`.
     model = next(({"X-Model-Hash": each.model.hash} for each in found if isinstance(each, Answer)), None)
+    if lines:
+        data = b"".join(bytes(json_response(each).body) + b"\n" for each in contents)
+        return Response(data, media_type="application/jsonlines", headers=model)
     return json_response(contents if question.several else contents[0], model)
+
+
+def refuse_all_busy(service: Service, found: Sequence[Answer | Refused]) -> None:
+    """Refuse a list that found no place at all as any other request; all other lists are answered with 200.
+
+    Raises:
+        Problem: 503 or 504.
+    """
+    refused = [each for each in found if isinstance(each, Refused) and each.status in BUSY]
+    if len(refused) == len(found):
+        raise refusal(service, refused[0])

@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 ORDER = [
     "runtime", "settings", "model", "statistics", "drawing", "sources", "labels", "images",
     "splits", "duplicates", "checks", "network", "inference", "training", "tuning", "evaluation",
-    "compression", "bundle", "diff", "compare", "predict", "serving", "deploy", "stages", "flows",
+    "compression", "bundle", "diff", "compare", "predict", "monitoring", "serving", "deploy", "stages", "flows",
 ]
 # fmt: on
 TOPS = ("darkroom", "serving", "deploy", "stages", "flows")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from darkroom.bundle.drift_reference import features_name, with_features
+from darkroom.bundle.graph_features import features_name, with_features
 from darkroom.compression.int8 import quantize_graph
 from darkroom.inference.export import export_graph
 from darkroom.inference.session import OUTPUT, open_session, probabilities, values

@@ -1,0 +1,209 @@
+"""What is done about an answer after it has left: its image is measured, its row logged, its bytes held for a correction.
+
+One thread at the lowest priority, behind a queue of bounded size: no answer waits for it. When images come faster than they
+can be measured, some rows go without; when rows come faster than they can be written, some are dropped and counted.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from darkroom.images.decode import UnreadableImage, decode, picture_size
+from darkroom.images.measure import MEASURED_SIDE, fingerprint
+from darkroom.model.spec import Preprocessing
+from darkroom.monitoring.rows import PredictionRow
+from darkroom.predict.answers import Prediction
+from darkroom.runtime.text import count
+from serving.features import Features
+from serving.logs import LOG
+from serving.metrics import Metrics
+from serving.model import LoadedModel
+from serving.prediction_log import PredictionLog
+from serving.request_id import request_id
+
+# Bytes of image files that wait to be measured, and of rows that wait to be written, at about so many for each class.
+MOST_HELD, CLASS_BYTES = 32 << 20, 64
+# Rows that are written at once.
+ROWS = 256
+# Without a log, images are measured for the metrics alone: one in so many seconds at most, and none waits.
+SAMPLE_SECONDS = 0.05
+# Seconds between two looks at the time when nothing comes.
+TICK = 1.0
+# Seconds after the end of the service in which images are still measured.
+LAST_SECONDS = 2.0
+
+# Waits until there is room to decode an image of this width and height.
+Room = Callable[[tuple[int, int] | None], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An answer that waits.
+
+    Attributes:
+        data: the bytes of its file; None where only pixels came, or too many wait.
+        cost: bytes that it takes in the queue, about.
+    """
+
+    time: datetime
+    request: str
+    model: LoadedModel
+    sha256: str
+    prediction: Prediction
+    data: bytes | None
+    cost: int
+
+
+class Recorder:
+    """Measures, counts and logs answers in a thread of its own.
+
+    Args:
+        metrics: where properties of images are counted.
+        log: where rows go; None keeps none.
+        features: write those of each image, too.
+        room: as `serving.decoding.PixelLimit.decoding`.
+    """
+
+    def __init__(self, metrics: Metrics, log: PredictionLog | None, features: bool, room: Room) -> None:
+        self._metrics, self._log, self._room = metrics, log, room
+        self._features = Features() if features else None
+        self._queue = deque[_Item]()
+        self._change = threading.Condition()
+        self._held = self._held_data = 0
+        self._next_sample = 0.0
+        self._closed = False
+        self._last = 0.0
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    def record(self, prediction: Prediction, model: LoadedModel, sha256: str, data: bytes | None) -> None:
+        """Take an answer; returns at once.
+
+        Args:
+            prediction: the answer.
+            model: that gave it.
+            sha256: of the image.
+            data: the bytes of its file; None where only pixels came.
+        """
+        if self._log is None and (data is None or time.monotonic() < self._next_sample):
+            return
+        self._next_sample = time.monotonic() + SAMPLE_SECONDS
+        with self._change:
+            row = CLASS_BYTES * (len(prediction.probabilities) + 8)
+            if self._held + row > MOST_HELD:
+                self._metrics.log_rows("dropped", 1)
+                return
+            if data is not None and self._held_data + len(data) > MOST_HELD:
+                data = None
+            item = _Item(datetime.now(UTC), request_id.get(), model, sha256, prediction, data, row)
+            self._held += row
+            self._held_data += len(data or b"")
+            self._queue.append(item)
+            self._change.notify()
+
+    def close(self) -> None:
+        """Write what waits, and end."""
+        with self._change:
+            self._closed, self._last = True, time.monotonic() + LAST_SECONDS
+            self._change.notify()
+        self._thread.join()
+
+    def _work(self) -> None:
+        with suppress(OSError, AttributeError):  # a thread has a priority of its own on Linux alone
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        while True:
+            try:
+                batch = self._take()
+                if not batch and self._closed:
+                    break
+                self._handle(batch)
+            except Exception:
+                # The named edge of this thread: a fault over one image must not end the log of all others.
+                LOG.exception("%s failed", count(len(batch), "row of the prediction log", "rows of the prediction log"))
+                self._metrics.log_rows("dropped", len(batch))
+        if self._log:
+            self._log.close()
+
+    def _take(self) -> list[_Item]:
+        """What waits, for one model; nothing after a while in which nothing came."""
+        with self._change:
+            if not self._queue and not self._closed:
+                self._change.wait(TICK)
+            batch: list[_Item] = []
+            while self._queue and len(batch) < ROWS and self._queue[0].model is (batch or self._queue)[0].model:
+                batch.append(self._queue.popleft())
+            return batch
+
+    def _handle(self, batch: list[_Item]) -> None:
+        if not batch:
+            if self._log:
+                self._log.tick()
+            return
+        model = batch[0].model
+        rows = []
+        features = self._features.of(model, [item.prediction.pixels for item in batch]) if self._features else None
+        for place, item in enumerate(batch):
+            measured = self._measure(item.data, model.bundle.preprocessing) if item.data is not None else None
+            with self._change:
+                self._held -= item.cost
+                self._held_data -= len(item.data or b"")
+            for name, value in (measured or {}).items():
+                self._metrics.measured(name, value)
+            its_features = features[place].tolist() if features is not None else None
+            rows.append(_row(item, measured, its_features))
+        if self._log:
+            self._log.write(rows, model)
+
+    def _measure(self, data: bytes, preprocessing: Preprocessing) -> dict[str, float] | None:
+        if self._closed and time.monotonic() > self._last:
+            return None
+        try:
+            with self._room(picture_size(data)):
+                return properties(data, preprocessing)
+        except (UnreadableImage, MemoryError):
+            # The answer's own decoding did not fail; this one, reduced otherwise, may where memory is short.
+            return None
+
+
+def _row(item: _Item, measured: dict[str, float] | None, features: list[float] | None) -> PredictionRow:
+    found = item.prediction
+    return PredictionRow(
+        time=item.time,
+        request=item.request,
+        bundle=item.model.hash,
+        sha256=item.sha256,
+        label=found.label,
+        confidence=found.confidence,
+        abstained=found.abstains,
+        probabilities=list(found.probabilities.values()),
+        properties=measured,
+        features=features,
+    )
+
+
+def properties(data: bytes, preprocessing: Preprocessing) -> dict[str, float]:
+    """Measure an image file exactly as ingest measures it: what `darkroom.monitoring.rows.PROPERTIES` names.
+
+    The picture that was decoded for the network is no substitute: a JPEG comes reduced to another size, and its sharpness was
+    1.2 to 1.6 times that of ingest, which monitoring would take for a change of the images.
+
+    Args:
+        data: the file.
+        preprocessing: of the model; its decoder and depth count.
+    """
+    decoded = decode(data, preprocessing.decoder, least_side=MEASURED_SIDE, grey=True, depth=preprocessing.depth)
+    found = fingerprint(decoded.pixels)
+    return {
+        "width": decoded.width,
+        "height": decoded.height,
+        "aspect": decoded.width / decoded.height,
+        "bytes": len(data),
+        "brightness": found.brightness,
+        "contrast": found.contrast,
+        "sharpness": found.sharpness,
+    }
