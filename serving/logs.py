@@ -99,16 +99,24 @@ class Observed:
         asked.set(found)
         # Of a client that leaves before its answer begins.
         status = 499
-        start = time.perf_counter()
+        start = begun = time.perf_counter()
+
+        async def receive_on() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                self._metrics.spent("read", time.perf_counter() - start)
+            return message
 
         async def send_on(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], time.perf_counter()
             await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                self._metrics.spent("write", time.perf_counter() - begun)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive_on, send_on)
         except Exception as error:
             status = 499 if isinstance(error, ClientDisconnect) else 500
             raise

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.registry import Collector
@@ -104,6 +104,8 @@ class Metrics:
     """All that the service counts. Every method may be called from any thread, and none takes more than some microseconds."""
 
     def __init__(self) -> None:
+        # The time at which each series began would double their number.
+        disable_created_metrics()
         self.registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._requests = self._counter("requests", "Requests answered", "route", "status")

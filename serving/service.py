@@ -14,8 +14,11 @@ from darkroom.predict.answers import Prediction
 from darkroom.runtime.arrays import UInt8s
 from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
 from serving.engine import Engine, Job, Ran
+from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, open_model
+from serving.prediction_log import PredictionLog
+from serving.recorder import Recorder
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
 
@@ -84,6 +87,7 @@ class Service:
         draining: whether it is about to end, and balancers should send nothing more.
         metrics: all that it counts.
         engine: the queue and its threads.
+        recorder: what is done about answers after they have left; None does nothing.
 
     Raises:
         DarkroomError: when the bundle can't be opened.
@@ -109,6 +113,7 @@ class Service:
         self.engine = Engine(threads, self.metrics)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
+        self.recorder: Recorder | None = None
         self._queue, self._deadline = queue, deadline
         self._decoding = 0
         self._answered, self._mark, self._rate = 0, time.monotonic(), 0.0
@@ -127,10 +132,21 @@ class Service:
         """Seconds until the images that wait now are answered, by the measured rate; at least 1."""
         return max(1, min(60, round(self.waiting / self._rate))) if self._rate else 1
 
+    def start_recorder(self, log: PredictionLog | None, features: bool) -> None:
+        """Measure answers after they have left, and log them.
+
+        Args:
+            log: where their rows go; None counts a sample for the metrics alone.
+            features: write those of each image, too.
+        """
+        self.recorder = Recorder(self.metrics, log, features, self._limit.decoding)
+
     def close(self) -> None:
         """Answer what waits, and end the threads."""
         self._pool.shutdown()
         self.engine.close()
+        if self.recorder:
+            self.recorder.close()
 
     def _announce(self) -> None:
         bundle = self.model.bundle
@@ -172,9 +188,11 @@ class Service:
             return self._refused(upload.name, 422, str(error))
         finally:
             self._decoding -= 1
-        return await self._run(upload.name, decoded, model)
+        return await self._run(upload.name, decoded, model, upload.data)
 
-    async def _run(self, name: str, decoded: Decoded, model: LoadedModel) -> Answer | Refused:
+    async def _run(
+        self, name: str, decoded: Decoded, model: LoadedModel, data: bytes | None = None
+    ) -> Answer | Refused:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Ran] = loop.create_future()
         self.engine.put(Job(name, decoded.pixels, model, time.monotonic() + self._deadline, loop, done))
@@ -184,23 +202,27 @@ class Service:
         except TimeoutError:
             return self._refused(name, 504, f"no answer within {self._deadline:g} s", self.retry_after())
         self._count(decoded, ran)
+        if self.recorder:
+            self.recorder.record(ran.prediction, model, decoded.sha256, data)
         return Answer(
             ran.prediction, model, decoded.sha256, None, decoded.size, decoded.seconds, ran.wait, ran.run, ran.batch
         )
 
     def _refused(self, name: str, status: int, reason: str, retry_after: int | None = None) -> Refused:
+        asked.get().images += 1
         self.metrics.refused(status)
         return Refused(name, status, reason, retry_after)
 
     def _full(self, name: str) -> Refused:
         seconds = self.retry_after()
-        return Refused(
+        return self._refused(
             name, 503, f"{self.waiting:,} images wait, and {self._queue:,} may: try again in {seconds} s", seconds
         )
 
     def _count(self, decoded: Decoded, ran: Ran) -> None:
         """Count an answer, and measure the rate of answers, second by second."""
         found = ran.prediction
+        asked.get().images += 1
         self.metrics.answered(found.label, found.confidence, found.abstains)
         self.metrics.spent("decode", decoded.seconds)
         self.metrics.spent("wait", ran.wait)

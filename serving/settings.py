@@ -54,6 +54,9 @@ class Settings(BaseModel):
     grace: Annotated[float, Field(ge=0, le=3600)] = 5.0
     """seconds for which it goes on answering after SIGTERM, until balancers know"""
 
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,63}$")] = "darkroom"
+    """name that the Open Inference Protocol has for the model: /v2/models/NAME"""
+
     max_body: Count = 32 << 20
     """bytes of a request, at most"""
     max_images: Count = 64

@@ -78,6 +78,8 @@ def test_requests_are_logged_and_counted_by_their_route(
     value = service.metrics.registry.get_sample_value
     assert value("darkroom_requests_total", {"route": "/v2/models/{name}", "status": "200"}) == 1
     assert value("darkroom_request_seconds_count", {"route": "/v1/predict"}) == 1
+    assert value("darkroom_stage_seconds_count", {"stage": "read"}) == 1
+    assert value("darkroom_stage_seconds_count", {"stage": "write"}) == 3
     assert value("darkroom_refusals_total", {"reason": "not_found"}) == 1
     assert value("darkroom_refusals_total", {"reason": "unreadable"}) == 2
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from darkroom.bundle.bundle import load_bundle
@@ -94,15 +94,16 @@ def test_pixels_and_files_in_json_give_the_answers_of_the_command(
     assert {each.abstains for each in expected} == {True, False}
 
 
-def binary_request(kind: str, shape: list[int], data: bytes, **more: object) -> httpx.Request:
+def binary_request(kind: str, shape: list[int], data: bytes, **more: object) -> tuple[bytes, int]:
+    """The body, and the length of the JSON in it."""
     parameters = {"binary_data_size": len(data)}
     head = {"inputs": [{"name": "images", "datatype": kind, "shape": shape, "parameters": parameters}]}
     text = json.dumps(head | more).encode()
-    return httpx.Request("POST", f"http://testserver{INFER}", content=text + data, headers={HEADER: str(len(text))})
+    return text + data, len(text)
 
 
-def ask(client: TestClient, request: httpx.Request) -> httpx.Response:
-    return client.post(request.url.path, content=request.content, headers={HEADER: request.headers[HEADER]})
+def ask(client: TestClient, request: tuple[bytes, int]) -> Response:
+    return client.post(INFER, content=request[0], headers={HEADER: str(request[1])})
 
 
 def test_binary_data_goes_both_ways(
@@ -210,14 +211,13 @@ def test_one_damaged_file_refuses_the_request_and_is_named(client: TestClient, p
 
 
 def test_damaged_binary_data_is_refused(client: TestClient) -> None:
-    good = binary_request("UINT8", ONE, bytes(64))
-    length = int(good.headers[HEADER])
-    for header in ("-1", "x", "9" * 30, "0" * 5000, str(len(good.content) + 1), "²"):
-        answer = client.post(INFER, content=good.content, headers={HEADER: header.encode()})
+    good, length = binary_request("UINT8", ONE, bytes(64))
+    for header in ("-1", "x", "9" * 30, "0" * 5000, str(len(good) + 1), "²"):
+        answer = client.post(INFER, content=good, headers={HEADER.encode(): header.encode()})
         assert (answer.status_code, HEADER.lower() in answer.json()["error"]) == (400, True)
     for content, says in (
-        (good.content + b"x", "binary_data_size is 64, and 65 bytes follow the JSON"),
-        (good.content[:-1], "binary_data_size is 64, and 63 bytes follow"),
+        (good + b"x", "binary_data_size is 64, and 65 bytes follow the JSON"),
+        (good[:-1], "binary_data_size is 64, and 63 bytes follow"),
     ):
         answer = client.post(INFER, content=content, headers={HEADER: str(length)})
         assert answer.status_code == 400 and says in answer.json()["error"]
