@@ -105,7 +105,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # The time at which each series began would double their number.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._requests = self._counter("requests", "Requests answered", "route", "status")
