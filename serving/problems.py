@@ -3,8 +3,8 @@
 import json
 from http import HTTPStatus
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -49,7 +49,7 @@ def problem_response(problem: Problem) -> Response:
     return Response(json.dumps(content), problem.status, headers, MEDIA_TYPE)
 
 
-def handle_problems(app: FastAPI) -> None:
+def handle_problems(app: Starlette) -> None:
     """Give every error of the application's routes, its router and its validation the one form."""
 
     async def from_problem(request: Request, error: Exception) -> Response:

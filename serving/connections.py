@@ -1,0 +1,86 @@
+"""What a connection may cost before a request is whole: uvicorn's protocol with limits for heads, which it has none for."""
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.problems import MEDIA_TYPE
+
+# Seconds from the first byte of a request, or from a new connection, to the end of its head.
+HEAD_SECONDS = 10.0
+# Bytes of a request that are no body: its head, the sizes of chunks, what follows the last of them.
+MOST_HEAD_BYTES = 1 << 16
+# Chunks of one byte each have six that are no body.
+OVERHEAD = 8
+# A process may open 1,024 files by default, and needs some for itself.
+MOST_CONNECTIONS = 900
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """A connection: refused past `MOST_CONNECTIONS`, and closed when its head is late (408) or too long (431)."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self._timer: asyncio.TimerHandle | None = None
+        self._received = self._body = 0
+        self._begun = False
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            self._refuse(503, f"{MOST_CONNECTIONS} connections are open already: try again")
+        else:
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
+        if self._received - self._body > MOST_HEAD_BYTES + OVERHEAD * self._body and not self.transport.is_closing():
+            self._refuse(431, f"the head of the request has more than {MOST_HEAD_BYTES:,} bytes: send fewer headers")
+
+    def on_message_begin(self) -> None:
+        # From the next piece on: this one may have the end of another request.
+        self._received = self._body = 0
+        self._begun = True
+        self._wait_for_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "this is no request of HTTP/1.1")
+
+    def _wait_for_head(self) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def _stop_waiting(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+
+    def _late(self) -> None:
+        if self._begun:
+            self._refuse(408, f"the head of the request did not arrive in {HEAD_SECONDS:.0f} s")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, detail: str) -> None:
+        """Answer without the application, unless it is answering already; and close."""
+        if self.cycle is None or self.cycle.response_complete:
+            content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+            body = json.dumps(content).encode()
+            head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+            head += f"Content-Length: {len(body)}\r\nConnection: close\r\n"
+            head += "Retry-After: 1\r\n" if status == 503 else ""
+            self.transport.write(head.encode() + b"\r\n" + body)
+        self.transport.close()
