@@ -35,6 +35,8 @@ def main() -> None:
             form, most = settings.prediction_log_form, settings.prediction_log_bytes
             log = PredictionLog(settings.prediction_log, form, most, service.metrics)
         service.start_recorder(log, settings.prediction_log_features)
+        if settings.corrections:
+            service.take_corrections(settings.corrections, settings.corrections_images, settings.corrections_bytes)
         limits = Limits(body=settings.max_body, images=settings.max_images)
         keys = Keys(settings.api_keys) if settings.api_keys else None
         app = make_app(

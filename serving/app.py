@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
-from serving import docs, health, metrics, sagemaker, v1, v2, vertex
+from serving import corrections, docs, health, metrics, sagemaker, v1, v2, vertex
 from serving.access import RefuseOtherPages, RequireKey
 from serving.edge import Edge
 from serving.keys import Keys
@@ -67,7 +67,11 @@ def make_app(
     app.add_middleware(Edge)
     # Where Vertex AI asks at an address that is here already, it is Vertex AI's.
     platforms = [*vertex.routes(service, limits, environment), *sagemaker.routes(service, limits)]
-    platforms += [*v2.routes(service, limits, model_name), *metrics.routes(service.metrics)]
+    platforms += [
+        *v2.routes(service, limits, model_name),
+        *metrics.routes(service.metrics),
+        *corrections.routes(service, limits),
+    ]
     app.router.routes += [*platforms, *v1.routes(service, limits), *health.routes(service), *page.routes()]
     app.router.routes += docs.routes(describe(app.routes, predict_operations(limits), with_keys=keys is not None))
     paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}

@@ -34,13 +34,16 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
 
 
-async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Limits) -> Form:
+async def read_form(
+    content_type: str, chunks: AsyncIterator[bytes], limits: Limits, longest_field: int = LONGEST_FIELD
+) -> Form:
     """Read a multipart body.
 
     Args:
         content_type: the header, with the boundary.
         chunks: of the body.
         limits: of files and their bytes.
+        longest_field: bytes of a field that is no file, at most.
 
     Raises:
         Problem: 400 where it is damaged or cut, 413 past a limit.
@@ -48,7 +51,7 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Lim
     boundary = parse_options_header(content_type)[1].get(b"boundary")
     if not boundary:
         raise Problem(400, "the Content-Type has no boundary: let the client make it, as curl -F does")
-    reader = _Reader(limits)
+    reader = _Reader(limits, longest_field)
     try:
         parser = MultipartParser(boundary, reader.callbacks())  # type: ignore[arg-type]
         async for chunk in chunks:
@@ -64,8 +67,8 @@ async def read_form(content_type: str, chunks: AsyncIterator[bytes], limits: Lim
 class _Reader:
     """Takes what the parser finds."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, longest_field: int) -> None:
+        self.limits, self.longest_field = limits, longest_field
         self.form = Form()
         self.ended = False
         self._part = _Part()
@@ -105,10 +108,10 @@ class _Reader:
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
         part = self._part
         part.data += data[start:end]
-        if part.filename is None and len(part.data) > LONGEST_FIELD:
+        if part.filename is None and len(part.data) > self.longest_field:
             raise Problem(
                 400,
-                f"the field {part.name!r} has more than {LONGEST_FIELD} bytes and no file name: an image needs one "
+                f"the field {part.name!r} has more than {self.longest_field:,} bytes and no file name: an image needs one "
                 "(curl -F image=@FILE)",
             )
 

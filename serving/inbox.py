@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.images.decode import UnreadableImage, decode
+from darkroom.images.decode import decode, picture_size
 from darkroom.model.spec import Preprocessing
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file
 from darkroom.runtime.text import csv_cell, csv_value
 from serving.prediction_log import private_opener
+from serving.recorder import Room
 
 IMAGES, TABLE, FIXES = "images", "table.csv", "label_fixes.csv"
 TABLE_COLUMNS = ("path", "label")
@@ -80,13 +81,14 @@ class Inbox:
     Args:
         folder: made where it is missing; what is there already stays.
         most_images, most_bytes: that it may hold.
+        room: as `serving.decoding.PixelLimit.decoding`.
 
     Raises:
         DarkroomError: when the folder can't be written to, or its tables are damaged.
     """
 
-    def __init__(self, folder: Path, most_images: int, most_bytes: int) -> None:
-        self._folder, self._most_images, self._most_bytes = folder, most_images, most_bytes
+    def __init__(self, folder: Path, most_images: int, most_bytes: int, room: Room) -> None:
+        self._folder, self._most_images, self._most_bytes, self._room = folder, most_images, most_bytes, room
         self._lock = threading.Lock()
         # Path of an image → its correction.
         self._corrections: dict[str, Correction] = {}
@@ -113,11 +115,13 @@ class Inbox:
             Its path in the inbox.
 
         Raises:
-            UnreadableImage: when it is none that `ingest` would take.
+            UnreadableImage: when it is none that `ingest` would take; `TooManyPixels` past the limit.
             InboxFull: when it does not fit.
             OSError: when the disk refuses.
         """
-        suffix = SUFFIXES.get(decode(data, preprocessing.decoder, depth=preprocessing.depth).format, "img")
+        with self._room(picture_size(data)):
+            decoded = decode(data, preprocessing.decoder, least_side=1, grey=True, depth=preprocessing.depth)
+        suffix = SUFFIXES.get(decoded.format, "img")
         with self._lock:
             before = [path for path in self._corrections if Path(path).stem == sha256]
             held = sum((self._folder / path).stat().st_size for path in before if (self._folder / path).exists())
@@ -187,6 +191,3 @@ class Inbox:
         csv.writer(text, lineterminator="\n").writerows([columns, *rows])
         with whole_file(self._folder / name) as partial, open(partial, "wb", opener=private_opener) as file:
             file.write(text.getvalue().encode())
-
-
-__all__ = ["Correction", "Inbox", "InboxFull", "Recent", "UnreadableImage"]

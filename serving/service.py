@@ -14,6 +14,7 @@ from darkroom.predict.answers import Prediction
 from darkroom.runtime.arrays import UInt8s
 from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
 from serving.engine import Engine, Job, Ran
+from serving.inbox import Inbox, Recent
 from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, open_model
@@ -88,6 +89,8 @@ class Service:
         metrics: all that it counts.
         engine: the queue and its threads.
         recorder: what is done about answers after they have left; None does nothing.
+        inbox: where corrections go; None takes none.
+        recent: images that were answered last, where corrections are taken.
 
     Raises:
         DarkroomError: when the bundle can't be opened.
@@ -114,6 +117,8 @@ class Service:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
         self.recorder: Recorder | None = None
+        self.inbox: Inbox | None = None
+        self.recent: Recent | None = None
         self._queue, self._deadline = queue, deadline
         self._decoding = 0
         self._answered, self._mark, self._rate = 0, time.monotonic(), 0.0
@@ -140,6 +145,15 @@ class Service:
             features: write those of each image, too.
         """
         self.recorder = Recorder(self.metrics, log, features, self._limit.decoding)
+
+    def take_corrections(self, folder: Path, images: int, size: int) -> None:
+        """Take corrections from now on.
+
+        Args:
+            folder: of the inbox.
+            images, size: that it may hold; the size in bytes.
+        """
+        self.inbox, self.recent = Inbox(folder, images, size, self._limit.decoding), Recent()
 
     def close(self) -> None:
         """Answer what waits, and end the threads."""
@@ -204,6 +218,8 @@ class Service:
         self._count(decoded, ran)
         if self.recorder:
             self.recorder.record(ran.prediction, model, decoded.sha256, data)
+        if self.recent and data is not None:
+            self.recent.add(decoded.sha256, data)
         return Answer(
             ran.prediction, model, decoded.sha256, None, decoded.size, decoded.seconds, ran.wait, ran.run, ran.batch
         )

@@ -49,6 +49,8 @@ class ModelInfo(BaseModel):
     """when it began to answer, in UTC"""
     limits: dict[str, int]
     """`body_bytes` and `images` of a request, at most"""
+    corrections: bool
+    """whether `/v1/corrections` takes any"""
 
 
 Result = TypeVar("Result")
@@ -82,7 +84,7 @@ def routes(service: Service, limits: Limits) -> list[Route]:
         return Response(found.heatmap, media_type="image/png", headers={"X-Model-Hash": found.model.hash})
 
     async def model() -> ModelInfo:
-        return model_info(service.model, limits)
+        return model_info(service.model, limits, service.inbox is not None)
 
     return [
         # Plain Starlette: 13 to 15% more requests a second than FastAPI's own route at 28 px.
@@ -152,7 +154,7 @@ def answer_json(found: Answer | Refused, top_k: int | None) -> dict[str, object]
     return prediction_json(found.prediction, top_k, heatmap)
 
 
-def model_info(model: LoadedModel, limits: Limits) -> ModelInfo:
+def model_info(model: LoadedModel, limits: Limits, corrections: bool) -> ModelInfo:
     """The answer of `GET /v1/model`."""
     bundle = model.bundle
     about = bundle.session.get_modelmeta().custom_metadata_map
@@ -168,6 +170,7 @@ def model_info(model: LoadedModel, limits: Limits) -> ModelInfo:
         hash=model.hash,
         since=model.since,
         limits={"body_bytes": limits.body, "images": limits.images},
+        corrections=corrections,
     )
 
 
