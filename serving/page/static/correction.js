@@ -56,17 +56,18 @@ export class Correction {
     const [details, other] = [element("correction"), this.item !== item];
     this.item = item;
     details.hidden = !(this.enabled && item.answer && !item.correction);
+    details.querySelector("summary").textContent = item.answer?.abstains ? "Which class is it?" : "This is wrong";
+    // What it predicted is not what is correct; where it was not sure, it may well be.
+    const wrong = item.answer?.abstains ? null : item.answer?.label;
+    for (const option of element("label").options) option.disabled = option.value === wrong;
     if (!other) return;
     details.open = false;
     notice(element("correction-problem"), "");
     element("label").value = element("label-search").value = element("reason").value = "";
     element("reviewer").value = localStorage.getItem(REVIEWER) ?? "";
-    // What it predicted is not what is correct; where it was not sure, it may well be.
-    for (const option of element("label").options) {
-      option.disabled = option.value === item.answer?.label && !item.answer.abstains;
-    }
   }
 
+  /** @returns {Promise<void>} */
   async #send() {
     const { item } = this;
     if (!item || !this.client.correct) return;

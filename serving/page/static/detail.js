@@ -105,6 +105,7 @@ export class Detail {
     element("heat").style.setProperty("opacity", `${element("strength").value}%`);
   }
 
+  /** @returns {Promise<void>} */
   async #explain() {
     const item = this.item;
     if (!item || !this.client.explain) return;
