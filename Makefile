@@ -12,7 +12,9 @@ override PYTHON := $(or $(strip $(PYTHON)),python3.11 python3)
 override IMAGES := $(value IMAGES)
 override SET := $(value SET)
 override APPLY := $(value APPLY)
-export IMAGES SET APPLY
+override BUNDLE := $(value BUNDLE)
+override PORT := $(value PORT)
+export IMAGES SET APPLY BUNDLE PORT
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -33,13 +35,16 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run test test-slow fuzz flow schedule tune lint lock clean converter
+.PHONY: help run serve test test-slow fuzz flow schedule tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
+
+serve: $(INSTALLED)  ## the bundle over HTTP, with a page; BUNDLE=models/export PORT=8080
+	@exec "$(BIN)/python" -m serving $${BUNDLE:+"$$BUNDLE"} $${PORT:+--port="$$PORT"}
 
 flow: $(INSTALLED) $(CONVERTER)  ## the same as a Prefect flow
 	$(refuse_settings)

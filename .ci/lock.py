@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 
-def resolve(*files: str) -> dict[str, str]:
+def resolve(*files: str, constraint: str = "") -> dict[str, str]:
     """Name → version of everything that pip would install for these files into an empty environment."""
     wanted = [option for file in files for option in ("-r", file)]
+    wanted += ["-c", constraint] if constraint else []
     command = [sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", "-"]
     report = json.loads(subprocess.run([*command, *wanted], check=True, capture_output=True, text=True).stdout)
     packages = [item["metadata"] for item in report["install"]]
@@ -27,6 +28,7 @@ def main() -> None:
     line = resolve("requirements.in")
     everything = resolve("requirements.in", "requirements-dev.in")
     write("requirements.txt", line, "requirements.in")
+    write("requirements-serve.txt", resolve("requirements-serve.in", constraint="requirements.txt"), "requirements-serve.in")
     tests = {name: version for name, version in everything.items() if name not in line}
     write("requirements-dev.txt", tests, "requirements-dev.in")
     write("requirements-tflite.txt", resolve("requirements-tflite.in"), "requirements-tflite.in")

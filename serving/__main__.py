@@ -8,18 +8,21 @@ import os
 import uvicorn
 
 from darkroom.runtime.stage import user_errors
+from darkroom.runtime.text import count
 from serving.app import make_app
 from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
 from serving.prediction_log import PredictionLog
+from serving.server import KEEP_ALIVE, Server, closing, listen
 from serving.service import Service
-from serving.settings import read_settings
+from serving.settings import Settings, read_settings
 
 
 def main() -> None:
     with user_errors():
         settings = read_settings()
+        sockets = listen(settings.host, settings.port)
         service = Service(
             settings.bundle,
             threads=settings.threads,
@@ -48,7 +51,32 @@ def main() -> None:
             access_log=settings.access_log,
             environment=os.environ,
         )
-    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_level="warning")
+        config = uvicorn.Config(
+            closing(app, service),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=round(settings.deadline),
+        )
+        service.watch()
+        print(_hello(settings, service, sockets[0].getsockname()[1]), flush=True)
+        Server(config, service, settings.grace).run(sockets)
+        service.close()
+
+
+def _hello(settings: Settings, service: Service, port: int) -> str:
+    # From outside, 0.0.0.0 is no address; a browser of this machine finds it by the name that every machine has.
+    host = "localhost" if settings.host in ("127.0.0.1", "0.0.0.0", "::", "::1") else settings.host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    bundle = service.model.bundle
+    classes = count(len(bundle.classes), "class", "classes")
+    return (
+        f"{settings.bundle} ({bundle.graph}, {classes}) answers at {address}\n"
+        f"In a browser: {address}/\n"
+        f"In a shell:   curl -F image=@photo.jpg {address}/v1/predict\n"
+        "Ctrl-C ends it."
+    )
 
 
 if __name__ == "__main__":

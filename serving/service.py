@@ -5,69 +5,29 @@ import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from joblib import cpu_count
 
-from darkroom.predict.answers import Prediction
 from darkroom.runtime.arrays import UInt8s
+from serving.answers import Answer, Refused
 from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
 from serving.engine import Engine, Job, Ran
+from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
 from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, open_model
 from serving.prediction_log import PredictionLog
 from serving.recorder import Recorder
+from serving.reload import Reloader, bundle_state
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
 
 # Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
 SMALL = 16 << 10
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer for one image.
-
-    Attributes:
-        prediction: as `darkroom.predict` gives it; its path is the name of the upload.
-        model: that answered.
-        sha256: of the bytes of the file, in hex; of the pixels, where only those came.
-        heatmap: a PNG; None where none was asked for.
-        size: width and height that the file declares; None where it does not, or only pixels came.
-        decode, wait, run: seconds of decoding, in the queue, and in the graph.
-        batch: the number of images that the graph got with it.
-    """
-
-    prediction: Prediction
-    model: LoadedModel
-    sha256: str
-    heatmap: bytes | None = None
-    size: tuple[int, int] | None = None
-    decode: float = 0.0
-    wait: float = 0.0
-    run: float = 0.0
-    batch: int = 1
-
-
-@dataclass(frozen=True)
-class Refused:
-    """An image that has no answer.
-
-    Attributes:
-        name: of the upload.
-        status: of HTTP, were it asked alone: 413 for too many pixels, 422 for no readable image, 503 when too many wait, 504
-            after the deadline.
-        reason: as ingest would give it.
-        retry_after: seconds after which another try is worth it; None where none is.
-    """
-
-    name: str
-    status: int
-    reason: str
-    retry_after: int | None = None
 
 
 class Service:
@@ -108,12 +68,15 @@ class Service:
         max_pixels_at_once: int = 200_000_000,
     ) -> None:
         threads = threads or cpu_count()
+        state = bundle_state(folder)
         self.model = open_model(folder, batch)
         self.draining = False
         self.metrics = Metrics()
         self.metrics.watch_waiting(lambda: self.waiting)
-        self._announce()
+        self._take(self.model)
         self.engine = Engine(threads, self.metrics)
+        self._heatmaps = Heatmaps()
+        self._reloader = Reloader(folder, batch, self.model, state, self._take, self.metrics)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
         self.recorder: Recorder | None = None
@@ -155,16 +118,23 @@ class Service:
         """
         self.inbox, self.recent = Inbox(folder, images, size, self._limit.decoding), Recent()
 
+    def watch(self) -> None:
+        """Take what comes into the folder of the bundle from now on."""
+        self._reloader.start()
+
     def close(self) -> None:
         """Answer what waits, and end the threads."""
+        self._reloader.close()
+        self._heatmaps.close()
         self._pool.shutdown()
         self.engine.close()
         if self.recorder:
             self.recorder.close()
 
-    def _announce(self) -> None:
-        bundle = self.model.bundle
-        self.metrics.serving(self.model.hash, bundle.data_version, bundle.graph)
+    def _take(self, model: LoadedModel) -> None:
+        """Answer with this model from now on; images that wait for another are still answered by that."""
+        self.model = replace(model, since=datetime.now(UTC))
+        self.metrics.serving(model.hash, model.bundle.data_version, model.bundle.graph)
 
     async def predict(self, uploads: Sequence[Upload], explain: bool = False) -> list[Answer | Refused]:
         """One answer for each image, in order; all of one model. When it is cancelled, images that wait are given up.
@@ -176,10 +146,25 @@ class Service:
         model = self.model
         if self.waiting + len(uploads) > self._queue:
             return [self._full(upload.name) for upload in uploads]
+        maps = self._heatmaps
+        if explain and maps.waiting and maps.waiting + len(uploads) > maps.MOST_WAITING:
+            reason = f"{maps.waiting:,} images wait for a heat map, and {maps.MOST_WAITING:,} may"
+            return [self._refused(upload.name, 503, reason, maps.retry_after) for upload in uploads]
         self._decoding += len(uploads)
         if len(uploads) == 1:
-            return [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
-        return list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
+            found = [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
+        else:
+            found = list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
+        return list(await asyncio.gather(*(self._explained(each) for each in found))) if explain else found
+
+    async def _explained(self, found: Answer | Refused) -> Answer | Refused:
+        if isinstance(found, Refused):
+            return found
+        try:
+            async with asyncio.timeout(self._deadline):
+                return replace(found, heatmap=await self._heatmaps.make(found.model.bundle, found.prediction))
+        except TimeoutError:
+            return self._late(found.prediction.path, self._heatmaps.retry_after)
 
     async def predict_pixels(self, pixels: UInt8s) -> list[Answer | Refused]:
         """One answer for each image uint8 [N, S, S, C], as the graph takes them."""
@@ -214,7 +199,7 @@ class Service:
             async with asyncio.timeout(self._deadline):
                 ran = await done
         except TimeoutError:
-            return self._refused(name, 504, f"no answer within {self._deadline:g} s", self.retry_after())
+            return self._late(name, self.retry_after())
         self._count(decoded, ran)
         if self.recorder:
             self.recorder.record(ran.prediction, model, decoded.sha256, data)
@@ -228,6 +213,9 @@ class Service:
         asked.get().images += 1
         self.metrics.refused(status)
         return Refused(name, status, reason, retry_after)
+
+    def _late(self, name: str, retry_after: int) -> Refused:
+        return self._refused(name, 504, f"no answer within {self._deadline:g} s", retry_after)
 
     def _full(self, name: str) -> Refused:
         seconds = self.retry_after()

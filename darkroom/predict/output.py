@@ -11,6 +11,7 @@ import numpy as np
 from darkroom.bundle.bundle import Bundle
 from darkroom.predict.answers import Prediction
 from darkroom.predict.listing import Refusal
+from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import csv_cell, printable
 
@@ -109,8 +110,10 @@ def _row(cells: list[str]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def write_heatmap(bundle: Bundle, prediction: Prediction, number: int, folder: Path) -> Path:
-    """Write a PNG that shows which regions of an image its predicted class depends on.
+def heatmap_png(
+    bundle: Bundle, prediction: Prediction, predict: Callable[[UInt8s], Float32s] | None = None
+) -> bytes:
+    """A PNG that shows which regions of an image its predicted class depends on.
 
     Occlusion needs nothing of the network but predictions (Zeiler and Fergus 2014), so it explains the graph that ships;
     it takes some fifty predictions for each image.
@@ -118,6 +121,26 @@ def write_heatmap(bundle: Bundle, prediction: Prediction, number: int, folder: P
     Args:
         bundle: that gave the prediction.
         prediction: to explain.
+        predict: in place of the bundle's own, such as one that takes fewer images at once.
+    """
+    # Imported here: only explanations need them, and they take a while to import.
+    from PIL import Image
+
+    from darkroom.drawing.pictures import overlay
+    from darkroom.inference.occlusion import occlusion
+
+    label = np.array([bundle.classes.names.index(prediction.label)], np.int64)
+    (heat,) = occlusion(predict or bundle.predict, prediction.pixels[None], label)
+    png = io.BytesIO()
+    Image.fromarray(overlay(prediction.pixels, heat)).save(png, "PNG")
+    return png.getvalue()
+
+
+def write_heatmap(bundle: Bundle, prediction: Prediction, number: int, folder: Path) -> Path:
+    """Write a heat map, as `heatmap_png` makes it.
+
+    Args:
+        bundle, prediction: as in `heatmap_png`.
         number: of the image; the file name starts with it, since two folders may have files of one name.
         folder: where to write.
 
@@ -127,17 +150,9 @@ def write_heatmap(bundle: Bundle, prediction: Prediction, number: int, folder: P
     Raises:
         DarkroomError: when it can't be written.
     """
-    # Imported here: only --explain needs them, and they take a while to import.
-    from PIL import Image
-
-    from darkroom.drawing.pictures import overlay
-    from darkroom.inference.occlusion import occlusion
-
-    label = np.array([bundle.classes.names.index(prediction.label)], np.int64)
-    (heat,) = occlusion(bundle.predict, prediction.pixels[None], label)
     path = folder / f"{number:05}-{Path(prediction.path).stem[:STEM]}.png"
     try:
-        Image.fromarray(overlay(prediction.pixels, heat)).save(path)
+        path.write_bytes(heatmap_png(bundle, prediction))
     except OSError as error:
         raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror or error}; give another folder") from None
     return path

@@ -82,7 +82,7 @@ def test_dvc_is_quiet_and_ignores_what_python_leaves_behind() -> None:
 
 
 def test_locks_hold_exact_versions_and_no_addresses() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-tflite.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-serve.txt", "requirements-tflite.txt"):
         lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
         assert all(line.count("==") == 1 and "/" not in line and "+" not in line for line in lines)
     pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)

@@ -50,7 +50,8 @@ def make(project: Path, *arguments: str, **environment: str) -> tuple[int, str]:
         name: value
         for name, value in os.environ.items()
         if name
-        not in ("MAKEFLAGS", "MAKELEVEL", "IMAGES", "PRESET", "SET", "VENV", "VENV_TFLITE", "PYTHON", "PYTHONPATH")
+        not in {"MAKEFLAGS", "MAKELEVEL", "IMAGES", "PRESET", "SET", "BUNDLE", "PORT"}
+        | {"VENV", "VENV_TFLITE", "PYTHON", "PYTHONPATH"}
     }
     done = subprocess.run(
         ["make", "--no-print-directory", *arguments],
@@ -73,6 +74,12 @@ def test_images_and_settings_arrive_as_they_were_typed(project: Path, through_en
         status, printed = make(project, "run", f"IMAGES={AWKWARD}", f"SET={settings}")
     assert status == 0
     assert printed.endswith(f"-m\nflows.run\n--images={AWKWARD}\n--set={settings}\n--preset=\n")
+
+
+def test_serve_gives_bundle_and_port_as_they_were_typed_and_nothing_else(project: Path) -> None:
+    assert make(project, "serve")[1].endswith("-m\nserving\n")
+    assert make(project, "serve", f"BUNDLE={AWKWARD}", "PORT=9000") == (0, f"-m\nserving\n{AWKWARD}\n--port=9000\n")
+    assert make(project, "serve", BUNDLE="a b", PORT="") == (0, "-m\nserving\na b\n")
 
 
 def test_packages_are_installed_once_and_again_when_the_list_changes(project: Path) -> None:

@@ -8,6 +8,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from serving.limits import LimitBodies, Limits
 from serving.problems import Problem
+from tests.support import loops
 
 Wait = Callable[[], Awaitable[object]]
 LIMITS = Limits(body=100, held=150, seconds=0.05, slowest=1_000_000)
@@ -60,7 +61,7 @@ def test_a_long_body_is_refused_by_its_head_before_a_byte_is_read() -> None:
         assert reader.pieces == 0
         await ask(LimitBodies(reader, LIMITS), [b"x" * 100], (b"content-length", b"100"))
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_one_that_does_not_say_its_length_is_refused_where_it_becomes_too_long() -> None:
@@ -71,7 +72,7 @@ def test_one_that_does_not_say_its_length_is_refused_where_it_becomes_too_long()
             await ask(app, [b"x" * 30] * 1_000)
         assert (found.value.status, reader.pieces, app.held) == (413, 3, 0)
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_bodies_together_have_a_limit_and_give_back_what_they_held() -> None:
@@ -91,7 +92,7 @@ def test_bodies_together_have_a_limit_and_give_back_what_they_held() -> None:
         await ask(app, [b"x" * 90])
         assert app.held == 0
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_a_body_that_does_not_come_is_408() -> None:
@@ -100,7 +101,7 @@ def test_a_body_that_does_not_come_is_408() -> None:
             await ask(LimitBodies(Reader(), LIMITS), [b"x"], wait=asyncio.Event().wait)
         assert (found.value.status, found.value.headers) == (408, {"Connection": "close"})
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_what_comes_after_the_body_may_take_any_time() -> None:
@@ -115,7 +116,7 @@ def test_what_comes_after_the_body_may_take_any_time() -> None:
         waits = iter([0.0, 0.0, 3 * LIMITS.seconds])
         await ask(LimitBodies(app, LIMITS), [b"x"], wait=lambda: asyncio.sleep(next(waits)))
 
-    asyncio.run(run())
+    loops.run(run())
 
 
 def test_a_coding_that_unfolds_is_refused() -> None:
@@ -126,4 +127,4 @@ def test_a_coding_that_unfolds_is_refused() -> None:
             assert found.value.status == 415
         await ask(LimitBodies(Reader(), LIMITS), [b"x"], (b"content-encoding", b" Identity"))
 
-    asyncio.run(run())
+    loops.run(run())

@@ -12,6 +12,7 @@ from PIL import Image
 from darkroom.bundle.bundle import load_bundle
 from darkroom.predict.answers import predict_pixels
 from serving.service import Answer, Refused, Service, Upload
+from tests.support.loops import run
 from tests.support.tiny_bundle import CLASSES, make_bundle
 
 
@@ -45,7 +46,7 @@ def test_200_images_at_once_are_answered_as_alone_and_only_the_damaged_are_refus
     async def ask() -> list[Answer | Refused]:
         return [found for (found,) in await asyncio.gather(*(service.predict([upload]) for upload in uploads))]
 
-    for number, found in enumerate(asyncio.run(ask())):
+    for number, found in enumerate(run(ask())):
         if number in damaged:
             assert isinstance(found, Refused)
             assert (found.name, found.status, found.retry_after) == (str(number), 422, None)
