@@ -4,6 +4,7 @@ python -m serving models/export --port 8080
 """
 
 import os
+import sys
 
 import uvicorn
 
@@ -14,14 +15,17 @@ from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
 from serving.prediction_log import PredictionLog
+from serving.sagemaker import container_arguments
 from serving.server import KEEP_ALIVE, Server, closing, listen
 from serving.service import Service
 from serving.settings import Settings, read_settings
+from serving.tracing import open_traces
 
 
 def main() -> None:
     with user_errors():
-        settings = read_settings()
+        settings = read_settings(container_arguments(sys.argv[1:], os.environ))
+        set_up_logs(settings.log_form)
         sockets = listen(settings.host, settings.port)
         service = Service(
             settings.bundle,
@@ -32,7 +36,6 @@ def main() -> None:
             max_pixels=settings.max_pixels,
             max_pixels_at_once=settings.max_pixels_at_once,
         )
-        set_up_logs(settings.log_form)
         log = None
         if settings.prediction_log:
             form, most = settings.prediction_log_form, settings.prediction_log_bytes
@@ -42,6 +45,7 @@ def main() -> None:
             service.take_corrections(settings.corrections, settings.corrections_images, settings.corrections_bytes)
         limits = Limits(body=settings.max_body, images=settings.max_images)
         keys = Keys(settings.api_keys) if settings.api_keys else None
+        traces = open_traces(os.environ)
         app = make_app(
             service,
             limits,
@@ -50,6 +54,7 @@ def main() -> None:
             model_name=settings.model_name,
             access_log=settings.access_log,
             environment=os.environ,
+            traces=traces,
         )
         config = uvicorn.Config(
             closing(app, service),
@@ -63,6 +68,8 @@ def main() -> None:
         print(_hello(settings, service, sockets[0].getsockname()[1]), flush=True)
         Server(config, service, settings.grace).run(sockets)
         service.close()
+        if traces:
+            traces.shutdown()
 
 
 def _hello(settings: Settings, service: Service, port: int) -> str:

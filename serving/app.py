@@ -1,6 +1,7 @@
 """The application: what every request passes, and which address asks what."""
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -11,11 +12,14 @@ from serving.access import RefuseOtherPages, RequireKey
 from serving.edge import Edge
 from serving.keys import Keys
 from serving.limits import LimitBodies, Limits
-from serving.logs import Observed
+from serving.observed import Observed
 from serving.openapi import describe, predict_operations
 from serving.page import routes as page
 from serving.problems import handle_problems
 from serving.service import Service
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 # What a page of another host may read, beside the body.
 EXPOSED = ("X-Request-ID", "X-Model-Hash", "Retry-After")
@@ -30,6 +34,7 @@ def make_app(
     model_name: str = "darkroom",
     access_log: bool = False,
     environment: Mapping[str, str] | None = None,
+    traces: "TracerProvider | None" = None,
 ) -> FastAPI:
     """The application around a service, for any ASGI server.
 
@@ -41,6 +46,7 @@ def make_app(
         model_name: that the Open Inference Protocol has for the model.
         access_log: log each request.
         environment: with the addresses that Vertex AI wants; None has none.
+        traces: as `serving.tracing.open_traces` gives it.
     """
     limits = limits or Limits()
     # A redirect to the address without its last slash would repeat whatever Host a client sent.
@@ -63,7 +69,7 @@ def make_app(
         )
     app.add_middleware(RefuseOtherPages, origins=cors_origins)
     paths: dict[object, str] = {}
-    app.add_middleware(Observed, metrics=service.metrics, paths=paths, access_log=access_log)
+    app.add_middleware(Observed, metrics=service.metrics, paths=paths, access_log=access_log, traces=traces)
     app.add_middleware(Edge)
     # Where Vertex AI asks at an address that is here already, it is Vertex AI's.
     platforms = [*vertex.routes(service, limits, environment), *sagemaker.routes(service, limits)]

@@ -1,4 +1,4 @@
-"""Threads that work only when no answer needs a core: loading of models, heat maps, the candidate."""
+"""Threads that work only when no answer needs a core: loading of models, heat maps, the candidate, the log."""
 
 import os
 import sys

@@ -4,12 +4,11 @@ One thread at the lowest priority, behind a queue of bounded size: no answer wai
 can be measured, some rows go without; when rows come faster than they can be written, some are dropped and counted.
 """
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -24,6 +23,7 @@ from serving.logs import LOG
 from serving.metrics import Metrics
 from serving.model import LoadedModel
 from serving.prediction_log import PredictionLog
+from serving.priority import give_way
 from serving.request_id import request_id
 
 # Bytes of image files that wait to be measured, and of rows that wait to be written, at about so many for each class.
@@ -114,8 +114,7 @@ class Recorder:
         self._thread.join()
 
     def _work(self) -> None:
-        with suppress(OSError, AttributeError):  # a thread has a priority of its own on Linux alone
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        give_way()
         while True:
             try:
                 batch = self._take()

@@ -23,6 +23,7 @@ from serving.model import LoadedModel, open_model
 from serving.prediction_log import PredictionLog
 from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state
+from serving.tracing import trace_stages
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
 
@@ -230,6 +231,7 @@ class Service:
         self.metrics.answered(found.label, found.confidence, found.abstains)
         self.metrics.spent("decode", decoded.seconds)
         self.metrics.spent("wait", ran.wait)
+        trace_stages({"decode": decoded.seconds, "wait": ran.wait, "run": ran.run})
         self._answered += 1
         now = time.monotonic()
         if now - self._mark >= 1:

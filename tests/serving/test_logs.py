@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 
 from serving.app import make_app
 from serving.edge import Edge
-from serving.logs import LOG, JsonLines, Observed, PlainLines, set_up_logs
+from serving.logs import LOG, JsonLines, PlainLines, set_up_logs
 from serving.metrics import Metrics
+from serving.observed import Observed
 from serving.service import Service
 from tests.support.served import cut_picture
 from tests.support.tiny_bundle import make_bundle
