@@ -1,0 +1,1 @@
+"""AWS Lambda. The folder can't be named `lambda`, which Python keeps for itself."""
