@@ -2,10 +2,8 @@
 
 Reads: models/train/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of data/ingest/,
 data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
-Writes: models/export/: model.onnx, the smaller graph if one was chosen, model.tflite and model.int8.tflite unless
-export.tflite is off, model.json, classes.json, calibration.json, reference.json, software.json, MODEL_CARD.md, bundle.json;
-reports/export/parity.json.
-Costs: one decoding and a pass through each model for up to export.parity_images test images; half a minute for TFLite.
+Writes: models/export/ with the files that docs/bundle.md lists, TFLite unless export.tflite is off; reports/export/parity.json.
+Costs: a decoding and a pass through each model for up to export.parity_images test images; half a minute for TFLite.
 """
 
 from pathlib import Path
@@ -33,6 +31,8 @@ from darkroom.settings.base import read_section
 from darkroom.settings.export import Export
 from darkroom.settings.quantize import Quantize
 from darkroom.statistics.temperature import load_calibration
+from serving.offline.browser import TestSet, require_page_check
+from serving.parity import check_answers
 
 CONVERTER = Path(variable("VENV_TFLITE") or ".venv-tflite")  # as in the Makefile
 
@@ -56,8 +56,7 @@ def run(
     Args:
         model, quantized, ingest, arrays, evaluated: the folders that the stages before wrote.
         calibrated: the `calibration.json` that evaluate wrote.
-        out, reports: the folders for the bundle and for the parity report.
-        settings: images and limits of the parity check, and whether to write TFLite files.
+        out, reports, settings: the folders for the bundle and for the parity report; the section of the settings.
         calibration_images: of quantize, which set the ranges of the INT8 TFLite file too, at most.
         converter: the environment that converts to TFLite.
 
@@ -67,6 +66,7 @@ def run(
     network, spec = load_model(model)
     classes, calibration = load_classes(ingest / "classes.json"), load_calibration(calibrated)
     versions = converter_versions(converter) if settings.tflite else {}
+    require_page_check(settings.browser)
     classes.require_same(spec.classes.names, str(model))
     decision = read_input_json(quantized / "verdict.json", {"graph": str, "reason": str})
     metrics, predictions = read_input_json(evaluated / "metrics.json", METRICS), evaluated / "predictions.parquet"
@@ -80,23 +80,23 @@ def run(
             train = load_packed(arrays / "train")
             images = np.asarray(train.images[calibration_rows(train.keys(), calibration_images)])
             write_tflite(network, spec, calibration.temperature, images, converter, folder)
-        spec.save(folder / names.SPEC)
-        classes.save(folder / names.CLASSES)
-        calibration.save(folder / names.CALIBRATION)
+        names.write_facts(folder, spec, classes, calibration)
         write_software(folder / names.SOFTWARE, spec)
         write_drift_reference(folder, served, classes, calibration, ingest, arrays / "validation")
         names.seal(folder, served)
         models = [*graphs, *((TFLITE, TFLITE_INT8) if settings.tflite else ())]
-        found, left_out = check_parity(folder, models, reference, ingest / "shards", limits)
-        write_json(report / "parity.json", parity_report(found, reference, limits, left_out, folder, versions))
+        found, left_out, predicted = check_parity(folder, models, reference, ingest / "shards", limits)
+        tested = TestSet(ingest, arrays / "test", predictions, settings.parity_images)
+        asked, sentences = check_answers(folder, reference, predicted[served], classes.names, tested, settings.browser)
+        write_json(report / "parity.json", parity_report(found, reference, limits, left_out, folder, versions) | asked)
         for name in left_out:
             (folder / name).unlink()
-        # The card has the results of the check, so it joins the bundle after it.
-        card = model_card(spec, metrics, calibration, decision["reason"], found, served, left_out)
+        # After the check, since it has the results.
+        card = model_card(spec, metrics, calibration, decision["reason"], found, served, left_out, sentences)
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         names.seal(folder, served)
-    print(parity_table(found, reference, served, left_out))
-    print(f"  bundle: {out}, predicts with {served}")
+    lines = [*sentences, f"bundle: {out}, predicts with {served}"]
+    print(parity_table(found, reference, served, left_out), *lines, sep="\n  ")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from darkroom.bundle.graph import open_graph, predict_with
 from darkroom.images.pixels import read_pixels
 from darkroom.model.classes import ClassList, load_classes
-from darkroom.model.spec import Preprocessing, load_spec
+from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
 from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.checked_json import SOME_KEYS, STRICT, read_checked
 from darkroom.runtime.errors import DarkroomError
@@ -70,6 +70,13 @@ class Bundle:
                 f"{images.dtype} {list(images.shape)}"
             )
         return predict_with(self.session, images, len(self.classes), self.folder / self.graph, REMEDY)
+
+
+def write_facts(folder: Path, spec: ModelSpec, classes: ClassList, calibration: Calibration) -> None:
+    """Write what is known of a model beside its graphs: `model.json`, `classes.json`, `calibration.json`."""
+    spec.save(folder / SPEC)
+    classes.save(folder / CLASSES)
+    calibration.save(folder / CALIBRATION)
 
 
 def seal(folder: Path, serve: str) -> None:

@@ -1,6 +1,7 @@
 """The model card that ships in the bundle, in the form that Hugging Face renders."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -32,6 +33,7 @@ def model_card(
     parity: dict[str, Parity],
     served: str,
     left_out: dict[str, str],
+    served_over: Sequence[str] = (),
 ) -> str:
     """What the model is, its scores, its limits and how to use it; equal arguments give equal text.
 
@@ -43,6 +45,7 @@ def model_card(
         parity: of each model file, by its name, the left out among them.
         served: file name of the graph that predicts.
         left_out: why other model files did not get into the bundle, by their names.
+        served_over: a sentence for each other way in which it was asked, such as over HTTP.
     """
     title = f"{spec.network}, {len(spec.classes)} classes"
     # Names and paths of the user are set as code, which is the only thing that a reader does not interpret.
@@ -68,6 +71,7 @@ def model_card(
         served=served,
         decision=decision,
         left_out=left_out,
+        served_over=served_over,
         weak_slices=metrics["weak_slices"],
     )
 

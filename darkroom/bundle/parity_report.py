@@ -9,6 +9,7 @@ from darkroom.bundle.bundle import FLOAT_GRAPH, load_bundle
 from darkroom.bundle.reference_predictions import ReferencePredictions, bundle_predictions
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession
 from darkroom.compression.parity import Parity, compare, loss_interval
+from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
 from darkroom.statistics.intervals import wilson
@@ -103,7 +104,7 @@ def check_parity(
     reference: ReferencePredictions,
     shards: Path,
     limits: ParityLimits,
-) -> tuple[dict[str, Parity], dict[str, str]]:
+) -> tuple[dict[str, Parity], dict[str, str], dict[str, Float32s]]:
     """Predict with every model of a bundle, and compare with the reference and the limits.
 
     Args:
@@ -114,7 +115,8 @@ def check_parity(
         limits: as set.
 
     Returns:
-        By file name, the comparison of each model; and the reasons of those that are left out.
+        By file name, the comparison of each model; the reasons of those that are left out; and the probabilities float32 [N, K]
+        of each.
 
     Raises:
         DarkroomError: as `load_bundle`, `bundle_predictions` and `require_parity` do.
@@ -128,7 +130,7 @@ def check_parity(
         name: compare(reference.probabilities, probabilities, reference.labels)
         for name, probabilities in zip(predict, predicted, strict=True)
     }
-    return found, require_parity(found, reference, limits)
+    return found, require_parity(found, reference, limits), dict(zip(predict, predicted, strict=True))
 
 
 def parity_report(

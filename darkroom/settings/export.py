@@ -20,3 +20,6 @@ class Export(Section):
     lower end of the fraction's 95% interval counts, since few images are weak evidence."""
     tflite: bool = True
     """Also write `model.tflite` and `model.int8.tflite`; the converter has an environment of its own."""
+    browser: bool = False
+    """Also ask the page without a server, in Chromium: 99.5% of the labels must be those of the evaluated model. Needs npm, and
+    a minute for 10,000 small images."""

@@ -1,18 +1,32 @@
-"""The page without a server, asked in a real browser: its probabilities, and that it sent no request."""
+"""Check the page without a server in a browser, on the test images of this clone.
 
+python -m serving.offline.parity BUNDLE [--graph FILE] [--images N]
+
+It has to give the predictions of the evaluated model, from a file, without a request and without an error on the console.
+"""
+
+import argparse
 import base64
-import shutil
-from collections.abc import Iterable
-from importlib.util import find_spec
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from darkroom.bundle.bundle import FLOAT_GRAPH, load_bundle
+from darkroom.bundle.reference_predictions import load_reference
+from darkroom.images.jpeg import MAGIC
+from darkroom.images.shards import read_shards
+from darkroom.runtime import paths
 from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import write_json
+from darkroom.runtime.stage import user_errors
+from serving.offline.browser import AGREEMENT, DIGITS, LIMIT, TestSet, require_browser
+from serving.offline.page import offline_page
+from serving.offline.runtime import read_runtime, require_runtime
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Files that go to the browser at a time.
 BATCH = 64
 # As `client` of main.js; files are base64.
@@ -25,20 +39,77 @@ ASK = """async (files) => {
 }"""
 
 
-def require_browser() -> str:
-    """The path of Chromium.
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.offline.parity",
+        description="Check the page without a server on the test images of this clone.",
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", default=paths.BUNDLE, help="models/export without it")
+    parser.add_argument(
+        "--graph", metavar="FILE", default=FLOAT_GRAPH, help=f"as of the page; {FLOAT_GRAPH} without it"
+    )
+    parser.add_argument("--images", type=int, metavar="N", default=10**9, help="an even sample; all without it")
+    parser.add_argument("--ingest", type=Path, default=paths.INGEST, help="the folder of ingest")
+    parser.add_argument("--arrays", type=Path, default=paths.ARRAYS / "test", help="the arrays of the test images")
+    parser.add_argument("--predictions", type=Path, default=paths.EVALUATE_REPORTS / "predictions.parquet")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
+    arguments = parser.parse_args()
+    with user_errors():
+        tested = TestSet(arguments.ingest, arguments.arrays, arguments.predictions, arguments.images)
+        found = check_page(arguments.bundle, arguments.graph, tested)
+        if arguments.json:
+            write_json(arguments.json, found)
+
+
+def check_page(folder: Path, graph: str, tested: TestSet) -> dict[str, object]:
+    """Write the page of a bundle, and compare its answers in a browser with the evaluated ones.
+
+    Args:
+        folder: of the bundle.
+        graph: file name of the graph that the page is to have. A smaller one is compared with itself in Python.
+        tested: the images.
+
+    Returns:
+        What `parity.json` has of it.
 
     Raises:
-        DarkroomError: where there is none, or no playwright to lead it.
+        DarkroomError: when the page is outside its limits, with the numbers; or as `browser_probabilities` does.
     """
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        raise DarkroomError(
-            f"there is no browser to check the page in ({', '.join(BROWSERS)}): on Debian or Ubuntu apt-get install chromium"
-        )
-    if find_spec("playwright") is None:
-        raise DarkroomError("playwright is missing, which leads the browser: pip install -r requirements-dev.txt")
-    return path
+    browser = require_browser()
+    runtime = read_runtime(require_runtime())
+    bundle = load_bundle(folder, graph)
+    reference = load_reference(tested.ingest, tested.arrays, tested.predictions, bundle.classes, tested.images)
+    expected = reference.probabilities if graph == FLOAT_GRAPH else bundle.predict(np.asarray(reference.pixels))
+    with TemporaryDirectory() as name:
+        page = Path(name) / "page.html"
+        page.write_text(offline_page(bundle, runtime), encoding="utf-8")
+        jpeg: list[bool] = []
+        files = _noting(read_shards(tested.ingest / "shards", reference.locations), jpeg)
+        found = browser_probabilities(page, files, browser)
+    agreement = float((expected.argmax(axis=1) == found.argmax(axis=1)).mean())
+    differences = np.abs(expected.astype(np.float64) - found).max(axis=1)
+    largest = float(differences.max())
+    words = (
+        f"labels agree on {agreement:.2%} of {len(expected):,} test images, and a probability differs by {largest:.6f}"
+    )
+    # A NaN is no number below the limit.
+    if not (differences[~np.array(jpeg)].max(initial=0) <= LIMIT and agreement >= AGREEMENT):
+        raise DarkroomError(f"in {browser} {words}; {AGREEMENT:.1%} and {LIMIT} allowed (without JPEG)")
+    print(f"offline: in {browser} {words}, at most")
+    return {
+        "graph": graph,
+        "images": len(expected),
+        "label_agreement": round(agreement, DIGITS),
+        "largest_difference": round(largest, DIGITS),
+        "limit": {"label_agreement": AGREEMENT, "probability_difference": LIMIT},
+    }
+
+
+def _noting(files: Iterable[bytes], jpeg: list[bool]) -> Iterator[bytes]:
+    """The files, and whether each is a JPEG: browsers decode those by rules that are not quite libjpeg's."""
+    for data in files:
+        jpeg.append(data[:3] == MAGIC)
+        yield data
 
 
 def browser_probabilities(page: Path, files: Iterable[bytes], browser: str) -> Float32s:
@@ -85,3 +156,7 @@ def browser_probabilities(page: Path, files: Iterable[bytes], browser: str) -> F
             f"{page} answered in {browser}, and reported {len(problems)} problems, the first is {problems[0]}"
         )
     return np.array(rows, np.float32)
+
+
+if __name__ == "__main__":
+    main()

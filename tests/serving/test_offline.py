@@ -21,8 +21,9 @@ from darkroom.images.pillow_decoder import UnreadableImage
 from darkroom.images.pixels import read_pixels
 from darkroom.runtime.errors import DarkroomError
 from serving.offline import __main__ as command
+from serving.offline.browser import require_browser
 from serving.offline.page import offline_page
-from serving.offline.parity import browser_probabilities, require_browser
+from serving.offline.parity import browser_probabilities
 from serving.offline.runtime import BrowserRuntime, require_runtime
 from tests.conftest import ROOT
 from tests.support.tiny_bundle import make_bundle

@@ -21,8 +21,12 @@ from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.closure import Code
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import load_calibration
+from serving.asking import FORMS
+from serving.v2_tensors import _pixels as v2_pixels
+from tests.conftest import ROOT
 from tests.support.line import run_export
 
 
@@ -70,6 +74,46 @@ def test_the_parity_report_says_what_was_compared(shipped: Path) -> None:
     assert found["accuracy_difference_low"] < 0 < found["accuracy_difference_high"]
     assert found["limit"] == {"probability_difference": 0.001}
     assert found["sha256"] == hashlib.sha256((shipped / "models/export/model.onnx").read_bytes()).hexdigest()
+
+
+def test_the_service_is_asked_in_every_form(shipped: Path) -> None:
+    http = json.loads((shipped / "reports/export/parity.json").read_text())["http"]
+    images = len(np.load(shipped / "data/preprocess/test/labels.npy"))
+    assert list(http["forms"]) == list(FORMS) and http["limit"] == {"probability_difference": 0.001}
+    for form in http["forms"].values():
+        assert form == {"images": images, "label_agreement": 1.0, "largest_difference": 0.0}
+    card = (shipped / "models/export/MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"Asked over HTTP in 7 forms, for up to {images} test images, it gives the same classes for 100.00%" in card
+
+
+def test_what_a_browser_needs_is_named_before_any_work(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(DarkroomError, match=r"export\.browser is on: there is no browser .* or export\.browser=false"):
+        run_export(line, browser=True)
+
+
+@pytest.mark.slow
+def test_the_page_without_a_server_is_asked_in_a_browser(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("npm") or not shutil.which("chromium"):
+        pytest.skip("npm or Chromium is not installed: apt-get install npm chromium")
+    monkeypatch.chdir(ROOT)
+    run_export(line, browser=True)
+    images = len(np.load(line / "data/preprocess/test/labels.npy"))
+    assert json.loads((line / "reports/export/parity.json").read_text())["browser"] == {
+        "graph": "model.onnx",
+        "images": images,
+        "label_agreement": 1.0,
+        "largest_difference": 0.0,
+        "limit": {"label_agreement": 0.995, "probability_difference": 0.01},
+    }
+    assert f"In a browser without a server, for {images} test images" in contents(line)["MODEL_CARD.md"].decode()
+
+
+def test_no_code_of_the_page_runs_export_again() -> None:
+    reached = Code(ROOT).closure("stages/export.py")
+    assert "serving/v1.py" in reached and "serving/offline/browser.py" in reached
+    assert not [path for path in reached if path.startswith("serving/page/") or path.endswith((".css", ".html", ".js"))]
+    assert not {"serving/app.py", "serving/__main__.py", "serving/offline/page.py"} & set(reached)
 
 
 def test_fewer_images_are_an_even_sample_that_is_stated(line: Path) -> None:
@@ -178,6 +222,10 @@ def int8_calibrated_on_darkness(line: Path, monkeypatch: pytest.MonkeyPatch) -> 
     quantize_graph(line / "models/quantize/model.onnx", images, line / "models/quantize/model.int8.onnx")
 
 
+def blue_for_red_over_http(line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serving.v2_tensors._pixels", lambda data, shape: v2_pixels(data, shape)[..., ::-1])
+
+
 @pytest.mark.parametrize(
     ("sabotage", "says"),
     [
@@ -189,6 +237,10 @@ def int8_calibrated_on_darkness(line: Path, monkeypatch: pytest.MonkeyPatch) -> 
         (swapped_classes_in_all_but_the_graph, r"model\.onnx was made with another class list"),
         (swapped_classes_everywhere, "was made with another class list than the bundle: 7 of 11 predictions differ"),
         (answers_of_other_images, "not, one by one, of the 11 images"),
+        (
+            blue_for_red_over_http,
+            r"the service does not answer.*\n  - v2 UINT8: a probability differs by 0\.\d+, 0\.001 a",
+        ),
         (int8_calibrated_on_darkness, r"model\.int8\.onnx: labels differ on \d+\.\d+%, 10\.00% allowed"),
     ],
 )

@@ -117,7 +117,7 @@ def run_quantize(root: Path, **changed: Any) -> None:
     write_json(root / "reports/timings/quantize_latency.json", measured)
 
 
-def run_export(root: Path, parity_images: int = 10_000, converter: Path | None = None) -> None:
+def run_export(root: Path, parity_images: int = 10_000, converter: Path | None = None, browser: bool = False) -> None:
     """The export stage over a root that `make_line` filled, without TFLite, whose conversion takes twelve seconds."""
     export.run(
         model=root / "models/train",
@@ -133,6 +133,7 @@ def run_export(root: Path, parity_images: int = 10_000, converter: Path | None =
             max_probability_difference=0.001,
             max_label_disagreement=0.1,
             tflite=converter is not None,
+            browser=browser,
         ),
         calibration_images=48,
         converter=converter or Path(".venv-tflite"),
