@@ -40,6 +40,8 @@ def main() -> None:
         if settings.prediction_log:
             form, most = settings.prediction_log_form, settings.prediction_log_bytes
             log = PredictionLog(settings.prediction_log, form, most, service.metrics)
+        if settings.candidate:
+            service.start_candidate(settings.candidate, settings.candidate_fraction, settings.candidate_pairs)
         service.start_recorder(log, settings.prediction_log_features)
         if settings.corrections:
             service.take_corrections(settings.corrections, settings.corrections_images, settings.corrections_bytes)

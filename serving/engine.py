@@ -22,12 +22,14 @@ class Ran:
         batch: the number of images that were predicted with it.
         wait: seconds in the queue.
         run: seconds in the graph.
+        cost: seconds of a processor that the graph took for this image alone.
     """
 
     prediction: Prediction
     batch: int
     wait: float
     run: float
+    cost: float
 
 
 @dataclass(eq=False)
@@ -116,7 +118,7 @@ class Engine:
                     return batch
 
     def _run(self, batch: list[Job]) -> None:
-        start = time.monotonic()
+        start, cost = time.monotonic(), time.thread_time()
         bundle = batch[0].model.bundle
         try:
             predictions = list(predict_pixels(bundle, [job.name for job in batch], [job.pixels for job in batch]))
@@ -127,12 +129,12 @@ class Engine:
             else:
                 _deliver(batch[0].loop, [(batch[0].done, error)])
             return
-        seconds = time.monotonic() - start
+        seconds, cost = time.monotonic() - start, (time.thread_time() - cost) / len(batch)
         self._metrics.batch(len(batch))
         self._metrics.spent("run", seconds)
         answers: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Ran], Ran | Exception]]] = {}
         for job, prediction in zip(batch, predictions, strict=True):
-            ran = Ran(prediction, len(batch), start - job.since, seconds)
+            ran = Ran(prediction, len(batch), start - job.since, seconds, cost)
             answers.setdefault(job.loop, []).append((job.done, ran))
         for loop, found in answers.items():
             _deliver(loop, found)

@@ -23,6 +23,7 @@ from serving.model import LoadedModel, open_model
 from serving.prediction_log import PredictionLog
 from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state
+from serving.shadow import Shadow
 from serving.tracing import trace_stages
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
@@ -49,6 +50,7 @@ class Service:
         draining: whether it is about to end, and balancers should send nothing more.
         metrics: all that it counts.
         engine: the queue and its threads.
+        shadow: the candidate beside the model; None where there is none.
         recorder: what is done about answers after they have left; None does nothing.
         inbox: where corrections go; None takes none.
         recent: images that were answered last, where corrections are taken.
@@ -81,6 +83,7 @@ class Service:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
         self.recorder: Recorder | None = None
+        self.shadow: Shadow | None = None
         self.inbox: Inbox | None = None
         self.recent: Recent | None = None
         self._queue, self._deadline = queue, deadline
@@ -119,6 +122,10 @@ class Service:
         """
         self.inbox, self.recent = Inbox(folder, images, size, self._limit.decoding), Recent()
 
+    def start_candidate(self, folder: Path, fraction: float, pairs: Path) -> None:
+        """Let another bundle predict a sample of the images, too; arguments and errors as in `Shadow`."""
+        self.shadow = Shadow(folder, fraction, pairs, self.metrics, self._limit.decoding)
+
     def watch(self) -> None:
         """Take what comes into the folder of the bundle from now on."""
         self._reloader.start()
@@ -129,8 +136,9 @@ class Service:
         self._heatmaps.close()
         self._pool.shutdown()
         self.engine.close()
-        if self.recorder:
-            self.recorder.close()
+        for each in (self.recorder, self.shadow):
+            if each:
+                each.close()
 
     def _take(self, model: LoadedModel) -> None:
         """Answer with this model from now on; images that wait for another are still answered by that."""
@@ -204,6 +212,8 @@ class Service:
         self._count(decoded, ran)
         if self.recorder:
             self.recorder.record(ran.prediction, model, decoded.sha256, data)
+        if self.shadow and data is not None:
+            self.shadow.consider(data, decoded.sha256, ran.prediction, model, ran.cost)
         if self.recent and data is not None:
             self.recent.add(decoded.sha256, data)
         return Answer(

@@ -8,6 +8,7 @@ from typing import Any
 
 from darkroom.compare.comparison import Comparison, Side, compare
 from darkroom.compare.page import comparison_page
+from darkroom.compare.pairs import pairs_markdown, pairs_record, read_pairs
 from darkroom.compare.predictions import RevisionPredictions, revision_predictions
 from darkroom.compare.text import to_markdown
 from darkroom.runtime.errors import DarkroomError
@@ -23,14 +24,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.compare", description="Compare two models on the test images that both predicted."
     )
-    parser.add_argument("before", metavar="REV_A", help="a git revision, or `workspace`")
-    parser.add_argument("after", metavar="REV_B", help="a git revision, or `workspace`")
+    parser.add_argument(
+        "before",
+        metavar="REV_A",
+        help="a git revision, or `workspace`; or a table that the service wrote of a candidate",
+    )
+    parser.add_argument("after", metavar="REV_B", nargs="?", help="a git revision, or `workspace`")
     parser.add_argument(
         "--out", type=Path, default=OUT, metavar="FOLDER", help=f"for the page and its numbers; default {OUT}"
     )
     options = parser.parse_args(arguments)
     with user_errors():
         _require_own_folder(options.out)
+        if options.after is None:
+            _compare_pairs(options.before, options.out)
+            return
         before, after = revision_predictions(options.before), revision_predictions(options.after)
         found = compare(before, after)
         with whole_folder(options.out) as folder:
@@ -38,6 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             (folder / PAGE).write_text(comparison_page(found, before, after), encoding="utf-8")
         print(to_markdown(found), end="")
         print(f"\nThe page: {options.out / PAGE}")
+
+
+def _compare_pairs(table: str, out: Path) -> None:
+    """The table of a candidate, on images without labels: a summary, and all numbers as `compare.json`."""
+    if not table.endswith(".csv"):
+        raise DarkroomError(f"give a second revision to compare {table} with, or a table of pairs alone (.csv)")
+    pairs = read_pairs(Path(table))
+    with whole_folder(out) as folder:
+        write_json(folder / RECORD, _rounded(pairs_record(pairs)))
+    print(pairs_markdown(pairs), end="")
+    print(f"\nAll numbers: {out / RECORD}")
 
 
 def _require_own_folder(out: Path) -> None:

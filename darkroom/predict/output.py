@@ -110,9 +110,7 @@ def _row(cells: list[str]) -> str:
     return line.getvalue().removesuffix("\r\n")
 
 
-def heatmap_png(
-    bundle: Bundle, prediction: Prediction, predict: Callable[[UInt8s], Float32s] | None = None
-) -> bytes:
+def heatmap_png(bundle: Bundle, prediction: Prediction, predict: Callable[[UInt8s], Float32s] | None = None) -> bytes:
     """A PNG that shows which regions of an image its predicted class depends on.
 
     Occlusion needs nothing of the network but predictions (Zeiler and Fergus 2014), so it explains the graph that ships;
