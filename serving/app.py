@@ -14,6 +14,7 @@ from serving.keys import Keys
 from serving.limits import LimitBodies, Limits
 from serving.observed import Observed
 from serving.openapi import describe, predict_operations
+from serving.openapi_platforms import platform_operations
 from serving.page import routes as page
 from serving.problems import handle_problems
 from serving.service import Service
@@ -79,6 +80,7 @@ def make_app(
         *corrections.routes(service, limits),
     ]
     app.router.routes += [*platforms, *v1.routes(service, limits), *health.routes(service), *page.routes()]
-    app.router.routes += docs.routes(describe(app.routes, predict_operations(limits), with_keys=keys is not None))
+    operations = predict_operations(limits) | platform_operations(limits, model_name)
+    app.router.routes += docs.routes(describe(app.routes, operations, with_keys=keys is not None))
     paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     return app

@@ -18,7 +18,8 @@ fetched."""
 REASONS = {
     400: "The request is damaged, or a parameter is wrong.",
     401: "An API key is needed, or the one given is unknown.",
-    403: "The API key lacks the scope; or a page of another host asks, which was not named.",
+    403: "The API key lacks the scope; or a page of another host asks, which was not named; or it is off.",
+    404: "Nothing is known by this name.",
     408: "The body did not arrive in time.",
     413: "Too many bytes, images or pixels.",
     415: "The Content-Type is no form of images, or the body has a content coding.",
@@ -27,6 +28,7 @@ REASONS = {
     500: "The service failed; its log has the reason under the request id.",
     503: "As many images wait as may; `Retry-After` has seconds, from the measured rate.",
     504: "The answer was not there before the deadline.",
+    507: "The inbox is full, or can't be written.",
 }
 OF_KEYS = (401, 403, 429)
 OF_BODIES = (400, *OF_KEYS, 408, 413, 415, 422, 500, 503, 504)
@@ -118,8 +120,9 @@ def predict_operations(limits: Limits) -> dict[str, Any]:
                 "explain", "make heat maps, too: some fifty predictions each", {"type": "boolean", "default": False}
             ),
         ],
-        "requestBody": _body(limits, options=True),
-        "responses": {"200": _json("The answer.", answer) | {"headers": model}} | _texts(problem_responses(*OF_BODIES)),
+        "requestBody": body_of_images(limits, options=True),
+        "responses": {"200": json_content("The answer.", answer) | {"headers": model}}
+        | texts(problem_responses(*OF_BODIES)),
         "x-codeSamples": [
             {"lang": "curl", "source": "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' URL/v1/predict"},
             {"lang": "curl", "source": "curl -F images=@one.jpg -F images=@two.jpg 'URL/v1/predict?top_k=3'"},
@@ -129,9 +132,9 @@ def predict_operations(limits: Limits) -> dict[str, Any]:
         "summary": "Show what in an image speaks for its label",
         "description": "A heat map over the image as a PNG, by occlusion (Zeiler and Fergus 2014).",
         "operationId": "explain",
-        "requestBody": _body(limits, options=False),
+        "requestBody": body_of_images(limits, options=False),
         "responses": {"200": {"description": "The heat map.", "headers": model, "content": {"image/png": {}}}}
-        | _texts(problem_responses(*OF_BODIES)),
+        | texts(problem_responses(*OF_BODIES)),
         "x-codeSamples": [{"lang": "curl", "source": "curl -F image=@photo.jpg URL/v1/explain -o heatmap.png"}],
     }
     return {"/v1/predict": {"post": predict}, "/v1/explain": {"post": explain}}
@@ -163,7 +166,8 @@ def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str,
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-def _body(limits: Limits, options: bool) -> dict[str, Any]:
+def body_of_images(limits: Limits, options: bool) -> dict[str, Any]:
+    """The body of a request with images; `options` are its parameters as fields."""
     file = {"type": "string", "format": "binary", "description": "an image file"}
     base64 = {"type": "string", "contentEncoding": "base64", "description": "an image file in base64, or as a data URL"}
     fields = {"top_k": {"type": "integer", "minimum": 1}, "explain": {"type": "boolean"}} if options else {}
@@ -196,10 +200,11 @@ def _body(limits: Limits, options: bool) -> dict[str, Any]:
     }
 
 
-def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+def json_content(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A response in JSON."""
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _texts(responses: dict[int | str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def texts(responses: dict[int | str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """JSON has no numbers for keys."""
     return {str(status): response for status, response in responses.items()}
