@@ -1,5 +1,6 @@
 """The manifests fit together, and the service: names, ports, labels, probes, settings, and the time that an end takes."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -195,3 +196,25 @@ def test_a_kustomization_of_a_user_sets_namespace_and_image(name: str, tmp_path:
         (pod,) = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "Deployment"]
         assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "darkroom-models", "readOnly": True}
         assert {"name": "DARKROOM_BUNDLE", "value": "/models/current"} in pod["containers"][0]["env"]
+
+
+@pytest.mark.slow
+def test_the_kustomization_of_the_documentation_is_valid_everywhere(tmp_path: Path) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    text = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n# classifiers/kustomization.yaml\n(.*?)```", text, re.DOTALL)
+    shutil.copytree(FOLDER, tmp_path / "deploy/kubernetes")
+    (tmp_path / "classifiers").mkdir()
+    (tmp_path / "classifiers/kustomization.yaml").write_text(shown)
+    (tmp_path / "classifiers/keys.json").write_text('{"keys": []}')
+    found = {each["kind"]: each for each in build(tmp_path / "classifiers")}
+    for version in VERSIONS:
+        for kind, manifest in found.items():
+            if kind not in OTHERS:
+                kubernetes_validate.validate(manifest, version, strict=True)
+    (container,) = found["Deployment"]["spec"]["template"]["spec"]["containers"]
+    (keys,) = found["Secret"]["data"]
+    settings = read_settings([], {each["name"]: each["value"] for each in container["env"]})
+    assert str(settings.api_keys) == f"{container['volumeMounts'][0]['mountPath']}/{keys}"
+    # Where clients need a key, Prometheus does.
+    assert found["ServiceMonitor"]["spec"]["endpoints"][0]["authorization"]["credentials"]["key"] == "key"
