@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -75,8 +76,10 @@ def streamlit(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def service(shipped: Path) -> Service:
-    return Service(shipped / "models/export")
+def service(shipped: Path) -> Iterator[Service]:
+    found = Service(shipped / "models/export")
+    yield found
+    found.close()
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ export class Sheet {
 
   /** @param {Item} item */
   add(item) {
-    const frame = make("button", "", "frame");
+    const frame = make("button", "", "thumbnail");
     frame.type = "button";
     frame.tabIndex = -1;
     const picture = make("img");
@@ -27,7 +27,12 @@ export class Sheet {
     picture.addEventListener("error", () => picture.classList.add("unshown"));
     picture.src = item.url;
     frame.append(picture, make("span", "", "words"), make("span", `, ${printable(item.file.name)}`, "unseen"));
-    frame.addEventListener("click", () => this.select(item));
+    frame.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+      this.select(item);
+      // On a narrow screen the image is far above; the keyboard stays where it is, and clicks without a count.
+      const detail = element("detail");
+      if (event.detail > 0 && detail.getBoundingClientRect().top < 0) detail.scrollIntoView();
+    });
     const place = make("li");
     place.append(frame);
     this.list.append(place);
