@@ -93,10 +93,7 @@ class Inbox:
         # Path of an image → its correction.
         self._corrections: dict[str, Correction] = {}
         try:
-            (folder / IMAGES).mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._read()
-            self._write_tables()
-            self._bytes = sum(path.stat().st_size for path in (folder / IMAGES).rglob("*") if path.is_file())
+            self._open()
         except OSError as error:
             raise DarkroomError(
                 f"the inbox {folder} can't be written: {error.strerror}; give --corrections another folder"
@@ -123,6 +120,9 @@ class Inbox:
             decoded = decode(data, preprocessing.decoder, least_side=1, grey=True, depth=preprocessing.depth)
         suffix = SUFFIXES.get(decoded.format, "img")
         with self._lock:
+            # Whoever empties the inbox moves it away.
+            if not (self._folder / TABLE).exists():
+                self._open()
             before = [path for path in self._corrections if Path(path).stem == sha256]
             held = sum((self._folder / path).stat().st_size for path in before if (self._folder / path).exists())
             self._require_room(len(data) - held, 1 - len(before))
@@ -140,6 +140,15 @@ class Inbox:
                     (self._folder / earlier).unlink(missing_ok=True)
             self._bytes += len(data) - held
         return path
+
+    def _open(self) -> None:
+        """Make the inbox, or take it as it is."""
+        images = self._folder / IMAGES
+        images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._corrections = {}
+        self._read()
+        self._write_tables()
+        self._bytes = sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
 
     def _require_room(self, more_bytes: int, more_images: int) -> None:
         if more_images and len(self._corrections) >= self._most_images:

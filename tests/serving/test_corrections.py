@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,16 +96,41 @@ def test_corrections_are_class_folders_that_join_others(client: TestClient, file
     for data, label in ((files[2], "cat"), (files[3], "été")):
         form = {"label": label, **WHO}
         assert client.post("/v1/corrections", data=form, files={"image": ("photo", data)}).status_code == 201
-    # cp -r inbox/images/. mine/
-    for path in (tmp_path / "inbox/images").rglob("*.*"):
-        target = mine / path.parent.name / path.name
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(path.read_bytes())
+    # As docs/labels.md has it.
+    subprocess.run("cp -r inbox/images/. mine/", shell=True, cwd=tmp_path, check=True)
     manifest = read_manifest(ingest_source("folder", mine, tmp_path)).to_pylist()
     assert {(row["sha256"], row["label"]) for row in manifest} == {
         (hashlib.sha256(data).hexdigest(), label)
         for data, label in zip(files, ("cat", "dog", "cat", "été"), strict=False)
     }
+
+
+def test_corrections_join_a_table_beside_its_images(client: TestClient, files: list[bytes], tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for number in (0, 1):
+        (mine / f"{number}.png").write_bytes(files[number])
+    (mine / "table.csv").write_text("path,label\n0.png,cat\n1.png,dog\n")
+    for data, label in ((files[2], "a, b"), (files[3], "up/down")):
+        body = {"image": encoded(data), "label": label, **WHO}
+        assert client.post("/v1/corrections", json=body).status_code == 201
+    # As docs/labels.md has it.
+    command = "cp -r inbox/images mine/ && tail -n +2 inbox/table.csv >> mine/table.csv"
+    subprocess.run(command, shell=True, cwd=tmp_path, check=True)
+    manifest = read_manifest(ingest_source("table", mine / "table.csv", tmp_path)).to_pylist()
+    assert {(row["sha256"], row["label"]) for row in manifest} == {
+        (hashlib.sha256(data).hexdigest(), label)
+        for data, label in zip(files, ("cat", "dog", "a, b", "up/down"), strict=False)
+    }
+
+
+def test_an_inbox_that_was_moved_away_is_made_anew(client: TestClient, files: list[bytes], tmp_path: Path) -> None:
+    for number, data in enumerate(files[:2]):
+        client.post("/v1/corrections", json={"image": encoded(data), "label": "cat", **WHO})
+        if not number:
+            (tmp_path / "inbox").rename(tmp_path / "old")
+    (row,) = table(tmp_path / "inbox", "table.csv")[1:]
+    assert row == [f"images/cat/{hashlib.sha256(files[1]).hexdigest()}.png", "cat"]
 
 
 def test_the_hash_of_an_image_that_was_just_answered_is_enough(
