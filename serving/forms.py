@@ -1,5 +1,6 @@
 """Multipart bodies, read as they arrive and only into memory: a root that can't be written is no hindrance."""
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from serving.problems import Problem
 
 # Bytes of a field that is no file, such as top_k; and fields in a form.
 LONGEST_FIELD, MOST_FIELDS = 100, 16
+# It logs each damaged body, which the client is told anyway.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from tests.fuzz.bundles import fuzz_bundles
 from tests.fuzz.images import fuzz_images
 from tests.fuzz.outcome import Outcome, peak_memory
 from tests.fuzz.predictions import fuzz_predictions
+from tests.fuzz.serving import fuzz_serving
 from tests.fuzz.settings import fuzz_settings
 from tests.fuzz.tables import fuzz_tables
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of all damage; default 0")
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of attempts; default 1")
     parser.add_argument(
-        "--only", nargs="+", default=[], help="images, archives, settings, tables, bundles, predictions"
+        "--only", nargs="+", default=[], help="images, archives, settings, tables, bundles, predictions, serving"
     )
     options = parser.parse_args()
     # `zipfile` and `tarfile` warn of what is made on purpose here.
@@ -52,12 +53,13 @@ def _run_all(folder: Path, seed: int, scale: float, only: list[str]) -> int:
         "settings": (fuzz_settings, 1_500),
         "tables": (fuzz_tables, 600),
     }
-    if not only or {"bundles", "predictions"} & set(only):
+    if not only or {"bundles", "predictions", "serving"} & set(only):
         from tests.support.line import make_line
 
         bundle = make_line(folder / "line") / "models/export"
         kinds["bundles"] = partial(fuzz_bundles, bundle=bundle), 300
         kinds["predictions"] = partial(fuzz_predictions, bundle=bundle), 1_000
+        kinds["serving"] = partial(fuzz_serving, bundle=bundle), 3_000
     faults = 0
     for name, (fuzz, count) in kinds.items():
         if only and name not in only:

@@ -10,6 +10,7 @@ from tests.fuzz.bundles import fuzz_bundles
 from tests.fuzz.images import fuzz_images
 from tests.fuzz.outcome import Outcome, peak_memory
 from tests.fuzz.predictions import fuzz_predictions
+from tests.fuzz.serving import fuzz_serving
 from tests.fuzz.settings import fuzz_settings
 from tests.fuzz.tables import fuzz_tables
 
@@ -34,8 +35,8 @@ def test_every_attempt_is_answered_or_refused_with_a_reason(
     assert peak_memory() - before < ROOM
 
 
-@pytest.mark.parametrize(("fuzz", "count"), [(fuzz_bundles, 16), (fuzz_predictions, 40)])
-def test_bundles_and_predictions_too(
+@pytest.mark.parametrize(("fuzz", "count"), [(fuzz_bundles, 16), (fuzz_predictions, 40), (fuzz_serving, 100)])
+def test_bundles_predictions_and_the_service_too(
     fuzz: Callable[[int, int, Path, Path], Outcome], count: int, shipped: Path, tmp_path: Path
 ) -> None:
     before = peak_memory()
