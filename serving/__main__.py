@@ -11,6 +11,7 @@ import uvicorn
 from darkroom.runtime.stage import user_errors
 from darkroom.runtime.text import count
 from serving.app import make_app
+from serving.connections import BoundedHttp
 from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
@@ -60,6 +61,7 @@ def main() -> None:
         )
         config = uvicorn.Config(
             closing(app, service),
+            http=BoundedHttp,
             log_config=None,
             access_log=False,
             server_header=False,

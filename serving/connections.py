@@ -76,7 +76,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _refuse(self, status: int, detail: str) -> None:
         """Answer without the application, unless it is answering already; and close."""
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             content: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
             body = json.dumps(content).encode()
             head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
