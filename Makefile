@@ -76,7 +76,7 @@ lint: $(INSTALLED_DEV)  ## style and types
 
 converter: $(INSTALLED_TFLITE)  ## what export.tflite needs, in .venv-tflite; run, flow and schedule make it, too
 
-lock: $(INSTALLED)  ## requirements*.txt from requirements*.in
+lock: $(INSTALLED_DEV)  ## requirements*.txt from requirements*.in
 	@"$(BIN)/python" .ci/lock.py
 
 clean:  ## caches of the tools; data, models, reports and the environment stay
@@ -105,12 +105,12 @@ echo "making $(1) with $$python"; \
 "$$python" -m venv "$(1)"
 endef
 
-# And one that installs a list of packages into it. pip's own configuration decides where packages come from. It prints nothing
-# for minutes, so dots show that it works.
+# And one that installs a lock into it. pip's own configuration decides where packages come from. It prints nothing for minutes,
+# so dots show that it works.
 define install
 @if ! "$(2)/bin/python" .ci/installed.py $(1); then \
   echo "installing $(1) into $(2) (some minutes the first time)"; \
-  "$(2)/bin/python" -m pip install --quiet --disable-pip-version-check --requirement $(1) & pip=$$!; \
+  "$(2)/bin/python" .ci/install.py $(1) & pip=$$!; \
   trap 'kill $$pip' INT TERM; \
   while kill -0 $$pip 2>/dev/null; do printf .; sleep 1; done; echo; \
   wait $$pip || exit 1; \

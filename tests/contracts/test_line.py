@@ -81,20 +81,44 @@ def test_dvc_is_quiet_and_ignores_what_python_leaves_behind() -> None:
     assert {"__pycache__", ".venv", ".darkroom"} <= set(ignored)
 
 
-def test_locks_hold_exact_versions_and_no_addresses() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt", "requirements-serve.txt", "requirements-tflite.txt"):
-        lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
-        assert all(line.count("==") == 1 and "/" not in line and "+" not in line for line in lines)
-    pins = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line)
-    assert pins["torch"] == "2.13.0" and pins["torchvision"] == "0.28.0"
-    assert pins["sqlalchemy"].startswith("2.0.")
+LOCK_BLOCK = re.compile(
+    r"^([a-z0-9.-]+)==([\w.]+)(?: ; [^\n\\]+)? \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
+)
+
+
+def locked(name: str) -> dict[str, tuple[str, set[str]]]:
+    """Package → version and hashes of its files; the lock has nothing else."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert not LOCK_BLOCK.sub("", text).splitlines()[1:], f"{name} has exact versions with hashes and no addresses"
+    return {found[1]: (found[2], set(re.findall("[0-9a-f]{64}", found[3]))) for found in LOCK_BLOCK.finditer(text)}
+
+
+def test_locks_hold_exact_versions_with_the_hashes_of_their_files() -> None:
+    line, converter, cuda = (locked(f"requirements{name}.txt") for name in ("", "-tflite", "-cuda"))
+    assert line["torch"][0] == "2.13.0" and line["torchvision"][0] == "0.28.0"
+    assert line["sqlalchemy"][0].startswith("2.0.")
+    assert not set(locked("requirements-dev.txt")) & set(line)
+    for part in ("requirements-diff.txt", "requirements-serve.txt"):
+        assert all(line[name] == block for name, block in locked(part).items()), "a part has what the line has"
     # A program that one version of torch wrote is read by the same one, and a file is run by the runtime it was made for.
-    converter = dict(
-        line.split("==") for line in (ROOT / "requirements-tflite.txt").read_text().splitlines() if "==" in line
-    )
-    assert {name: converter[name] for name in ("torch", "ai-edge-litert")} == {
-        name: pins.get(name) for name in ("torch", "ai-edge-litert")
-    }
+    assert all(converter[name] == line[name] for name in ("torch", "ai-edge-litert"))
+    # What only torch's build for CUDA needs is apart, so that the others are spared its 3 GB.
+    assert all(name.startswith(("nvidia-", "cuda-", "triton")) for name in cuda)
+    assert {"nvidia-cudnn-cu13", "triton"} <= set(cuda) and not set(cuda) & (set(line) | set(converter))
+
+
+def test_the_lock_has_both_builds_of_torch() -> None:
+    rows = [
+        line.split() for line in (ROOT / ".ci/torch-cpu.sha256").read_text().splitlines() if not line.startswith("#")
+    ]
+    line = locked("requirements.txt")
+    for sha256, file in rows:
+        name, version = file.split("-")[:2]
+        assert version == f"{line[name][0]}+cpu" and sha256 in line[name][1]
+    for name in ("torch", "torchvision"):
+        assert len(line[name][1]) > sum(file.startswith(f"{name}-") for _, file in rows) + 10, (
+            "those of PyPI are there too"
+        )
 
 
 @pytest.mark.parametrize("stage", LINE[2:])

@@ -180,7 +180,7 @@ def test_lambda_answers_an_event_as_the_service_answers_a_request(bundle: Path, 
 
 def test_the_locks_of_lambda_and_of_the_tests_agree() -> None:
     image = set((CLOUDS / "aws_lambda/requirements.txt").read_text().splitlines())
-    tests = set((ROOT / "requirements-dev.txt").read_text().splitlines())
+    tests = re.findall(r"^[a-z0-9.-]+==[^ ]+", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE)
     assert [line for line in image if line.startswith("mangum==")] == [
         line for line in tests if line.startswith("mangum==")
     ]

@@ -1,9 +1,11 @@
 """`make` hands over exactly what was typed, makes its environment once, and says what is missing."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,7 +22,7 @@ case "$1 $2" in
   "-c "*) ;;
   "-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
   ".ci/installed.py "*) exit ${HAS_NOT:-1} ;;
-  "-m pip") echo pip >> pip.log; exit ${PIP_STATUS:-0} ;;
+  ".ci/install.py "*) echo pip >> pip.log; exit ${PIP_STATUS:-0} ;;
   *) printf '%s\\n' "$@" ;;
 esac
 """
@@ -102,13 +104,62 @@ def test_an_environment_that_has_the_lock_already_is_left_alone(project: Path) -
 
 def test_what_an_environment_has_is_compared_with_a_lock(tmp_path: Path) -> None:
     lock, dvc = tmp_path / "lock.txt", version("dvc")
+    digest = f" \\\n    --hash=sha256:{'0' * 64}\n"
     for text, status in (
-        (f"# a lock\ndvc=={dvc}\n", 0),
-        (f"dvc=={dvc}1\n", 1),
-        (f"dvc=={dvc}\nno-such-package==1\n", 1),
+        (f"# a lock\ndvc=={dvc}{digest}", 0),
+        (f"dvc=={dvc}1{digest}", 1),
+        (f"dvc=={dvc}{digest}no-such-package==1{digest}", 1),
+        (f"dvc=={dvc}{digest}no-such-package==1 ; sys_platform == 'win32'{digest}", 0),
     ):
         lock.write_text(text)
         assert subprocess.run([sys.executable, ROOT / ".ci/installed.py", lock], check=False).returncode == status
+
+
+def make_wheel(folder: Path, name: str, version: str) -> str:
+    """A package of one file, in a folder that pip takes packages from; its entry in a lock."""
+    folder.mkdir(exist_ok=True)
+    path, information = folder / f"{name}-{version}-py3-none-any.whl", f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", "")
+        archive.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{information}/RECORD", "")
+    return f"{name}=={version} \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def install(lock: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Install a lock from folder/wheels into folder/target."""
+    (folder / "lock.txt").write_text(lock)
+    own = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "wheels")}
+    target = {"PIP_TARGET": str(folder / "target"), "PYTHONPATH": str(folder / "target")}
+    command = [sys.executable, str(ROOT / ".ci/install.py"), "lock.txt"]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | own | target, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_file_with_another_hash_is_not_installed(changed: bool, tmp_path: Path) -> None:
+    lock = make_wheel(tmp_path / "wheels", "pebble", "1.0")
+    if changed:
+        with zipfile.ZipFile(next((tmp_path / "wheels").iterdir()), "a") as archive:
+            archive.writestr("another.py", "")
+    done = install(lock, tmp_path)
+    assert (done.returncode == 0) is (tmp_path / "target/pebble.py").exists() is not changed
+    assert ("DO NOT MATCH THE HASHES" in done.stderr) is changed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("builds", [("0.1", "0.1+cpu"), ("0.1",)])
+def test_only_the_build_of_torch_for_cuda_brings_its_packages(builds: tuple[str, ...], tmp_path: Path) -> None:
+    entries = [make_wheel(tmp_path / "wheels", "torch", version) for version in builds]
+    (tmp_path / "requirements-cuda.txt").write_text(make_wheel(tmp_path / "wheels", "pebble", "1.0"))
+    hashes = " \\\n".join(entry.splitlines()[1] for entry in entries)
+    done = install(f"torch==0.1 \\\n{hashes}\n", tmp_path)
+    assert done.returncode == 0, done.stderr
+    installed = {path.name for path in (tmp_path / "target").glob("*.dist-info")}
+    cuda = {"torch-0.1.dist-info", "pebble-1.0.dist-info"}
+    assert installed == (cuda if builds == ("0.1",) else {"torch-0.1+cpu.dist-info"})
 
 
 def test_variables_that_are_set_but_empty_are_not_set(project: Path) -> None:
