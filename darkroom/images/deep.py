@@ -1,7 +1,8 @@
 """The second look of ingest at files that hold other than 8 bits a value: the rule for all of them, and measures by it."""
 
+import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,14 @@ from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.threads import in_order
 
+# Of each kind, where there is no rule for all of them.
+FILES_NAMED = 5
+
 
 def measure_deep(
     facts: pa.Table,
     rows: Int64s,
+    paths: Sequence[str],
     places: dict[int, Place],
     shards: Path,
     decoder: str,
@@ -32,6 +37,7 @@ def measure_deep(
     Args:
         facts: the columns of `FACTS`.
         rows: the row of each accepted image, int64 [N].
+        paths: of each accepted image.
         places: row → where the bytes of its first image are.
         shards: the folder with all of them.
         decoder: as in `darkroom.images.decode.decode`.
@@ -45,8 +51,9 @@ def measure_deep(
         DarkroomError: when there is no rule for all of them.
     """
     kinds: list[str | None] = facts["kind"].to_pylist()
-    found = list(_find_kinds(facts, rows, kinds))
-    depth = choose_depth(setting, found, len(rows))
+    found = list(_find_kinds(facts, rows, paths, kinds))
+    of_eight = (path for row, path in zip(rows.tolist(), paths, strict=True) if found and not kinds[row])
+    depth = choose_depth(setting, found, len(rows), heapq.nsmallest(FILES_NAMED, of_eight))
     if depth is None:
         return facts, None
     for line in describe_depth(depth, found, len(rows)):
@@ -74,7 +81,7 @@ def measure_deep(
     return facts, depth
 
 
-def _find_kinds(facts: pa.Table, rows: Int64s, kinds: list[str | None]) -> Iterator[KindFound]:
+def _find_kinds(facts: pa.Table, rows: Int64s, paths: Sequence[str], kinds: list[str | None]) -> Iterator[KindFound]:
     """In the order of their names."""
     files = Counter(rows.tolist())
     for kind in sorted({kind for row in files if (kind := kinds[row])}):
@@ -84,10 +91,13 @@ def _find_kinds(facts: pa.Table, rows: Int64s, kinds: list[str | None]) -> Itera
         )
         declared = set(zip(declared_low, declared_high, strict=True))
         scale = declared.pop() if len(declared) == 1 else (None, None)
+        spread = {row: high[n] - low[n] for n, row in enumerate(of_kind.tolist())}
+        of_paths = ((-spread[row], path) for row, path in zip(rows.tolist(), paths, strict=True) if row in spread)
         yield KindFound(
             kind,
             sum(files[row] for row in of_kind.tolist()),
             min(low),
             max(high),
             None if scale[0] is None or scale[1] is None else (scale[0], scale[1]),
+            tuple(path for _, path in heapq.nsmallest(FILES_NAMED, of_paths)),
         )

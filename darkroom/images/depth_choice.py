@@ -2,12 +2,13 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from darkroom.images.depth import PLAUSIBLE, is_plausible
 from darkroom.model.depth import Depth, Scale, describe_kind, describe_scale, full_scale
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.text import count, plural
+from darkroom.runtime.text import count, plural, printable
 
 # Bits that cameras, scanners and instruments write into the lower part of larger numbers.
 CONTAINED_BITS = (8, 10, 12, 14, 16)
@@ -22,6 +23,7 @@ class KindFound:
         files: how many.
         low, high: the lowest and the highest value of all of them.
         declared: what all of them say are black and white; None where they say nothing, or not the same.
+        examples: paths of some of them, those with the widest range of values first.
     """
 
     kind: str
@@ -29,15 +31,17 @@ class KindFound:
     low: float
     high: float
     declared: Scale | None = None
+    examples: tuple[str, ...] = ()
 
 
-def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | None:
+def choose_depth(setting: str, found: list[KindFound], files: int, of_eight: Sequence[str] = ()) -> Depth | None:
     """The rule for a data set.
 
     Args:
         setting: `auto`, `full` or `range`, as `ingest.depth` has it.
         found: each kind of values other than 8 bits that its files hold.
         files: how many there are, those of 8 bits included.
+        of_eight: paths of some that have 8 bits.
 
     Returns:
         None where all files have 8 bits.
@@ -53,7 +57,7 @@ def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | No
             if not _fits(one, scales[one.kind]):
                 raise DarkroomError(
                     f"ingest.depth is full, and {_describe(one, files)}, more than the full scale of "
-                    f"{describe_scale(scales[one.kind])}: set ingest.depth to range"
+                    f"{describe_scale(scales[one.kind])}: set ingest.depth to range{_name_files([one])}"
                 )
         return Depth("full", scales)
     plausible = {one.kind: _plausible_scale(one) for one in found}
@@ -65,10 +69,12 @@ def choose_depth(setting: str, found: list[KindFound], files: int) -> Depth | No
         others = f", and {count(eight, 'other file has', 'other files have')} 8 bits" if eight else ""
         settings = ["full"] if all(_fits(one, _declared_scale(one)) for one in found) else []
         settings += [] if eight else ["range"]
+        few = found + ([KindFound("uint8", eight, 0, 255, None, tuple(of_eight))] if eight < files - eight else [])
         remedy = f", or set ingest.depth to {' or '.join(settings)}" if settings else ""
         raise DarkroomError(
             f"{kinds}{others}: they have no scale in common. Ingest them as data sets of their own, or convert them to one "
-            f"kind{remedy}"
+            f"kind{remedy}. A few can be left out, each with a row of the action remove in data/label_fixes.csv"
+            f"{_name_files(few)}"
         )
     scale = (min(one.low for one in found), max(one.high for one in found))
     if scale[0] == scale[1]:
@@ -110,6 +116,16 @@ def _describe(one: KindFound, files: int) -> str:
         f"{one.files:,} of {count(files, 'file')} {plural(one.files, 'holds', 'hold')} {describe_kind(one.kind)} values, "
         f"{describe_scale((one.low, one.high))}"
     )
+
+
+def _name_files(found: list[KindFound]) -> str:
+    """Some files of each kind, one a line; nothing where no paths are known."""
+    lines = []
+    for one in found:
+        lines += [f"{printable(path)} ({describe_kind(one.kind)})" for path in one.examples]
+        more = one.files - len(one.examples)
+        lines += [f"and {more:,} more ({describe_kind(one.kind)})"] if one.examples and more else []
+    return "".join(f"\n  {line}" for line in lines)
 
 
 def describe_depth(depth: Depth, found: list[KindFound], files: int) -> list[str]:

@@ -163,8 +163,9 @@ class _Columns:
         rows = np.array(self._rows, dtype=np.int64)
         places = self._new_places(facts["bytes"].to_pylist())
         accepted_rows = rows[np.array(self._accepted, np.int64)]
+        paths = [images[position].path for position in self._accepted]
         facts, depth = measure_deep(
-            facts, accepted_rows, places, self._shards, decoder, depth_setting, self._cache.depth
+            facts, accepted_rows, paths, places, self._shards, decoder, depth_setting, self._cache.depth
         )
         self._save(images, facts, rows, places, depth)
         listed = pa.table(

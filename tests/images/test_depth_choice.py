@@ -68,15 +68,30 @@ def test_several_kinds() -> None:
     assert choose_depth("auto", [fraction, twelve], 20) == Depth("full", {"float": (0, 1), "uint16": (0, 4095)})
     assert choose_depth("range", [wide, twelve], 9) == Depth("range", {"float": (0, 4000), "uint16": (0, 4000)})
     with pytest.raises(
-        DarkroomError, match=r"4 of 9 files hold floating-point .*; 5 of 9 files hold 16-bit .* to range$"
+        DarkroomError, match=r"4 of 9 files hold floating-point .*; 5 of 9 files hold 16-bit .* to range\. A few"
     ):
         choose_depth("auto", [wide, twelve], 9)
     with pytest.raises(
-        DarkroomError, match=r"0 to 900, and 1 other file has 8 bits: they have no scale in .* to one kind$"
+        DarkroomError, match=r"0 to 900, and 1 other file has 8 bits: they have no scale in .* to one kind\. A few"
     ):
         choose_depth("auto", [wide], 5)
-    with pytest.raises(DarkroomError, match=r"or convert them to one kind, or set ingest.depth to full$"):
+    with pytest.raises(DarkroomError, match=r"or convert them to one kind, or set ingest.depth to full\. A few"):
         choose_depth("range", [twelve], 20)
+
+
+def test_the_files_of_the_smaller_part_are_named() -> None:
+    few = KindFound("float", 7, 0, 900, examples=("a.tif", "b\x1b.tif"))
+    with pytest.raises(DarkroomError) as refused:
+        choose_depth("auto", [few], 5000, ["x.png"])
+    assert str(refused.value).endswith(
+        "A few can be left out, each with a row of the action remove in data/label_fixes.csv\n  a.tif (floating-point)\n"
+        "  b\\x1b.tif (floating-point)\n  and 5 more (floating-point)"
+    )
+    many = KindFound("float", 4999, 0, 900, examples=("a.tif",))
+    with pytest.raises(DarkroomError, match=r"x\.png \(8-bit\)$"):
+        choose_depth("auto", [many], 5000, ["x.png"])
+    with pytest.raises(DarkroomError, match=r"set ingest.depth to range\n  a.tif \(floating-point\)\n  and 4,998 more"):
+        choose_depth("full", [many], 5000)
 
 
 def test_files_of_eight_bits_are_named_too() -> None:

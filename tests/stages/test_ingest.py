@@ -214,7 +214,8 @@ def test_eight_bits_among_values_of_another_scale_stop_ingest(digit_folder: Path
     source = deep_folder(tmp_path / "source", np.array([-100, 0, 100]), "f4")
     shutil.copy(digit_folder / "one/00.png", source / "a/eight.png")
     with pytest.raises(
-        DarkroomError, match=r"24 of 25 files hold floating-point values, -100 to 100, and 1 other file has 8"
+        DarkroomError,
+        match=r"24 of 25 files hold floating-point values, -100 to 100, and 1 other file has 8(.|\n)*a/eight.png \(8-bit\)$",
     ):
         ingest_source("folder", source, tmp_path)
     assert not (tmp_path / "data/ingest").exists()
