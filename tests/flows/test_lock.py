@@ -95,6 +95,20 @@ def test_a_stage_started_by_hand_beside_a_run_is_refused_and_waited_for(ran: Rep
     assert "test accuracy" in second.communicate()[0] and second.returncode == 0
 
 
+def test_a_dvc_repro_that_is_refused_takes_nothing_away(here: Repository) -> None:
+    line = here.root / "dvc.yaml"
+    line.write_text(
+        line.read_text().replace("- data/ingest\nmetrics", "- data/ingest: {cache: false, persist: true}\nmetrics")
+    )
+    names = here.root / "data/ingest/names"
+    before = names.read_text()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with line_lock("make run"):
+        status, printed = here.run("-m", "dvc", "repro", "--force", "ingest", PATH=path)
+    assert status and "another run of the line is at work in this folder (make run, process" in printed
+    assert names.read_text() == before
+
+
 def test_a_lock_that_is_free_names_nobody(here: Repository) -> None:
     with line_lock("make tune"):
         assert Path(".darkroom/line/lock").read_text().startswith("make tune, process ")
