@@ -82,7 +82,7 @@ def main() -> None:
         draw_pages("validate", "great_expectations", "changes")
         from darkroom.checks.validation import stop_if_broken
 
-        stop_if_broken(outcomes, VALIDATE_REPORTS / "index.html")
+        stop_if_broken(outcomes, VALIDATE_REPORTS / "index.html", CHANGES / "index.html")
 
 
 if __name__ == "__main__":

@@ -29,8 +29,8 @@ from darkroom.model.classes import load_classes
 from darkroom.runtime.inputs import read_input_json, read_input_table
 from darkroom.runtime.text import printable_lines
 
-# Sets of copies that the page shows, conflicts and others, pictures of each, rejected files and ignored ones that it
-# lists; the tables beside it have them all.
+# Sets of copies that the page shows, conflicts and others, pictures of each, and files that it lists: rejected, decoded with a
+# warning, and ignored ones; the tables beside it have them all.
 LISTED_COPIES, SHOWN_OF_A_SET, LISTED_FILES = 10, 3, 100
 # Classes whose balance is drawn, those that moved most; the numbers beside them count all.
 CHANGED_CLASSES = 40
@@ -59,6 +59,7 @@ def validation_page(*, ingest: Path, validated: Path) -> str:
     rejects = read_input_table(ingest / "rejects.parquet").to_pandas()
     rejects = rejects[rejects["reviewer"].isna()].sort_values("path")
     ignored = read_input_table(ingest / "ignored.parquet").to_pandas()
+    remarks = read_input_table(ingest / "remarks.parquet").to_pandas()
     outcomes = results["expectations"]
     contents = None
     if not missing_columns(manifest):
@@ -75,6 +76,8 @@ def validation_page(*, ingest: Path, validated: Path) -> str:
         reject_count=len(rejects),
         reasons=_bars(rejects["reason"].value_counts().sort_index().items()),
         rejects=rejects.head(LISTED_FILES).to_dict("records"),
+        remark_count=len(remarks),
+        remarks=remarks.head(LISTED_FILES).to_dict("records"),
         ignored_count=len(ignored),
         ignored=ignored.head(LISTED_FILES).to_dict("records"),
         contents=contents,

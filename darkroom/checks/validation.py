@@ -90,8 +90,8 @@ def validate(
     with whole_files(changes) as folder:
         write_json(folder / "changes.json", change_results(change, of_change))
         pq.write_table(change_measures(change), folder / "measures.parquet")
-    print(_summary(facts, validation.outcomes))
-    print(f"  last commit     {describe_change(change)}")
+    print(_summary(facts, of_data))
+    print(_summary_of_change(change, of_change))
     if not any(outcome.stops_the_line for outcome in validation.outcomes):
         with whole_folder(out) as folder:
             pq.write_table(groups, folder / "groups.parquet")
@@ -161,10 +161,8 @@ def _copies_table(facts: Facts) -> pa.Table:
 
 def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
     """A few aligned lines for the terminal."""
-    results = Counter(outcome.result for outcome in outcomes)
-    texts = [f"{number} {result}{'s' * (result == 'warning' and number > 1)}" for result, number in results.items()]
     rows = [
-        ("expectations", ", ".join(texts)),
+        ("expectations", _count_results(outcomes)),
         ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
     ]
     if not facts.missing_columns:
@@ -183,22 +181,47 @@ def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
     lines += [f"    warning: {copies.text}" for copies in facts.conflicts[:LISTED]]
     if len(facts.conflicts) > LISTED:
         lines.append(f"    … and {len(facts.conflicts) - LISTED:,} more in validation.json")
-    for outcome in outcomes:
-        if outcome.result == "warning" and outcome.check.key != "conflicts":
-            lines.append(f"  warning: {outcome.check.name}: {outcome.text}{_examples(outcome)}")
+    lines += _warnings([outcome for outcome in outcomes if outcome.check.key != "conflicts"])
     lines += [f"  note: {text}" for text in facts.notes.values()]
     return one_a_line(lines)
+
+
+def _summary_of_change(change: Change | str, outcomes: list[Outcome]) -> str:
+    """The same for the shift since the last commit, whose expectations are counted on a page of their own."""
+    counted = f": {_count_results(outcomes)}" if outcomes else ""
+    return one_a_line([f"  last commit     {describe_change(change)}{counted}", *_warnings(outcomes)])
+
+
+def _count_results(outcomes: list[Outcome]) -> str:
+    """`12 met, 2 warnings`."""
+    results = Counter(outcome.result for outcome in outcomes)
+    return ", ".join(
+        f"{number} {result}{'s' * (result == 'warning' and number > 1)}" for result, number in results.items()
+    )
+
+
+def _warnings(outcomes: list[Outcome]) -> list[str]:
+    return [
+        f"  warning: {outcome.check.name}: {outcome.text}{_examples(outcome)}"
+        for outcome in outcomes
+        if outcome.result == "warning"
+    ]
 
 
 def _examples(outcome: Outcome) -> str:
     return f" ({'; '.join(outcome.examples)})" if outcome.examples else ""
 
 
-def stop_if_broken(outcomes: list[Outcome], page: Path) -> None:
+def stop_if_broken(outcomes: list[Outcome], page: Path, page_of_change: Path) -> None:
     """Stop the line where an expectation is broken that must be met.
 
+    Args:
+        outcomes: of all expectations.
+        page: has those of the data.
+        page_of_change: has those of the shift since the last commit.
+
     Raises:
-        DarkroomError: with every such expectation, what was found, what is allowed, what to do, and the page.
+        DarkroomError: with every such expectation, what was found, what is allowed, what to do, and the page that shows it.
     """
     broken = [outcome for outcome in outcomes if outcome.stops_the_line]
     if not broken:
@@ -209,7 +232,8 @@ def stop_if_broken(outcomes: list[Outcome], page: Path) -> None:
             lines.append(f"\n  - {outcome.check.name}: could not be checked: {outcome.error}")
         else:
             lines.append(f"\n  - {outcome.check.name}: {outcome.text}{_examples(outcome)}\n    {outcome.check.remedy}")
+    pages = {str(page_of_change if outcome.check.table == "change" else page): None for outcome in broken}
     are = plural(len(broken), "expectation of the data is", "expectations of the data are")
     raise DarkroomError(
-        f"{len(broken)} {are} not met, so the line stops here:{''.join(lines)}\nthe results, with pictures: {page}"
+        f"{len(broken)} {are} not met, so the line stops here:{''.join(lines)}\nthe results, with pictures: {', '.join(pages)}"
     )

@@ -2,6 +2,7 @@
 
 import html
 import json
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.validate import Validate
 from stages import validate
 from tests.conftest import ingest_source
+from tests.support.pictures import encoded
 
 LIMITS = Validate(
     min_images_per_class=3,
@@ -74,7 +76,7 @@ def run(tmp_path: Path, to: str = "", **changed: Any) -> None:
     page.write_text(validation_page(ingest=ingest, validated=reports))
     (reports / "great_expectations.html").write_text(great_expectations_page(validated=reports))
     (changes / "index.html").write_text(changes_page(changes=changes))
-    stop_if_broken(outcomes, page)
+    stop_if_broken(outcomes, page, changes / "index.html")
 
 
 def results(tmp_path: Path) -> dict[str, Any]:
@@ -350,6 +352,18 @@ def test_ignored_files_and_files_of_several_pictures_are_listed(
     assert "notes &lt;b&gt;.txt" in page and "1 file of the source is not counted" in page
 
 
+def test_images_decoded_with_a_warning_are_listed(source: Path, tmp_path: Path) -> None:
+    for number in range(2):
+        with Image.open(source / f"cat/{number}.png") as picture:
+            whole = encoded(picture.convert("RGB"), "JPEG")
+        (source / f"cat/more{number}.jpg").write_bytes(whole[:-2] + bytes(30) + whole[-2:])
+    ingested(tmp_path)
+    run(tmp_path)
+    page = (tmp_path / "reports" / "index.html").read_text()
+    assert "; 2 with a warning, listed below" in page and "2 images decoded to the end with a warning" in page
+    assert re.search(r'cat/more1.jpg</span></th><td class="text">\d+ extraneous bytes before marker 0xd9</td>', page)
+
+
 def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.DataFrame) -> None:
     """As if git's last commit held this manifest."""
     lock = "stages: {ingest: {outs: [{path: data/ingest, md5: other}]}}"
@@ -374,12 +388,21 @@ def test_a_shift_since_the_last_commit_is_printed_and_stops_only_where_the_setti
     assert {one["key"]: one["status"] for one in found["expectations"]} == {
         "class_shift": "passed", "size_shift": "failed", "brightness_shift": "passed"
     }  # fmt: skip
-    assert "warning: shift of the sizes since the last commit: found 1, allowed at most 0.1" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "warning: shift of the sizes since the last commit: found 1, allowed at most 0.1" in printed
+    assert re.search(r"last commit .*: 2 met, 1 warning\n", printed)
+    # The first page counts what it shows.
+    warnings = sum(one["result"] == "warning" for one in results(tmp_path)["expectations"])
+    shown = re.search(r"<h1 .*?(?:, (\d+) warnings?)?\.</h1>", (tmp_path / "reports/index.html").read_text())
+    counted = re.search(r"expectations .*?(?:, (\d+) warnings?)?\n", printed)
+    assert shown and counted and shown[1] == counted[1] == (str(warnings) if warnings else None)
     page = (tmp_path / "changes" / "index.html").read_text()
     assert "<code>abc1234</code>" in page and "p &lt; 0.001" in page and "p = 1.000" in page
     tracked = b"".join(path.read_bytes() for path in (tmp_path / "reports").iterdir())
     assert b"shift of the sizes" not in tracked and b"size_shift" not in tracked, "clones differ in what was committed"
-    with pytest.raises(DarkroomError, match="shift of the sizes since the last commit"):
+    with pytest.raises(
+        DarkroomError, match=r"shift of the sizes since the last commit(.|\n)*pictures: .*/changes/index.html$"
+    ):
         run(tmp_path, stop=["size_shift"])
 
 
