@@ -139,7 +139,7 @@ def _explain(section: type[Section], detail: ErrorDetails, hint: Callable[[str],
     if detail["type"] == "invalid_key":
         return f"{parts[0]}: {shown(detail['input'])} is no name of a setting"
     if detail["type"] == "extra_forbidden":
-        return f"{where}: {hint(parts[1]) or unknown(parts[1], list(section.model_fields))}"
+        return f"{where}: {hint(parts[1]) or unknown(parts[1], list(section.model_fields), f'{parts[0]}.')}"
     if detail["type"] == "value_error":
         return f"{where}: {detail['ctx']['error']}"
     allowed, found = type_words(section.model_json_schema()["properties"][parts[1]]), detail["input"]
@@ -173,10 +173,12 @@ def type_words(field: dict[str, Any]) -> str:
     return " ".join([TYPES[field["type"]], ", ".join(limits)]).strip()
 
 
-def unknown(name: str, known: Sequence[str]) -> str:
-    """What to say about a name that is none of the known ones."""
+def unknown(name: str, known: Sequence[str], section: str = "") -> str:
+    """What to say about a name that is none of the known ones; a near one stands behind its section, as one types it."""
     near = difflib.get_close_matches(name, known, n=1)
-    return "there is no such setting; " + (f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}")
+    return "there is no such setting; " + (
+        f"did you mean {section}{near[0]}?" if near else f"known here: {', '.join(known)}"
+    )
 
 
 def _literals(annotation: Any) -> list[str]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import CommentMark
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+from ruamel.yaml.tokens import CommentToken
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file
@@ -41,10 +43,8 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
         if repr(wanted[section].get(key)) == repr(value):
             continue
         wanted[section][key], params[section][key] = value, _escaped(value)
-        # Without this, ruamel 0.19 puts the next setting on the line of an empty list that takes the place of a longer one.
-        comments = params[section].ca.items.get(key)
-        if comments and comments[3] == []:
-            comments[3] = None
+        if comments := params[section].ca.items.get(key):
+            _place_comments(comments, value)
     buffer = io.StringIO()
     yaml.dump(params, buffer)
     changed = buffer.getvalue()
@@ -54,6 +54,25 @@ def with_settings(text: str, settings: Mapping[str, Any]) -> str:
             f"params.yaml cannot be changed by a program in this form: set {' '.join(settings)} by hand"
         )
     return changed
+
+
+def _place_comments(comments: list[Any], value: Any) -> None:
+    """Keep the comments of a key where its new value leaves room for them.
+
+    ruamel 0.19 writes what was on the lines between key and value before a value that stands on the key's own line, and the
+    next setting on the line of an empty list that takes the place of a longer one.
+
+    Args:
+        comments: of the key, as ruamel has them: third those at the end of its line, fourth those on the lines after it.
+        value: takes the place of the one before.
+    """
+    between, comments[3] = comments[3], comments[3] or None
+    if not between or (isinstance(value, (list, dict)) and value):
+        return
+    lines = "".join(" " * each.start_mark.column * (not each.value.isspace()) + each.value for each in between)
+    after, comments[3] = comments[2], None
+    mark = after.start_mark if after else CommentMark(0)
+    comments[2] = CommentToken((after.value if after else "\n") + lines, mark, None)
 
 
 def _read_back(text: str) -> Any:

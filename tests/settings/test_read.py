@@ -51,7 +51,7 @@ def test_all_mistakes_are_reported_together_with_suggestions() -> None:
         read_params(PARAMS, overrides)
     message = str(caught.value)
     assert message.startswith("8 mistakes")
-    assert "train.epoch: there is no such setting; did you mean epochs?" in message
+    assert "train.epoch: there is no such setting; did you mean train.epochs?" in message
     assert "trian: there is no such setting; did you mean train?" in message
     assert "train.batch_size: is 'lots'" in message
     assert "there is no network 'resnet81'; did you mean resnet18" in message

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import PARAMS_FILE
+from darkroom.settings import write
 from darkroom.settings.read import SECTIONS, read_params
 from darkroom.settings.write import describe_written, with_settings, write_params
 from darkroom.settings.yaml_file import parse
@@ -75,9 +76,20 @@ def test_a_list_may_become_empty(tmp_path: Path) -> None:
     assert (params.validate.stop, params.validate.min_images_per_class) == ([], 10)
 
 
-def test_a_form_that_cannot_be_changed_is_refused() -> None:
+@pytest.mark.parametrize("between", ["  # these\n", "\n", "  # one\n\n    # two\n"])
+@pytest.mark.parametrize(("value", "written"), [([], " []\n{}"), (["size"], "\n{}  - size\n")])
+def test_comments_between_a_key_and_its_list_stay(between: str, value: list[str], written: str) -> None:
+    head, _, rest = TEXT.partition("  stop:")
+    first = rest.index("  - manifest")
+    changed = with_settings(f"{head}  stop:\n{between}{rest[first:]}", {"validate.stop": value})
+    after = rest[rest.index("  near_copies:") :]
+    assert changed == f"{head}  stop:{written.format(between)}{after}"
+
+
+def test_what_would_not_be_read_back_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     commented = TEXT.replace("stop:                        # these stop the line, the others warn", "stop:\n  # these")
     assert "  # these\n  - manifest" in commented
+    monkeypatch.setattr(write, "_place_comments", lambda comments, value: None)
     with pytest.raises(DarkroomError, match=r"set validate\.stop by hand"):
         with_settings(commented, {"validate.stop": []})
 
