@@ -147,14 +147,19 @@ def build(folder: Path) -> list[Manifest]:
     return [dict(each) for each in yaml.safe_load_all(ran.stdout)]
 
 
+@pytest.fixture(scope="module")
+def built() -> list[Manifest]:
+    """All that kustomize makes of the base and the overlays."""
+    return [manifest for name in BUILDS for manifest in build(FOLDER / name)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_knows_every_field(version: str) -> None:
+def test_kubernetes_knows_every_field(version: str, built: list[Manifest]) -> None:
     kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
-    for name in BUILDS:
-        for manifest in build(FOLDER / name):
-            if manifest["kind"] not in OTHERS and not manifest["apiVersion"].startswith("serving.knative.dev"):
-                kubernetes_validate.validate(manifest, version, strict=True)
+    for manifest in built:
+        if manifest["kind"] not in OTHERS and not manifest["apiVersion"].startswith("serving.knative.dev"):
+            kubernetes_validate.validate(manifest, version, strict=True)
     manifest = read("base/service.yaml")
     manifest["spec"]["selectors"] = {}
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -196,6 +201,23 @@ def test_a_kustomization_of_a_user_sets_namespace_and_image(name: str, tmp_path:
         (pod,) = [each["spec"]["template"]["spec"] for each in found if each["kind"] == "Deployment"]
         assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "darkroom-models", "readOnly": True}
         assert {"name": "DARKROOM_BUNDLE", "value": "/models/current"} in pod["containers"][0]["env"]
+
+
+@pytest.mark.slow
+def test_a_model_may_be_an_artifact_from_1_31_on(tmp_path: Path) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    text = (ROOT / "docs/deploying.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```yaml\n# in your kustomization\n(.*?)```", text, re.DOTALL)
+    shutil.copytree(FOLDER, tmp_path / "deploy/kubernetes")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/kustomization.yaml").write_text("resources:\n  - ../deploy/kubernetes/base\n" + shown)
+    (deployment,) = [each for each in build(tmp_path / "mine") if each["kind"] == "Deployment"]
+    for version in VERSIONS[1:]:
+        kubernetes_validate.validate(deployment, version, strict=True)
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["volumes"][0]["image"]["reference"].startswith("registry.example.org/darkroom-model@sha256:")
+    (mount,) = pod["containers"][0]["volumeMounts"]
+    assert {"name": "DARKROOM_BUNDLE", "value": mount["mountPath"]} in pod["containers"][0]["env"]
 
 
 @pytest.mark.slow

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from starlette.testclient import TestClient
 
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.runtime.errors import DarkroomError
 from deploy.repository import example_images, triton_config, write_repositories
+from serving.app import make_app
+from serving.service import Service
 from tests.conftest import ROOT
 from tests.support.tiny_bundle import make_bundle
 
@@ -66,6 +69,18 @@ def test_the_example_is_answered_as_the_bundle_answers(bundle: Bundle, repositor
     (given,) = answer["outputs"]
     assert (answer["model_name"], given["name"], given["datatype"]) == ("darkroom", "probabilities", "FP32")
     np.testing.assert_allclose(np.reshape(given["data"], given["shape"]), bundle.predict(images), atol=1e-7)
+
+
+def test_the_service_speaks_the_same_protocol(bundle: Bundle, repository: Path) -> None:
+    request = json.loads((repository / "example/request.json").read_text())
+    service = Service(bundle.folder, threads=1, batch=1)
+    answer = TestClient(make_app(service)).post("/v2/models/darkroom/infer", json=request).json()
+    service.close()
+    expected = json.loads((repository / "example/answer.json").read_text())
+    assert answer["model_name"] == expected["model_name"]
+    (found,), (given,) = answer["outputs"], expected["outputs"]
+    assert (found["name"], found["datatype"], found["shape"]) == (given["name"], given["datatype"], given["shape"])
+    np.testing.assert_allclose(found["data"], given["data"], atol=1e-6)
 
 
 def test_the_example_tells_channels_and_sides_apart(bundle: Bundle) -> None:
