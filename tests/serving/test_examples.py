@@ -132,6 +132,18 @@ def test_streamlit_draws_the_answer(streamlit: Path, service: Service, files: tu
     assert shown["texts"] == [*(f"{label} {p:.1%}" for label, p in ranked), f"damaged.png: {reason}"]
 
 
+@pytest.mark.slow
+def test_the_types_of_the_services_own_page_hold(react: Path) -> None:
+    """Its modules have no build step: TypeScript reads their comments."""
+    options = "--noEmit --allowJs --checkJs --strict --target es2022 --module es2022 --moduleResolution bundler"
+    tsc = react.parent / "node_modules/.bin/tsc"
+    main = ROOT / "serving/page/static/main.js"
+    checked = subprocess.run(
+        [tsc, *options.split(), "--lib", "es2023,dom,dom.iterable", main], capture_output=True, text=True
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_the_examples_pin_what_they_need_and_name_no_registry() -> None:
     lock = json.loads((EXAMPLES / "react/package-lock.json").read_text())
     packages = [name for name in lock["packages"] if name]
