@@ -14,7 +14,10 @@ override SET := $(value SET)
 override APPLY := $(value APPLY)
 override BUNDLE := $(value BUNDLE)
 override PORT := $(value PORT)
-export IMAGES SET APPLY BUNDLE PORT
+override IMAGE := $(value IMAGE)
+override BASE := $(value BASE)
+override BUILD_BASE := $(value BUILD_BASE)
+export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -35,7 +38,7 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve test test-slow fuzz flow schedule tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +48,9 @@ run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, arc
 
 serve: $(INSTALLED)  ## the bundle over HTTP, with a page; BUNDLE=models/export PORT=8080
 	@exec "$(BIN)/python" -m serving $${BUNDLE:+"$$BUNDLE"} $${PORT:+--port="$$PORT"}
+
+image: $(INSTALLED)  ## a container image of the service with a bundle; BUNDLE=models/export IMAGE=darkroom
+	@exec "$(BIN)/python" -m deploy.image "$${BUNDLE:-models/export}" --name="$$IMAGE" --base="$$BASE" --build-base="$$BUILD_BASE"
 
 flow: $(INSTALLED) $(CONVERTER)  ## the same as a Prefect flow
 	$(refuse_settings)

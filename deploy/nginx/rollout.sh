@@ -25,7 +25,7 @@ for port in 8081 8082; do
   waited=0
   until ready "$port"; do
     waited=$((waited + 1))
-    if [ "$waited" -gt 60 ] || [ "$("$tool" inspect --format '{{.State.Running}}' "$name")" != true ]; then
+    if [ "$waited" -gt 60 ] || [ "$("$tool" inspect --format '{{.State.Running}} {{.RestartCount}}' "$name")" != "true 0" ]; then
       "$tool" logs "$name" >&2
       echo "error: $name is not ready with $image (its log is above); the other replica still has the image before" >&2
       exit 1

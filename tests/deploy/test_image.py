@@ -111,7 +111,9 @@ def test_nothing_else_gets_into_the_build() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_it_runs_as_nobody_in_particular_and_names_no_registry(name: str) -> None:
     found = instructions(name)
-    assert [arguments for word, arguments in found if word == "USER"] == ["10001:10001"]
+    stages = " ".join(f"{word} {arguments}" for word, arguments in found).split("FROM ")
+    users = {user for stage in stages if "AS sagemaker" not in stage for user in re.findall(r"USER (\S+)", stage)}
+    assert users == {"10001:10001"}
     # A base is an argument; a name without a host leaves the registry to whoever builds.
     for arguments in (arguments for word, arguments in found if word == "ARG" and "BASE=" in arguments):
         assert "/" not in arguments.partition("=")[2]

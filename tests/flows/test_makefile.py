@@ -84,6 +84,13 @@ def test_serve_gives_bundle_and_port_as_they_were_typed_and_nothing_else(project
     assert make(project, "serve", BUNDLE="a b", PORT="") == (0, "-m\nserving\na b\n")
 
 
+def test_image_gives_bundle_name_and_bases_as_they_were_typed(project: Path) -> None:
+    command = "-m\ndeploy.image\n"
+    assert make(project, "image")[1].endswith(f"{command}models/export\n--name=\n--base=\n--build-base=\n")
+    typed = ("image", f"BUNDLE={AWKWARD}", "IMAGE=a:1", "BASE=b@sha256:0", "BUILD_BASE=c")
+    assert make(project, *typed) == (0, f"{command}{AWKWARD}\n--name=a:1\n--base=b@sha256:0\n--build-base=c\n")
+
+
 def test_packages_are_installed_once_and_again_when_the_list_changes(project: Path) -> None:
     assert make(project, "run")[0] == 0
     assert make(project, "run") == (0, "-m\nflows.run\n--images=\n--set=\n--preset=\n")
