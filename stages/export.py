@@ -79,7 +79,7 @@ def run(
         if settings.tflite:
             train = load_packed(arrays / "train")
             images = np.asarray(train.images[calibration_rows(train.keys(), calibration_images)])
-            write_tflite(network, spec, calibration.temperature, images, converter, folder)
+            write_tflite(network, spec, calibration, images, converter, folder)
         names.write_facts(folder, spec, classes, calibration)
         write_software(folder / names.SOFTWARE, spec)
         write_drift_reference(folder, served, classes, calibration, ingest, arrays / "validation")

@@ -18,11 +18,13 @@ from joblib import cpu_count
 from torch import Tensor, nn
 
 from darkroom.bundle import tflite_converter, tflite_quantizer
+from darkroom.bundle.tflite_metadata import add_metadata
 from darkroom.inference.export import Probabilities, quiet
 from darkroom.inference.session import INPUT, OUTPUT
 from darkroom.model.spec import ModelSpec
 from darkroom.runtime.arrays import Float32s, UInt8s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.statistics.temperature import Calibration
 
 TFLITE, TFLITE_INT8 = "model.tflite", "model.int8.tflite"
 
@@ -63,16 +65,16 @@ def converter_versions(environment: Path) -> dict[str, str]:
 
 
 def write_tflite(
-    model: nn.Module, spec: ModelSpec, temperature: float, images: UInt8s, environment: Path, folder: Path
+    model: nn.Module, spec: ModelSpec, calibration: Calibration, images: UInt8s, environment: Path, folder: Path
 ) -> None:
     """Write a model as `model.tflite` (float) and `model.int8.tflite`; the same weights and images give the same bytes.
 
-    Both take `images` (uint8 [1, S, S, C]) and give `probabilities` (float32 [1, K]).
+    Both take `images` (uint8 [1, S, S, C]) and give `probabilities` (float32 [1, K]), and have metadata and labels.
 
     Args:
         model: in eval mode, on the CPU, from uint8 [N, S, S, C] to logits float32 [N, K], normalisation inside.
         spec: of the model.
-        temperature: the logits are divided by it before the softmax.
+        calibration: of the model; the logits are divided by its temperature before the softmax.
         images: uint8 [N, S, S, C], to set the INT8 ranges; never test images.
         environment: of the converter.
         folder: to write the two files into.
@@ -82,15 +84,17 @@ def write_tflite(
     """
     print(f"export: converting {spec.network} to TFLite (half a minute)", flush=True)
     with TemporaryDirectory() as name:
-        program, calibration = Path(name) / "network.pt2", Path(name) / "images.npy"
+        program, examples = Path(name) / "network.pt2", Path(name) / "images.npy"
         with quiet():
             # One image at a time: that is what phones run, and what every accelerator of theirs accepts.
             example = torch.from_numpy(np.array(images[:1]))
-            network = NamedOutput(Probabilities(model, temperature)).eval()
+            network = NamedOutput(Probabilities(model, calibration.temperature)).eval()
             torch.export.save(torch.export.export(network, (), {INPUT: example}), program)
-        np.save(calibration, images)
+        np.save(examples, images)
         _run(environment, spec, tflite_converter, program, folder / TFLITE)
-        _run(environment, spec, tflite_quantizer, folder / TFLITE, calibration, folder / TFLITE_INT8)
+        _run(environment, spec, tflite_quantizer, folder / TFLITE, examples, folder / TFLITE_INT8)
+    for file in (TFLITE, TFLITE_INT8):
+        add_metadata(folder / file, spec, calibration)
 
 
 def _run(environment: Path, spec: ModelSpec, program: ModuleType, *arguments: Path) -> None:

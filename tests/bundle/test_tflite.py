@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,17 +13,21 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
 from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped]
+from flatbuffers.number_types import Float32Flags, Int8Flags, Uint32Flags  # type: ignore[import-untyped]
+from flatbuffers.table import Table  # type: ignore[import-untyped]
 
 from darkroom.bundle import tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession, converter_versions, write_tflite
+from darkroom.bundle.tflite_metadata import add_metadata, metadata
 from darkroom.images.pack import Packed, load_packed
-from darkroom.model.spec import load_spec
+from darkroom.model.classes import ClassList
+from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
 from darkroom.network.load import load_model
 from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.temperature import load_calibration
+from darkroom.statistics.temperature import Calibration, load_calibration
 from stages import export
 from tests.conftest import ROOT
 from tests.support.line import run_export
@@ -39,9 +44,9 @@ def converted(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("the converter is not installed: make converter")
     folder = tmp_path_factory.mktemp("converted")
     model, spec = load_model(shipped / "models/train")
-    temperature = load_calibration(shipped / "models/evaluate/calibration.json").temperature
+    calibration = load_calibration(shipped / "models/evaluate/calibration.json")
     images = np.asarray(training_images(shipped).images)
-    write_tflite(model, spec, temperature, images, CONVERTER, folder)
+    write_tflite(model, spec, calibration, images, CONVERTER, folder)
     return folder
 
 
@@ -104,8 +109,60 @@ def test_nothing_of_the_machine_is_inside(converted: Path) -> None:
 
 
 def test_the_same_images_give_the_same_bytes_in_8_bits(shipped: Path, converted: Path, tmp_path: Path) -> None:
-    requantize(converted / TFLITE, np.asarray(training_images(shipped).images), tmp_path / "again.tflite")
-    assert (tmp_path / "again.tflite").read_bytes() == (converted / TFLITE_INT8).read_bytes()
+    for name in ("once.tflite", "again.tflite"):
+        requantize(converted / TFLITE, np.asarray(training_images(shipped).images), tmp_path / name)
+    assert (tmp_path / "again.tflite").read_bytes() == (tmp_path / "once.tflite").read_bytes()
+
+
+def test_they_carry_labels_and_metadata_and_answer_as_before(shipped: Path, converted: Path, tmp_path: Path) -> None:
+    spec = load_spec(shipped / "models/train/model.json")
+    calibration = load_calibration(shipped / "models/evaluate/calibration.json")
+    for name in (TFLITE, TFLITE_INT8):
+        model = flatbuffer_utils.read_model(str(converted / name))
+        (entry,) = [each for each in model.metadata if each.name == b"TFLITE_METADATA"]
+        found = bytes(model.buffers[entry.buffer].data)
+        assert found == metadata(spec, calibration) and found[4:8] == b"M001"
+        with zipfile.ZipFile(converted / name) as archive:
+            assert archive.read("labels.txt").decode() == "one\nzero\nété\n"
+    shutil.copyfile(converted / TFLITE, tmp_path / "again.tflite")
+    add_metadata(tmp_path / "again.tflite", spec, calibration)
+    tested, _ = evaluated(shipped)
+    before, after = (
+        TFLiteSession(path).predict(tested.images) for path in (converted / TFLITE, tmp_path / "again.tflite")
+    )
+    assert np.array_equal(before, after)
+
+
+def table_at(data: bytes, position: int, *path: tuple[int, bool]) -> Table:
+    """The table that a path of fields leads to; a vector's first where a field holds one."""
+    found = Table(data, position)
+    for place, is_vector in path:
+        at = found.Pos + found.Offset(4 + 2 * place)
+        found = Table(data, found.Indirect(found.Vector(found.Offset(4 + 2 * place)) if is_vector else at))
+    return found
+
+
+def test_the_metadata_say_what_goes_in_and_what_comes_out() -> None:
+    spec = ModelSpec(
+        "net", {}, "none", ClassList(("a", "b\nc")), Preprocessing(24, 3, "pad", "turbo", (0.5, 0.25, 0.1), (0.2, 0.2, 0.2)),
+        1, "float32", 0, "d" * 12, "c" * 12,
+    )  # fmt: skip
+    data = metadata(spec, Calibration(1.0, 0.75, 0.9, 0.8, 0.95, 0.9, 0.98, 100))
+    root = int.from_bytes(data[:4], "little")
+    taken = table_at(data, root, (3, True), (2, True))
+    assert taken.String(taken.Pos + taken.Offset(4)) == b"images"
+    assert b"resize rule: pad." in taken.String(taken.Pos + taken.Offset(6))
+    picture = table_at(data, taken.Pos, (3, False), (1, False))
+    assert picture.Get(Int8Flags, picture.Pos + picture.Offset(4)) == 1  # RGB
+    size = table_at(data, picture.Pos, (1, False))
+    assert [size.Get(Uint32Flags, size.Pos + size.Offset(4 + 2 * place)) for place in (0, 1)] == [24, 24]
+    given = table_at(data, root, (3, True), (3, True))
+    assert given.String(given.Pos + given.Offset(4)) == b"probabilities"
+    threshold = table_at(data, given.Pos, (4, True), (1, False))
+    assert threshold.Get(Float32Flags, threshold.Pos + threshold.Offset(4)) == 0.75
+    labels = table_at(data, given.Pos, (6, True))
+    assert labels.String(labels.Pos + labels.Offset(4)) == b"labels.txt"
+    assert labels.Get(Int8Flags, labels.Pos + labels.Offset(8)) == 2  # the labels of an axis
 
 
 def test_a_dead_channel_keeps_its_bias_in_8_bits(shipped: Path, converted: Path, tmp_path: Path) -> None:
@@ -206,5 +263,7 @@ def test_a_network_that_cannot_be_converted_is_named_with_its_last_line(shipped:
     with pytest.raises(
         DarkroomError, match=r"simple_cnn can't be converted to TFLite: NotImplementedError: no lowering"
     ):
-        write_tflite(model, spec, 1.0, images, tmp_path, tmp_path)
+        write_tflite(
+            model, spec, load_calibration(shipped / "models/evaluate/calibration.json"), images, tmp_path, tmp_path
+        )
     assert load_spec(shipped / "models/train/model.json").network == "simple_cnn"
