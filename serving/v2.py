@@ -67,6 +67,8 @@ def routes(service: Service, limits: Limits, name: str) -> list[Route]:
         content, binary = split_body(request, await request.body())
         images = read_images(content, binary, model.bundle.preprocessing, limits)
         wanted = _wanted(content)
+        if not isinstance(content.get("id", ""), str):
+            raise Problem(400, f"id is {str(content['id'])[:40]}, should be text")
         work = service.predict_pixels(images) if isinstance(images, np.ndarray) else service.predict(images)
         found = await unless_client_left(request, work)
         return _answer(name, content.get("id"), wanted, _all_answered(service, found))

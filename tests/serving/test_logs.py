@@ -66,6 +66,7 @@ def test_requests_are_logged_and_counted_by_their_route(
     client = TestClient(make_app(service, access_log=True), raise_server_exceptions=False)
     client.get("/v2/models/darkroom", headers={"X-Request-ID": "mine"})
     client.get("/no%1bwhere")
+    client.get("/v1/model")
     files = [("a", ("a.png", cut_picture())), ("a", ("b.png", cut_picture()))]
     client.post("/v1/predict", files=files)
     service.close()
@@ -73,6 +74,7 @@ def test_requests_are_logged_and_counted_by_their_route(
     assert [(line["method"], line["route"], line["status"], line["images"]) for line in lines] == [
         ("GET", "/v2/models/{name}", 200, 0),
         ("GET", "unmatched", 404, 0),
+        ("GET", "/v1/model", 200, 0),
         ("POST", "/v1/predict", 200, 2),
     ]
     assert lines[0]["request"] == "mine" and len(lines[1]["request"]) == 32
@@ -80,7 +82,7 @@ def test_requests_are_logged_and_counted_by_their_route(
     assert value("darkroom_requests_total", {"route": "/v2/models/{name}", "status": "200"}) == 1
     assert value("darkroom_request_seconds_count", {"route": "/v1/predict"}) == 1
     assert value("darkroom_stage_seconds_count", {"stage": "read"}) == 1
-    assert value("darkroom_stage_seconds_count", {"stage": "write"}) == 3
+    assert value("darkroom_stage_seconds_count", {"stage": "write"}) == 4
     assert value("darkroom_refusals_total", {"reason": "not_found"}) == 1
     assert value("darkroom_refusals_total", {"reason": "unreadable"}) == 2
 

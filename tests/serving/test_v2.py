@@ -193,6 +193,7 @@ ONE = [1, 8, 8, 1]
         (tensor("UINT8", ONE, [0] * 64) | {"outputs": [{"name": "x"}]}, 400, "there is no output 'x': those here are prob"),
         (tensor("UINT8", ONE, [0] * 64) | {"outputs": [{"name": ["x"]}]}, 400, "there is no output"),
         (tensor("UINT8", ONE, [0] * 64) | {"parameters": [1]}, 400, "parameters should be an object"),
+        (tensor("UINT8", ONE, [0] * 64) | {"id": 7}, 400, "id is 7, should be text"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_the_form_of_the_protocol(
