@@ -30,7 +30,18 @@ def packed_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(podman: Podman, bundle: Path, name: str) -> None:
     """Build an image with a bundle in it, as `python -m deploy.image` does."""
     base, build_base = BASES
-    command = [sys.executable, "-m", "deploy.image", str(bundle), "--name", name, "--base", base, "--build-base", build_base]
+    command = [
+        sys.executable,
+        "-m",
+        "deploy.image",
+        str(bundle),
+        "--name",
+        name,
+        "--base",
+        base,
+        "--build-base",
+        build_base,
+    ]
     found = subprocess.run(command, cwd=ROOT, env=podman.environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
 
