@@ -1,4 +1,4 @@
-"""Every command of docs/serving.md that asks the service, typed as it stands there, against one that runs."""
+"""Every command of the pages about the service that asks the service, typed as it stands there, against one that runs."""
 
 import os
 import re
@@ -16,7 +16,8 @@ from serving.openapi import REASONS
 from serving.settings import Settings
 from tests.conftest import ROOT
 
-TEXT = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+PAGES = ("serving.md", "platforms.md", "prediction_log.md")
+TEXT = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES)
 COMMANDS = [
     line for block in re.findall(r"^```bash\n(.*?)^```", TEXT, flags=re.M | re.S) for line in block.splitlines()
 ]
