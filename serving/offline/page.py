@@ -4,14 +4,12 @@ import base64
 import gzip
 import hashlib
 import html
-import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 import serving.page
 from darkroom.bundle.bundle import INDEX, SPEC, Bundle
@@ -19,6 +17,7 @@ from darkroom.drawing.pages import TEMPLATES
 from darkroom.model.spec import load_spec
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
+from serving.offline.pictures import make_pictures
 from serving.offline.runtime import BrowserRuntime
 
 PAGE = Path(serving.page.__file__).parent / "static"
@@ -53,7 +52,7 @@ def offline_page(bundle: Bundle, runtime: BrowserRuntime) -> str:
         f"<style>\n{_styles()}</style>\n"
     )
     text = _replace(text, r"(?=<title>)", head)
-    pictures = _pictures(bundle.preprocessing.size)
+    pictures = make_pictures(bundle.preprocessing.size)
     pixels = np.stack([bundle.pixels(data) for data in pictures])
     facts = _facts(bundle) | {
         "check": [
@@ -141,18 +140,3 @@ def _facts(bundle: Bundle) -> dict[str, Any]:
         "graph": bundle.graph,
         "hash": file_hash(bundle.folder / INDEX),
     }
-
-
-def _pictures(size: int) -> list[bytes]:
-    """PNG files that a browser must open as Python does: a larger one in colour, a smaller one in grey.
-
-    Soft clouds of random numbers: no picture of the data, whose owners may not want it in a page.
-    """
-    found = []
-    for seed, (height, width, channels) in enumerate(((3 * size + 5, 2 * size + 3, 3), (size, size // 2 + 1, 1))):
-        coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, channels), dtype=np.uint8)
-        picture = Image.fromarray(coarse.squeeze()).resize((width, height), Image.Resampling.BICUBIC)
-        file = io.BytesIO()
-        picture.save(file, "PNG")
-        found.append(file.getvalue())
-    return found
