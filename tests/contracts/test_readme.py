@@ -53,15 +53,19 @@ def ran_by(printed: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", printed)
 
 
-def schedule_until_ready(folder: Path, environment: dict[str, str]) -> str:
-    """`make schedule` runs until Ctrl-C: wait for its address, then press it."""
+# What runs until Ctrl-C, and what it prints when it is ready.
+LASTING = {"make schedule": "run now", "make serve": "Ctrl-C ends it"}
+
+
+def run_until_ready(command: str, folder: Path, environment: dict[str, str]) -> str:
+    """Start what runs until Ctrl-C, wait until it is ready, then press it."""
     process = subprocess.Popen(
-        ["make", "schedule"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        command.split(), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout
     printed = ""
-    while "run now" not in printed:
+    while LASTING[command] not in printed:
         line = process.stdout.readline()
         assert line, printed
         printed += line
@@ -83,8 +87,9 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
         if command.startswith("make test"):
             # That is what runs this; its recipe is only read.
             printed[command] = shell(command.replace("make", "make --dry-run", 1), clone, user_environment)
-        elif command == "make schedule":
-            printed[command] = schedule_until_ready(clone, user_environment)
+        elif command in LASTING:
+            # At a port that is free.
+            printed[command] = run_until_ready(command, clone, user_environment | {"PORT": "0"})
         elif command == "make run":
             printed[command] = shell(command, clone, user_environment | DIGITS)
             shell("git add dvc.lock params.yaml && git commit -qm 'The first version'", clone, user_environment)
@@ -128,4 +133,4 @@ def test_every_command_of_the_readme(make_clone: Clone, user_environment: dict[s
 
 
 def test_no_command_is_forgotten() -> None:
-    assert {"make run", "make test", "make flow", "make schedule"} <= set(COMMANDS)
+    assert {"make run", "make test", "make flow", "make schedule", "make serve"} <= set(COMMANDS)
