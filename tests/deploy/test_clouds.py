@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import subprocess
 import sys
@@ -25,9 +26,19 @@ from serving.service import Service
 from serving.settings import Settings, read_settings
 from tests.conftest import ROOT
 from tests.support.pictures import colour, encoded
+from tests.support.podman import BASES, HARDENED, Podman
 from tests.support.tiny_bundle import make_bundle
 
 CLOUDS = ROOT / "deploy/clouds"
+# What Lambda tells a process about its function.
+RUNTIME = {
+    "AWS_LAMBDA_FUNCTION_NAME": "darkroom",
+    "AWS_LAMBDA_FUNCTION_VERSION": "1",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "darkroom",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "darkroom",
+}
+LAMBDA = "darkroom-test-lambda"
 IMAGE = encoded(colour(seed=1), "PNG")
 
 
@@ -245,14 +256,10 @@ def test_lambdas_own_runtime_finds_the_handler_of_the_image(bundle: Path, expect
     process = subprocess.Popen(
         [sys.executable, "-m", "awslambdaric", command],
         cwd=ROOT,
-        env={
+        env=RUNTIME
+        | {
             "PATH": "/usr/bin:/bin",
             "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}",
-            "AWS_LAMBDA_FUNCTION_NAME": "darkroom",
-            "AWS_LAMBDA_FUNCTION_VERSION": "1",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
-            "AWS_LAMBDA_LOG_GROUP_NAME": "darkroom",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "darkroom",
             "DARKROOM_BUNDLE": str(bundle),
         },
     )
@@ -265,6 +272,37 @@ def test_lambdas_own_runtime_finds_the_handler_of_the_image(bundle: Path, expect
     (answer,) = server.answers
     assert answer["statusCode"] == 200
     assert json.loads(body_of(answer)) == expected
+
+
+@pytest.mark.slow
+def test_the_image_for_lambda_answers_with_no_rights_and_nothing_to_write_to(
+    podman: Podman, image: str, packed_bundle: Path
+) -> None:
+    secrets = {"pip": "/etc/pip.conf", "certificates": os.environ.get("SSL_CERT_FILE", "")}
+    bases = {"BUILD_BASE": BASES[1], "SERVICE": image}
+    podman(
+        "build", "--format", "docker", "--file", CLOUDS / "aws_lambda/Containerfile", "--tag", LAMBDA,
+        *(part for key, value in bases.items() for part in ("--build-arg", f"{key}={value}")),
+        *(part for key, value in secrets.items() if value and Path(value).is_file()
+          for part in ("--secret", f"id={key},src={value}")),
+        ROOT / "deploy",
+    )  # fmt: skip
+    server = Runtime(event("POST", "/v1/predict", IMAGE, **{"content-type": "image/png"}))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    variables = RUNTIME | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
+    given = [part for key, value in variables.items() for part in ("--env", f"{key}={value}")]
+    try:
+        # Lambda runs it as a user of its own.
+        podman("run", "--detach", "--name", LAMBDA, *HARDENED, "--user", "993:990", *given, LAMBDA)
+        assert server.answered.wait(120), podman("logs", LAMBDA)
+    finally:
+        podman("rm", "--force", "--time", "0", LAMBDA, check=False)
+        podman("rmi", "--force", LAMBDA, check=False)
+        server.shutdown()
+    opened = load_bundle(packed_bundle)
+    (found,) = predict_pixels(opened, [""], [opened.pixels(IMAGE)])
+    (answer,) = server.answers
+    assert json.loads(body_of(answer)) == prediction_json(found, None, None)
 
 
 @pytest.mark.slow
