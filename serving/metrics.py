@@ -109,13 +109,23 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._lock = threading.Lock()
         self._requests = self._counter("requests", "Requests answered", "route", "status")
-        self._refused = self._counter("refusals", "Images and requests without an answer", "reason")
+        self._refused = self._counter(
+            "refusals", "Images and requests without an answer", "reason", values=[*REASONS.values(), "other"]
+        )
         self._answers = self._counter("answers", "Images answered, by the most probable class", "class")
         self._abstained = self._counter("abstentions", "Images answered below the threshold")
-        self._reloads = self._counter("reloads", "Bundles that were opened to replace another", "result")
-        self._candidate = self._counter("candidate_answers", "Answers of the candidate, beside the model's", "agrees")
-        self._log_rows = self._counter("log_rows", "Rows of the prediction log", "result")
-        self._corrections = self._counter("corrections", "Corrections that came in", "result")
+        self._reloads = self._counter(
+            "reloads", "Bundles that were opened to replace another", "result", values=("loaded", "refused")
+        )
+        self._candidate = self._counter(
+            "candidate_answers", "Answers of the candidate, beside the model's", "agrees", values=("yes", "no")
+        )
+        self._log_rows = self._counter(
+            "log_rows", "Rows of the prediction log", "result", values=("written", "dropped", "removed")
+        )
+        self._corrections = self._counter(
+            "corrections", "Corrections that came in", "result", values=("accepted", "refused")
+        )
         self._batches = Histogram(
             "darkroom_batch_images",
             "Images in a run of the graph",
@@ -136,8 +146,12 @@ class Metrics:
         )
         self._classes: dict[str, Any] = {}
 
-    def _counter(self, name: str, help_text: str, *labels: str) -> Counter:
-        return Counter(f"darkroom_{name}", help_text, labels, registry=self.registry)
+    def _counter(self, name: str, help_text: str, *labels: str, values: Iterable[str] = ()) -> Counter:
+        counter = Counter(f"darkroom_{name}", help_text, labels, registry=self.registry)
+        # At 0 from the start: in a series that first appears as 1 Prometheus sees no increase, and no alert fires.
+        for value in values:
+            counter.labels(value)
+        return counter
 
     def _distributions(
         self, name: str, help_text: str, label: str, parts: dict[str, Distribution]

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from serving import metrics as module
-from serving.metrics import Distribution, Metrics, routes
+from serving.metrics import REASONS, Distribution, Metrics, routes
 
 
 def scrape(metrics: Metrics) -> dict[str, list[Sample]]:
@@ -76,7 +76,10 @@ def test_what_happened_is_what_is_read() -> None:
     assert values(found["darkroom_stage_seconds_sum"], "stage")["decode"] == 0.002
     assert found["darkroom_batch_images_sum"][0].value == 3
     assert found["darkroom_images_waiting"][0].value == 17
-    assert values(found["darkroom_refusals_total"], "reason") == {"unreadable": 1, "other": 1}
+    # The others are there, too: an alert sees no increase in a series that first appears as 1.
+    refusals = values(found["darkroom_refusals_total"], "reason")
+    assert set(refusals) == {*REASONS.values(), "other"}
+    assert {reason: count for reason, count in refusals.items() if count} == {"unreadable": 1, "other": 1}
     assert values(found["darkroom_answers_total"], "class") == {"cat": 2}
     assert found["darkroom_abstentions_total"][0].value == 1
     assert values(found["darkroom_confidence_bucket"], "le")["0.35"] == 1
@@ -84,10 +87,10 @@ def test_what_happened_is_what_is_read() -> None:
     assert found["darkroom_image_width_sum"][0].value == 640
     (model,) = found["darkroom_model_info"]
     assert model.labels == {"hash": "b" * 64, "data_version": "ba9876543210", "graph": "model.int8.onnx"}
-    assert values(found["darkroom_reloads_total"], "result") == {"loaded": 1}
-    assert values(found["darkroom_candidate_answers_total"], "agrees") == {"yes": 1}
-    assert values(found["darkroom_log_rows_total"], "result") == {"dropped": 5}
-    assert values(found["darkroom_corrections_total"], "result") == {"accepted": 1}
+    assert values(found["darkroom_reloads_total"], "result") == {"loaded": 1, "refused": 0}
+    assert values(found["darkroom_candidate_answers_total"], "agrees") == {"yes": 1, "no": 0}
+    assert values(found["darkroom_log_rows_total"], "result") == {"written": 0, "dropped": 5, "removed": 0}
+    assert values(found["darkroom_corrections_total"], "result") == {"accepted": 1, "refused": 0}
 
 
 def test_a_class_named_to_break_the_format_is_one_class() -> None:
