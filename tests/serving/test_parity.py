@@ -56,6 +56,7 @@ def test_a_service_that_runs_is_checked_in_every_form(shipped: Path) -> None:
     with live(app) as address:
         done = check(address)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.count("11 images  same class 100.00%  largest difference 0.000000") == 7
+        assert done.stdout.count("11 images  same class 100.00%  largest difference 0.000000") == 6
+        assert "Vertex AI  11 images  same class 100.00%" in check(address, "--forms", "Vertex AI").stdout
         assert "no form nosuch" in check(address, "--forms", "raw,nosuch").stderr
     assert "can't be reached" in check(address).stderr
