@@ -2,8 +2,8 @@
 
 python -m serving.check http://localhost:8080 [--bundle models/export] [--images N] [--key KEY]
 
-Every test image goes through the forms in which clients send images, and must have the probabilities of the graph that the bundle
-serves.
+Every test image goes through the forms in which clients send images, and must have the probabilities of the graph that the
+bundle serves.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--forms",
         default=",".join(form for form in FORMS if form != "Vertex AI"),
-        help=f"some of {', '.join(FORMS)}; without it all but the last, which asks {VERTEX_ROUTE}: AIP_PREDICT_ROUTE of the service",
+        help=f"some of {', '.join(FORMS)}; all but the last without it, which asks {VERTEX_ROUTE} (AIP_PREDICT_ROUTE)",
     )
     parser.add_argument("--key", help="an API key, where the service needs one")
     arguments = parser.parse_args()
