@@ -19,13 +19,14 @@ from darkroom.images.pack import load_packed
 from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
+from darkroom.runtime.inputs import read_input_json
 from darkroom.runtime.paths import ARRAYS, INGEST, PARAMS_FILE, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.read import read_params
 from darkroom.settings.tune import Tune
 from darkroom.settings.write import with_settings, write_params
 from darkroom.tuning.page import tuning_page
-from darkroom.tuning.space import Space, read_space, usual_rate_outside
+from darkroom.tuning.space import Space, fit_batch_sizes, read_space, usual_rate_outside
 from darkroom.tuning.study import fail_running, importances, open_study, results
 from darkroom.tuning.text import at_bounds, progress_text, result_text, space_text
 from darkroom.tuning.trial import (
@@ -75,7 +76,11 @@ def _tune(apply: bool) -> str:
     if warning := usual_rate_outside(space, train):
         print(f"tune: {warning}")
     dvc.bring_up_to(ARRAYS.name)
-    entries = {name: params.tune.space[name] for name in space}
+    images = read_input_json(ARRAYS / "stats.json", {"images": dict})["images"]["train"]
+    entries, left_out = fit_batch_sizes({name: params.tune.space[name] for name in space}, images)
+    if left_out:
+        print(f"tune: {left_out}")
+        space, _ = read_space(entries, train)
     versions = code_version("train"), data_version(INGEST, SPLIT_TABLE), (ARRAYS / "stats.json").read_text()
     name = study_name(train, entries, *versions)
     config = StudyConfig(study=name, train=train, space=entries, pruner=params.tune.pruner)

@@ -20,6 +20,7 @@ from darkroom.runtime import paths
 from darkroom.runtime.files import whole_files, whole_folder
 from darkroom.runtime.stage import stage
 from darkroom.settings.read import ChangedSetting, changed_settings, read_params
+from darkroom.statistics.calibration import temperature_interval
 from darkroom.statistics.temperature import softmax
 
 
@@ -50,7 +51,8 @@ def run(
     predictions = read_predictions(predicted)
     model, test, validation = predictions.run, predictions.test, predictions.validation
     calibration = calibrate(validation.answers, validation.labels, target_precision, confidence)
-    found = evaluate(test.answers, test.labels, model.classes, calibration, confidence)
+    interval = temperature_interval(validation.answers, validation.labels, calibration.temperature, confidence)
+    found = evaluate(test.answers, test.labels, model.classes, calibration, interval, confidence)
     errors = analyse_errors(predictions, calibration.temperature, confidence)
     probabilities = softmax(test.answers, calibration.temperature)
     provenance = {

@@ -56,8 +56,8 @@ def run(
     data = data_version(ingest, splits)
     if spec.data_version != data:
         raise DarkroomError(
-            f"{model} was trained on data version {spec.data_version}, and {splits} is of {data}, so that test images may "
-            "have been trained on: run `dvc repro`"
+            f"{model} was trained on data version {spec.data_version}, and {ingest} and {splits} are of {data}, so that test "
+            "images may have been trained on: run `dvc repro`"
         )
     opened, device = open_splits(arrays, ingest, splits, classes), choose_device()
     test, train = opened["test"], opened["train"]

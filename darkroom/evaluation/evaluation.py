@@ -75,6 +75,7 @@ class Evaluation:
         top: top-k accuracies.
         roc, precision_recall: macro and micro average, then class by class.
         calibration: temperature and threshold, from validation.
+        temperature_interval: of that temperature.
         before, after: calibration metrics.
         coverage: risk against coverage.
         answered: at the threshold.
@@ -87,6 +88,7 @@ class Evaluation:
     roc: list[Curve]
     precision_recall: list[Curve]
     calibration: Calibration
+    temperature_interval: tuple[float, float]
     before: CalibrationMetrics
     after: CalibrationMetrics
     coverage: RiskCoverage
@@ -94,7 +96,12 @@ class Evaluation:
 
 
 def evaluate(
-    logits: Float32s, labels: Int64s, names: tuple[str, ...], calibration: Calibration, confidence: float
+    logits: Float32s,
+    labels: Int64s,
+    names: tuple[str, ...],
+    calibration: Calibration,
+    temperature_interval: tuple[float, float],
+    confidence: float,
 ) -> Evaluation:
     """Score logits many ways.
 
@@ -103,6 +110,7 @@ def evaluate(
         labels: int64 [N].
         names: in class-list order.
         calibration: from validation images.
+        temperature_interval: of its temperature.
         confidence: of every interval, 0.95 for 95%.
     """
     probabilities = softmax(logits, calibration.temperature)
@@ -116,6 +124,7 @@ def evaluate(
         roc=roc(probabilities, labels, names, confidence),
         precision_recall=precision_recall(probabilities, labels, names, confidence),
         calibration=calibration,
+        temperature_interval=temperature_interval,
         before=_calibration_metrics(softmax(logits), labels, confidence),
         after=_calibration_metrics(probabilities, labels, confidence),
         coverage=risk_coverage(confidences, correct),

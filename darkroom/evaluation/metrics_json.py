@@ -29,6 +29,8 @@ METRICS, CLASSES, CURVES, DETAILS = "metrics.json", "per_class.json", "curves.js
 
 # Of a slice in `details.json` and not in `metrics.json`: positions in the tables.
 POSITIONS = "rows"
+# How many times its lower end the upper end of a temperature's interval is, at most, without a word about it.
+UNSTEADY = 2
 
 
 def write_evaluation(
@@ -77,6 +79,8 @@ def metrics(found: Evaluation, errors: ErrorAnalysis) -> dict[str, Any]:
             "ranking": {"roc": _averages(found.roc), "precision_recall": _averages(found.precision_recall)},
             "calibration": {
                 "temperature": calibration.temperature,
+                "temperature_low": found.temperature_interval[0],
+                "temperature_high": found.temperature_interval[1],
                 "validation_images": calibration.images,
                 "before": _calibration_metrics(found.before),
                 "after": _calibration_metrics(found.after),
@@ -157,6 +161,7 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, ErrorAnalysis, dict[str, 
             images=calibration["validation_images"],
             **abstention["validation"],
         ),
+        temperature_interval=(calibration["temperature_low"], calibration["temperature_high"]),
         before=_read_calibration(calibration["before"], details["reliability"]["before"]),
         after=_read_calibration(calibration["after"], details["reliability"]["after"]),
         coverage=RiskCoverage(**details["risk_coverage"]),
@@ -214,6 +219,13 @@ def summary_lines(found: Evaluation, errors: ErrorAnalysis, model: str) -> str:
         target = f"{100 * found.calibration.target_precision:g}%"
         lines.append(
             f"  it always answers: no threshold of confidence guarantees that {target} of its answers are correct"
+        )
+    low, high = found.temperature_interval
+    if high > UNSTEADY * low:
+        lines.append(
+            f"  temperature {found.calibration.temperature:.3g} is unsteady: {found.calibration.images:,} validation images "
+            f"allow {low:.3g} to {high:.3g} ({100 * found.confidence:g}% interval): other images may change confidences; "
+            "raise split.validation, or add images"
         )
     lines += [
         f"  weak slice: {printable(each.words)}, {each.accuracy:.1%} of {each.images:,} correct"

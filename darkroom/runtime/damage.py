@@ -8,6 +8,9 @@ from pathlib import Path
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import INPUTS
 
+# What files of the line end in; no folder does.
+FILES = (".parquet", ".json", ".npy", ".bin", ".safetensors", ".onnx")
+
 
 @contextmanager
 def damaged_inputs(stage: str) -> Iterator[None]:
@@ -34,8 +37,11 @@ def damaged_inputs(stage: str) -> Iterator[None]:
 def _damaged(path: Path) -> tuple[Path, str] | None:
     if not path.suffix and path.is_file():
         return path, "it is a file, and should be a folder"
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    for file in files:
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if file.is_dir():
+            if file.suffix in FILES:
+                return file, "it is a folder, and should be a file"
+            continue
         try:
             _read(file)
         except Exception as error:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.stats import chi2
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import RESAMPLES, Estimate, mean_interval, wilson
+from darkroom.statistics.temperature import HIGHEST, LOWEST, log_loss
 
 BINS = 15  # as Guo et al. and most who publish the error
 
@@ -44,6 +47,35 @@ def expected_calibration_error(
     value = float(np.abs(np.bincount(index, gaps, bins)).sum() / len(gaps))
     low, high = _error_interval(gaps, index, bins, confidence)
     return Estimate(value, low, high)
+
+
+def temperature_interval(
+    logits: Float32s, labels: Int64s, temperature: float, confidence: float
+) -> tuple[float, float]:
+    """The temperatures that fit the labels nearly as well as the best one: its interval by the profile likelihood.
+
+    Wilks 1938: twice the difference of the log-likelihoods is chi-squared with one degree of freedom. With few images, or none
+    that is predicted wrongly, it is wide: another sample would give another temperature.
+
+    Args:
+        logits: float32 [N, K], of the images that the temperature was fitted on.
+        labels: int64 [N].
+        temperature: that `fit_temperature` gave.
+        confidence: 0.95 for a 95% interval.
+
+    Returns:
+        The lower and the upper end, within the limits of `fit_temperature`.
+    """
+    allowed = log_loss(logits, labels, temperature) + chi2.ppf(confidence, 1) / (2 * len(labels))
+
+    def beyond(log_temperature: float) -> float:
+        return log_loss(logits, labels, float(np.exp(log_temperature))) - float(allowed)
+
+    ends = []
+    for limit in (LOWEST, HIGHEST):
+        end = np.log(limit)
+        ends.append(float(np.exp(brentq(beyond, end, np.log(temperature)))) if beyond(end) > 0 else limit)
+    return ends[0], ends[1]
 
 
 def _error_interval(gaps: Float64s, index: Int64s, bins: int, confidence: float) -> tuple[float, float]:

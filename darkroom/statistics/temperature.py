@@ -102,17 +102,23 @@ def fit_temperature(logits: Float32s, labels: Int64s) -> float:
     if (logits.argmax(axis=1) == labels).all():
         return 1.0
     found = minimize_scalar(
-        lambda log_t: _loss(logits, labels, float(np.exp(log_t))),
+        lambda log_t: log_loss(logits, labels, float(np.exp(log_t))),
         bounds=(np.log(LOWEST), np.log(HIGHEST)),
         method="bounded",
         options={"xatol": 1e-7},
     )
     temperature = round(float(np.exp(found.x)), DIGITS)
-    return temperature if _loss(logits, labels, temperature) < _loss(logits, labels, 1.0) else 1.0
+    return temperature if log_loss(logits, labels, temperature) < log_loss(logits, labels, 1.0) else 1.0
 
 
-def _loss(logits: Float32s, labels: Int64s, temperature: float) -> float:
-    """The mean negative log-likelihood at a temperature, in nats."""
+def log_loss(logits: Float32s, labels: Int64s, temperature: float) -> float:
+    """The mean negative log-likelihood at a temperature, in nats.
+
+    Args:
+        logits: float32 [N, K].
+        labels: int64 [N].
+        temperature: above 0.
+    """
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     return float((np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(labels)), labels]).mean())

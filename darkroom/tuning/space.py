@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import own_settings
 from darkroom.settings.train import Train
-from darkroom.training.choices import LARGEST_BATCH, choose_optimizer, choose_rate
+from darkroom.training.choices import LARGEST_BATCH, LEAST_STEPS, SMALLEST_BATCH, choose_optimizer, choose_rate
 
 Value = bool | int | float | str
 
@@ -89,6 +89,42 @@ def read_space(entries: Mapping[str, Mapping[str, Any]], train: Train) -> tuple[
     if mistakes:
         raise DarkroomError("nothing is tried; in tune.space:\n" + "\n".join(f"  - {line}" for line in mistakes))
     return space, unread
+
+
+def fit_batch_sizes(entries: dict[str, dict[str, Any]], images: int) -> tuple[dict[str, dict[str, Any]], str | None]:
+    """Leave out batch sizes with fewer steps an epoch than `auto` would take, as the shipped space has them for little data.
+
+    Args:
+        entries: of a space that `read_space` accepts.
+        images: training images.
+
+    Returns:
+        The entries to search, and what to say about those left out.
+
+    Raises:
+        DarkroomError: when nothing else is in the space and no size fits.
+    """
+    if "batch_size" not in entries:
+        return entries, None
+    largest, entry = max(images // LEAST_STEPS, SMALLEST_BATCH), dict(entries["batch_size"])
+    sizes = entry["choices"] if "choices" in entry else [entry["low"], entry["high"]]
+    too_large = [size for size in sizes if size != "auto" and size > largest]
+    if not too_large:
+        return entries, None
+    fitting = {name: other for name, other in entries.items() if name != "batch_size"}
+    why = f"{images:,} training images make fewer than {LEAST_STEPS} steps an epoch of more than {largest:,}"
+    if len(too_large) == len(sizes):
+        if not fitting:
+            raise DarkroomError(f"nothing is tried; in tune.space: batch_size: {why}: add smaller ones")
+        return fitting, f"not in the space: batch_size, since {why}; it stays train.batch_size"
+    if "choices" in entry:
+        entry["choices"] = [size for size in sizes if size not in too_large]
+        said = f"batch_size {', '.join(map(str, too_large))}"
+    else:
+        entry["high"], said = largest, f"batch_size above {largest:,}"
+    return {name: entry if name == "batch_size" else other for name, other in entries.items()}, (
+        f"not in the space: {said}, since {why}"
+    )
 
 
 def _networks(entries: Mapping[str, Mapping[str, Any]], train: Train) -> set[str]:

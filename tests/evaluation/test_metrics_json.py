@@ -1,6 +1,7 @@
 """An evaluation as files says what was found, and reads back as it was written."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from darkroom.evaluation.label_errors import Suspect
 from darkroom.evaluation.metrics_json import read_evaluation, summary_lines, write_evaluation
 from darkroom.evaluation.slices import Slice
 from darkroom.runtime.arrays import Int64s
+from darkroom.statistics.calibration import temperature_interval
 
 NAMES = ("a", "b", "c")
 CURVE = RobustnessCurve("blur", (0, 1), ("as it is", "much"), (0.9, 0.5), (0.8, 0.4), (1.0, 0.6))
@@ -32,7 +34,18 @@ def evaluation(images: int = 400) -> tuple[Int64s, Evaluation]:
     labels = rng.integers(0, 3, images)
     logits = rng.normal(size=(images, 3)).astype(np.float32)
     logits[np.arange(images), labels] += 2
-    return labels, evaluate(logits, labels, NAMES, calibrate(logits, labels, 0.9, 0.95), 0.95)
+    calibration = calibrate(logits, labels, 0.9, 0.95)
+    interval = temperature_interval(logits, labels, calibration.temperature, 0.95)
+    return labels, evaluate(logits, labels, NAMES, calibration, interval, 0.95)
+
+
+def test_a_temperature_from_few_images_is_named_with_its_interval() -> None:
+    errors = ErrorAnalysis([], [], [], [], [], 0, "float32")
+    assert "unsteady" not in summary_lines(evaluation()[1], errors, "cnn, epoch 1")
+    few = summary_lines(evaluation(10)[1], errors, "cnn, epoch 1")
+    assert re.search(
+        r"temperature [\d.]+ is unsteady: 10 validation images allow [\d.]+ to [\d.]+ \(95% interval\)", few
+    )
 
 
 def test_scores_after_calibration_are_those_of_the_headline() -> None:

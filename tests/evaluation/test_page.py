@@ -137,7 +137,7 @@ def _write_inputs(
     record = TrainingRecord(history, history[spec.epoch - 1], [], [Example(names[0], pixels[0], [])])
     write_record(root / "train", record)
     calibration = Calibration(0.4, 0.8 if found else None, 0.98, 0.7, 0.985, 0.97, 0.99, 100)
-    evaluation = evaluate(logits, labels, names, calibration, 0.95)
+    evaluation = evaluate(logits, labels, names, calibration, (0.3, 0.5), 0.95)
     provenance = {"data_version": "0123456789ab", "code_version": "fedcba987654"}
     provenance |= {"training_code_version": "ba9876543210", "class_hash": spec.classes.hash}
     weak = Slice(

@@ -50,3 +50,12 @@ def test_a_file_in_the_place_of_a_folder(tmp_path: Path, monkeypatch: pytest.Mon
     Path("data/ingest").write_text("")
     with pytest.raises(DarkroomError, match=r"^data/ingest is damaged \(it is a file, and should be a folder\)"):
         stop("validate")
+
+
+def test_a_folder_in_the_place_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/ingest/manifest/a.parquet").mkdir(parents=True)
+    with pytest.raises(
+        DarkroomError, match=r"^data/ingest/manifest/a\.parquet is damaged \(it is a folder, and should"
+    ):
+        stop("validate")

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from sklearn.metrics import brier_score_loss
 
-from darkroom.statistics.calibration import brier, expected_calibration_error, reliability
-from darkroom.statistics.temperature import softmax
+from darkroom.statistics.calibration import brier, expected_calibration_error, reliability, temperature_interval
+from darkroom.statistics.temperature import fit_temperature, softmax
 from tests.support.predictions import Labels, Probabilities, Source, answers
 
 SOURCE = Source((0.4, 0.3, 0.2, 0.1), 1.5)
@@ -68,3 +68,20 @@ def test_the_interval_of_brier_covers() -> None:
     truth = brier(*SOURCE.draw(500_000, rng), 0.95).value
     found = [brier(*SOURCE.draw(500, rng), 0.95) for _ in range(800)]
     assert np.mean([each.low <= truth <= each.high for each in found]) == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_interval_of_a_temperature_holds_the_true_one_as_often_as_it_says_and_narrows_with_images() -> None:
+    rng, held, widths = np.random.default_rng(0), {15: 0, 400: 0}, {15: [], 400: []}  # type: ignore[var-annotated]
+    for images in held:
+        for _ in range(60):
+            logits = rng.normal(0, 3, (images, 4)).astype(np.float32)
+            # Labels drawn from the probabilities at a temperature of 2.
+            noise = rng.gumbel(size=logits.shape)
+            labels = (logits / 2 + noise).argmax(axis=1)
+            temperature = fit_temperature(logits, labels)
+            low, high = temperature_interval(logits, labels, temperature, 0.95)
+            assert low <= temperature <= high
+            held[images] += low <= 2 <= high
+            widths[images].append(high / low)
+    assert held[15] >= 53 and held[400] >= 53
+    assert np.median(widths[15]) > 2 > np.median(widths[400])

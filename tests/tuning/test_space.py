@@ -1,5 +1,6 @@
 """The search space: every mistake before anything is tried, and sampled values that `train` takes."""
 
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.read import read_params
 from darkroom.settings.train import Train
 from darkroom.settings.tune import dimension_mistake
-from darkroom.tuning.space import Choices, Range, read_space, round_sampled, usual_rate_outside
+from darkroom.tuning.space import Choices, Range, fit_batch_sizes, read_space, round_sampled, usual_rate_outside
 from tests.conftest import ROOT
 
 PARAMS = read_params(ROOT / PARAMS_FILE)
@@ -107,3 +108,39 @@ def test_a_rounded_number_is_short_and_inside_its_interval(low: float, width: fl
 
 def test_choices_stay_as_they_are() -> None:
     assert round_sampled({"flip": Choices((True, False))}, {"flip": False}) == {"flip": False}
+
+
+@pytest.mark.parametrize(
+    ("entry", "images", "left", "said"),
+    [
+        ({"choices": [64, 128, 256]}, 60_000, {"choices": [64, 128, 256]}, None),
+        (
+            {"choices": [64, 128, 256]},
+            1443,
+            {"choices": [64]},
+            "batch_size 128, 256, since 1,443 training images make fewer",
+        ),
+        ({"choices": ["auto", 64]}, 100, {"choices": ["auto"]}, "batch_size 64, since 100 training images make fewer"),
+        (
+            {"choices": [64, 128, 256]},
+            600,
+            None,
+            "batch_size, since 600 .* than 20 steps an epoch of more than 30; it stays",
+        ),
+        ({"low": 16, "high": 256}, 2000, {"low": 16, "high": 100}, "batch_size above 100, since 2,000"),
+        ({"low": 16, "high": 256}, 90, {"low": 16, "high": 16}, "batch_size above 16, since 90"),
+    ],
+)
+def test_batch_sizes_with_too_few_steps_are_left_out_and_named(
+    entry: dict[str, Any], images: int, left: dict[str, Any] | None, said: str | None
+) -> None:
+    rate = {"low": 0.01, "high": 0.1}
+    found, text = fit_batch_sizes({"learning_rate": rate, "batch_size": entry}, images)
+    assert found == {"learning_rate": rate} | ({} if left is None else {"batch_size": left})
+    assert text is None if said is None else re.match(f"not in the space: {said}", str(text))
+
+
+def test_a_space_of_batch_sizes_that_are_all_too_large_is_refused() -> None:
+    with pytest.raises(DarkroomError, match=r"batch_size: 600 training images make .* add smaller ones"):
+        fit_batch_sizes({"batch_size": {"choices": [64, 128]}}, 600)
+    assert fit_batch_sizes({"filters": {"choices": [8]}}, 3) == ({"filters": {"choices": [8]}}, None)
