@@ -1,0 +1,72 @@
+"""What is too large is refused by its head, before it unfolds; what is being decoded at once stays within the limit."""
+
+import threading
+import zlib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from darkroom.bundle.bundle import load_bundle
+from darkroom.images.decode import TooManyPixels, UnreadableImage, picture_size
+from serving.decoding import PixelLimit, Upload, decode_upload
+from tests.support.pictures import colour, encoded
+from tests.support.tiny_bundle import make_bundle
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG in 1 bit a pixel, all black: 13,300² pixels fit into 22 kB."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    head = width.to_bytes(4, "big") + height.to_bytes(4, "big") + b"\x01\x00\x00\x00\x00"
+    rows = zlib.compress(bytes((1 + (width + 7) // 8) * height), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF"])
+def test_the_head_of_every_form_has_the_size(form: str) -> None:
+    assert picture_size(encoded(colour(70, 50), form)) == (70, 50)
+
+
+def test_a_small_file_of_many_pixels_is_refused_by_its_head(tmp_path: Path) -> None:
+    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), PixelLimit(50_000_000, 200_000_000)
+    data = bomb(13_300, 13_300)
+    assert len(data) < 100_000
+    with pytest.raises(TooManyPixels, match="13300 x 13300 pixels, more than 50,000,000"):
+        decode_upload(Upload("", data), bundle, limit)
+    assert decode_upload(Upload("", bomb(40, 30)), bundle, limit).size == (40, 30)
+
+
+def test_a_head_that_lies_is_only_an_unreadable_image(tmp_path: Path) -> None:
+    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), PixelLimit(1000, 1000)
+    small = bytearray(bomb(200, 200))
+    small[16:24] = (10).to_bytes(4, "big") * 2
+    with pytest.raises(UnreadableImage):
+        decode_upload(Upload("", bytes(small)), bundle, limit)
+
+
+def test_an_image_waits_until_those_in_work_leave_it_room() -> None:
+    limit, entered = PixelLimit(100, 150), threading.Event()
+
+    def second() -> None:
+        with limit.decoding((10, 10)):
+            entered.set()
+
+    with limit.decoding((10, 10)):
+        thread = threading.Thread(target=second)
+        thread.start()
+        with limit.decoding((5, 10)):
+            assert not entered.wait(0.05)
+    assert entered.wait(10)
+    thread.join()
+    with pytest.raises(TooManyPixels, match="11 x 10 pixels, more than 100"), limit.decoding((11, 10)):
+        pass
+
+
+def test_a_picture_past_the_limit_of_a_side_has_many_pixels_too(tmp_path: Path) -> None:
+    bundle = load_bundle(make_bundle(tmp_path / "bundle"))
+    with pytest.raises(TooManyPixels, match="more than 1,048,576 on one side"):
+        decode_upload(Upload("", bomb(1_048_577, 1)), bundle, PixelLimit(50_000_000, 200_000_000))
+    assert Image.MAX_IMAGE_PIXELS
