@@ -79,7 +79,7 @@ def read_prediction_log(folder: Path) -> Iterator[pa.Table]:
             yield _read_parquet(path) if path.suffix == ".parquet" else _read_lines(path)
         except FileNotFoundError:
             continue
-        except (OSError, ValueError) as error:  # Arrow's own are one or the other
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise DarkroomError(f"{path} can't be read as a part of a prediction log ({error}): remove it") from None
 
 

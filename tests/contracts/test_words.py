@@ -22,7 +22,7 @@ NOT_IN_MESSAGES = re.compile(
     re.IGNORECASE,
 )
 NOT_IN_DOCSTRINGS = re.compile(r"\b(likewise|see there|which is said)\b", re.IGNORECASE)
-SOURCES = sorted(path for top in ("darkroom", "stages", "flows") for path in (ROOT / top).rglob("*.py"))
+SOURCES = sorted(path for top in ("darkroom", "serving", "stages", "flows") for path in (ROOT / top).rglob("*.py"))
 
 
 def words(name: str) -> set[str]:
