@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from darkroom.images.decode import UnreadableImage, decode, picture_size
@@ -17,6 +17,7 @@ from darkroom.images.measure import MEASURED_SIDE, fingerprint
 from darkroom.model.spec import Preprocessing
 from darkroom.monitoring.rows import PredictionRow
 from darkroom.predict.answers import Prediction
+from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.text import count
 from serving.features import Features
 from serving.logs import LOG
@@ -28,13 +29,13 @@ from serving.request_id import request_id
 
 # Bytes of image files that wait to be measured, and of rows that wait to be written, at about so many for each class.
 MOST_HELD, CLASS_BYTES = 32 << 20, 64
-# Rows that are written at once.
-ROWS = 256
+# Rows that are written at once, at most; those of a service that is killed are lost.
+ROWS = 64
 # Without a log, images are measured for the metrics alone: one in so many seconds at most, and none waits.
 SAMPLE_SECONDS = 0.05
 # Seconds between two looks at the time when nothing comes.
 TICK = 1.0
-# Seconds after the end of the service in which images are still measured.
+# Seconds after the end of the service in which images that wait are still measured.
 LAST_SECONDS = 2.0
 
 # Waits until there is room to decode an image of this width and height.
@@ -46,17 +47,26 @@ class _Item:
     """An answer that waits.
 
     Attributes:
+        row: without what is measured later.
+        model: that answered.
         data: the bytes of its file; None where only pixels came, or too many wait.
-        cost: bytes that it takes in the queue, about.
+        pixels: as the model saw them; None where nobody asks for features, or too many wait.
     """
 
-    time: datetime
-    request: str
+    row: PredictionRow
     model: LoadedModel
-    sha256: str
-    prediction: Prediction
     data: bytes | None
-    cost: int
+    pixels: UInt8s | None
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of the row in the queue, about."""
+        return CLASS_BYTES * (len(self.row.probabilities) + 8)
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of the image in the queue."""
+        return len(self.data or b"") + (self.pixels.nbytes if self.pixels is not None else 0)
 
 
 class Recorder:
@@ -74,7 +84,7 @@ class Recorder:
         self._features = Features() if features else None
         self._queue = deque[_Item]()
         self._change = threading.Condition()
-        self._held = self._held_data = 0
+        self._held_rows = self._held_images = 0
         self._next_sample = 0.0
         self._closed = False
         self._last = 0.0
@@ -93,16 +103,27 @@ class Recorder:
         if self._log is None and (data is None or time.monotonic() < self._next_sample):
             return
         self._next_sample = time.monotonic() + SAMPLE_SECONDS
+        row = PredictionRow(
+            time=datetime.now(UTC),
+            request=request_id.get(),
+            bundle=model.hash,
+            sha256=sha256,
+            label=prediction.label,
+            confidence=prediction.confidence,
+            abstained=prediction.abstains,
+            probabilities=list(prediction.probabilities.values()),
+            properties=None,
+            features=None,
+        )
+        item = _Item(row, model, data, prediction.pixels if self._features else None)
         with self._change:
-            row = CLASS_BYTES * (len(prediction.probabilities) + 8)
-            if self._held + row > MOST_HELD:
+            if self._held_rows + item.row_bytes > MOST_HELD:
                 self._metrics.log_rows("dropped", 1)
                 return
-            if data is not None and self._held_data + len(data) > MOST_HELD:
-                data = None
-            item = _Item(datetime.now(UTC), request_id.get(), model, sha256, prediction, data, row)
-            self._held += row
-            self._held_data += len(data or b"")
+            if self._held_images + item.image_bytes > MOST_HELD:
+                item = _Item(row, model, None, None)
+            self._held_rows += item.row_bytes
+            self._held_images += item.image_bytes
             self._queue.append(item)
             self._change.notify()
 
@@ -135,7 +156,10 @@ class Recorder:
                 self._change.wait(TICK)
             batch: list[_Item] = []
             while self._queue and len(batch) < ROWS and self._queue[0].model is (batch or self._queue)[0].model:
-                batch.append(self._queue.popleft())
+                item = self._queue.popleft()
+                self._held_rows -= item.row_bytes
+                self._held_images -= item.image_bytes
+                batch.append(item)
             return batch
 
     def _handle(self, batch: list[_Item]) -> None:
@@ -145,44 +169,25 @@ class Recorder:
             return
         model = batch[0].model
         rows = []
-        features = self._features.of(model, [item.prediction.pixels for item in batch]) if self._features else None
-        for place, item in enumerate(batch):
-            measured = self._measure(item.data, model.bundle.preprocessing) if item.data is not None else None
-            with self._change:
-                self._held -= item.cost
-                self._held_data -= len(item.data or b"")
+        for item in batch:
+            late = self._closed and time.monotonic() > self._last
+            measured = None if late or item.data is None else self._measure(item.data, model.bundle.preprocessing)
             for name, value in (measured or {}).items():
                 self._metrics.measured(name, value)
-            its_features = features[place].tolist() if features is not None else None
-            rows.append(_row(item, measured, its_features))
+            features = None
+            if self._features and item.pixels is not None and not late:
+                features = self._features.of(model, item.pixels)
+            rows.append(replace(item.row, properties=measured, features=features))
         if self._log:
             self._log.write(rows, model)
 
     def _measure(self, data: bytes, preprocessing: Preprocessing) -> dict[str, float] | None:
-        if self._closed and time.monotonic() > self._last:
-            return None
         try:
             with self._room(picture_size(data)):
                 return properties(data, preprocessing)
         except (UnreadableImage, MemoryError):
             # The answer's own decoding did not fail; this one, reduced otherwise, may where memory is short.
             return None
-
-
-def _row(item: _Item, measured: dict[str, float] | None, features: list[float] | None) -> PredictionRow:
-    found = item.prediction
-    return PredictionRow(
-        time=item.time,
-        request=item.request,
-        bundle=item.model.hash,
-        sha256=item.sha256,
-        label=found.label,
-        confidence=found.confidence,
-        abstained=found.abstains,
-        probabilities=list(found.probabilities.values()),
-        properties=measured,
-        features=features,
-    )
 
 
 def properties(data: bytes, preprocessing: Preprocessing) -> dict[str, float]:

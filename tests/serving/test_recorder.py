@@ -129,21 +129,53 @@ def test_what_comes_too_fast_is_not_measured_then_dropped_and_counted(
     found = predict(model, data)
     row = module.CLASS_BYTES * (3 + 8)
     monkeypatch.setattr(module, "MOST_HELD", 10 * row)
-    assert 2 * len(data) < 10 * row < 6 * len(data)
+    monkeypatch.setattr(module, "ROWS", 1)
+    assert 2 * len(data) < 10 * row < 6 * len(data) < 25 * row
+
+    entered = threading.Event()
 
     def wait(_: object) -> AbstractContextManager[None]:
+        entered.set()
         stuck.wait(30)
         return nullcontext()
 
     recorder = Recorder(metrics, log, False, wait)
+    recorder.record(found, model, "b" * 64, data)
+    assert entered.wait(30)
     for _ in range(25):
         recorder.record(found, model, "a" * 64, data)
     stuck.set()
     recorder.close()
-    written = rows(tmp_path)
+    first, *written = rows(tmp_path)
+    assert first["sha256"] == "b" * 64 and first["width"] == 26
     measured = [each for each in written if each["width"] is not None]
-    assert len(written) == 10 and 2 <= len(measured) < 6
+    assert len(written) == 10 and measured == written[: 10 * row // len(data)]
     assert metrics.registry.get_sample_value("darkroom_log_rows_total", {"result": "dropped"}) == 15
+
+
+def test_a_service_that_ends_writes_what_waits_and_measures_no_longer(
+    tmp_path: Path, model: LoadedModel, metrics: Metrics, log: PredictionLog,
+    shipped: Path, stuck: threading.Event, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "LAST_SECONDS", -1.0)
+    monkeypatch.setattr(module, "ROWS", 1)
+    data = (shipped / "images/zero/00.png").read_bytes()
+    entered = threading.Event()
+
+    def wait(_: object) -> AbstractContextManager[None]:
+        entered.set()
+        stuck.wait(30)
+        return nullcontext()
+
+    recorder = Recorder(metrics, log, True, wait)
+    for _ in range(4):
+        recorder.record(predict(model, data), model, "a" * 64, data)
+    assert entered.wait(30)
+    threading.Timer(0.1, stuck.set).start()
+    recorder.close()
+    found = rows(tmp_path)
+    assert [each["width"] is None for each in found] == [False, True, True, True]
+    assert all(each["features"] is None for each in found[1:])
 
 
 def test_without_a_log_a_sample_is_measured_for_the_metrics(
