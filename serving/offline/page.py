@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 
-import serving.page
 from darkroom.bundle.bundle import INDEX, SPEC, Bundle
-from darkroom.drawing.pages import TEMPLATES
 from darkroom.model.spec import load_spec
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
 from serving.offline.pictures import make_pictures
 from serving.offline.runtime import BrowserRuntime
+from serving.page.routes import SHARED_STYLE
+from serving.page.routes import STATIC as PAGE
 
-PAGE = Path(serving.page.__file__).parent / "static"
 STATIC = Path(__file__).parent / "static"
 NO_SCRIPT = (
     '<noscript><p class="notice bad">This page needs JavaScript: the model in it runs in the browser.</p></noscript>'
@@ -96,7 +95,7 @@ def _modules() -> dict[str, str]:
 
 
 def _styles() -> str:
-    files = [TEMPLATES / "page.css", *sorted(PAGE.glob("*.css"))]
+    files = [SHARED_STYLE, *sorted(PAGE.glob("*.css"))]
     return "".join(path.read_text(encoding="utf-8") for path in files)
 
 

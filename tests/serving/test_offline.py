@@ -6,6 +6,8 @@ import html
 import io
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -187,6 +189,12 @@ def test_npm_that_fails_is_named_with_its_reason(tmp_path: Path, monkeypatch: py
     ):
         require_runtime(tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_it_is_written_without_what_only_training_needs() -> None:
+    asked = "import serving.offline.__main__, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"torch", "pandas", "pyarrow", "jinja2", "httpx", "sklearn"} & set(done.stdout.split()) == set()
 
 
 @pytest.mark.slow
