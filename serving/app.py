@@ -72,14 +72,16 @@ def make_app(
     paths: dict[object, str] = {}
     app.add_middleware(Observed, metrics=service.metrics, paths=paths, access_log=access_log, traces=traces)
     app.add_middleware(Edge)
-    # Where Vertex AI asks at an address that is here already, it is Vertex AI's.
-    platforms = [*vertex.routes(service, limits, environment), *sagemaker.routes(service, limits)]
-    platforms += [
+    # Where Vertex AI asks at an address that is here already, it is Vertex AI's. Then what is asked most, since each request is
+    # compared with one route after the other, at 1 to 2 µs.
+    routes = [*vertex.routes(service, limits, environment), *v1.routes(service, limits), *health.routes(service)]
+    routes += [
+        *sagemaker.routes(service, limits),
         *v2.routes(service, limits, model_name),
         *metrics.routes(service.metrics),
         *corrections.routes(service, limits),
     ]
-    app.router.routes += [*platforms, *v1.routes(service, limits), *health.routes(service), *page.routes()]
+    app.router.routes += [*routes, *page.routes()]
     operations = predict_operations(limits) | platform_operations(limits, model_name)
     app.router.routes += docs.routes(describe(app.routes, operations, with_keys=keys is not None))
     paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}

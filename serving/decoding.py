@@ -11,6 +11,9 @@ from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import TooManyPixels, UnreadableImage, out_of_memory, picture_size
 from darkroom.runtime.arrays import UInt8s
 
+# Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
+SMALL = 16 << 10
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -97,4 +100,4 @@ def decode_upload(upload: Upload, bundle: Bundle, limit: PixelLimit) -> Decoded:
     return Decoded(pixels, hashlib.sha256(upload.data).hexdigest(), size, time.monotonic() - start)
 
 
-__all__ = ["Decoded", "PixelLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload"]
+__all__ = ["SMALL", "Decoded", "PixelLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload"]

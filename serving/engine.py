@@ -68,6 +68,7 @@ class Engine:
         self._waiting: deque[Job] = deque()
         self._change = threading.Condition()
         self._free = 0
+        self.running = 0  # images in the graph
         self._closed = False
         self._threads = [threading.Thread(target=self._work, name=f"engine-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
@@ -95,6 +96,8 @@ class Engine:
     def _work(self) -> None:
         while batch := self._take():
             self._run(batch)
+            with self._change:
+                self.running -= len(batch)
 
     def _take(self) -> list[Job]:
         """The next images for one model, as many as a batch may have, and no more than the other free threads leave; empty at
@@ -115,6 +118,7 @@ class Engine:
                         batch.append(job)
                 if batch or self._closed:
                     self._free -= 1
+                    self.running += len(batch)
                     return batch
 
     def _run(self, batch: list[Job]) -> None:

@@ -13,7 +13,7 @@ from joblib import cpu_count
 
 from darkroom.runtime.arrays import UInt8s
 from serving.answers import Answer, Refused
-from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
+from serving.decoding import SMALL, Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
 from serving.engine import Engine, Job, Ran
 from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
@@ -21,15 +21,13 @@ from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, open_model
 from serving.prediction_log import PredictionLog
+from serving.rate import Rate
 from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state
 from serving.shadow import Shadow
 from serving.tracing import trace_stages
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
-
-# Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
-SMALL = 16 << 10
 
 
 class Service:
@@ -87,13 +85,13 @@ class Service:
         self.inbox: Inbox | None = None
         self.recent: Recent | None = None
         self._queue, self._deadline = queue, deadline
-        self._decoding = 0
-        self._answered, self._mark, self._rate = 0, time.monotonic(), 0.0
+        self._accepted = 0
+        self._rate = Rate()
 
     @property
     def waiting(self) -> int:
         """Images that wait for decoding or for the graph."""
-        return self._decoding + self.engine.waiting
+        return max(0, self._accepted - self.engine.running)
 
     @property
     def ready(self) -> bool:
@@ -102,7 +100,7 @@ class Service:
 
     def retry_after(self) -> int:
         """Seconds until the images that wait now are answered, by the measured rate; at least 1."""
-        return max(1, min(60, round(self.waiting / self._rate))) if self._rate else 1
+        return self._rate.seconds(self.waiting)
 
     def start_recorder(self, log: PredictionLog | None, features: bool) -> None:
         """Measure answers after they have left, and log them.
@@ -159,11 +157,14 @@ class Service:
         if explain and maps.waiting and maps.waiting + len(uploads) > maps.MOST_WAITING:
             reason = f"{maps.waiting:,} images wait for a heat map, and {maps.MOST_WAITING:,} may"
             return [self._refused(upload.name, 503, reason, maps.retry_after) for upload in uploads]
-        self._decoding += len(uploads)
-        if len(uploads) == 1:
-            found = [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
-        else:
-            found = list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
+        self._accepted += len(uploads)
+        try:
+            if len(uploads) == 1:
+                found = [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
+            else:
+                found = list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
+        finally:
+            self._accepted -= len(uploads)
         return list(await asyncio.gather(*(self._explained(each) for each in found))) if explain else found
 
     async def _explained(self, found: Answer | Refused) -> Answer | Refused:
@@ -181,7 +182,11 @@ class Service:
         if self.waiting + len(pixels) > self._queue:
             return [self._full("") for _ in pixels]
         decoded = [Decoded(each, hashlib.sha256(each.tobytes()).hexdigest(), None, 0.0) for each in pixels]
-        return list(await asyncio.gather(*(self._run("", each, model) for each in decoded)))
+        self._accepted += len(pixels)
+        try:
+            return list(await asyncio.gather(*(self._run("", each, model) for each in decoded)))
+        finally:
+            self._accepted -= len(pixels)
 
     async def _one(self, upload: Upload, model: LoadedModel, here: bool) -> Answer | Refused:
         try:
@@ -194,8 +199,6 @@ class Service:
             return self._refused(upload.name, 413, str(error))
         except UnreadableImage as error:
             return self._refused(upload.name, 422, str(error))
-        finally:
-            self._decoding -= 1
         return await self._run(upload.name, decoded, model, upload.data)
 
     async def _run(
@@ -235,15 +238,11 @@ class Service:
         )
 
     def _count(self, decoded: Decoded, ran: Ran) -> None:
-        """Count an answer, and measure the rate of answers, second by second."""
+        """Count an answer."""
         found = ran.prediction
         asked.get().images += 1
         self.metrics.answered(found.label, found.confidence, found.abstains)
         self.metrics.spent("decode", decoded.seconds)
         self.metrics.spent("wait", ran.wait)
         trace_stages({"decode": decoded.seconds, "wait": ran.wait, "run": ran.run})
-        self._answered += 1
-        now = time.monotonic()
-        if now - self._mark >= 1:
-            self._rate = self._answered / (now - self._mark)
-            self._answered, self._mark = 0, now
+        self._rate.count(self.waiting)

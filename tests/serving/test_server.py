@@ -74,7 +74,7 @@ def test_it_runs_from_its_own_lock_alone(tmp_path: Path) -> None:
     lock = str(ROOT / "requirements-serve.txt")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", lock], check=True)
     with running(make_bundle(tmp_path / "bundle"), python=python) as service:
-        for form in ("PNG", "JPEG", "WEBP", "TIFF", "HEIF"):
+        for form in ("PNG", "JPEG", "WEBP", "TIFF", "AVIF"):
             assert ask(service.connect(), encoded(colour(), form))[0] == 200
         connection = service.connect()
         connection.request("POST", "/v1/explain", encoded(colour(), "PNG"), {"Content-Type": "image/png"})

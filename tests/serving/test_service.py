@@ -59,3 +59,60 @@ def test_200_images_at_once_are_answered_as_alone_and_only_the_damaged_are_refus
             list(found.prediction.probabilities.values()), list(alone.probabilities.values()), atol=1e-6
         )
         assert list(found.prediction.probabilities) == list(CLASSES)
+
+
+def test_more_than_may_wait_are_refused_with_the_time_to_come_back(folder: Path) -> None:
+    service = Service(folder, threads=1, queue=3)
+
+    async def ask() -> list[list[Answer | Refused]]:
+        uploads = [Upload(str(n), picture(n)) for n in range(4)]
+        return [await service.predict(uploads), await service.predict(uploads[:3])]
+
+    refused, answered = run(ask())
+    assert [(each.name, each.status, each.retry_after) for each in refused if isinstance(each, Refused)] == [
+        (str(n), 503, 1) for n in range(4)
+    ]
+    assert all(isinstance(each, Answer) for each in answered)
+    assert service.waiting == 0
+    service.close()
+
+
+def test_after_its_deadline_an_image_is_refused(folder: Path) -> None:
+    service = Service(folder, threads=1, deadline=1e-9)
+    (found,) = run(service.predict([Upload("late", picture(0))]))
+    assert isinstance(found, Refused)
+    assert (found.name, found.status, found.reason, found.retry_after) == ("late", 504, "no answer within 1e-09 s", 1)
+    service.close()
+
+
+def test_an_image_that_is_too_large_is_refused_by_name(folder: Path) -> None:
+    service = Service(folder, threads=1, max_pixels=100)
+    (found,) = run(service.predict([Upload("large", picture(0))]))
+    assert isinstance(found, Refused)
+    assert (found.status, found.reason) == (413, "9 x 12 pixels, more than 100")
+    service.close()
+
+
+def test_a_request_that_is_cancelled_leaves_nothing_behind(service: Service) -> None:
+    async def ask() -> None:
+        asking = asyncio.ensure_future(service.predict([Upload("", picture(n)) for n in range(20)]))
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    run(ask())
+    assert service.waiting == 0
+
+
+def test_an_explanation_is_a_png_of_the_image_and_pixels_are_answered_as_their_file(service: Service) -> None:
+    async def ask() -> list[Answer | Refused]:
+        (found,) = await service.predict([Upload("", picture(5))], explain=True)
+        assert isinstance(found, Answer)
+        return [found, *await service.predict_pixels(found.prediction.pixels[None])]
+
+    explained, pixels = run(ask())
+    assert isinstance(explained, Answer) and isinstance(pixels, Answer) and explained.heatmap
+    assert Image.open(io.BytesIO(explained.heatmap)).format == "PNG"
+    assert pixels.prediction.label == explained.prediction.label
+    assert pixels.prediction.confidence == pytest.approx(explained.prediction.confidence, abs=1e-6)
