@@ -22,7 +22,7 @@ MOST_VALUES = 10_000
 RAW = ("application/octet-stream", "application/x-image")
 IMAGES = ("image", "images")
 OPTIONS = ("top_k", "explain")
-BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+BOOLEANS = {"true": True, "false": False}
 # Keys that others' services take addresses in.
 ADDRESS_KEYS = ("url", "urls", "image_url", "image_urls", "uri")
 ADDRESS = re.compile(r"\s*(https?|ftp|file|s3|gs)://", re.IGNORECASE)

@@ -168,9 +168,13 @@ def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str,
 
 def body_of_images(limits: Limits, options: bool) -> dict[str, Any]:
     """The body of a request with images; `options` are its parameters as fields."""
-    file = {"type": "string", "format": "binary", "description": "an image file"}
+    file = {"type": "string", "contentMediaType": "application/octet-stream", "description": "an image file"}
     base64 = {"type": "string", "contentEncoding": "base64", "description": "an image file in base64, or as a data URL"}
-    fields = {"top_k": {"type": "integer", "minimum": 1}, "explain": {"type": "boolean"}} if options else {}
+    fields: dict[str, Any] = (
+        {"top_k": {"type": "integer", "minimum": 1}, "explain": {"type": "boolean"}} if options else {}
+    )
+    # Many clients write null for what they leave out.
+    in_json: dict[str, Any] = {name: {**schema, "type": [schema["type"], "null"]} for name, schema in fields.items()}
     most = limits.images if options else 1
     form = {
         "type": "object",
@@ -178,13 +182,13 @@ def body_of_images(limits: Limits, options: bool) -> dict[str, Any]:
     }
     one = {
         "type": "object",
-        "properties": {"image": base64, **fields},
+        "properties": {"image": base64, **in_json},
         "required": ["image"],
         "additionalProperties": False,
     }
     many = {
         "type": "object",
-        "properties": {"images": {"type": "array", "items": base64, "minItems": 1, "maxItems": most}, **fields},
+        "properties": {"images": {"type": "array", "items": base64, "minItems": 1, "maxItems": most}, **in_json},
         "required": ["images"],
         "additionalProperties": False,
     }

@@ -73,7 +73,7 @@ def _metrics() -> dict[str, Any]:
 
 def _correct() -> dict[str, Any]:
     about = {"label": TEXT, "reviewer": TEXT, "reason": TEXT}
-    file = {"type": "string", "format": "binary"}
+    file = {"type": "string", "contentMediaType": "application/octet-stream"}
     form: dict[str, Any] = {"type": "object", "properties": {"image": file, **about}, "required": ["image", *about]}
     by_image: dict[str, Any] = {
         "type": "object",

@@ -2,10 +2,8 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from PIL import Image
 from serving.openapi import REASONS
 from serving.settings import Settings
 from tests.conftest import ROOT
+from tests.support.running import running
 
 PAGES = ("serving.md", "platforms.md", "prediction_log.md")
 TEXT = "".join((ROOT / "docs" / name).read_text(encoding="utf-8") for name in PAGES)
@@ -37,21 +36,8 @@ def folder(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def port(shipped: Path) -> Iterator[int]:
     """Of a running service."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        chosen = free.getsockname()[1]
-    command = [sys.executable, "-m", "serving", str(shipped / "models/export"), "--port", str(chosen), "--grace", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if process.poll() is None and probe.connect_ex(("127.0.0.1", chosen)) == 0:
-                    break
-            time.sleep(0.1)
-        yield chosen
-    finally:
-        process.terminate()
-        process.wait(60)
+    with running(shipped / "models/export", "--grace", "0") as service:
+        yield service.port
 
 
 @pytest.mark.slow

@@ -6,19 +6,15 @@ import io
 import os
 import socket
 import struct
-import subprocess
-import sys
-import time
 import zlib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.support.running import Running, running
 
 pytestmark = pytest.mark.slow
 
@@ -29,71 +25,34 @@ GIB = 1 << 30
 PNG = {"Content-Type": "image/png"}
 
 
-@dataclass
-class Running:
-    """A service that runs.
-
-    Attributes:
-        process: the one it has.
-        port: at 127.0.0.1.
-        folders: where it might have written something.
-    """
-
-    process: subprocess.Popen[bytes]
-    port: int
-    folders: list[Path]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def peak(self) -> float:
-        """The most memory that it had so far, in MiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Where it would write something, by the variable that has the folder."""
+    return {name: str(tmp_path_factory.mktemp(name)) for name in ("HOME", "TMPDIR", "XDG_CACHE_HOME")}
 
 
 @pytest.fixture(scope="module")
-def running(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    folders = [tmp_path_factory.mktemp(name) for name in ("home", "tmp", "cwd")]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith("XDG_")}
-    environment |= {"HOME": str(folders[0]), "TMPDIR": str(folders[1]), "PYTHONPATH": str(ROOT)}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "serving", str(shipped / "models/export"), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=folders[2], env=environment, stdout=subprocess.DEVNULL)
-    found = Running(process, port, folders)
-    try:
-        _wait(found)
+def service(shipped: Path, folders: dict[str, str]) -> Iterator[Running]:
+    environment = {name: value for name, value in os.environ.items() if name != "CI"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", **folders}
+    with running(shipped / "models/export", "--grace", "0", environment=environment) as found:
         yield found
-        print(f"at most {found.peak():.0f} MiB")
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _wait(running: Running) -> None:
-    for _ in range(600):
-        assert running.process.poll() is None, "the service ended"
-        try:
-            if httpx.get(running.url + "/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("the service is not ready")
+        print(f"at most {found.peak() / MIB:.0f} MiB")
 
 
 @pytest.fixture(autouse=True)
-def unharmed(running: Running, shipped: Path) -> Iterator[None]:
+def unharmed(service: Running, shipped: Path, folders: dict[str, str]) -> Iterator[None]:
     """After each attempt it answers, in the same process, has taken no more than it may, and has written nothing."""
     yield
     image = next((shipped / "images").rglob("*.png")).read_bytes()
-    assert httpx.post(running.url + "/v1/predict", content=image, headers=PNG).status_code == 200
-    assert running.process.poll() is None
-    assert running.peak() < ROOM
-    assert [path for folder in running.folders for path in folder.rglob("*")] == []
+    assert httpx.post(url(service) + "/v1/predict", content=image, headers=PNG).status_code == 200
+    assert service.process.poll() is None
+    assert service.peak() < ROOM * MIB
+    assert [path for folder in folders.values() for path in Path(folder).rglob("*")] == []
+
+
+def url(service: Running) -> str:
+    return f"http://127.0.0.1:{service.port}"
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -138,9 +97,9 @@ def _bombs() -> dict[str, bytes]:
     }
 
 
-def test_bombs_are_refused_by_their_heads(running: Running) -> None:
+def test_bombs_are_refused_by_their_heads(service: Running) -> None:
     async def send() -> list[tuple[str, int]]:
-        async with httpx.AsyncClient(base_url=running.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url(service), timeout=60) as client:
             bombs = [each for each in _bombs().items() for _ in range(10)]
             answers = [client.post("/v1/predict", content=data, headers=PNG) for _, data in bombs]
             found = await asyncio.gather(*answers)
@@ -154,8 +113,8 @@ def test_bombs_are_refused_by_their_heads(running: Running) -> None:
 
 @pytest.mark.parametrize("head", [f"Content-Length: {GIB}", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("kind", ["image/png", "application/json", "multipart/form-data; boundary=b"])
-def test_a_gigabyte_is_413(head: str, kind: str, running: Running) -> None:
-    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+def test_a_gigabyte_is_413(head: str, kind: str, service: Running) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         connection.sendall(f"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: {kind}\r\n{head}\r\n\r\n".encode())
         piece = b"100000\r\n" + bytes(MIB) + b"\r\n" if "chunked" in head else bytes(MIB)
         if "multipart" in kind:
@@ -194,10 +153,10 @@ def _form(parts: int, head: bytes) -> bytes:
     ids=["files", "fields", "epilogue", "boundaries", "lists", "base64", "escapes", "newlines", "digits", "zeros"],
 )
 def test_large_bodies_of_nothing_are_refused_ten_at_a_time(
-    body: bytes, kind: str, statuses: set[int], running: Running
+    body: bytes, kind: str, statuses: set[int], service: Running
 ) -> None:
     async def send() -> list[int]:
-        async with httpx.AsyncClient(base_url=running.url, timeout=120) as client:
+        async with httpx.AsyncClient(base_url=url(service), timeout=120) as client:
             headers = {"Content-Type": kind}
             answers = [client.post("/v1/predict", content=body, headers=headers) for _ in range(10)]
             return [answer.status_code for answer in await asyncio.gather(*answers)]
@@ -229,8 +188,8 @@ RAW = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
         (b"\0" * 1_000, 400),
     ],
 )
-def test_odd_heads_and_lengths_are_no_fault(sent: bytes, status: int | None, running: Running) -> None:
-    with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+def test_odd_heads_and_lengths_are_no_fault(sent: bytes, status: int | None, service: Running) -> None:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
         connection.sendall(sent)
         connection.shutdown(socket.SHUT_WR)
         answer = b""
@@ -240,15 +199,15 @@ def test_odd_heads_and_lengths_are_no_fault(sent: bytes, status: int | None, run
     assert found == status or (status is None and found != 500)
 
 
-def test_a_body_that_ends_too_soon_is_no_fault(running: Running) -> None:
+def test_a_body_that_ends_too_soon_is_no_fault(service: Running) -> None:
     for _ in range(20):
-        with socket.create_connection(("127.0.0.1", running.port), timeout=60) as connection:
+        with socket.create_connection(("127.0.0.1", service.port), timeout=60) as connection:
             connection.sendall(RAW + b"Content-Length: 1000\r\n\r\nabc")
 
 
-def test_slow_clients_are_let_go_and_keep_nobody_waiting(running: Running) -> None:
+def test_slow_clients_are_let_go_and_keep_nobody_waiting(service: Running) -> None:
     async def trickle(status: list[int]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         writer.write(RAW + b"Content-Length: 100000\r\n\r\n")
         answer = asyncio.ensure_future(reader.read(100))
         while not answer.done():
@@ -260,7 +219,7 @@ def test_slow_clients_are_let_go_and_keep_nobody_waiting(running: Running) -> No
     async def run() -> list[int]:
         statuses: list[int] = []
         clients = [asyncio.ensure_future(trickle(statuses)) for _ in range(200)]
-        async with httpx.AsyncClient(base_url=running.url, timeout=5) as client:
+        async with httpx.AsyncClient(base_url=url(service), timeout=5) as client:
             while len(statuses) < len(clients) and not any(each.done() and each.exception() for each in clients):
                 assert (await client.get("/healthz")).status_code == 200
                 await asyncio.sleep(0.5)
@@ -270,7 +229,7 @@ def test_slow_clients_are_let_go_and_keep_nobody_waiting(running: Running) -> No
     assert asyncio.run(run()) == [408] * 200
 
 
-def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(running: Running) -> None:
+def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(service: Running) -> None:
     """Each close to the limit of a body, all of them far past what may be in memory."""
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -280,7 +239,7 @@ def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(running:
 
     async def send() -> list[httpx.Response]:
         limits = httpx.Limits(max_connections=64)
-        async with httpx.AsyncClient(base_url=running.url, timeout=120, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=url(service), timeout=120, limits=limits) as client:
             answers = [client.post("/v1/predict", content=pieces(), headers=PNG) for _ in range(64)]
             return [
                 each
@@ -293,8 +252,8 @@ def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(running:
     assert all(answer.headers["retry-after"] for answer in found if answer.status_code == 503)
 
 
-def test_a_thousand_questions_about_nothing(running: Running) -> None:
+def test_a_thousand_questions_about_nothing(service: Running) -> None:
     encoded = base64.b64encode(b"nothing").decode()
-    with httpx.Client(base_url=running.url) as client:
+    with httpx.Client(base_url=url(service)) as client:
         for _ in range(1_000):
             assert client.post("/v1/predict", json={"image": encoded}).status_code == 422

@@ -63,7 +63,7 @@ def test_images_arrive_as_they_were_sent(request_: dict[str, Any], expected: lis
     ("request_", "top_k", "explain"),
     [
         ({"url": "/?top_k=2&explain=true", "content": DATA}, 2, True),
-        ({"url": "/?explain=0", "content": DATA}, None, False),
+        ({"url": "/?explain=False", "content": DATA}, None, False),
         ({"url": "/", "files": {"image": DATA}, "data": {"top_k": "999999999", "explain": "True"}}, 999999999, True),
         ({"url": "/?top_k=1", "json": {"image": TEXT, "explain": True}}, 1, True),
     ],
@@ -84,7 +84,7 @@ def test_options_are_in_the_address_or_beside_the_image(
         ({"url": "/?top_k=1&top_k=2", "content": DATA}, 400, "top_k is given twice"),
         ({"url": "/?topk=1", "content": DATA}, 400, "'topk' is no parameter here: known are top_k and explain"),
         ({"url": "/?url=http://a/b.png", "content": DATA}, 400, "no address is ever fetched"),
-        ({"url": "/?explain=yes", "content": DATA}, 400, "explain is 'yes', should be true or false"),
+        ({"url": "/?explain=1", "content": DATA}, 400, "explain is '1', should be true or false"),
         ({"url": "/?top_k=1", "json": {"image": TEXT, "top_k": 1}}, 400, "top_k is given twice"),
         ({"url": "/", "json": {"image": TEXT, "top_k": True}}, 400, "top_k is 'True'"),
         ({"url": "/", "json": {"image": TEXT, "explain": 1}}, 400, "explain is '1'"),

@@ -46,6 +46,11 @@ class Running:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) * 1024
 
+    def peak(self) -> int:
+        """Bytes that it held of memory at most."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) * 1024
+
 
 def ask(connection: http.client.HTTPConnection, image: bytes) -> tuple[int, Any]:
     """Status and content of the answer for one image."""
