@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from darkroom.images.decode import TooManyPixels, UnreadableImage
+from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.class_names import folded
 from serving.bodies import from_base64, read_json
 from serving.forms import read_form
@@ -124,6 +125,9 @@ def _store(inbox: Inbox, data: bytes, sha256: str, correction: Correction, servi
             507,
             f"{error}: whoever runs the service should empty it, or raise --corrections-images or --corrections-bytes",
         ) from None
+    except DarkroomError as error:
+        LOG.warning("%s", error)
+        raise Problem(507, "the inbox can't be read: tell whoever runs the service, whose log has the reason") from None
     except OSError as error:
         LOG.warning("the inbox can't be written: %s", error.strerror)
         raise Problem(507, f"the inbox can't be written ({error.strerror}): tell whoever runs the service") from None

@@ -5,11 +5,13 @@ has who decided and why, in the form of `data/label_fixes.csv`.
 """
 
 import csv
+import fcntl
 import io
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +78,7 @@ class Recent:
 
 
 class Inbox:
-    """Takes corrections; one at a time, whole or not at all.
+    """Takes corrections; one at a time, whole or not at all. Several services may have the same folder.
 
     Args:
         folder: made where it is missing; what is there already stays.
@@ -92,8 +94,10 @@ class Inbox:
         self._lock = threading.Lock()
         # Path of an image → its correction.
         self._corrections: dict[str, Correction] = {}
+        self._bytes = 0
         try:
-            self._open()
+            with self._locked():
+                self._write_tables()
         except OSError as error:
             raise DarkroomError(
                 f"the inbox {folder} can't be written: {error.strerror}; give --corrections another folder"
@@ -115,14 +119,12 @@ class Inbox:
             UnreadableImage: when it is none that `ingest` would take; `TooManyPixels` past the limit.
             InboxFull: when it does not fit.
             OSError: when the disk refuses.
+            DarkroomError: when a table was damaged meanwhile.
         """
         with self._room(picture_size(data)):
             decoded = decode(data, preprocessing.decoder, least_side=1, grey=True, depth=preprocessing.depth)
         suffix = SUFFIXES.get(decoded.format, "img")
-        with self._lock:
-            # Whoever empties the inbox moves it away.
-            if not (self._folder / TABLE).exists():
-                self._open()
+        with self._locked():
             before = [path for path in self._corrections if Path(path).stem == sha256]
             held = sum((self._folder / path).stat().st_size for path in before if (self._folder / path).exists())
             self._require_room(len(data) - held, 1 - len(before))
@@ -138,17 +140,18 @@ class Inbox:
             for earlier in before:
                 if earlier != path:
                     (self._folder / earlier).unlink(missing_ok=True)
-            self._bytes += len(data) - held
         return path
 
-    def _open(self) -> None:
-        """Make the inbox, or take it as it is."""
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """The inbox as it is now, for this service alone: another may have added to it, or somebody moved it away."""
         images = self._folder / IMAGES
         images.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._corrections = {}
-        self._read()
-        self._write_tables()
-        self._bytes = sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
+        with self._lock, open(self._folder / ".lock", "ab", opener=private_opener) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self._corrections = self._read()
+            self._bytes = sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
+            yield
 
     def _require_room(self, more_bytes: int, more_images: int) -> None:
         if more_images and len(self._corrections) >= self._most_images:
@@ -165,17 +168,19 @@ class Inbox:
             return label
         return "_" + re.sub(r"\W", "_", label)[:40] + f"_{len(label)}"
 
-    def _read(self) -> None:
+    def _read(self) -> dict[str, Correction]:
         """The corrections that are there already.
 
         Raises:
             DarkroomError: when a table is damaged.
         """
         fixes = {row[0]: row for row in self._rows(FIXES, FIX_COLUMNS)}
+        found = {}
         for path, label in self._rows(TABLE, TABLE_COLUMNS):
             if (self._folder / path).is_file():
                 row = fixes.get(path, [""] * len(FIX_COLUMNS))
-                self._corrections[path] = Correction(label, csv_value(row[3]), csv_value(row[4]))
+                found[path] = Correction(label, csv_value(row[3]), csv_value(row[4]))
+        return found
 
     def _rows(self, name: str, columns: tuple[str, ...]) -> list[list[str]]:
         path = self._folder / name

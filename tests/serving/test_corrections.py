@@ -179,6 +179,24 @@ def test_it_goes_on_where_an_earlier_service_ended(service: Service, files: list
         Inbox(folder, 4, 100_000, lambda _: service._limit.decoding(None))
 
 
+def test_two_services_share_an_inbox(service: Service, files: list[bytes], tmp_path: Path) -> None:
+    assert service.inbox
+    other = Inbox(tmp_path / "inbox", 5, 100_000, lambda _: service._limit.decoding(None))
+    preprocessing = service.model.bundle.preprocessing
+    for number, data in enumerate(files[:4]):
+        inbox = other if number % 2 else service.inbox
+        inbox.add(data, f"{number:064}", module.Correction("cat", "Ann", "why"), preprocessing)
+    assert [row[0][-5:] for row in table(tmp_path / "inbox", "table.csv")[1:]] == ["0.png", "1.png", "2.jpg", "3.png"]
+    assert len(table(tmp_path / "inbox", "label_fixes.csv")) == 5
+
+
+def test_a_table_that_was_damaged_meanwhile_is_said(client: TestClient, files: list[bytes], tmp_path: Path) -> None:
+    (tmp_path / "inbox/table.csv").write_text("nothing\n")
+    answer = client.post("/v1/corrections", json={"image": encoded(files[0]), "label": "cat", **WHO})
+    assert answer.status_code == 507 and "the inbox can't be read" in answer.json()["detail"]
+    assert str(tmp_path) not in answer.text
+
+
 @pytest.mark.parametrize(
     ("body", "status", "says"),
     [

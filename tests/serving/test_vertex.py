@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from darkroom.predict.output import prediction_json
 from darkroom.runtime.errors import DarkroomError
 from serving.app import make_app
+from serving.keys import Keys, new_key
 from serving.service import Refused, Service
 from tests.support.served import as_the_command, cut_picture, make_pictures
 from tests.support.tiny_bundle import make_bundle
@@ -101,3 +102,12 @@ def test_without_variables_there_are_no_such_addresses_and_wrong_ones_are_named(
     for path in ("predict", "https://host/predict", "/a?b", "/{x}"):
         with pytest.raises(DarkroomError, match=r"AIP_PREDICT_ROUTE is .*, should be a path that begins with /"):
             make_app(service, environment={"AIP_PREDICT_ROUTE": path})
+
+
+def test_health_needs_no_key_and_predictions_do(service: Service, tmp_path: Path) -> None:
+    key = new_key(tmp_path / "keys.json", "vertex", ["predict"], None)
+    client = TestClient(make_app(service, keys=Keys(tmp_path / "keys.json"), environment=VARIABLES))
+    assert client.get(ADDRESS).status_code == 200
+    body = {"instances": ["aGk="]}
+    assert client.post(PREDICT, json=body).status_code == 401
+    assert client.post(PREDICT, json=body, headers={"X-API-Key": key}).status_code == 200
