@@ -289,6 +289,40 @@ def test_the_heat_map_is_the_services(watched: Watched, pictures: list[Path]) ->
 
 
 @pytest.mark.slow
+def test_the_facts_are_those_of_the_model_that_answers(browser: Browser, address: str, pictures: list[Path]) -> None:
+    now = httpx.get(f"{address}/v1/model").json()
+    before = now | {"classes": ["sun", "rain"], "hash": "0" * 64}
+    page, given = browser.new_page(), iter([before])
+    page.route("**/v1/model", lambda route: route.fulfill(json=next(given, now)))
+    page.goto(address)
+    expect(page.locator("#class-list")).to_have_text("sunrain")
+    page.set_input_files("#files", pictures)
+    expect(page.locator("#class-list li")).to_have_count(3)
+    expect(page.locator("#facts")).to_contain_text(now["hash"][:12])
+    page.close()
+
+
+@pytest.mark.slow
+def test_what_is_too_large_is_not_sent(browser: Browser, address: str, pictures: list[Path]) -> None:
+    page = browser.new_page()
+    model = httpx.get(f"{address}/v1/model").json() | {"limits": {"body_bytes": 1 << 20}}
+    page.route("**/v1/model", lambda route: route.fulfill(json=model))
+    page.route("**/v1/predict", lambda route: route.abort())
+    page.goto(address)
+    expect(page.locator("#class-list li")).to_have_count(3)
+    page.set_input_files("#files", {"name": "large.png", "mimeType": "image/png", "buffer": b"0" * (3 << 20)})
+    expect(page.locator("#remark")).to_have_text("3.0 MB, and this service takes 1.0 MB at most")
+    expect(page.locator("#again")).to_be_hidden()
+    # A service that is gone is another matter: the same images may be answered later.
+    page.set_input_files("#files", pictures[0])
+    expect(page.locator("#remark")).to_contain_text("The service can't be reached.")
+    page.unroute("**/v1/predict")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("#bars tbody tr")).to_have_count(3)
+    page.close()
+
+
+@pytest.mark.slow
 def test_images_are_pasted_dropped_and_taken_from_folders(watched: Watched, pictures: list[Path]) -> None:
     page = watched.page
     page.evaluate(
@@ -338,17 +372,23 @@ def test_everything_is_done_with_the_keyboard(watched: Watched, pictures: list[P
     def tab_to(name: str) -> None:
         for _ in range(40):
             page.keyboard.press("Tab")
-            found = page.evaluate("(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()")
+            found, outline = page.evaluate(
+                """() => {
+                  const at = document.activeElement, style = getComputedStyle(at);
+                  const words = at === document.body ? "" : (at.labels?.[0] ?? at).textContent;
+                  return [words, `${style.outlineStyle} ${style.outlineWidth}`];
+                }"""
+            )
             if name in found:
-                outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-                assert outline == "3px", f"{name} shows its focus"
+                assert outline == "solid 3px", f"{name} shows its focus"
                 return
         raise AssertionError(f"no way to {name} by the keyboard")
 
     tab_to("Choose images")
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
-    chooser.value.set_files(list(pictures[:3]))
+    page.locator("#files").evaluate("(input) => { input.onclick = () => { window.opened = true; return false; }; }")
+    page.keyboard.press("Enter")
+    assert page.evaluate("window.opened"), "Enter opens the choice of files"
+    watched.add(*pictures[:3])
     watched.wait()
     expect(page.locator("#status")).to_contain_text("3 images: ")
     tab_to("Show the heat map")

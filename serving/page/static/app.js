@@ -22,6 +22,7 @@ import { count, element, notice, printable, probability } from "./text.js";
  * @property {(file: File) => Promise<Blob>} [explain] the heat map; absent where there is none
  * @property {(file: File, correction: {label: string, reviewer: string, reason: string}) => Promise<void>} [correct]
  * @property {(key: string) => void} [useKey]
+ * @property {() => void} [onNewModel] set by the page; called when another model answers than the one that `model` gave
  *
  * @typedef {object} Item
  * @property {File} file
@@ -54,6 +55,7 @@ export function start(client) {
     locked,
   });
 
+  client.onNewModel = loadModel;
   element("privacy").textContent = client.privacy;
   acceptFiles(add);
   acceptCamera(add);

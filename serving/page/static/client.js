@@ -31,6 +31,10 @@ const KEY = "darkroom-api-key";
 /** The API of the service that this page came from. */
 export class HttpClient {
   privacy = "Images go to this service and nowhere else.";
+  /** Called when another model answers than the one that `model` gave. */
+  onNewModel = () => {};
+  /** As `model` gave it. @type {any} */
+  #model = null;
 
   /** @param {string} key */
   useKey(key) {
@@ -39,7 +43,8 @@ export class HttpClient {
 
   /** Facts about the model. */
   async model() {
-    return await (await this.#fetch("v1/model", {})).json();
+    this.#model = await (await this.#fetch("v1/model", {})).json();
+    return this.#model;
   }
 
   /**
@@ -48,7 +53,14 @@ export class HttpClient {
    * @returns {Promise<Answer>}
    */
   async predict(file, signal) {
-    return await (await this.#send("v1/predict", file, signal)).json();
+    const response = await this.#send("v1/predict", file, signal);
+    const hash = response.headers.get("X-Model-Hash");
+    if (this.#model && hash && hash !== this.#model.hash) {
+      // Once, whatever else is under way.
+      this.#model = null;
+      this.onNewModel();
+    }
+    return await response.json();
   }
 
   /**
@@ -76,9 +88,12 @@ export class HttpClient {
    * @param {File} file
    * @param {AbortSignal} [signal]
    */
-  #send(path, file, signal) {
+  async #send(path, file, signal) {
+    const most = this.#model?.limits?.body_bytes ?? Infinity;
+    // Some browsers take a refusal in the middle of a body for a broken connection.
+    if (file.size > most) throw new Problem(`${megabytes(file.size)}, and this service takes ${megabytes(most)} at most`, 413);
     const type = file.type.startsWith("image/") ? file.type : "application/octet-stream";
-    return this.#fetch(path, { method: "POST", body: file, headers: { "Content-Type": type }, signal });
+    return await this.#fetch(path, { method: "POST", body: file, headers: { "Content-Type": type }, signal });
   }
 
   /**
@@ -101,12 +116,17 @@ export class HttpClient {
   }
 }
 
+/** @param {number} bytes */
+const megabytes = (bytes) => `${(bytes / (1 << 20)).toFixed(1)} MB`;
+
 /** @param {Response} response */
 async function problemOf(response) {
   let message = `The service answered with ${response.status} ${response.statusText}`.trim();
   try {
     const content = await response.json();
     message = content.detail || content.title || message;
+    // Under it whoever runs the service finds the reason.
+    if (response.status >= 500 && content.request_id) message += ` (request ${content.request_id})`;
   } catch {
     // A proxy in between answers with a page of its own: the status is all there is to say.
   }
