@@ -52,17 +52,18 @@ export function reduceBlocks(picture, left) {
   const rule = reduction(left);
   const out = new Uint8ClampedArray(width * height * channels); // rounds and clamps
   const across = new Float64Array(8 * left); // a block of which the rows are reduced
+  const columns = new Int32Array(8);
   for (let top = 0; top < picture.height; top += 8) {
     for (let start = 0; start < picture.width; start += 8) {
+      // Past the edge encoders repeat the last pixel.
+      for (let from = 0; from < 8; from++) columns[from] = Math.min(start + from, picture.width - 1) * channels;
       for (let channel = 0; channel < channels; channel++) {
         for (let row = 0; row < 8; row++) {
-          // Past the edge encoders repeat the last pixel.
-          const line = Math.min(top + row, picture.height - 1) * picture.width;
+          const line = Math.min(top + row, picture.height - 1) * picture.width * channels + channel;
           for (let to = 0; to < left; to++) {
+            const weights = rule[to];
             let sum = 0;
-            for (let from = 0; from < 8; from++) {
-              sum += rule[to][from] * data[(line + Math.min(start + from, picture.width - 1)) * channels + channel];
-            }
+            for (let from = 0; from < 8; from++) sum += weights[from] * data[line + columns[from]];
             across[row * left + to] = sum;
           }
         }
