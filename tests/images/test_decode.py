@@ -101,6 +101,20 @@ def test_sixteen_bit_colour_is_scaled_and_rounded() -> None:
     assert (by_all(png(6, 5, 16, 6, values.tobytes())).pixels == plain.pixels).all()
 
 
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr"])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_large_picture_is_the_same_by_bands(mode: str, grey: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layers = Image.fromarray(np.random.default_rng(0).integers(0, 256, (23, 17, 4), dtype=np.uint8))
+    picture = layers.convert(mode) if "A" in mode else layers.convert("RGB").convert(mode)
+    if mode in ("1", "L", "P"):
+        picture.info["transparency"] = 0
+    data = encoded(picture, "TIFF" if mode in ("CMYK", "YCbCr") else "PNG")
+    whole = decode(data, "pillow", grey=grey)
+    for pixels in (1, 40, 17 * 22):
+        monkeypatch.setattr(pillow_decoder, "BAND", pixels)
+        np.testing.assert_array_equal(decode(data, "pillow", grey=grey).pixels, whole.pixels)
+
+
 def test_transparency_is_laid_over_white() -> None:
     assert by_all(encoded(Image.new("RGBA", (2, 2), (0, 0, 0, 0)), "PNG")).pixels.min() == 255
     half = by_all(encoded(Image.new("RGBA", (2, 2), (0, 0, 0, 128)), "PNG"))
