@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457): what is wrong, where, and what to do; never a trace of the stack."""
 
 import json
+import math
 from http import HTTPStatus
 
 from fastapi.exceptions import RequestValidationError
@@ -44,7 +45,7 @@ def problem_response(problem: Problem) -> Response:
     }
     headers = dict(problem.headers)
     if problem.retry_after is not None:
-        headers["Retry-After"] = str(max(1, round(problem.retry_after + 0.5)))
+        headers["Retry-After"] = str(max(1, math.ceil(problem.retry_after)))
     # Half characters of a client's text have no UTF-8: they stay escaped.
     return Response(json.dumps(content), problem.status, headers, MEDIA_TYPE)
 
