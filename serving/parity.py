@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,7 +110,9 @@ def service_parity(
             return found
 
     try:
-        found = asyncio.run(ask())
+        # In a thread: whoever calls may have an event loop of its own, as notebooks have and Playwright leaves behind.
+        with ThreadPoolExecutor(1) as thread:
+            found = thread.submit(lambda: asyncio.run(ask())).result()
     finally:
         service.close()
     require_parity(found, "the service")
