@@ -16,7 +16,7 @@ from serving.observed import Observed
 from serving.openapi import describe, predict_operations
 from serving.openapi_platforms import platform_operations
 from serving.page import routes as page
-from serving.problems import handle_problems
+from serving.problems import Problem, handle_problems
 from serving.service import Service
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def make_app(
     app.state.service = service
     handle_problems(app)
     # The last one added is the outermost.
-    app.add_middleware(LimitBodies, limits=limits)
+    app.add_middleware(LimitBodies, limits=limits, busy=lambda: _busy(service))
     environment = environment or {}
     if keys:
         app.add_middleware(RequireKey, keys=keys, open_paths=[environment.get(vertex.HEALTH, "")])
@@ -86,3 +86,10 @@ def make_app(
     app.router.routes += docs.routes(describe(app.routes, operations, with_keys=keys is not None))
     paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     return app
+
+
+def _busy(service: Service) -> Problem | None:
+    if service.waiting < service.queue:
+        return None
+    found = service.full()
+    return Problem(found.status, found.reason, retry_after=found.retry_after)

@@ -1,6 +1,7 @@
 """What a request may cost before anything reads it: bytes of its body, seconds to send it, bytes of all bodies together."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,10 +40,12 @@ class LimitBodies:
     Args:
         app: that is asked.
         limits: of a request.
+        busy: why no image can be taken now; None where one can. Asked before a byte of a body is read: of 200 clients that
+            come back at once with photographs, reading what is then refused took all the time of the event loop.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app, self.limits = app, limits
+    def __init__(self, app: ASGIApp, limits: Limits, busy: Callable[[], Problem | None] = lambda: None) -> None:
+        self.app, self.limits, self.busy = app, limits, busy
         self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +92,8 @@ class _Body:
 
     def _check_head(self) -> None:
         """Refuse what the head of the request shows already, before a byte of the body is read."""
+        if problem := self.shared.busy():
+            raise problem
         for name, value in self.headers:
             if name == b"content-length" and value.isdigit() and int(value[:20]) > self.limits.body:
                 raise self._too_large(f"{int(value[:20]):,}")

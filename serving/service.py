@@ -46,6 +46,7 @@ class Service:
     Attributes:
         model: that answers now.
         draining: whether it is about to end, and balancers should send nothing more.
+        queue: images that may wait.
         metrics: all that it counts.
         engine: the queue and its threads.
         shadow: the candidate beside the model; None where there is none.
@@ -84,7 +85,7 @@ class Service:
         self.shadow: Shadow | None = None
         self.inbox: Inbox | None = None
         self.recent: Recent | None = None
-        self._queue, self._deadline = queue, deadline
+        self.queue, self._deadline = queue, deadline
         self._accepted = 0
         self._rate = Rate()
 
@@ -151,8 +152,8 @@ class Service:
             explain: make heat maps, too.
         """
         model = self.model
-        if self.waiting + len(uploads) > self._queue:
-            return [self._full(upload.name) for upload in uploads]
+        if self.waiting + len(uploads) > self.queue:
+            return [self.full(upload.name) for upload in uploads]
         maps = self._heatmaps
         if explain and maps.waiting and maps.waiting + len(uploads) > maps.MOST_WAITING:
             reason = f"{maps.waiting:,} images wait for a heat map, and {maps.MOST_WAITING:,} may"
@@ -179,8 +180,8 @@ class Service:
     async def predict_pixels(self, pixels: UInt8s) -> list[Answer | Refused]:
         """One answer for each image uint8 [N, S, S, C], as the graph takes them."""
         model = self.model
-        if self.waiting + len(pixels) > self._queue:
-            return [self._full("") for _ in pixels]
+        if self.waiting + len(pixels) > self.queue:
+            return [self.full("") for _ in pixels]
         decoded = [Decoded(each, hashlib.sha256(each.tobytes()).hexdigest(), None, 0.0) for each in pixels]
         self._accepted += len(pixels)
         try:
@@ -231,10 +232,11 @@ class Service:
     def _late(self, name: str, retry_after: int) -> Refused:
         return self._refused(name, 504, f"no answer within {self._deadline:g} s", retry_after)
 
-    def _full(self, name: str) -> Refused:
+    def full(self, name: str = "") -> Refused:
+        """Why an image can't be taken while too many wait."""
         seconds = self.retry_after()
         return self._refused(
-            name, 503, f"{self.waiting:,} images wait, and {self._queue:,} may: try again in {seconds} s", seconds
+            name, 503, f"{self.waiting:,} images wait, and {self.queue:,} may: try again in {seconds} s", seconds
         )
 
     def _count(self, decoded: Decoded, ran: Ran) -> None:

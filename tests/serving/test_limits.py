@@ -64,6 +64,19 @@ def test_a_long_body_is_refused_by_its_head_before_a_byte_is_read() -> None:
     loops.run(run())
 
 
+def test_while_too_many_wait_a_body_is_refused_before_a_byte_is_read() -> None:
+    async def run() -> None:
+        reader, full = Reader(), [Problem(503, "256 images wait", retry_after=2)]
+        app = LimitBodies(reader, LIMITS, lambda: full[0] if full else None)
+        with pytest.raises(Problem, match="256 images wait"):
+            await ask(app, [b"x"])
+        assert reader.pieces == 0
+        full.clear()
+        await ask(app, [b"x"])
+
+    loops.run(run())
+
+
 def test_one_that_does_not_say_its_length_is_refused_where_it_becomes_too_long() -> None:
     async def run() -> None:
         reader = Reader()
