@@ -72,7 +72,7 @@ test: lint  ## lint, and all tests but the slow ones
 test-slow: $(INSTALLED_DEV)  ## tests that take minutes: the README typed whole, kills, long fuzzing
 	@"$(BIN)/python" -m pytest -m slow
 
-fuzz: $(INSTALLED_DEV)  ## damaged images, archives, settings, tables, bundles and lists by the thousand; some 10 minutes
+fuzz: $(INSTALLED_DEV)  ## damaged images, archives, settings, tables, bundles, lists and uploads by the thousand; some 10 minutes
 	@OMP_NUM_THREADS=1 "$(BIN)/python" -m tests.fuzz
 
 lint: $(INSTALLED_DEV)  ## style and types
