@@ -191,6 +191,28 @@ def test_no_request_fails_when_it_is_stopped_under_load(podman: Podman, image: s
         assert "Traceback" not in running.log()
 
 
+def test_large_images_fit_into_its_memory_one_after_the_other(podman: Podman, image: str) -> None:
+    # Transparent: 20 bytes a pixel while it is decoded, so that what two threads would keep of it is past the limit.
+    blocks = np.random.default_rng(0).integers(0, 256, (10, 10, 4), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(blocks.repeat(346, axis=0).repeat(346, axis=1)).save(out, "PNG")
+    limits = ("--env=DARKROOM_MAX_PIXELS=12000000", "--env=DARKROOM_MAX_PIXELS_AT_ONCE=12000000", "--memory-swap=512m")
+    found: list[int] = []
+    with podman.container(image, *HARDENED, *limits) as running:
+        running.wait_ready()
+
+        def ask() -> None:
+            found.append(httpx.post(f"{running.url}/v1/predict", content=out.getvalue(), timeout=60).status_code)
+
+        threads = [threading.Thread(target=ask) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [200] * 6
+        assert int(status(running)["VmRSS"].split()[0]) < 300 << 10
+
+
 def test_a_mounted_bundle_is_served_and_a_link_changes_it(podman: Podman, image: str, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     for seed, name in enumerate(("first", "second"), 1):
