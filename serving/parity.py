@@ -18,7 +18,7 @@ from darkroom.runtime.errors import DarkroomError
 from serving import sagemaker, v1, v2, vertex
 from serving.asking import FORMS, VERTEX_ROUTE, probabilities
 from serving.limits import Limits
-from serving.offline.browser import TestSet, page_parity, page_sentence
+from serving.offline.browser import EvaluatedImages, page_parity, page_sentence
 from serving.service import Service
 
 # Of probabilities. Digits in the report: the last bits depend on which images come to be predicted together.
@@ -177,7 +177,7 @@ def check_answers(
     reference: ReferencePredictions,
     expected: Float32s,
     classes: Sequence[str],
-    tested: TestSet,
+    tested: EvaluatedImages,
     browser: bool,
 ) -> tuple[dict[str, object], list[str]]:
     """Ask the service for test images, and the page without a server.

@@ -31,7 +31,7 @@ from darkroom.settings.base import read_section
 from darkroom.settings.export import Export
 from darkroom.settings.quantize import Quantize
 from darkroom.statistics.temperature import load_calibration
-from serving.offline.browser import TestSet, require_page_check
+from serving.offline.browser import EvaluatedImages, require_page_check
 from serving.parity import check_answers
 
 CONVERTER = Path(variable("VENV_TFLITE") or ".venv-tflite")  # as in the Makefile
@@ -86,7 +86,7 @@ def run(
         names.seal(folder, served)
         models = [*graphs, *((TFLITE, TFLITE_INT8) if settings.tflite else ())]
         found, left_out, predicted = check_parity(folder, models, reference, ingest / "shards", limits)
-        tested = TestSet(ingest, arrays / "test", predictions, settings.parity_images)
+        tested = EvaluatedImages(ingest, arrays / "test", predictions, settings.parity_images)
         asked, sentences = check_answers(folder, reference, predicted[served], classes.names, tested, settings.browser)
         write_json(report / "parity.json", parity_report(found, reference, limits, left_out, folder, versions) | asked)
         for name in left_out:

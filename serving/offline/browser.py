@@ -58,7 +58,7 @@ def require_page_check(wanted: bool) -> None:
 
 
 @dataclass(frozen=True)
-class TestSet:
+class EvaluatedImages:
     """Where the test images are, and what the evaluated model predicts for them.
 
     Attributes:
@@ -74,7 +74,7 @@ class TestSet:
     images: int
 
 
-def page_parity(bundle: Path, tested: TestSet) -> dict[str, Any]:
+def page_parity(bundle: Path, tested: EvaluatedImages) -> dict[str, Any]:
     """Check the page of a bundle in a browser, as `python -m serving.offline.parity` does.
 
     Args:

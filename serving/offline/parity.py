@@ -23,7 +23,7 @@ from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.stage import user_errors
-from serving.offline.browser import AGREEMENT, DIGITS, LIMIT, TestSet, require_browser
+from serving.offline.browser import AGREEMENT, DIGITS, LIMIT, EvaluatedImages, require_browser
 from serving.offline.page import offline_page
 from serving.offline.runtime import read_runtime, require_runtime
 
@@ -55,13 +55,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there, too")
     arguments = parser.parse_args()
     with user_errors():
-        tested = TestSet(arguments.ingest, arguments.arrays, arguments.predictions, arguments.images)
+        tested = EvaluatedImages(arguments.ingest, arguments.arrays, arguments.predictions, arguments.images)
         found = check_page(arguments.bundle, arguments.graph, tested)
         if arguments.json:
             write_json(arguments.json, found)
 
 
-def check_page(folder: Path, graph: str, tested: TestSet) -> dict[str, object]:
+def check_page(folder: Path, graph: str, tested: EvaluatedImages) -> dict[str, object]:
     """Write the page of a bundle, and compare its answers in a browser with the evaluated ones.
 
     Args:

@@ -19,11 +19,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from darkroom.bundle.bundle import load_bundle
+from darkroom.bundle.reference_predictions import ReferencePredictions
 from darkroom.images.pillow_decoder import UnreadableImage
 from darkroom.images.pixels import read_pixels
 from darkroom.runtime.errors import DarkroomError
 from serving.offline import __main__ as command
-from serving.offline.browser import require_browser
+from serving.offline import parity
+from serving.offline.browser import EvaluatedImages, require_browser
 from serving.offline.page import offline_page
 from serving.offline.parity import browser_probabilities
 from serving.offline.runtime import BrowserRuntime, require_runtime
@@ -166,6 +168,35 @@ def test_a_graph_that_does_not_open_is_said_and_nothing_is_answered(opened: Page
     opened.wait_for_selector("#remark:not([hidden])")
     assert opened.inner_text("#remark").startswith("The graph can't be opened in this browser")
     assert opened.inner_text("#trouble").startswith("The graph can't be opened in this browser")
+
+
+@pytest.mark.parametrize(("row", "difference", "passes"), [(0, 0.02, False), (1, 0.02, True), (1, 0.5, False)])
+def test_a_page_that_answers_otherwise_is_named_with_the_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row: int, difference: float, passes: bool
+) -> None:
+    """A JPEG may differ by more than 0.01, since browsers decode it not quite as libjpeg does; its label may not."""
+    files = [saved(clouds(9, 9), "PNG"), saved(clouds(9, 9), "JPEG")]
+    expected = np.array([[0.6, 0.3, 0.1]] * 2, np.float32)
+    answers = expected.copy()
+    answers[row] += np.array([-difference, difference, 0], np.float32)
+    labels, pixels = np.zeros(2, np.int64), np.zeros((2, 8, 8, 1), np.uint8)
+    reference = ReferencePredictions(2, ["a", "b"], [], pixels, labels, expected)
+    monkeypatch.setattr(parity, "require_browser", lambda: "chromium")
+    monkeypatch.setattr(parity, "require_runtime", lambda: tmp_path)
+    monkeypatch.setattr(parity, "read_runtime", lambda archive: NO_RUNTIME)
+    monkeypatch.setattr(parity, "load_reference", lambda *arguments: reference)
+    monkeypatch.setattr(parity, "read_shards", lambda shards, places: iter(files))
+    monkeypatch.setattr(parity, "browser_probabilities", lambda page, data, browser: answers[: len(list(data))])
+    tested = EvaluatedImages(tmp_path, tmp_path, tmp_path, 2)
+    bundle = make_bundle(tmp_path / "bundle")
+    if passes:
+        found = parity.check_page(bundle, "model.onnx", tested)
+        assert (found["images"], found["label_agreement"], found["largest_difference"]) == (2, 1.0, 0.02)
+    else:
+        with pytest.raises(
+            DarkroomError, match=rf"2 test images, and a probability differs by {difference}.* 0\.01 allowed"
+        ):
+            parity.check_page(bundle, "model.onnx", tested)
 
 
 def test_a_missing_npm_and_another_archive_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
