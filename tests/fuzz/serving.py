@@ -1,6 +1,5 @@
 """The service over damaged uploads, in every form in which it takes them: an answer, or a reason; never a fault."""
 
-import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from serving.service import Service
 from tests.fuzz.images import sound_images
 from tests.fuzz.mutations import ODD_VALUES, mutate_bytes, mutate_json
 from tests.fuzz.outcome import Outcome
+from tests.support import loops
 
 ANSWERED, REFUSED = {200}, {400, 404, 405, 406, 413, 415, 422}
 BOUNDARY = b"4f0a"
@@ -34,7 +34,7 @@ def fuzz_serving(count: int, seed: int, folder: Path, bundle: Path) -> Outcome:
     found = Outcome()
     service = Service(bundle, threads=1, batch=8)
     try:
-        asyncio.run(_send_all(found, count, seed, service))
+        loops.run(_send_all(found, count, seed, service))
     finally:
         service.close()
     return found

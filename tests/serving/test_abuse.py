@@ -14,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.support import loops
 from tests.support.running import Running, running
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,7 @@ def test_bombs_are_refused_by_their_heads(service: Running) -> None:
             found = await asyncio.gather(*answers)
         return [(name, answer.status_code) for (name, _), answer in zip(bombs, found, strict=True)]
 
-    found = asyncio.run(send())
+    found = loops.run(send())
     # Text and profile of a picture of 16 pixels are none of its pixels, and are never unfolded.
     harmless = {"a profile": {200, 422}, "a text": {200, 422}}
     assert [each for each in found if each[1] not in harmless.get(each[0], {413, 422})] == []
@@ -161,7 +162,7 @@ def test_large_bodies_of_nothing_are_refused_ten_at_a_time(
             answers = [client.post("/v1/predict", content=body, headers=headers) for _ in range(10)]
             return [answer.status_code for answer in await asyncio.gather(*answers)]
 
-    found = asyncio.run(send())
+    found = loops.run(send())
     assert set(found) <= statuses | {503}
     assert statuses & set(found)
 
@@ -226,7 +227,7 @@ def test_slow_clients_are_let_go_and_keep_nobody_waiting(service: Running) -> No
         await asyncio.gather(*clients)
         return statuses
 
-    assert asyncio.run(run()) == [408] * 200
+    assert loops.run(run()) == [408] * 200
 
 
 def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(service: Running) -> None:
@@ -247,7 +248,7 @@ def test_many_large_uploads_at_once_are_answered_or_asked_to_come_again(service:
                 if isinstance(each, httpx.Response)
             ]
 
-    found = asyncio.run(send())
+    found = loops.run(send())
     assert {answer.status_code for answer in found} == {422, 503}
     assert all(answer.headers["retry-after"] for answer in found if answer.status_code == 503)
 
