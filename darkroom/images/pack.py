@@ -1,6 +1,7 @@
 """Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from darkroom.runtime.threads import in_batches, in_order
 
 # Pixels that are counted at a time: OpenCV counts in float32, which is exact up to 2 to the 24.
 COUNTED = 1 << 20
+# An id is 16 hex digits.
+IDS = np.dtype("S16")
 
 
 def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -> int:
@@ -101,7 +104,7 @@ def write_labels(images: pa.Table, classes: ClassList, folder: Path) -> None:
     folder.mkdir()
     labels = pc.index_in(images["label"], value_set=pa.array(classes.names)).to_numpy()
     np.save(folder / "labels.npy", labels.astype(np.int64))
-    np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype="S16"))
+    np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype=IDS))
 
 
 def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -146,9 +149,26 @@ class Packed:
 
 @stage_input
 def load_packed(folder: Path) -> Packed:
-    """Open the packed images of one split; they stay on disk until they are used."""
-    return Packed(
+    """Open the packed images of one split; they stay on disk until they are used.
+
+    Raises:
+        FileNotFoundError: when there are none.
+        DarkroomError: when a file can't be read, or has values of another form.
+    """
+    packed = Packed(
         images=np.load(folder / "images.npy", mmap_mode="r"),
         labels=np.load(folder / "labels.npy"),
         ids=np.load(folder / "ids.npy"),
     )
+    for name, dtype, axes in (("images", np.dtype(np.uint8), 4), ("labels", np.dtype(np.int64), 1), ("ids", IDS, 1)):
+        found = getattr(packed, name)
+        if (found.dtype, found.ndim, len(found)) != (dtype, axes, len(packed.images)):
+            raise ValueError(
+                f"{name}.npy has {found.dtype} {list(found.shape)}, and {dtype} with {axes} axes for "
+                f"{len(packed.images):,} images is needed"
+            )
+    if (packed.labels < 0).any():
+        raise ValueError(f"labels.npy has {packed.labels.min()}, which is no class")
+    if not re.fullmatch(b"[0-9a-f]*", b"".join(packed.ids.tolist())) or b"" in packed.ids.tolist():
+        raise ValueError("ids.npy has other than hex digits")
+    return packed

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.network.zoo import build_network
+from darkroom.runtime.inputs import damaged
 
 
 class Normalized(nn.Module):
@@ -66,8 +68,24 @@ def load_model(folder: Path) -> tuple[Normalized, ModelSpec]:
 
     Returns:
         A float32 module in eval mode, from images uint8 [N, S, S, C] to logits float32 [N, K]; and what stands beside it.
+
+    Raises:
+        FileNotFoundError: when there is no such file.
+        DarkroomError: when the weights can't be read, are those of another network, or are no finite numbers.
     """
-    spec = load_spec(folder / "model.json")
+    spec, weights = load_spec(folder / "model.json"), folder / "weights.safetensors"
     model = build_model(spec)
-    model.network.load_state_dict(load_file(folder / "weights.safetensors"))
+    if weights.is_dir():
+        raise damaged(weights, "it is a folder")
+    try:
+        model.network.load_state_dict(load_file(weights))
+    except SafetensorError as error:
+        raise damaged(weights, str(error)) from None
+    except RuntimeError as error:
+        # torch lists every layer that differs, one a line.
+        differing = str(error).splitlines()[1:]
+        raise damaged(weights, f"not of {spec.network}: {' '.join(' '.join(differing).split())[:200]}") from None
+    broken = [name for name, value in model.network.state_dict().items() if not value.isfinite().all()]
+    if broken:
+        raise damaged(weights, f"{broken[0]} has values that are no finite numbers")
     return model.eval(), spec
