@@ -1,12 +1,15 @@
 """Which file of an earlier stage is damaged, looked for when a stage has stopped with an error that names none."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.paths import INPUTS
+from darkroom.runtime.paths import INGEST, INPUTS
+from darkroom.runtime.text import printable
 
 # What files of the line end in; no folder does.
 FILES = (".parquet", ".json", ".npy", ".bin", ".safetensors", ".onnx")
@@ -46,6 +49,22 @@ def _damaged(path: Path) -> tuple[Path, str] | None:
             _read(file)
         except Exception as error:
             return file, " ".join(str(error).split())
+    return _damaged_shard(path) if path == INGEST and (path / "manifest").is_dir() else None
+
+
+def _damaged_shard(ingest: Path) -> tuple[Path, str] | None:
+    """A file of image bytes that does not have the bytes that the manifest says; each is read whole."""
+    import pyarrow.parquet as pq
+
+    columns = ["shard", "offset", "bytes", "sha256", "path"]
+    images = pq.read_table(ingest / "manifest", columns=columns).sort_by([("shard", "ascending")]).to_pylist()
+    for name, of_shard in groupby(images, key=lambda image: image["shard"]):
+        file = ingest / "shards" / f"{name}.bin"
+        content = file.read_bytes() if file.is_file() else b""
+        for image in of_shard:
+            part = content[image["offset"] : image["offset"] + image["bytes"]]
+            if hashlib.sha256(part).hexdigest() != image["sha256"]:
+                return file, f"it does not have the bytes of {printable(image['path'])}"
     return None
 
 

@@ -66,7 +66,7 @@ def missing_inputs() -> Iterator[None]:
     except FileNotFoundError as error:
         # pyarrow gives the path as its message, and safetensors behind these words.
         missing = Path(error.filename or str(error).removeprefix("No such file or directory: "))
-        if missing.is_absolute() or missing.parts[0] not in ("data", "models", "reports"):
+        if missing.is_absolute() or not missing.parts or missing.parts[0] not in ("data", "models", "reports"):
             raise
         maker = "/".join(missing.parts[:2])
         raise DarkroomError(

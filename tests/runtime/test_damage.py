@@ -1,5 +1,6 @@
 """A stage that stops over a damaged file of an earlier one names the file and the stage that makes it."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -59,3 +60,32 @@ def test_a_folder_in_the_place_of_a_file(tmp_path: Path, monkeypatch: pytest.Mon
         DarkroomError, match=r"^data/ingest/manifest/a\.parquet is damaged \(it is a folder, and should"
     ):
         stop("validate")
+
+
+def test_image_bytes_that_are_not_those_of_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data/ingest/manifest").mkdir(parents=True)
+    Path("data/ingest/shards").mkdir()
+    contents = [b"first", b"second"]
+    pq.write_table(
+        pa.table(
+            {
+                "path": ["cat/1.png", "cat/2.png"],
+                "shard": ["s", "s"],
+                "offset": [0, 5],
+                "bytes": [5, 6],
+                "sha256": [hashlib.sha256(content).hexdigest() for content in contents],
+            }
+        ),
+        "data/ingest/manifest/s.parquet",
+    )
+    shard = Path("data/ingest/shards/s.bin")
+    shard.write_bytes(b"".join(contents))
+    with pytest.raises(ValueError, match="something is wrong"):
+        stop("export")
+    for content in (b"firstsec", b"firstXecond"):
+        shard.write_bytes(content)
+        with pytest.raises(
+            DarkroomError, match=rf"^{shard} is damaged \(it does not have the bytes of cat/2\.png\): rem"
+        ):
+            stop("export")
