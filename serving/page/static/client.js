@@ -53,14 +53,20 @@ export class HttpClient {
    * @returns {Promise<Answer>}
    */
   async predict(file, signal) {
-    const response = await this.#send("v1/predict", file, signal);
+    // As a list, in which an image that can't be read has an error: a refusal would be a line in the browser's console.
+    const body = new FormData();
+    body.append("images", file, file.name);
+    this.#requireSize(file);
+    const response = await this.#fetch("v1/predict", { method: "POST", body, signal });
     const hash = response.headers.get("X-Model-Hash");
     if (this.#model && hash && hash !== this.#model.hash) {
       // Once, whatever else is under way.
       this.#model = null;
       this.onNewModel();
     }
-    return await response.json();
+    const [found] = await response.json();
+    if (found.error) throw new Problem(found.error, found.status);
+    return found;
   }
 
   /**
@@ -69,7 +75,10 @@ export class HttpClient {
    * @returns {Promise<Blob>}
    */
   async explain(file) {
-    return await (await this.#send("v1/explain", file)).blob();
+    this.#requireSize(file);
+    const type = file.type.startsWith("image/") ? file.type : "application/octet-stream";
+    const request = { method: "POST", body: file, headers: { "Content-Type": type } };
+    return await (await this.#fetch("v1/explain", request)).blob();
   }
 
   /**
@@ -84,16 +93,12 @@ export class HttpClient {
   }
 
   /**
-   * @param {string} path
+   * Some browsers take a refusal in the middle of a body for a broken connection.
    * @param {File} file
-   * @param {AbortSignal} [signal]
    */
-  async #send(path, file, signal) {
+  #requireSize(file) {
     const most = this.#model?.limits?.body_bytes ?? Infinity;
-    // Some browsers take a refusal in the middle of a body for a broken connection.
     if (file.size > most) throw new Problem(`${megabytes(file.size)}, and this service takes ${megabytes(most)} at most`, 413);
-    const type = file.type.startsWith("image/") ? file.type : "application/octet-stream";
-    return await this.#fetch(path, { method: "POST", body: file, headers: { "Content-Type": type }, signal });
   }
 
   /**
