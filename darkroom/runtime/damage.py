@@ -80,3 +80,7 @@ def _read(file: Path) -> None:
         import numpy as np
 
         np.load(file, mmap_mode="r", allow_pickle=False)
+    elif file.suffix == ".onnx":
+        import onnx
+
+        onnx.load(file)

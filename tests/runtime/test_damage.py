@@ -89,3 +89,13 @@ def test_image_bytes_that_are_not_those_of_the_manifest(tmp_path: Path, monkeypa
             DarkroomError, match=rf"^{shard} is damaged \(it does not have the bytes of cat/2\.png\): rem"
         ):
             stop("export")
+
+
+def test_a_graph_that_is_no_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("models/quantize").mkdir(parents=True)
+    Path("models/quantize/model.onnx").write_bytes(b"\xff" * 50)
+    with pytest.raises(
+        DarkroomError, match=r"^models/quantize/model\.onnx is damaged \(.*`dvc repro quantize` makes it"
+    ):
+        stop("export")
