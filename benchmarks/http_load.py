@@ -26,11 +26,22 @@ request = function()
   place = place % #requests + 1
   return requests[place]
 end
+local counted = {}
+setup = function(thread) threads = {thread} end
+if WATCHED then
+  statuses = ""
+  response = function(status)
+    counted[status] = (counted[status] or 0) + 1
+    local parts = {}
+    for each, count in pairs(counted) do parts[#parts + 1] = '"' .. each .. '": ' .. count end
+    statuses = table.concat(parts, ", ")
+  end
+end
 done = function(summary, latency, requests)
   local errors = summary.errors
-  io.write(string.format('{"seconds": %f, "requests": %d, "not_200": %d, "broken": %d, "p50": %f, "p99": %f}',
+  io.write(string.format('{"seconds": %f, "requests": %d, "not_200": %d, "broken": %d, "p50": %f, "p99": %f, "statuses": {%s}}',
     summary.duration / 1e6, summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, threads[1]:get("statuses") or ""))
 end
 """
 
@@ -43,12 +54,16 @@ class Load:
         rate: answers a second.
         p50, p99: milliseconds from request to answer.
         failed: answers other than 200 to 399, and connections that broke.
+        broken: connections alone.
+        statuses: how often each came, where that was asked for.
     """
 
     rate: float
     p50: float
     p99: float
     failed: int
+    broken: int
+    statuses: dict[str, int]
 
 
 def raw(data: bytes) -> tuple[str, bytes]:
@@ -72,7 +87,9 @@ def base64_json(data: bytes, field: str) -> tuple[str, bytes]:
     return "application/json", json.dumps({field: base64.b64encode(data).decode()}).encode()
 
 
-def press(port: int, path: str, bodies: Sequence[tuple[str, bytes]], clients: int, seconds: float) -> Load:
+def press(
+    port: int, path: str, bodies: Sequence[tuple[str, bytes]], clients: int, seconds: float, statuses: bool = False
+) -> Load:
     """Send requests over so many connections, each as soon as it has its answer.
 
     Args:
@@ -81,13 +98,14 @@ def press(port: int, path: str, bodies: Sequence[tuple[str, bytes]], clients: in
         bodies: content type and body of each request, sent in turns; all of one content type.
         clients: connections.
         seconds: for which to send.
+        statuses: count each status, which costs wrk some time.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = [folder / f"{number}" for number in range(len(bodies))]
         for file, (_, body) in zip(files, bodies, strict=True):
             file.write_bytes(body)
-        (folder / "script.lua").write_text(SCRIPT, encoding="utf-8")
+        (folder / "script.lua").write_text(SCRIPT.replace("WATCHED", str(statuses).lower()), encoding="utf-8")
         (folder / "list").write_text("".join(f"{file}\n" for file in files), encoding="utf-8")
         command = [
             "wrk",
@@ -103,4 +121,5 @@ def press(port: int, path: str, bodies: Sequence[tuple[str, bytes]], clients: in
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     found = json.loads(printed[printed.rindex('{"seconds"') :])
     rate = (found["requests"] - found["not_200"]) / found["seconds"]
-    return Load(rate, found["p50"], found["p99"], found["not_200"] + found["broken"])
+    broken = found["broken"]
+    return Load(rate, found["p50"], found["p99"], found["not_200"] + broken, broken, found["statuses"])
