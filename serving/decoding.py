@@ -13,6 +13,9 @@ from darkroom.runtime.arrays import UInt8s
 
 # Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
 SMALL = 16 << 10
+# And pixels: a JPEG 2000 of 811 bytes may have 49 million, and took two seconds, in which nobody else was answered. So few
+# need no room either, and wait for none.
+SMALL_PIXELS = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class PixelLimit:
 
     @contextmanager
     def decoding(self, size: tuple[int, int] | None) -> Iterator[None]:
-        """Wait until there is room for an image of this width and height.
+        """Wait until there is room for an image of this width and height; a small one needs none.
 
         Raises:
             TooManyPixels: when it is past the limit by itself.
@@ -68,6 +71,9 @@ class PixelLimit:
         pixels = size[0] * size[1] if size else 0
         if size and pixels > self._each:
             raise TooManyPixels(f"{size[0]} x {size[1]} pixels, more than {self._each:,}")
+        if pixels <= SMALL_PIXELS:
+            yield
+            return
         with self._change:
             self._change.wait_for(lambda: self._in_work + pixels <= self._at_once)
             self._in_work += pixels
@@ -77,6 +83,14 @@ class PixelLimit:
             with self._change:
                 self._in_work -= pixels
                 self._change.notify_all()
+
+
+def is_quick(data: bytes) -> bool:
+    """Whether a file is decoded in less time than a hand-over to another thread is worth: few bytes, and few pixels."""
+    if len(data) > SMALL:
+        return False
+    size = picture_size(data)
+    return size is not None and size[0] * size[1] <= SMALL_PIXELS
 
 
 def decode_upload(upload: Upload, bundle: Bundle, limit: PixelLimit) -> Decoded:
@@ -100,4 +114,4 @@ def decode_upload(upload: Upload, bundle: Bundle, limit: PixelLimit) -> Decoded:
     return Decoded(pixels, hashlib.sha256(upload.data).hexdigest(), size, time.monotonic() - start)
 
 
-__all__ = ["SMALL", "Decoded", "PixelLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload"]
+__all__ = ["Decoded", "PixelLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload", "is_quick"]

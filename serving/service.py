@@ -13,7 +13,7 @@ from joblib import cpu_count
 
 from darkroom.runtime.arrays import UInt8s
 from serving.answers import Answer, Refused
-from serving.decoding import SMALL, Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload
+from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
 from serving.engine import Engine, Job, Ran
 from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
@@ -161,7 +161,7 @@ class Service:
         self._accepted += len(uploads)
         try:
             if len(uploads) == 1:
-                found = [await self._one(uploads[0], model, len(uploads[0].data) <= SMALL)]
+                found = [await self._one(uploads[0], model, is_quick(uploads[0].data))]
             else:
                 found = list(await asyncio.gather(*(self._one(upload, model, False) for upload in uploads)))
         finally:

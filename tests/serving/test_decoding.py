@@ -9,7 +9,7 @@ from PIL import Image
 
 from darkroom.bundle.bundle import load_bundle
 from darkroom.images.decode import TooManyPixels, UnreadableImage, picture_size
-from serving.decoding import PixelLimit, Upload, decode_upload
+from serving.decoding import PixelLimit, Upload, decode_upload, is_quick
 from tests.support.pictures import colour, encoded
 from tests.support.tiny_bundle import make_bundle
 
@@ -48,21 +48,30 @@ def test_a_head_that_lies_is_only_an_unreadable_image(tmp_path: Path) -> None:
 
 
 def test_an_image_waits_until_those_in_work_leave_it_room() -> None:
-    limit, entered = PixelLimit(100, 150), threading.Event()
+    limit, entered = PixelLimit(1_000_000, 1_500_000), threading.Event()
 
     def second() -> None:
-        with limit.decoding((10, 10)):
+        with limit.decoding((1_000, 1_000)):
             entered.set()
 
-    with limit.decoding((10, 10)):
+    with limit.decoding((1_000, 1_000)):
         thread = threading.Thread(target=second)
         thread.start()
-        with limit.decoding((5, 10)):
+        with limit.decoding((500, 1_000)), limit.decoding((300, 400)):
             assert not entered.wait(0.05)
     assert entered.wait(10)
     thread.join()
-    with pytest.raises(TooManyPixels, match="11 x 10 pixels, more than 100"), limit.decoding((11, 10)):
+    with pytest.raises(TooManyPixels, match="1100 x 1000 pixels, more than 1,000,000"), limit.decoding((1_100, 1_000)):
         pass
+
+
+def test_few_bytes_of_many_pixels_are_not_decoded_where_they_arrive() -> None:
+    assert is_quick(encoded(Image.new("RGB", (300, 400)), "PNG"))
+    for form in ("PNG", "JPEG2000", "WEBP"):
+        large = encoded(Image.new("RGB", (400, 400)), form)
+        assert len(large) < 16_384
+        assert not is_quick(large)
+    assert not is_quick(b"no image")
 
 
 def test_a_picture_past_the_limit_of_a_side_has_many_pixels_too(tmp_path: Path) -> None:
