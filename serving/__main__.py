@@ -4,6 +4,7 @@ python -m serving models/export --port 8080
 """
 
 import os
+import signal
 import sys
 
 import uvicorn
@@ -24,6 +25,9 @@ from serving.tracing import open_traces
 
 
 def main() -> None:
+    # Until the server has its own handlers. The first process of a container would ignore SIGTERM, and serve on.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     with user_errors():
         settings = read_settings(container_arguments(sys.argv[1:], os.environ))
         set_up_logs(settings.log_form)

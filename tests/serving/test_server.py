@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,8 @@ def test_a_host_of_another_machine_is_refused() -> None:
         listen("192.0.2.1", 0)
     with pytest.raises(DarkroomError, match=r"--host is nowhere\.invalid, which has no address"):
         listen("nowhere.invalid", 0)
+    with pytest.raises(DarkroomError, match=r"--host is a\.\.b, which has no address \(it is no name\)"):
+        listen("a..b", 0)
 
 
 def test_localhost_is_listened_at_by_every_address_and_one_port() -> None:
@@ -41,6 +46,27 @@ def test_localhost_is_listened_at_by_every_address_and_one_port() -> None:
     assert "127.0.0.1" in {each.getsockname()[0] for each in sockets}
     for each in sockets:
         each.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_it_can_be_ended_before_it_answers(number: int, status: int, tmp_path: Path) -> None:
+    # It waits for keys, and so has not begun to answer.
+    os.mkfifo(tmp_path / "keys.json")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "serving", str(make_bundle(tmp_path / "bundle")), f"--port={port}"]
+    process = subprocess.Popen(
+        [*command, f"--api-keys={tmp_path / 'keys.json'}"], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == status
 
 
 @pytest.mark.slow
