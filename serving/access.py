@@ -14,6 +14,8 @@ OPEN_FOLDER = "/page/"
 # All others need `predict`, also those that do not exist.
 OTHER_SCOPES: dict[str, Scope] = {"/metrics": "metrics", "/v1/corrections": "correct"}
 
+DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
+
 
 class RequireKey:
     """Middleware: a request without a key that has the scope of its address is refused before its body is read.
@@ -43,7 +45,8 @@ class RefuseOtherPages:
     """Middleware: what a page of another host sends is refused, unless that host was named.
 
     A browser sends a form to any address, without asking first, and sends no page the answer; a correction would have arrived.
-    It says in `Sec-Fetch-Site` where the page is from, which no page can change; other clients send no such header.
+    It says in `Sec-Fetch-Site` where the page is from, which no page can change; to a service of another machine without TLS
+    it says that only in `Origin`, which is then held against the host that it asks. Other clients send neither.
 
     Args:
         app: that is asked.
@@ -56,15 +59,24 @@ class RefuseOtherPages:
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
             headers = dict(scope["headers"])
-            site = headers.get(b"sec-fetch-site", b"none")
             origin = headers.get(b"origin", b"")
-            if site not in (b"none", b"same-origin") and not {origin, b"*"} & self.origins:
+            if not _same_page(headers, origin) and not {origin, b"*"} & self.origins:
                 refused = Problem(
                     403,
                     f"a page of {origin.decode('latin-1')!a} may not ask: name it in --cors-origins, if it should",
                 )
                 return await problem_response(refused)(scope, receive, send)
         await self.app(scope, receive, send)
+
+
+def _same_page(headers: dict[bytes, bytes], origin: bytes) -> bool:
+    """Whether a request is from a page of this service, or from no page."""
+    if site := headers.get(b"sec-fetch-site"):
+        return site in (b"none", b"same-origin")
+    # A proxy may ask by another name; it says in the second which one it was asked by.
+    hosts = {headers.get(name, b"").lower() for name in (b"host", b"x-forwarded-host")}
+    scheme, _, named = origin.partition(b"://")
+    return not origin or (named != b"" and not hosts.isdisjoint((named, named + DEFAULT_PORTS.get(scheme, b""))))
 
 
 def _given(headers: list[tuple[bytes, bytes]]) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from darkroom.runtime.errors import DarkroomError
@@ -19,12 +19,20 @@ PORTS = ("AIP_HTTP_PORT", "PORT")
 # Kubernetes gives each pod variables for each Service beside it, so that one named darkroom sets DARKROOM_PORT=tcp://10.0.0.1:80.
 SERVICE_LINK = re.compile(r"DARKROOM_(SERVICE_(HOST|PORT.*)|PORT_\d+_.*)")
 LINK = "tcp://"
+ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[a-z0-9._~\[\]:-]+")
 # What other parts of Darkroom pass to their own processes.
 OTHERS = {"DARKROOM_STARTED_UNDER", "DARKROOM_WORKER_ERRORS", "DARKROOM_LAUNCHER"}
 
 
 def _split(value: object) -> object:
     return [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+
+
+def _origin(text: str) -> str:
+    # Browsers send it in exactly this form; another would never be the same.
+    if text != "*" and not ORIGIN.fullmatch(text):
+        raise ValueError("should be origins as browsers send them, without a path: https://example.org")
+    return text
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -68,7 +76,7 @@ class Settings(BaseModel):
 
     api_keys: Path | None = None
     """file with the hashes of API keys; without it nobody is asked for one"""
-    cors_origins: Annotated[list[str], BeforeValidator(_split)] = []
+    cors_origins: Annotated[list[Annotated[str, AfterValidator(_origin)]], BeforeValidator(_split)] = []
     """pages of other hosts that may ask, with commas between them: https://example.org"""
 
     prediction_log: Path | None = None

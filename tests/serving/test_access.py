@@ -153,4 +153,17 @@ def test_a_page_of_another_host_sends_nothing_unless_named() -> None:
     assert status("cross-site", "https://named.example") == 200
     assert status("same-origin", "http://localhost:8080") == 200
     assert client.post("/v1/corrections").status_code == 200
+
+    # Without TLS, and from another machine, browsers send no Sec-Fetch-Site.
+    def without(**headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post("/v1/corrections", headers=named).status_code
+
+    assert without(Host="10.0.0.5:8080", Origin="http://other.example") == 403
+    assert without(Host="10.0.0.5:8080", Origin="http://10.0.0.5:9999") == 403
+    assert without(Host="10.0.0.5:8080", Origin="null") == 403
+    assert without(Host="10.0.0.5:8080", Origin="https://named.example") == 200
+    assert without(Host="10.0.0.5:8080", Origin="http://10.0.0.5:8080") == 200
+    assert without(Host="box:80", Origin="http://box") == 200
+    assert without(Host="replica:8080", Origin="http://box", X_Forwarded_Host="box") == 200
     assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200

@@ -56,3 +56,16 @@ def test_limits_that_contradict_each_other_are_refused() -> None:
     assert str(caught.value).startswith("2 mistakes in the settings")
     assert "--max-pixels is 300,000,000, more than --max-pixels-at-once, 200,000,000" in str(caught.value)
     assert "--max-images is 64, more than --queue, 10" in str(caught.value)
+
+
+@pytest.mark.parametrize("origin", ["https://example.org/", "example.org", "https://Example.org", "https://a.org/page"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    with pytest.raises(DarkroomError) as caught:
+        read_settings(["--cors-origins", f"https://b.org,{origin}"], {})
+    remedy = "should be origins as browsers send them, without a path: https://example.org"
+    assert f"--cors-origins is {origin!r}, {remedy}" in str(caught.value)
+    assert read_settings(["--cors-origins=*,http://[::1]:5173,null"], {}).cors_origins == [
+        "*",
+        "http://[::1]:5173",
+        "null",
+    ]
