@@ -104,12 +104,12 @@ def read_json(data: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
         most_values: counted before anything is made of them.
 
     Raises:
-        Problem: 400 where it is no JSON object, or has too many values.
+        Problem: 400 where it is no JSON object, or has a key twice; 413 where it has too many values.
     """
     if sum(data.count(each) for each in (b"[", b"{", b",")) > most_values:
         raise Problem(413, f"the JSON body has more than {most_values:,} values: send fewer at a time")
     try:
-        content = json.loads(data)
+        content = json.loads(data, object_pairs_hook=_object)
     except RecursionError:
         raise Problem(400, "the JSON body is nested too deep") from None
     except ValueError as error:
@@ -161,6 +161,15 @@ def _json_images(content: dict[str, Any], limits: Limits) -> tuple[list[Upload],
     return [Upload("", from_base64(each, f"images[{place}]")) for place, each in enumerate(images)], True
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in content if keys.count(key) > 1)
+        raise Problem(400, f"{twice[:40]!r} is in an object of the JSON body twice: send it once")
+    return content
+
+
 def _once(items: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return _merge({}, *({name: value} for name, value in items))
 
@@ -186,7 +195,7 @@ def _count(value: object) -> int | None:
     if value is None:
         return None
     text = value if isinstance(value, str) else str(value) if type(value) is int else ""
-    if not re.fullmatch("[0-9]{1,9}", text) or int(text) < 1:
+    if not re.fullmatch("[0-9]{1,100}", text) or int(text) < 1:
         raise Problem(400, f"top_k is {str(value)[:40]!r}, should be a count of classes: 1 or more")
     return int(text)
 

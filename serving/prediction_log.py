@@ -86,11 +86,12 @@ class PredictionLog:
         if self._failing and time.monotonic() < self._retry:
             self._metrics.log_rows("dropped", len(rows))
             return
+        waiting = len(self._rows)
         try:
             self._describe(model)
             written = self._append_lines(rows) if self._form == "jsonl" else self._append_table(rows)
         except OSError as error:
-            self._give_up(error, len(rows) + len(self._rows))
+            self._give_up(error, waiting + len(rows))
             return
         if self._failing and written:
             self._failing = False

@@ -133,8 +133,10 @@ def _wanted(content: dict[str, Any]) -> list[_Wanted]:
         raise Problem(400, "parameters should be an object, and outputs a list")
     all_binary = parameters.get("binary_data_output") is True
     wanted = []
-    for each in outputs:
-        name = each.get("name") if isinstance(each, dict) else each
+    for place, each in enumerate(outputs):
+        if not isinstance(each, dict):
+            raise Problem(400, f'outputs[{place}] is {str(each)[:40]!r}, should be an object: {{"name": "label"}}')
+        name = each.get("name")
         if name not in list(OUTPUTS):
             raise Problem(400, f"there is no output {str(name)[:80]!r}: those here are {', '.join(OUTPUTS)}")
         given = each.get("parameters") or {}

@@ -64,7 +64,7 @@ def test_images_arrive_as_they_were_sent(request_: dict[str, Any], expected: lis
     [
         ({"url": "/?top_k=2&explain=true", "content": DATA}, 2, True),
         ({"url": "/?explain=False", "content": DATA}, None, False),
-        ({"url": "/", "files": {"image": DATA}, "data": {"top_k": "999999999", "explain": "True"}}, 999999999, True),
+        ({"url": "/", "files": {"image": DATA}, "data": {"top_k": "1000000000", "explain": "True"}}, 10**9, True),
         ({"url": "/?top_k=1", "json": {"image": TEXT, "explain": True}}, 1, True),
     ],
 )
@@ -135,13 +135,13 @@ JSON = {"Content-Type": "application/json"}
         (b'{"image": "\\ud800"}', 400, "no base64"),
         (b'{"image": "QQ==", "\\ud800": 1}', 400, "no parameter"),
         (b'{"image": NaN}', 400, "no text"),
-        (b'{"image": "QQ==", "image": "QQ=="}', 200, ""),
+        (b'{"image": "QQ==", "image": "QUE="}', 400, "'image' is in an object of the JSON body twice"),
     ],
 )
 def test_odd_json_is_refused_with_a_reason(body: bytes, status: int, reason: str, client: TestClient) -> None:
     found = client.post("/", content=body, headers=JSON)
     assert found.status_code == status
-    assert not reason or reason in found.json()["detail"]
+    assert reason in found.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -200,6 +200,20 @@ def test_a_full_disk_is_said_once_and_counted_and_the_log_goes_on(
     assert "is written again" in said[1]
 
 
+def test_rows_of_parquet_that_the_disk_refuses_are_counted_once(
+    tmp_path: Path, model: LoadedModel, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module, "PARQUET_ROWS", 3)
+    monkeypatch.setattr(PredictionLog, "_write_table", refuse)
+    log = PredictionLog(tmp_path, "parquet", 1 << 20, metrics)
+    log.write(rows(1), model)
+    log.write(rows(3)[1:], model)
+    assert counted(metrics.registry) == {"dropped": 3}
+
+
 def test_what_it_can_not_write_to_is_refused_before_work_starts(
     tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -192,6 +192,7 @@ ONE = [1, 8, 8, 1]
         (tensor("BYTES", [1], ["aGk="]), 422, "not an image in a known format"),
         (tensor("UINT8", ONE, [0] * 64) | {"outputs": [{"name": "x"}]}, 400, "there is no output 'x': those here are prob"),
         (tensor("UINT8", ONE, [0] * 64) | {"outputs": [{"name": ["x"]}]}, 400, "there is no output"),
+        (tensor("UINT8", ONE, [0] * 64) | {"outputs": ["label"]}, 400, "outputs[0] is 'label', should be an object"),
         (tensor("UINT8", ONE, [0] * 64) | {"parameters": [1]}, 400, "parameters should be an object"),
         (tensor("UINT8", ONE, [0] * 64) | {"id": 7}, 400, "id is 7, should be text"),
     ],
