@@ -1,4 +1,4 @@
-"""Files that hold other than 8 bits a value: which they are, and the values of PNG, PPM and JPEG 2000."""
+"""Files that hold other than 8 bits a value: which they are, and the values of PNG, PPM, PFM and JPEG 2000."""
 
 import re
 
@@ -10,12 +10,13 @@ from darkroom.images.samples import Samples, make_samples
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0")
 PNG = b"\x89PNG"
+PFM = re.compile(rb"P([Ff])\s+(\d+)\s+(\d+)\s+([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s")
 CODESTREAM = b"\xff\x4f\xff\x51"  # JPEG 2000: start, and the marker of the size
-PPM = re.compile(rb"P([56])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
+PPM = re.compile(rb"P([2356])(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)(?:\s|#[^\n]*\n)+(\d+)\s")
 
 
 def read_samples(data: bytes) -> Samples | None:
-    """The values of a TIFF, PNG, PPM or JPEG 2000 file that holds other than 8 bits a value; None for all other files.
+    """The values of a TIFF, PNG, PPM, PFM or JPEG 2000 file that holds other than 8 bits a value; None for all other files.
 
     Args:
         data: the whole file.
@@ -32,6 +33,10 @@ def read_samples(data: bytes) -> Samples | None:
         return _read_png(data)
     if data[:2] in (b"P5", b"P6"):
         return _read_ppm(data)
+    if data[:2] in (b"P2", b"P3") and (found := PPM.match(data)) and int(found[4]) > 255:
+        raise UnreadableImage(f"a PPM written as text, with values up to {int(found[4]):,}: save it in binary form")
+    if PFM.match(data):
+        return _read_pfm(data)
     if data[:4] == CODESTREAM or data[4:8] == b"jP  ":
         return _read_jpeg2000(data)
     return None
@@ -68,6 +73,20 @@ def _read_ppm(data: bytes) -> Samples | None:
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     values = np.atleast_3d(np.asarray(values))[..., ::-1]
     return make_samples(values, channels, "uint16", (0.0, float(most)), "PPM")
+
+
+def _read_pfm(data: bytes) -> Samples:
+    """A portable float map; the absolute value of its scale is a unit that no program agrees on, and not read."""
+    found = PFM.match(data)
+    assert found is not None
+    channels, width, height, scale = (3 if found[1] == b"F" else 1), int(found[2]), int(found[3]), float(found[4])
+    require_size(width, height)
+    count = channels * width * height
+    if len(data) < found.end() + 4 * count:
+        raise UnreadableImage("damaged: the file is cut short")
+    values = np.frombuffer(data, "<f4" if scale < 0 else ">f4", count, found.end())
+    values = values.reshape(height, width, channels)[::-1].astype(np.float32)
+    return make_samples(values, channels, "float", None, "PFM")
 
 
 def _read_jpeg2000(data: bytes) -> Samples | None:

@@ -226,7 +226,9 @@ def _plain(picture: Image.Image) -> Image.Image:
         ground = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         flat = Image.alpha_composite(ground, layer)
         return flat.convert("L" if picture.mode in ("1", "L", "LA", "La") else "RGB")
-    return picture.convert("L" if picture.mode in ("1", "F") else "RGB")
+    if picture.mode == "F":
+        raise UnreadableImage("floating-point numbers in a form that is not read: save it as TIFF or PFM")
+    return picture.convert("L" if picture.mode == "1" else "RGB")
 
 
 def is_grey(mode: str) -> bool:

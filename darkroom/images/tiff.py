@@ -21,6 +21,7 @@ from darkroom.model.depth import Scale
 # Four channels of one byte: what the largest picture takes that is opened otherwise. Bytes.
 MAX_BYTES = 4 * MAX_PIXELS
 # TIFF 6.0 and its supplements.
+SUBFILE, REDUCED = 254, 1
 WIDTH, HEIGHT = 256, 257
 BITS, PHOTOMETRIC, CHANNELS, FORMAT = 258, 262, 277, 339
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, CMYK = 0, 1, 2, 5
@@ -60,6 +61,10 @@ def read_tiff(data: bytes) -> Samples | None:
     """
     if (tags := _tiff_tags(data)) is None:
         return None
+    if isinstance(kind := tags.get(SUBFILE, 0), int) and kind & REDUCED:
+        raise UnreadableImage(
+            "its first picture is a reduced one, a preview, as in raw files of cameras: save the full picture as its own TIFF"
+        )
     bits, formats = tags.get(BITS, (1,)), tags.get(FORMAT, (UNSIGNED,))
     channels, photometric = tags.get(CHANNELS, 1), tags.get(PHOTOMETRIC)
     many = photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and channels > 2

@@ -26,12 +26,20 @@ def in_label_order(labels: Collection[str]) -> tuple[str, ...]:
 
 
 def folded(name: str) -> str:
-    """What a name has in common with other ways to write it: Unicode's forms (NFKC), case, blanks, invisible characters."""
+    """What a name has in common with other ways to write it.
+
+    These are Unicode's forms (NFKC), case, blanks, invisible characters; and zeros of numbers: programs make `1` and `1.0` of
+    `01`.
+    """
     if name.isascii():
-        return " ".join(name.casefold().split())
+        return _plain_number(" ".join(name.casefold().split()))
     plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     shown = "".join(character for character in plain if unicodedata.category(character) != "Cf")
-    return " ".join(INVISIBLE.sub("", shown).split())
+    return _plain_number(" ".join(INVISIBLE.sub("", shown).split()))
+
+
+def _plain_number(name: str) -> str:
+    return str(Fraction(name)) if NUMBER.fullmatch(name) else name
 
 
 def list_source(kind: SourceKind, location: Location) -> Listing:
@@ -80,9 +88,9 @@ def _describe(groups: Sequence[Sequence[str]], images: Mapping[str, int], listin
         lines.append(f"\n  - {', '.join(each)}; together {_quoted(_most_frequent(group, images))}")
     more = f"\n  - and {len(groups) - GROUPS_LISTED:,} more" if len(groups) > GROUPS_LISTED else ""
     return (
-        "has classes whose names differ only in case, blanks, invisible characters or Unicode forms. Set "
-        "ingest.join_classes=true to make one class of each line, under the name that most images have, or false for a class "
-        f"of each name:{''.join(lines)}{more}"
+        "has classes whose names differ only in case, blanks, invisible characters, Unicode forms or zeros of a number. "
+        "Set ingest.join_classes=true to make one class of each line, under the name that most images have, or false for a "
+        f"class of each name:{''.join(lines)}{more}"
     )
 
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
@@ -17,6 +19,8 @@ from darkroom.sources.timestamps import times_of_column, times_of_texts, whole_n
 
 # How pandas writes a missing value as text.
 MISSING = ("nan", "<na>")
+# What a spreadsheet writes where a formula failed.
+SPREADSHEET_ERRORS = ("#n/a", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!")
 OPTIONAL = ("split", "group", "timestamp")
 # What pyarrow raises for tables that are damaged, or hold what it can't turn into Python's objects.
 UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
@@ -68,11 +72,27 @@ def class_labels(column: pa.ChunkedArray, faults: Faults) -> list[str | None]:
     plain = {label: folded(label) if label else "" for label in set(labels)}
     labels = [label if plain[label] else None for label in labels]
     faults.add([row for row, label in enumerate(labels) if label is None], "no label")
-    missing = [row for row, label in enumerate(labels) if plain.get(label) in MISSING]
-    faults.add(
-        missing, "the label nan, with which programs write that there is none (take these rows out, or label them)"
-    )
+    _refuse_missing("label", labels, faults, "take these rows out, or label them")
     return labels
+
+
+def _refuse_missing(name: str, values: Sequence[str | None], faults: Faults, remedy: str) -> None:
+    """Note the values with which programs write that there is none."""
+    plain = {value: folded(value or "") for value in set(values)}
+    missing = [row for row, value in enumerate(values) if plain[value] in MISSING]
+    faults.add(missing, f"the {name} nan, with which programs write that there is none ({remedy})")
+    if failed := [row for row, value in enumerate(values) if plain[value] in SPREADSHEET_ERRORS]:
+        faults.add(failed, f"the {name} {values[failed[0]]!r}, a failed formula of a spreadsheet ({remedy})")
+
+
+def refuse_quotes(content: pa.Table, faults: Faults) -> None:
+    """Note the values of a CSV whose quotation marks come after a blank, and would be part of the value."""
+    for name in content.column_names:
+        quoted = pc.fill_null(pc.match_substring_regex(content[name], r'^\s+".*"\s*$'), False)
+        faults.add(
+            np.flatnonzero(quoted.to_numpy()).tolist(),
+            f"a blank before the quotation marks of a {name} (take it out: a value between them begins right behind the comma)",
+        )
 
 
 def read_optional(
@@ -83,9 +103,15 @@ def read_optional(
     names = content.column_names
     return (
         read_splits(trimmed(content["split"]), faults) if "split" in names else list(nothing),
-        trimmed(content["group"]) if "group" in names else list(nothing),
+        _groups(trimmed(content["group"]), faults) if "group" in names else list(nothing),
         read_timestamps(content["timestamp"], faults) if "timestamp" in names else list(nothing),
     )
+
+
+def _groups(values: list[str | None], faults: Faults) -> list[str | None]:
+    """The groups; a missing one that is written out would make one group of all images without."""
+    _refuse_missing("group", values, faults, "leave the value empty where an image has no group")
+    return values
 
 
 def read_splits(values: list[str | None], faults: Faults) -> list[str | None]:

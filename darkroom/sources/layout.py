@@ -21,8 +21,25 @@ from darkroom.sources.reading import (
     wrapping_folder,
 )
 from darkroom.sources.source import Ignored
+from darkroom.sources.split_names import is_for_images
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
+# What may be beside pictures: a folder with nothing else, as `metadata/`, makes no class of an `images/` beside it.
+TEXT_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".json",
+    ".jsonl",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".md",
+    ".html",
+    ".pdf",
+    ".mat",
+    ".xlsx",
+)
 # The name of a mask beside its image, as `benign (1)_mask.png` beside `benign (1).png` in breast ultrasound sets.
 MASK_FILE = re.compile(r"(.+)[-_ ](mask|segmentation)([-_ ]?\d+)?", re.IGNORECASE)
 
@@ -124,6 +141,10 @@ def _read(files: _Files, class_level: int | None, where: str) -> tuple[Reading, 
         return read_level(files.parts_of.values(), class_level), start[: class_level - 1]
     masks = mask_folders(counts)
     start = wrapping_folder(folder for folder in files.parts_of.values() if not _is_in(folder, masks))
+    filled = {folder for path, folder in files.candidates if not path.lower().endswith(TEXT_SUFFIXES)}
+    within = wrapping_folder(files.parts_of[folder] for folder in filled if not _is_in(files.parts_of[folder], masks))
+    if len(within) > len(start) and is_for_images(within[len(start)]):
+        start = within
     images = {folder: number for folder, number in counts.items() if not _is_in(folder, masks)}
     reading = find_level(images, start, where)
     reading.aside.update(masks)

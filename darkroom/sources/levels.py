@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
 from darkroom.sources.names import describe_classes, describe_names
-from darkroom.sources.reading import Folder, Reading
+from darkroom.sources.reading import Folder, Reading, are_splits
 from darkroom.sources.split_names import is_for_images, parse_split, split_of
 
 
@@ -143,21 +143,22 @@ def _with_one_meaning(reading: Reading, counts: Mapping[Folder, int], start: Fol
         root = next((root for root in reading.roots if folder[: len(root)] == root and folder != root), None)
         if root is not None and reading.of(folder)[2] is None:
             below[folder[len(root) :]] += pictures
-    for depth in range(1, max(map(len, below), default=0)):
-        inside = {(folder[0], folder[depth]) for folder in below if len(folder) > depth}
+    # Where the folders in the class folders are splits, as in `cat/train`, whatever is in these counts in each split anew.
+    tops = {folder[1] for folder in below if len(folder) > 1}
+    splits_inside = are_splits(tops) and all(len(folder) > 1 for folder in below)
+    for depth in range(2 if splits_inside else 1, max(map(len, below), default=0)):
+        inside = {(folder[: 2 if splits_inside else 1], folder[depth]) for folder in below if len(folder) > depth}
         times = Counter(name for _, name in inside)
         repeated = sorted(name for name, number in times.items() if number > 1)
         nested = sum(pictures for folder, pictures in below.items() if len(folder) > depth)
-        if depth == 1 and nested == below.total() and all(map(split_of, times)) and "train" in map(split_of, times):
-            return Reading(reading.roots, reading.aside, splits_inside=True)
         if len(repeated) < 2 or nested * 2 < below.total() or sum(times[n] for n in repeated) * 2 < len(inside):
             continue
-        outer = sorted({folder for folder, name in inside if name in repeated})
+        outer = sorted({"/".join(folder) for folder, name in inside if name in repeated})
         raise DarkroomError(
             f"{where}: the folders {describe_names(outer)} contain folders of the same names, {describe_names(repeated)}: "
             f"either may be the classes. {_choices(counts, start)}"
         )
-    return reading
+    return Reading(reading.roots, reading.aside, splits_inside=True) if splits_inside else reading
 
 
 def _choices(counts: Mapping[Folder, int], start: Folder) -> str:

@@ -1,7 +1,7 @@
 """What the folders of a source mean: which contain class folders, and which have files that are no images of a class."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from darkroom.sources.split_names import is_bare_split, is_for_images, is_for_masks, split_of
@@ -82,12 +82,25 @@ def mask_folders(counts: Mapping[Folder, int]) -> dict[Folder, str]:
 
 
 def read_level(folders: Iterable[Folder], level: int) -> Reading:
-    """The class folders are at a level that the user names; folders for splits may be above it.
+    """The class folders are at a level that the user names; folders for splits may be above it or in it.
 
     Args:
         folders: those with files.
         level: counted from 1 for the folders in the root of the source.
+
+    Returns:
+        The class folders, with the splits of the folders above them, or of those directly in them, as in `cat/train/`.
     """
-    roots = {folder[: level - 1]: None for folder in folders if len(folder) >= level}
+    found = [folder for folder in folders if len(folder) >= level]
+    roots = {folder[: level - 1]: None for folder in found}
     splits = {root: next(filter(None, map(split_of, reversed(root))), None) for root in roots}
-    return Reading(splits if "train" in splits.values() else dict(roots))
+    if "train" in splits.values():
+        return Reading(splits)
+    inside = all(len(folder) > level for folder in found) and are_splits({folder[level] for folder in found})
+    return Reading(dict(roots), splits_inside=inside)
+
+
+def are_splits(names: Collection[str]) -> bool:
+    """Whether all names say a split, and one of them training."""
+    splits = set(map(split_of, names))
+    return "train" in splits and None not in splits

@@ -23,6 +23,14 @@ from darkroom.sources.zip_archive import ZIP
 SOURCE_KINDS: dict[str, SourceKind] = {
     kind.name: kind for kind in (*TORCHVISION_SETS, DIGITS, IMAGENET, TABLE, TAR, ZIP, FOLDER)
 }
+# What people give for a table or an archive; a spreadsheet is a zip inside.
+SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+REMEDIES = dict.fromkeys(SPREADSHEETS, "a spreadsheet: save its sheet as CSV in UTF-8, divided by commas")
+REMEDIES |= dict.fromkeys((".tsv", ".tab"), "divided by tabs: save it as CSV, divided by commas")
+REMEDIES |= dict.fromkeys((".jsonl", ".json"), "no table that is read: save it as CSV with the columns path and label")
+REMEDIES |= dict.fromkeys(
+    (".7z", ".rar"), "an archive that is not read: unpack it, and give the folder, or a zip or tar of it"
+)
 
 
 def location_of(settings: Ingest) -> Location:
@@ -47,9 +55,14 @@ def detect_kind(path: Path) -> str:
         raise DarkroomError(f"there is no {path}{url_remedy(path)}")
     if not os.access(path, os.R_OK):
         raise DarkroomError(f"{path} can't be read: fix its permissions")
-    for kind in SOURCE_KINDS.values():
-        if kind.detect(path):
-            return kind.name
+    suffix = path.suffix.lower() if path.is_file() else ""
+    found = (
+        None if suffix in SPREADSHEETS else next((kind for kind in SOURCE_KINDS.values() if kind.detect(path)), None)
+    )
+    if found:
+        return found.name
+    if remedy := REMEDIES.get(suffix):
+        raise DarkroomError(f"{path} is {remedy}")
     raise DarkroomError(
         f"{path} is a file, and neither a zip, a tar (plain, gz, bz2, xz, zst), a CSV nor a Parquet table: give one of these, "
         "or a folder of class folders"

@@ -20,6 +20,7 @@ from darkroom.sources.columns import (
     csv_fault,
     read_by_groups,
     read_optional,
+    refuse_quotes,
     require_columns,
     require_training,
     trimmed,
@@ -44,6 +45,8 @@ def list_path_table(table: Path, parquet: bool) -> Listing:
     """
     content = _read_parquet(table) if parquet else _read_csv(table)
     faults = Faults(table)
+    if not parquet:
+        refuse_quotes(content, faults)
     paths = _plain_paths(trimmed(content["path"]), table.parent, faults)
     labels = class_labels(content["label"], faults)
     splits, groups, times = read_optional(content, faults)

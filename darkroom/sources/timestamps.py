@@ -26,6 +26,7 @@ SPREADSHEET_START, SPREADSHEET_DAYS = date(1899, 12, 30), range(32_874, 73_416)
 FARTHEST = int((datetime(1970, 1, 1) - datetime(1, 1, 2)).total_seconds() * 1_000_000)
 
 DATE, SECONDS, MILLISECONDS = "a date", "seconds since 1970", "milliseconds since 1970"
+BEFORE_PHOTOGRAPHS = "a timestamp before the first photograph, of 1826"
 NOT_ISO = "a timestamp that is not ISO 8601, as in 2026-05-31T12:00:00Z"
 
 
@@ -96,7 +97,7 @@ def _parsed(parse: Callable[[str], datetime], text: str) -> datetime | None:
 def _in_range(time: datetime, latest: datetime) -> tuple[str, datetime | None]:
     if time > latest:
         return "a timestamp later than a year from now", None
-    return (DATE, time) if time >= FIRST_PHOTOGRAPH else ("a timestamp before the first photograph, of 1826", None)
+    return (DATE, time) if time >= FIRST_PHOTOGRAPH else (BEFORE_PHOTOGRAPHS, None)
 
 
 def _number_fault(text: str) -> str:
@@ -134,6 +135,9 @@ def times_of_column(column: pa.ChunkedArray, add: AddFault) -> list[datetime | N
     late = pc.fill_null(pc.greater(stamps, pa.scalar(a_year_from_now(), stamps.type)), False)
     late = pc.and_not(late, far)
     add(np.flatnonzero(late.to_numpy()).tolist(), "a timestamp later than a year from now")
+    early = pc.fill_null(pc.less(stamps, pa.scalar(FIRST_PHOTOGRAPH, stamps.type)), False)
+    early = pc.and_not(early, far)
+    add(np.flatnonzero(early.to_numpy()).tolist(), BEFORE_PHOTOGRAPHS)
     found: list[Any] = pc.if_else(far, None, stamps).to_pylist()
     return [None if value is None else value.astimezone(UTC) for value in found]
 

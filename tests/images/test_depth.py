@@ -31,6 +31,13 @@ def ppm(values: npt.NDArray[Any], most: int) -> bytes:
     return head + (values * most).round().astype(">u2").tobytes()
 
 
+def pfm(values: npt.NDArray[Any], order: str) -> bytes:
+    head = (
+        f"P{'F' if values.ndim == 3 else 'f'}\n{values.shape[1]} {values.shape[0]}\n{'-' if order == '<' else ''}1.0\n"
+    )
+    return head.encode() + values[::-1].astype(f"{order}f4").tobytes()
+
+
 def scaled(values: npt.NDArray[Any], kind: str) -> npt.NDArray[Any]:
     """Values of 0 to 1 on the full scale of a whole number."""
     ends = np.iinfo(kind)
@@ -77,6 +84,9 @@ FULL = {
     ),
     "PGM of 4095": (ppm(GREY, 4095), GREY),
     "PPM of 65535": (ppm(COLOUR, 65535), COLOUR),
+    "PFM": (pfm(GREY, "<"), GREY),
+    "PFM, big-endian": (pfm(GREY, ">"), GREY),
+    "PFM in colour": (pfm(COLOUR, "<"), COLOUR),
     "JPEG 2000 of 12 bits": (jpeg2000((GREY * 4095).astype("u2"), 12), GREY),
     "JPEG 2000 in colour": (jpeg2000(scaled(COLOUR, "u2")), COLOUR),
 }
@@ -148,10 +158,26 @@ def test_deep_pictures_are_turned_and_their_first_page_counts() -> None:
         (tiff(np.where(GREY < 0.1, np.nan, GREY).astype("f4")), "160 of its 1,536 values are not finite numbers"),
         (tiff(scaled(GREY, "u2"))[:-100], "the file is cut short"),
         (ppm(GREY, 4095)[:-10], "the file is cut short"),
+        (pfm(GREY, "<")[:-10], "the file is cut short"),
+        (b"P2 1 2 4095 0 4095", "a PPM written as text, with values up to 4,095"),
+        (tiff(scaled(GREY, "u1"), subfiletype=1), "its first picture is a reduced one, a preview"),
         (deep_png(scaled(GREY, "u2"))[:-30], "damaged"),
         (jpeg2000(scaled(GREY, "u2"))[:-300], "damaged"),
     ],
-    ids=["complex", "5 of 16", "5 of 8", "3 grey", "nan", "cut", "cut ppm", "cut png", "cut j2k"],
+    ids=[
+        "complex",
+        "5 of 16",
+        "5 of 8",
+        "3 grey",
+        "nan",
+        "cut",
+        "cut ppm",
+        "cut pfm",
+        "text",
+        "preview",
+        "cut png",
+        "cut j2k",
+    ],
 )
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_what_cant_be_told_is_refused_by_name(data: bytes, reason: str, decoder: str) -> None:

@@ -33,6 +33,9 @@ def kind_of(**images: int) -> SourceKind:
         ("\N{ZERO WIDTH NO-BREAK SPACE}cat", "ca\N{SOFT HYPHEN}t"),
         ("\N{FULLWIDTH LATIN CAPITAL LETTER A}", "a"),
         ("Stra\N{LATIN SMALL LETTER SHARP S}e", "STRASSE"),
+        ("1", "01"),
+        ("1", "\N{FULLWIDTH DIGIT ONE}.0"),
+        ("-0.50", "-0.5"),
         ("\N{HEAVY BLACK HEART}\N{VARIATION SELECTOR-16}", "\N{HEAVY BLACK HEART}"),
     ],
 )
@@ -51,7 +54,9 @@ def test_names_that_are_two() -> None:
         "hot dog",
         "hot_dog",
         "1",
-        "01",
+        "10",
+        "1a",
+        "01a",
     ]
     assert len({folded(name) for name in names}) == len(names)
 
@@ -60,9 +65,9 @@ def test_the_user_is_asked_with_both_names_and_their_numbers() -> None:
     with pytest.raises(DarkroomError) as caught:
         list_source(kind_of(Cat=2, cat=3, cat_=1, dog=4), PLACE)
     assert str(caught.value) == (
-        "there has classes whose names differ only in case, blanks, invisible characters or Unicode forms. Set "
-        "ingest.join_classes=true to make one class of each line, under the name that most images have, or false for a class "
-        "of each name:\n"
+        "there has classes whose names differ only in case, blanks, invisible characters, Unicode forms or zeros of a number. "
+        "Set ingest.join_classes=true to make one class of each line, under the name that most images have, or false for a "
+        "class of each name:\n"
         "  - 'Cat' (2 images, as Cat/0), 'cat' (3 images, as cat/0), 'cat ' (1 image, as cat /0); together 'cat'"
     )
 

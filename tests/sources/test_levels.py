@@ -45,6 +45,26 @@ def test_splits_inside_the_class_folders() -> None:
     assert labels(found) == {"cats": {"train", "test"}, "dogs": {"train", "test"}}
 
 
+def test_splits_inside_the_class_folders_at_a_level_that_the_user_names() -> None:
+    folders = "cat/train/near cat/train/far cat/test/near dog/train/near dog/train/far dog/test/far"
+    assert labels(layout(folders, 1)) == {"cat": {"train", "test"}, "dog": {"train", "test"}}
+    assert labels(layout(folders, 3)) == {"far": {"train", "test"}, "near": {"train", "test"}}
+
+
+def test_a_folder_of_tables_beside_images_makes_them_no_class() -> None:
+    names = ["images/cat/1.png", "images/dog/1.png", "metadata/rows.csv", "README.md"]
+    found = lay_out(names, "there")
+    assert [(image.path, image.name, image.label) for image in found.images] == [
+        ("images/cat/1.png", "cat/1.png", "cat"),
+        ("images/dog/1.png", "dog/1.png", "dog"),
+    ]
+    assert [(one.path, one.reason) for one in found.ignored] == [
+        ("README.md", "not in a class folder"),
+        ("metadata/rows.csv", "not in a class folder"),
+    ]
+    assert lay_out(["cat/rows.csv", "dog/pug/1.png", "dog/lab/1.png"], "there").classes == ("cat", "dog")
+
+
 @pytest.mark.parametrize(
     ("beside", "reason"),
     [
@@ -103,6 +123,15 @@ BOTH = r"\n  - ingest.class_level=1: {}\n  - ingest.class_level=2: {}$"
         ("train/cat train/dog extra/cat extra/dog", "may be a split"),
         ("w/cam1/mon/cat w/cam1/mon/dog w/cam2/tue/cat w/cam2/tue/dog", "class_level=2: cam1.*class_level=4: cat"),
         ("cat dog test/cat test/dog", r"test/ contains folders of the same names as those beside it \(cat, dog\)"),
+        (
+            "a/train/cat a/train/dog a/test/cat a/test/dog b/train/cat b/train/dog b/test/cat b/test/dog",
+            r"folders a/test, a/train, b/test, b/train contain folders of the same names, cat, dog: .*"
+            r"class_level=1: a \(8\), b \(8\)\n.*class_level=3: cat \(8\), dog \(8\)$",
+        ),
+        (
+            "classify/train/a classify/train/b classify/test/a classify/test/b segment/train/images",
+            r"class_level=3: a \(4\), b \(4\), images \(2\)$",
+        ),
         ("train test1", r"contains test1/ and train/ with files directly in them"),
         ("train test", "files directly in them.*if these are the classes, set ingest.class_level=1"),
     ],

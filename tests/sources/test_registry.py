@@ -163,3 +163,10 @@ def test_what_is_nothing_of_that_kind(tmp_path: Path) -> None:
         detect_kind(tmp_path / "notes.txt")
     with pytest.raises(DarkroomError, match=r"there is no .*gone"):
         detect_kind(tmp_path / "gone")
+    with zipfile.ZipFile(tmp_path / "t.XLSX", "w") as book:
+        book.writestr("xl/worksheets/sheet1.xml", "")
+    (tmp_path / "t.tsv").write_text("path\tlabel\n")
+    with pytest.raises(DarkroomError, match=r"t.XLSX is a spreadsheet: save its sheet as CSV in UTF-8"):
+        detect_kind(tmp_path / "t.XLSX")
+    with pytest.raises(DarkroomError, match=r"t.tsv is divided by tabs"):
+        detect_kind(tmp_path / "t.tsv")

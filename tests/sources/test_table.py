@@ -187,3 +187,30 @@ def test_a_url_is_not_a_path(tmp_path: Path, url: str) -> None:
         DarkroomError, match=rf"a URL, and only files are read \('{url}'; fetch them first.*: rows 1, 3"
     ):
         csv(tmp_path, "path,label", f"{url},cat", "b.png,dog", f"{url}2,dog")
+
+
+def test_quotation_marks_behind_a_blank_are_no_part_of_a_value(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"a blank before the quotation marks of a label .*: rows 1, 3$"):
+        csv(tmp_path, "path, label", 'a.png, "cat"', "b.png, cat", '"c.png",  "dog" ')
+
+
+def test_a_group_that_is_missing_and_written_out_is_no_group(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"the group nan, with which .*leave the value empty.*: rows 1, 3$"):
+        csv(tmp_path, "path,label,group", "a.png,cat,nan", "b.png,cat,", "c.png,dog,NaN", "d.png,dog,7")
+    with pytest.raises(DarkroomError, match=r"the group nan.*: row 2$"):
+        parquet(tmp_path, path=["a.png", "b.png"], label=["a", "b"], group=[1.0, float("nan")])
+
+
+def test_a_failed_formula_is_no_class(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"the label '#N/A', a failed formula of a spreadsheet .*: rows 1, 3$"):
+        csv(tmp_path, "path,label", "a.png,#N/A", "b.png,cat", "c.png,#REF!", "d.png,dog")
+
+
+def test_parquets_timestamps_have_the_bounds_of_written_ones(tmp_path: Path) -> None:
+    with pytest.raises(DarkroomError, match=r"before the first photograph, of 1826: row 2$"):
+        parquet(
+            tmp_path,
+            path=["a.png", "b.png"],
+            label=["a", "b"],
+            timestamp=pa.array([datetime.datetime(2026, 1, 1), datetime.datetime(1700, 1, 1)], pa.timestamp("us")),
+        )
