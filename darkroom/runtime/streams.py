@@ -1,5 +1,6 @@
 """Standard input, output and errors of a command, which whoever starts it may have closed, or may close while it works."""
 
+import io
 import os
 import select
 import sys
@@ -14,6 +15,8 @@ def open_streams() -> list[str]:
     """Let the streams that were closed at the start lead nowhere: else the next file that is opened would take their place, and
     what is printed would be written into it.
 
+    What the encoding of standard output lacks is written as an escape: a terminal in Latin-1 must not end a run for a name.
+
     Returns:
         The names of those that were closed: `stdin`, `stdout`, `stderr`.
     """
@@ -27,6 +30,8 @@ def open_streams() -> list[str]:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     return closed
 
 

@@ -34,8 +34,9 @@ class Ingest(Section):
     """For a folder, zip or tar: which folders are the classes, 1 for those at the top, 2 for those in these, and so on;
     folders above them may be splits. `auto`: found by names and structure; where two levels make sense the line stops."""
     join_classes: bool | None = None
-    """Classes whose names differ only in case, blanks, invisible characters or Unicode forms, as `Cat` and `cat `: true makes
-    one class of them, under the name that most images have; false a class of each. Empty: the line stops and names them."""
+    """Classes whose names differ only in case, blanks, invisible characters, Unicode forms or zeros of a number, as `Cat` and
+    `cat `, `1` and `01`: true makes one class of them, under the name that most images have; false a class of each. Empty: the
+    line stops and names them."""
     zip_encoding: Annotated[str, AfterValidator(_encoding)] | None = None
     """The code page of the names in a zip that are not marked as UTF-8, as `gb18030`, `cp932` or `cp437`. Empty: found where
     only one makes sense of all names, and said; else the line stops with what each gives."""

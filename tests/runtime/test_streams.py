@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import ROOT
 
 EDGE = "import sys\nfrom pathlib import Path\nfrom darkroom.runtime.stage import user_errors\nwith user_errors():\n"
@@ -46,3 +48,16 @@ assert sys.stdin.read() == ""
 """
     assert shell(program, "<&- >&-", tmp_path) == (0, "on stderr")
     assert (tmp_path / "data").read_text() == "data"
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", rb"K\xe4fer \u732b"), ("latin-1", b"K\xe4fer \\u732b")])
+def test_an_encoding_without_a_character_shows_its_escape(tmp_path: Path, encoding: str, shown: bytes) -> None:
+    (tmp_path / "program.py").write_text(EDGE + "    print('K\\xe4fer \\u732b')\n")
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, shown + b"\n", b"")
