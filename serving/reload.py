@@ -29,7 +29,7 @@ def bundle_state(folder: Path) -> State | None:
     try:
         folder = folder.resolve(strict=True)
         found = [(path.name, path.stat()) for path in sorted(folder.iterdir())]
-    except OSError:  # it may be replaced at this moment
+    except (OSError, RuntimeError):  # it may be replaced at this moment; a link to itself is a RuntimeError
         return None
     files = tuple((name, at.st_ino, at.st_size, at.st_mtime_ns, at.st_ctime_ns) for name, at in found)
     return str(folder), files
@@ -70,6 +70,7 @@ class Reloader:
         self._before: _Opened | None = None
         self._last_look: State | None = None
         self._refused: State | None = None
+        self._link_broken = False
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._work, name="reload", daemon=True)
 
@@ -95,6 +96,13 @@ class Reloader:
         """Look once, and swap where there is another sound bundle."""
         found = bundle_state(self._folder)
         settled, self._last_look = found == self._last_look, found
+        # A folder may be missing for a while, as when `make run` writes it anew; a link that leads nowhere is a mistake.
+        broken = found is None and settled and self._folder.is_symlink()
+        if broken and not self._link_broken:
+            self._refuse(
+                f"{self._folder} is a link to {self._folder.readlink()}, which is no folder: switch it to a bundle"
+            )
+        self._link_broken = broken
         if found in (None, self._now.state, self._refused):
             return
         if self._before and found == self._before.state:
@@ -109,11 +117,14 @@ class Reloader:
             if bundle_state(self._folder) != found:  # it was changed meanwhile, and the next look will see
                 return
             self._refused = found
-            self._metrics.reloaded("refused")
-            log.error("refused, and %s goes on: %s", _name(self._now.model), error)
+            self._refuse(str(error))
             return
         if bundle_state(self._folder) == found:
             self._take(_Opened(model, found), "loaded")
+
+    def _refuse(self, reason: str) -> None:
+        self._metrics.reloaded("refused")
+        log.error("refused, and %s goes on: %s", _name(self._now.model), reason)
 
     def _take(self, opened: _Opened, how: str) -> None:
         self._before, self._now, self._refused = self._now, opened, None

@@ -116,3 +116,19 @@ def test_a_bundle_that_is_still_being_copied_is_left_alone(watched: Watched) -> 
         assert watched.look(1) is watched.answering[0]
     assert watched.look().bundle.folder == copy
     assert watched.count("refused") == 0
+
+
+@pytest.mark.parametrize("target", ["nothing", "current", "file"])
+def test_a_link_that_leads_nowhere_is_refused_once_and_named(
+    target: str, watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = watched.look()
+    (watched.root / "file").write_text("no folder")
+    watched.point_at(watched.root / target)
+    with caplog.at_level(logging.WARNING):
+        assert watched.look(6) is first
+    assert watched.count("refused") == 1
+    (line,) = caplog.messages
+    assert line.endswith(f"goes on: {watched.link} is a link to {target}, which is no folder: switch it to a bundle")
+    watched.point_at(watched.root / "first")
+    assert watched.look() is first
