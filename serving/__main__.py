@@ -66,6 +66,8 @@ def main() -> None:
         config = uvicorn.Config(
             closing(app, service),
             http=BoundedHttp,
+            # A connection that becomes another protocol's would have none of the limits of this one.
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

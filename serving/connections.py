@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import sys
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.problems import MEDIA_TYPE
@@ -26,6 +28,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._received = self._body = 0
         self._begun = False
+        self._piece = self._again = b""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             self._refuse(503, f"{MOST_CONNECTIONS} connections are open already: try again")
@@ -38,9 +41,35 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
+        self._piece = data
         super().data_received(data)
+        if self._again:
+            data, self._again = self._again, b""
+            super().data_received(data)
         if self._received - self._body > MOST_HEAD_BYTES + OVERHEAD * self._body and not self.transport.is_closing():
             self._refuse(431, f"the head of the request has more than {MOST_HEAD_BYTES:,} bytes: send fewer headers")
+
+    def _should_upgrade(self) -> bool:
+        return True
+
+    def handle_websocket_upgrade(self) -> None:
+        """Take a request that would rather speak another protocol as the one of HTTP/1.1 that it is, too.
+
+        Java's HttpClient and `curl --http2` ask each server for HTTP/2 so, and the parser ends such a request with its head:
+        its body was lost. It is read again, without the wish. Of `CONNECT` nothing else is left.
+        """
+        error = sys.exception()
+        if self.scope["method"] == "CONNECT" or not isinstance(error, httptools.HttpParserUpgrade):
+            self._refuse(400, "this is no request of HTTP/1.1")
+            return
+        lines = [b"%s %s HTTP/1.1" % (self.scope["method"].encode(), self.url)]
+        for name, value in self.scope["headers"]:
+            if name == b"connection":
+                lines += [b"connection: close"] if b"close" in value.lower() else []
+            elif name != b"upgrade":
+                lines.append(name + b": " + value)
+        self._again = b"\r\n".join(lines) + b"\r\n\r\n" + self._piece[error.args[0] :]
+        self.parser = httptools.HttpRequestParser(self)
 
     def on_message_begin(self) -> None:
         # From the next piece on: this one may have the end of another request.

@@ -99,6 +99,21 @@ def test_what_never_ends_is_closed(start: bytes, flood: bytes, connection: socke
     assert closes(connection, start, flood)
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_who_would_rather_speak_another_protocol_is_answered_in_this_one(
+    protocol: bytes, connection: socket.socket
+) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings, close\r\nUpgrade: " + protocol
+    connection.sendall(head + b"\r\nHTTP2-Settings: AAMAAABk\r\nContent-Length: 9\r\n\r\n1234")
+    connection.sendall(b"56789")
+    assert answer(connection) == (200, "9")
+
+
+def test_nobody_is_connected_to_another_host(connection: socket.socket) -> None:
+    connection.sendall(b"CONNECT other:80 HTTP/1.1\r\nHost: other:80\r\n\r\n")
+    assert answer(connection)[0] == 400
+
+
 def test_a_long_head_is_431(connection: socket.socket) -> None:
     connection.sendall(b"GET / HTTP/1.1\r\nX: ")
     # In pieces: what is sent after it has closed would take its answer away.
