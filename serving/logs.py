@@ -70,3 +70,8 @@ def set_up_logs(form: Literal["plain", "json"]) -> None:
     LOG.handlers[:] = [handler]
     LOG.propagate = False
     LOG.setLevel(logging.INFO)
+    # What the server itself has to say, in the same form; not its warnings, which are of clients that speak no HTTP.
+    server = logging.getLogger("uvicorn")
+    server.handlers[:] = [handler]
+    server.propagate = False
+    server.setLevel(logging.ERROR)

@@ -25,11 +25,13 @@ from tests.support.tiny_bundle import make_bundle
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    """The service's logger as it was before."""
-    before = (LOG.handlers[:], LOG.propagate, LOG.level)
+    """The service's logger; it and the server's are afterwards as they were before."""
+    loggers = [LOG, logging.getLogger("uvicorn")]
+    before = [(each.handlers[:], each.propagate, each.level) for each in loggers]
     yield LOG
-    LOG.handlers[:], LOG.propagate = before[0], before[1]
-    LOG.setLevel(before[2])
+    for each, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        each.handlers[:], each.propagate = handlers, propagate
+        each.setLevel(level)
 
 
 def test_lines_are_one_an_event_and_command_nothing(logger: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +48,10 @@ def test_lines_are_one_an_event_and_command_nothing(logger: logging.Logger, caps
     content = json.loads(line)
     assert content.pop("time").endswith("Z")
     assert content == {"level": "warning", "message": "a \x1b[31mred\nname", **fields}
+    server = logging.getLogger("uvicorn.protocols")
+    server.warning("Invalid HTTP request received.")
+    server.error("it failed")
+    assert json.loads(capsys.readouterr().err)["message"] == "it failed"
 
 
 @pytest.mark.parametrize("form", [PlainLines(), JsonLines()])
