@@ -1,5 +1,7 @@
 """What the service does when it has too much to do, and while its model changes.
 
+Measures the service alone:
+
 1. Seconds from the start of the process to the first answer.
 2. Two hundred connections for 20 s: which statuses came, memory above idle, the longest wait for `/healthz` (asked ten times
    a second), and the latency of 8 connections before and two seconds after.

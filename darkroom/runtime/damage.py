@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -80,7 +81,6 @@ def _read(file: Path) -> None:
         import numpy as np
 
         np.load(file, mmap_mode="r", allow_pickle=False)
-    elif file.suffix == ".onnx":
-        import onnx
-
+    # A stage that stopped over a graph has the package; an import here would make it a part of every stage.
+    elif file.suffix == ".onnx" and (onnx := sys.modules.get("onnx")):
         onnx.load(file)

@@ -33,7 +33,8 @@ def test_every_benchmark_is_found() -> None:
     data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop", "strangers"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
-    assert data | training | bundle == set(COMMANDS)
+    service = {"serving", "serving_stress"}
+    assert data | training | bundle | service == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:

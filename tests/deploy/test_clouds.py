@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -172,6 +173,12 @@ def body_of(answer: dict[str, Any]) -> bytes:
 
 
 def test_lambda_answers_an_event_as_the_service_answers_a_request(bundle: Path, expected: dict[str, Any]) -> None:
+    # In a thread: Playwright leaves an event loop running in that of the tests, and Mangum needs one of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(ask_lambda, bundle, expected).result()
+
+
+def ask_lambda(bundle: Path, expected: dict[str, Any]) -> None:
     handle = make_handler(Settings(bundle=bundle, threads=1, batch=1))
     context: Any = SimpleNamespace(aws_request_id="1")
     predict = event("POST", "/v1/predict", IMAGE, **{"content-type": "image/png"})

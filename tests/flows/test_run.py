@@ -22,7 +22,7 @@ def test_all_mistakes_are_shown_at_once_before_anything_is_written(repository: R
     status, printed = repository.run("-m", "flows.run", "--images", "", "--set", settings)
     assert status == 1
     assert printed.startswith("error: 4 mistakes in the settings")
-    assert "did you mean epochs?" in printed and "did you mean zip?" in printed
+    assert "did you mean train.epochs?" in printed and "did you mean zip?" in printed
     assert "'many'" in printed and "'sede=1'" in printed
     assert not (repository.root / "dvc.lock").exists()
     assert repository.git("status", "--porcelain") == ""

@@ -23,7 +23,7 @@ ROOM = 1024
 
 
 @pytest.mark.parametrize(
-    ("fuzz", "count"), [(fuzz_images, 60), (fuzz_archives, 16), (fuzz_tables, 24), (fuzz_settings, 16)]
+    ("fuzz", "count"), [(fuzz_images, 60), (fuzz_archives, 16), (fuzz_tables, 24), (fuzz_settings, 32)]
 )
 def test_every_attempt_is_answered_or_refused_with_a_reason(
     fuzz: Callable[[int, int, Path], Outcome], count: int, tmp_path: Path

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx  # noqa: F401 (as the stage that stopped has it)
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
