@@ -32,7 +32,10 @@ class RequireKey:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
-        if scope["type"] != "http" or path in self.open or path.startswith(OPEN_FOLDER):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        # To be read alone: Vertex AI may ask for its health and for predictions at one address.
+        if scope["method"] in ("GET", "HEAD") and (path in self.open or path.startswith(OPEN_FOLDER)):
             return await self.app(scope, receive, send)
         try:
             self.keys.require(_given(scope["headers"]), OTHER_SCOPES.get(path, "predict"))

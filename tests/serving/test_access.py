@@ -52,6 +52,16 @@ def test_each_address_needs_its_scope_and_some_need_none(tmp_path: Path) -> None
                 assert client.get(path, headers=header).status_code == (200 if allowed else 403)
 
 
+def test_an_address_that_is_open_to_be_read_takes_nothing_without_a_key(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    key = new_key(file, "one", ["predict"], None)
+    client = app_with(Middleware(RequireKey, keys=Keys(file), open_paths=["/unknown"]))
+    for path in ("/unknown", "/healthz"):
+        assert client.get(path).status_code == client.head(path).status_code == 200
+        assert client.post(path).status_code == 401
+        assert client.post(path, headers={"X-API-Key": key}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "header", ["Bearer ", "Bearer wrong", "Basic YTpi", "Bearer é", "wrong", "Bearer " + "x" * 10_000]
 )
