@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from darkroom.images.cache import FACTS
 from darkroom.images.decode import decode
+from darkroom.images.depth import PLAUSIBLE
 from darkroom.images.depth_choice import KindFound, choose_depth, describe_depth
 from darkroom.images.measure import MEASURED_SIDE, measure
 from darkroom.images.shards import Place, read_shards
@@ -93,6 +94,7 @@ def _find_kinds(facts: pa.Table, rows: Int64s, paths: Sequence[str], kinds: list
         scale = declared.pop() if len(declared) == 1 else (None, None)
         spread = {row: high[n] - low[n] for n, row in enumerate(of_kind.tolist())}
         of_paths = ((-spread[row], path) for row, path in zip(rows.tolist(), paths, strict=True) if row in spread)
+        dim = [row for row, top in zip(of_kind.tolist(), high, strict=True) if 0 < top <= max(high) * PLAUSIBLE]
         yield KindFound(
             kind,
             sum(files[row] for row in of_kind.tolist()),
@@ -100,4 +102,5 @@ def _find_kinds(facts: pa.Table, rows: Int64s, paths: Sequence[str], kinds: list
             max(high),
             None if scale[0] is None or scale[1] is None else (scale[0], scale[1]),
             tuple(path for _, path in heapq.nsmallest(FILES_NAMED, of_paths)),
+            sum(files[row] for row in dim) if min(low) >= 0 else 0,
         )

@@ -24,6 +24,7 @@ class KindFound:
         low, high: the lowest and the highest value of all of them.
         declared: what all of them say are black and white; None where they say nothing, or not the same.
         examples: paths of some of them, those with the widest range of values first.
+        dim: how many have no value above a sixteenth of the highest of all, where none is negative.
     """
 
     kind: str
@@ -32,6 +33,7 @@ class KindFound:
     high: float
     declared: Scale | None = None
     examples: tuple[str, ...] = ()
+    dim: int = 0
 
 
 def choose_depth(setting: str, found: list[KindFound], files: int, of_eight: Sequence[str] = ()) -> Depth | None:
@@ -146,6 +148,11 @@ def describe_depth(depth: Depth, found: list[KindFound], files: int) -> list[str
             others.append(f"full ({describe_scale(full)})")
         choice = f"; set ingest.depth to {' or '.join(others)} for another reading" if others else ""
         lines.append(f"depth: {_describe(one, files)}: read {how} ({describe_scale(scale)} becomes 0 to 255){choice}")
+        if one.dim:
+            lines.append(
+                f"depth: {one.dim:,} of these {plural(one.dim, 'has', 'have')} no value above a sixteenth of the highest: if "
+                "these are on another scale, as 12 bits among 16, they come out dark; convert all to one"
+            )
     if eight:
         lines.append(f"depth: {count(eight, 'file')} of 8 bits {plural(eight, 'stays as it is', 'stay as they are')}")
     return lines

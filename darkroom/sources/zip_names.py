@@ -22,6 +22,8 @@ CODE_PAGES: dict[str, tuple[tuple[int, int], ...] | None] = {
     "cp437": None,
     "cp850": None,
     "cp1252": None,
+    "cp857": None,
+    "cp1254": None,
     "cp866": None,
     "cp1251": None,
     "gb18030": ((0xB0, 0xD7), (0xA3, 0xA3)),

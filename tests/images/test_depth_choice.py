@@ -120,6 +120,10 @@ def test_what_was_found_and_done_is_said() -> None:
     assert lines("auto", KindFound("float", 120, -3.5, 812.25))[0].endswith(
         "floating-point values, -3.5 to 812.25: read by the range of the data set (-3.5 to 812.25 becomes 0 to 255)"
     )
+    assert lines("auto", KindFound("uint16", 120, 0, 65535, dim=7))[1] == (
+        "depth: 7 of these have no value above a sixteenth of the highest: if these are on another scale, as 12 bits among 16, "
+        "they come out dark; convert all to one"
+    )
     assert lines("range", KindFound("uint16", 120, 3, 900))[0].endswith(
         "set ingest.depth to full (0 to 65,535) for another reading"
     )

@@ -55,6 +55,7 @@ def read_as(path: Path, encoding: str | None) -> Listing:
         ("cp1251", ["кошка/1.jpg", "собака/2.jpg"]),
         ("cp437", ["käse/1.jpg", "brötchen/2.jpg"]),
         ("cp1252", ["café/1.jpg", "São/3.jpg"]),
+        ("cp857", ["kuş/1.jpg", "ağaç/2.jpg"]),
     ],
 )
 def test_a_code_page_is_found_from_all_names_and_said(
@@ -87,6 +88,9 @@ def test_where_several_make_sense_the_user_is_asked_with_each(tmp_path: Path) ->
     with pytest.raises(DarkroomError, match=r"no code page makes sense of them: set ingest\.zip_encoding"):
         listed(ZIP, greek)
     assert read_as(greek, "cp737").classes == ("γάτα", "σκύλος")
+    turkish = write_zip(tmp_path / "c.zip", encoded("cp1254", "Kuş/1.jpg", "İnek/2.jpg"))
+    with pytest.raises(DarkroomError, match=r"several code pages(?s:.*)cp1252: Kuþ, Ýnek\n  - cp1254: Kuş, İnek"):
+        listed(ZIP, turkish)
 
 
 def test_the_unicode_path_counts_where_it_was_made_for_the_name(tmp_path: Path) -> None:

@@ -179,6 +179,14 @@ def deep_folder(root: Path, values: npt.NDArray[np.float64], kind: str) -> Path:
     return root
 
 
+def test_files_that_may_be_on_another_scale_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = deep_folder(tmp_path / "source", np.array([0, 1000, 65535]), "u2")
+    for number in range(5):
+        tifffile.imwrite(source / "b" / f"{number:02}.tif", np.full((16, 16), 4095 + (number == 4), np.uint16))
+    ingest_source("folder", source, tmp_path)
+    assert "\ningest: depth: 4 of these have no value above a sixteenth of the highest" in capsys.readouterr().out
+
+
 def test_a_deep_data_set_is_read_by_one_rule_that_is_said_and_stored(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
