@@ -186,6 +186,8 @@ def test_requests_in_work_are_answered_after_ctrl_c_and_a_second_signal_ends_at_
         assert [first.status, *(connection.getresponse().status for connection in asking[1:])] == 20 * [200]
         assert service.process.wait(20) == 0
     with running(tmp_path / "bundle", "--grace=600") as service:
+        # A signal before the first request may come while it starts, and ends it at once.
+        assert service.get("/readyz") == 200
         service.process.send_signal(signal.SIGTERM)
         while service.get("/readyz") == 200:
             time.sleep(0.02)
