@@ -19,7 +19,7 @@ from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
 from serving.logs import asked
 from serving.metrics import Metrics
-from serving.model import LoadedModel, open_model
+from serving.model import LoadedModel, engine_threads, open_model
 from serving.prediction_log import PredictionLog
 from serving.rate import Rate
 from serving.recorder import Recorder
@@ -35,8 +35,8 @@ class Service:
 
     Args:
         folder: of the bundle, or a link to it.
-        threads: images that are predicted at the same time; 0 takes the cores that this process may use, by its affinity and
-            its cgroup's quota.
+        threads: images that are decoded and predicted at the same time; 0 takes the cores that this process may use, by its
+            affinity and its cgroup's quota, and one for a graph that is quicker than the work around it.
         batch: images that the graph gets at once, at most; 0 measures what is fastest.
         queue: images that may wait; more are refused.
         deadline: seconds after which an image is refused.
@@ -69,17 +69,16 @@ class Service:
         max_pixels: int = 50_000_000,
         max_pixels_at_once: int = 200_000_000,
     ) -> None:
-        threads = threads or cpu_count()
         state = bundle_state(folder)
         self.model = open_model(folder, batch)
         self.draining = False
         self.metrics = Metrics()
         self.metrics.watch_waiting(lambda: self.waiting)
         self._take(self.model)
-        self.engine = Engine(threads, self.metrics)
+        self.engine = Engine(threads or engine_threads(self.model.bundle), self.metrics)
         self._heatmaps = Heatmaps()
         self._reloader = Reloader(folder, batch, self.model, state, self._take, self.metrics)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(threads or cpu_count(), thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
         self.recorder: Recorder | None = None
         self.shadow: Shadow | None = None

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     """port to listen at; PORT and AIP_HTTP_PORT set it as well; 0 takes a free one"""
 
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """images that are predicted at the same time, with a thread each; 0 takes the cores that this process may use"""
+    """images that are predicted at the same time, a thread each; 0: the cores of this process, or one for a quick graph"""
     batch: Annotated[int, Field(ge=0, le=256)] = 0
     """images that the graph gets at once, at most; 0 measures at the start what is fastest"""
     queue: Count = 256
