@@ -3,9 +3,11 @@
 Reads: models/train/, the arrays of data/preprocess/, manifest, class list and label fixes of data/ingest/,
     data/split/splits.parquet.
 Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
-    images), heatmaps.npy, damaged.npy and explained.json.
-Costs: a forward pass in float32 over validation and test images; in bfloat16, where the processor multiplies it, 21 over
-    `evaluate.robustness_images` test images and one over the training images, whose labels are compared with it.
+    images), heatmaps.npy, damaged.npy and explained.json; models/predict/network.onnx, a graph that gives logits, for all
+    that ships.
+Costs: some seconds for the graph; a forward pass in float32 over validation and test images; in bfloat16, where the processor
+    multiplies it, 21 over `evaluate.robustness_images` test images and one over the training images, whose labels are compared
+    with it.
 """
 
 from pathlib import Path
@@ -13,19 +15,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.inference.corruptions import damaged_copies
-from darkroom.inference.device import choose_device
-from darkroom.inference.explain import explain
-from darkroom.inference.explained import Explained, choose_images, spaced
-from darkroom.inference.inputs import SplitImages, open_splits
-from darkroom.inference.logits import damaged_logits, logits
+from darkroom.inference.device import choose_device, keep_freed_memory
+from darkroom.inference.explain import explain_test_images
+from darkroom.inference.explained import spaced
+from darkroom.inference.export import export_network
+from darkroom.inference.inputs import open_splits
+from darkroom.inference.logits import damaged_logits, float32_logits
+from darkroom.inference.network_graph import NETWORK
 from darkroom.inference.out_of_fold import out_of_fold
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
 from darkroom.model.provenance import data_version
-from darkroom.network.load import Normalized, load_model
+from darkroom.network.load import load_model
 from darkroom.runtime import paths
-from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.stage import stage
@@ -34,7 +36,15 @@ from darkroom.settings.evaluate import Evaluate
 
 
 def run(
-    *, model: Path, arrays: Path, ingest: Path, splits: Path, out: Path, gallery: int, robustness_images: int
+    *,
+    model: Path,
+    arrays: Path,
+    ingest: Path,
+    splits: Path,
+    out: Path,
+    graphs: Path,
+    gallery: int,
+    robustness_images: int,
 ) -> None:
     """Predict.
 
@@ -44,12 +54,15 @@ def run(
         ingest: the folder with manifest, class list and applied label fixes.
         splits: the split table.
         out: the folder for predictions and heat maps.
+        graphs: the folder for the network as a graph.
         gallery: how many images each gallery of the report shows.
         robustness_images: how many test images are damaged, at most; 0 for none.
 
     Raises:
-        DarkroomError: when model, arrays, manifest and splits do not belong together; nothing is written then.
+        DarkroomError: when model, arrays, manifest and splits do not belong together, or there can be no graph of the network;
+            nothing is written then.
     """
+    keep_freed_memory()
     classes = load_classes(ingest / "classes.json")
     network, spec = load_model(model)
     classes.require_same(spec.classes.names, str(model))
@@ -61,45 +74,29 @@ def run(
         )
     opened, device = open_splits(arrays, ingest, splits, classes), choose_device()
     test, train = opened["test"], opened["train"]
-    answers = {split: logits(network, opened[split].images, device, split) for split in ("validation", "test")}
-    folds = out_of_fold(network, train.images, train.labels, len(classes), device)
     rows = np.array(spaced(np.arange(len(test.ids)), robustness_images), np.int64)
-    damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
-
-    explained = _explain(network, device, test, answers["test"], gallery)
-    described = ModelRun(
-        network=spec.network,
-        epoch=spec.epoch,
-        classes=classes.names,
-        class_hash=classes.hash,
-        data_version=data,
-        training_code_version=spec.code_version,
-        damaged_precision=precision,
-        explanation=explained.method,
-    )
-    with whole_folder(out) as folder:
+    with whole_folder(graphs) as graph_folder, whole_folder(out) as folder:
+        export_network(network, spec, graph_folder / NETWORK)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        images = {split: opened[split].images for split in ("validation", "test")}
+        answers = float32_logits(network, graph_folder / NETWORK, images, device)
+        folds = out_of_fold(network, train.images, train.labels, len(classes), device)
+        damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
+        explained = explain_test_images(network, test, answers["test"], gallery, device)
+        described = ModelRun(
+            network=spec.network,
+            epoch=spec.epoch,
+            classes=classes.names,
+            class_hash=classes.hash,
+            data_version=data,
+            training_code_version=spec.code_version,
+            damaged_precision=precision,
+            explanation=explained.method,
+        )
         write_predictions(folder, described, opened, answers, folds, damaged)
         explained.save(folder)
     counts = ", ".join(f"{len(opened[split].ids):,} {split}" for split in ("test", "validation", "train"))
     print(f"predict: {spec.network}, epoch {spec.epoch}; {counts} images, {len(rows):,} of test damaged in 20 ways")
-
-
-def _explain(network: Normalized, device: torch.device, test: SplitImages, logits: Float32s, gallery: int) -> Explained:
-    """Heat maps of the chosen test images, and one image damaged."""
-    predicted = logits.argmax(axis=1)
-    choice = choose_images(logits, test.labels, test.ids, gallery)
-    rows = choice.rows()
-    explanation = explain(network, test.images[rows], predicted[rows], device)
-    # The damage is shown on the first image that is predicted correctly, or on the first of all.
-    example = int((predicted == test.labels).argmax())
-    return Explained(
-        method=explanation.method,
-        text=explanation.text,
-        gallery=gallery,
-        choice=choice,
-        heat=dict(zip(rows, explanation.maps, strict=True)),
-        damaged=damaged_copies(test.images[example], test.ids[example]),
-    )
 
 
 def main() -> None:
@@ -111,6 +108,7 @@ def main() -> None:
             ingest=paths.INGEST,
             splits=paths.SPLIT_TABLE,
             out=paths.PREDICTIONS,
+            graphs=paths.NETWORK_GRAPH.parent,
             gallery=settings.gallery,
             robustness_images=settings.robustness_images,
         )

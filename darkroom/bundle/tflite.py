@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from darkroom.bundle import tflite_converter, tflite_quantizer
 from darkroom.bundle.tflite_metadata import add_metadata
-from darkroom.inference.export import Probabilities, quiet
+from darkroom.inference.network_graph import quiet
 from darkroom.inference.session import INPUT, OUTPUT
 from darkroom.model.spec import ModelSpec
 from darkroom.runtime.arrays import Float32s, UInt8s
@@ -33,16 +33,17 @@ CONVERTER_PACKAGES = ("ai-edge-litert", "ai-edge-quantizer", "litert-torch", "to
 REMEDY = "export.tflite=false goes without TFLite"
 
 
-class NamedOutput(nn.Module):
-    """A network whose output has a name, as it will have in the file's signature."""
+class Probabilities(nn.Module):
+    """A classifier with its temperature and softmax, whose output has the name that it will have in the file's signature."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, temperature: float) -> None:
         super().__init__()
         self.model = model
+        self.temperature = temperature
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """By name, the probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
-        return {OUTPUT: self.model(images)}
+        """By name, calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
+        return {OUTPUT: torch.softmax(self.model(images) / self.temperature, dim=1)}
 
 
 def converter_versions(environment: Path) -> dict[str, str]:
@@ -88,7 +89,7 @@ def write_tflite(
         with quiet():
             # One image at a time: that is what phones run, and what every accelerator of theirs accepts.
             example = torch.from_numpy(np.array(images[:1]))
-            network = NamedOutput(Probabilities(model, calibration.temperature)).eval()
+            network = Probabilities(model, calibration.temperature).eval()
             torch.export.save(torch.export.export(network, (), {INPUT: example}), program)
         np.save(examples, images)
         _run(environment, spec, tflite_converter, program, folder / TFLITE)

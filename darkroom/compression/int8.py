@@ -22,7 +22,7 @@ from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_d
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from tqdm import tqdm
 
-from darkroom.inference.export import quiet, write_graph
+from darkroom.inference.network_graph import quiet, write_graph
 from darkroom.inference.session import INPUT
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.seeding import uniform_per_image

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from darkroom.inference.grad_cam import MapLayer, find_map_layer, grad_cam, network_input
+from darkroom.inference.corruptions import damaged_copies
+from darkroom.inference.explained import Explained, choose_images
+from darkroom.inference.grad_cam import grad_cam, network_input
+from darkroom.inference.inputs import SplitImages
 from darkroom.inference.logits import logits
+from darkroom.inference.map_layer import MapLayer, find_map_layer
 from darkroom.inference.occlusion import CELLS, occlusion
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.load import Normalized
@@ -32,6 +36,34 @@ class Explanation:
     method: str
     text: str
     maps: Float32s
+
+
+def explain_test_images(
+    model: nn.Module, test: SplitImages, answers: Float32s, gallery: int, device: torch.device
+) -> Explained:
+    """Heat maps of the test images that `choose_images` chooses, and one image damaged.
+
+    Args:
+        model: as for `explain`.
+        test: the test split.
+        answers: logits float32 [N, K] of its images.
+        gallery: how many images each gallery of the report shows.
+        device: where to compute.
+    """
+    predicted = answers.argmax(axis=1)
+    choice = choose_images(answers, test.labels, test.ids, gallery)
+    rows = choice.rows()
+    explanation = explain(model, test.images[rows], predicted[rows], device)
+    # The damage is shown on the first image that is predicted correctly, or on the first of all.
+    example = int((predicted == test.labels).argmax())
+    return Explained(
+        method=explanation.method,
+        text=explanation.text,
+        gallery=gallery,
+        choice=choice,
+        heat=dict(zip(rows, explanation.maps, strict=True)),
+        damaged=damaged_copies(test.images[example], test.ids[example]),
+    )
 
 
 def explain(model: nn.Module, images: UInt8s, classes: Int64s, device: torch.device) -> Explanation:

@@ -13,7 +13,7 @@ from darkroom.statistics.temperature import softmax
 
 # Mean heat maps: of so many classes, the weakest first, from so many images in all and of one class.
 MAPPED_CLASSES = 30
-MAPPED_IMAGES, MAPPED_OF_A_CLASS = 320, 32
+MAPPED_IMAGES, MAPPED_OF_A_CLASS = 160, 16
 
 FILE, MAPS, DAMAGED = "explained.json", "heatmaps.npy", "damaged.npy"
 

@@ -1,12 +1,7 @@
-"""Where in its picture a network saw the class: the maps of one layer, weighted by how much the class depends on each.
+"""Where in its picture a network saw the class: the maps of one layer, weighted by how much the class depends on each."""
 
-The layer is found by looking at what the layers give, for any network of the zoo.
-"""
-
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,131 +10,13 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from tqdm import tqdm
 
+from darkroom.inference.map_layer import as_maps, caught_outputs
 from darkroom.network.load import Normalized
-from darkroom.network.zoo import GreyInput
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 
-# Pixels at a time: the whole pass is held for the way back. Twenty pictures of 224 pixels take some 1 GB in
-# EfficientNet-Lite0.
-BATCH_PIXELS = 2**20
+# Pixels at a time, as in `darkroom.inference.logits`.
+BATCH_PIXELS = 2**18
 BATCH_IMAGES = 256
-
-# Coarse, but the last map is the honest one. On 300 validation images of Fashion-MNIST, with the hottest 5 to 50% of the pixels
-# taken away, small_image_net kept a mean probability of 49% where the heat came from its last map (3 cells a side), 68% from
-# the map before (6), 64% from the first (13), and 61% where the pixels were chosen at random: with earlier maps the mean of a
-# gradient says nothing of a place. LayerCAM and HiResCAM on them came to 53 to 72%; occlusion, with 65 answers a picture,
-# to 41%.
-LEAST_SIDE = 3
-
-# Transformers put at most this many tokens (class, distillation, registers) before those of the patches.
-MOST_PREFIX = 8
-
-# What holds a network's stages, whose children give the picture as it is between two stages.
-_CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
-
-
-@dataclass(frozen=True)
-class MapLayer:
-    """A layer that gives maps: its name as in `network.named_modules()`, and the side of its maps."""
-
-    name: str
-    side: int
-
-
-def find_map_layer(network: nn.Module, pictures: Tensor) -> MapLayer | None:
-    """The last layer that gives the picture as a map of at least 3 x 3 cells on which the answer depends.
-
-    Where no map is as large, it is the last of the largest; None where there is none of at least 2 x 2. That the answer
-    depends on it shows in the gradient: in a transformer that answers from its class token nothing behind the last
-    attention does.
-
-    Args:
-        network: in eval mode, gives logits [N, K].
-        pictures: two or more to try with, float32 [N, C, S, S].
-    """
-    with torch.enable_grad(), caught_outputs(network, _places(network)) as outputs:
-        best = network(pictures.requires_grad_()).amax(1).sum()
-        found = [(name, output) for name, output in outputs.items() if _is_map(output, len(pictures))]
-        if not found:
-            return None
-        gradients = torch.autograd.grad(best, [output for _, output in found], allow_unused=True)
-    used = [
-        MapLayer(name, as_maps(output).shape[2])
-        for (name, output), gradient in zip(found, gradients, strict=True)
-        if gradient is not None and bool(as_maps(gradient).any())
-    ]
-    if not used:
-        return None
-    wanted = min(LEAST_SIDE, max(layer.side for layer in used))
-    return [layer for layer in used if layer.side >= wanted][-1]
-
-
-def as_maps(output: Tensor) -> Tensor:
-    """What a layer gave, as [N, C, H, W]: channels may be last, and tokens [N, T, C] are laid out as their patches were."""
-    if output.dim() == 3:
-        pictures, tokens, channels = output.shape
-        side = math.isqrt(tokens)
-        return output[:, tokens - side**2 :].transpose(1, 2).reshape(pictures, channels, side, side)
-    return output if output.shape[2] == output.shape[3] else output.permute(0, 3, 1, 2)
-
-
-@contextmanager
-def caught_outputs(network: nn.Module, names: list[str]) -> Iterator[dict[str, Tensor]]:
-    """While the block lasts: what these layers gave in the network's last pass, in the order in which they finished.
-
-    Of a layer that gives several tensors it is the first: of the maps of a network made for several, the largest, which
-    the others are made from.
-    """
-    outputs: dict[str, Tensor] = {}
-
-    def catch_as(name: str) -> torch.utils.hooks.RemovableHandle:
-        def catch(_: nn.Module, __: Any, output: Any) -> None:
-            while isinstance(output, list | tuple) and output:
-                output = output[0]
-            outputs.pop(name, None)
-            if isinstance(output, Tensor):
-                outputs[name] = output
-
-        return network.get_submodule(name).register_forward_hook(catch)
-
-    handles = [catch_as(name) for name in names]
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _places(network: nn.Module) -> list[str]:
-    """The names of the layers to look at: a network's own children, and those of what holds its stages and their blocks.
-
-    Not what is within a block: a branch does not hold the whole picture, and a tensor of four dimensions need not be maps: an
-    attention's are heads, tokens and values.
-    """
-    names: list[str] = []
-    whole = (network, network.network) if isinstance(network, GreyInput) else (network,)
-
-    def look(module: nn.Module, name: str) -> None:
-        container = isinstance(module, _CONTAINERS)
-        for own, child in module.named_children():
-            place = f"{name}.{own}".lstrip(".")
-            if container or module in whole:
-                names.append(place)
-            if not container or isinstance(child, _CONTAINERS):
-                look(child, place)
-
-    look(network, "")
-    return names
-
-
-def _is_map(output: Tensor, pictures: int) -> bool:
-    if not output.is_floating_point() or len(output) != pictures:
-        return False
-    if output.dim() == 3:
-        side = math.isqrt(output.shape[1])
-        return side >= 2 and output.shape[1] - side**2 <= MOST_PREFIX
-    squares = (output.shape[2:4], output.shape[1:3]) if output.dim() == 4 else ()
-    return any(height == width >= 2 for height, width in squares)
 
 
 def grad_cam(
@@ -177,17 +54,64 @@ def grad_cam(
     exact = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
     bar = tqdm(total=len(images), desc="grad-cam", unit="img", disable=None)
     model.to(device)
-    with exact, torch.enable_grad(), bar, caught_outputs(model.network, [layer]) as outputs:
+    source = _source(model.network, layer, network_input(model, images[:1], device))
+    place = source or layer
+    catching = caught_outputs(model.network, [place], cut=source is not None)
+    with exact, bar, _no_gradients_of_weights(model), torch.enable_grad(), catching as outputs:
         for start in range(0, len(images), batch):
             part = slice(start, start + batch)
-            pictures = network_input(model, images[part], device)
-            # Asked of the input, there is a gradient through frozen layers too.
-            logits = model.network(pictures.requires_grad_())
-            chosen = logits.gather(1, torch.from_numpy(classes[part, None]).to(device)).sum()
-            (gradient,) = torch.autograd.grad(chosen, [outputs[layer]])
-            heats[part] = _heat(as_maps(outputs[layer].detach()), as_maps(gradient), side, by_place).cpu().numpy()
+            # Without a place to end at, the way back leads to the pictures.
+            pictures = network_input(model, images[part], device).requires_grad_(source is None)
+            chosen = model.network(pictures).gather(1, torch.from_numpy(classes[part, None]).to(device)).sum()
+            (gradient,) = torch.autograd.grad(chosen, [outputs[place]])
+            heats[part] = _heat(as_maps(outputs[place].detach()), as_maps(gradient), side, by_place).cpu().numpy()
             bar.update(len(pictures))
     return heats
+
+
+def _source(network: nn.Module, layer: str, picture: Tensor) -> str | None:
+    """The layer where a gradient with respect to the maps of `layer` may end: the last that gives these maps and nothing else.
+
+    It is the layer itself, unless that gives several maps: these are made one from the other within it. Without the way back
+    through the layers before, 200 photographs in EfficientNet-Lite0 take a quarter of the time, and 3 GB less.
+
+    Args:
+        network: in eval mode.
+        layer: as in `network.named_modules()`.
+        picture: one to find it with, float32 [1, C, S, S].
+
+    Returns:
+        None where no layer gives these maps alone.
+    """
+    given: list[tuple[str, Tensor]] = []
+
+    def note_as(name: str) -> torch.utils.hooks.RemovableHandle:
+        def note(_: nn.Module, __: Any, output: Any) -> None:
+            if isinstance(output, Tensor):
+                given.append((name, output))
+
+        return network.get_submodule(name).register_forward_hook(note)
+
+    handles = [note_as(name) for name, _ in network.named_modules() if name]
+    try:
+        with torch.no_grad(), caught_outputs(network, [layer]) as outputs:
+            network(picture)
+        return next((name for name, output in reversed(given) if output is outputs[layer]), None)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _no_gradients_of_weights(model: nn.Module) -> Iterator[None]:
+    """While the block lasts, no weight asks for a gradient."""
+    asking = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in asking:
+            parameter.requires_grad_(True)
 
 
 def network_input(model: Normalized, images: UInt8s, device: torch.device) -> Tensor:

@@ -18,6 +18,7 @@ ARRAYS = Path("data/preprocess")
 MODEL = Path("models/train")
 TRAIN_REPORTS = Path("reports/train")
 PREDICTIONS = Path("data/predict")
+NETWORK_GRAPH = Path("models/predict/network.onnx")
 CALIBRATION = Path("models/evaluate/calibration.json")
 EVALUATE_REPORTS = Path("reports/evaluate")
 QUANTIZED = Path("models/quantize")
@@ -58,7 +59,7 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "train": (INGEST, SPLIT_TABLE.parent, ARRAYS / "stats.json", ARRAYS / "train", ARRAYS / "validation"),
     "predict": (INGEST, SPLIT_TABLE.parent, ARRAYS, MODEL),
     "evaluate": (PREDICTIONS / "predictions.parquet",),
-    "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, MODEL),
+    "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, NETWORK_GRAPH.parent, MODEL),
     "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
     "report": (
         INGEST,
@@ -80,7 +81,7 @@ OUTPUTS: dict[str, tuple[Path, ...]] = {
     "split": (SPLIT_TABLE.parent,),
     "preprocess": (ARRAYS,),
     "train": (MODEL, *TRAIN_RECORD, TRAIN_REPORTS / "metrics.json", TRAIN_REPORTS / "plots"),
-    "predict": (PREDICTIONS,),
+    "predict": (PREDICTIONS, NETWORK_GRAPH.parent),
     "evaluate": (CALIBRATION.parent, *EVALUATION, EVALUATE_REPORTS / "label_suspects.csv", EVALUATE_REPORTS / "plots"),
     "quantize": (QUANTIZED, QUANTIZE_REPORTS / "metrics.json"),
     "export": (BUNDLE, EXPORT_REPORTS),

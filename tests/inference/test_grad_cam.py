@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from darkroom.inference.explain import explain
-from darkroom.inference.grad_cam import MapLayer, as_maps, find_map_layer, grad_cam
+from darkroom.inference.grad_cam import grad_cam
+from darkroom.inference.map_layer import MapLayer, as_maps, caught_outputs, find_map_layer
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
@@ -80,6 +81,25 @@ def test_of_a_network_for_several_maps_it_is_the_largest() -> None:
     torch.manual_seed(0)
     network = build_network("timm/tf_efficientnet_lite0", {"pooling": "grid"}, 3, 3, 96, pretrained=True).eval()
     assert find_map_layer(network, torch.rand(2, 3, 96, 96)) == MapLayer("network", 6)
+
+
+def test_the_way_back_ends_at_the_maps_and_gives_the_gradient_of_the_whole_way() -> None:
+    """Also where the layer gives two maps, one made from the other: the gradient of the first goes through both."""
+    torch.manual_seed(0)
+    network = build_network("timm/tf_efficientnet_lite0", {"pooling": "grid"}, 3, 3, 96, pretrained=True).eval()
+    model = Normalized(network, [0.5] * 3, [0.2] * 3).eval()
+    images = np.random.default_rng(0).integers(0, 256, (2, 96, 96, 3), dtype=np.uint8)
+    pictures = model.normalised(torch.from_numpy(images)).requires_grad_()
+    with caught_outputs(network, ["network"]) as outputs:
+        answers = network(pictures)
+    maps = outputs["network"]
+    (gradient,) = torch.autograd.grad(answers[[0, 1], [2, 1]].sum(), [maps])
+    heat = (gradient * maps).sum(1, keepdim=True).clamp_min(0).detach()
+    heat = nn.functional.interpolate(heat, (96, 96), mode="bilinear")[:, 0]
+    heat /= heat.amax((1, 2), keepdim=True)
+    found = grad_cam(model, "network", images, np.array([2, 1]), CPU, by_place=True)
+    np.testing.assert_allclose(found, heat.numpy(), atol=1e-4)
+    assert all(parameter.requires_grad for parameter in network.parameters())
 
 
 def test_tokens_and_channels_in_the_last_place_become_maps() -> None:

@@ -1,10 +1,14 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from darkroom.inference.corruptions import CORRUPTIONS
-from darkroom.inference.logits import BATCH_IMAGES, damaged_logits, logits
+from darkroom.inference.export import export_network
+from darkroom.inference.logits import BATCH_IMAGES, damaged_logits, float32_logits, logits
 from darkroom.runtime.errors import DarkroomError
+from tests.inference.test_export import describe, lively, some_images
 
 CPU = torch.device("cpu")
 
@@ -70,3 +74,19 @@ def test_damaged_copies_of_the_chosen_images_are_answered_in_every_way() -> None
     again, _ = damaged_logits(Brightness(), images, ids, rows, CPU)
     assert all(np.array_equal(one.logits, other.logits) for one, other in zip(found, again, strict=True))
     assert damaged_logits(Brightness(), images, ids, rows[:0], CPU)[0] == []
+
+
+def test_whole_splits_are_answered_by_the_graph_and_one_of_another_network_is_refused(tmp_path: Path) -> None:
+    spec = describe("simple_cnn", 12, 1)
+    model, images = lively(spec), some_images(21, 12, 1)
+    export_network(model, spec, tmp_path / "network.onnx")
+    splits = {"validation": images[:12], "test": images[12:]}
+    found = float32_logits(model, tmp_path / "network.onnx", splits, CPU)
+    assert list(found) == list(splits)
+    np.testing.assert_allclose(np.concatenate(list(found.values())), logits(model, images, CPU, None), atol=1e-5)
+    with torch.no_grad():
+        next(reversed(list(model.parameters()))).add_(torch.arange(3.0))
+    with pytest.raises(
+        DarkroomError, match="graph does not give what the network gives: a probability of a validation"
+    ):
+        float32_logits(model, tmp_path / "network.onnx", splits, CPU)

@@ -77,6 +77,7 @@ def run_predict(root: Path, **changed: Any) -> None:
         "ingest": root / "data/ingest",
         "splits": root / "data/split/splits.parquet",
         "out": root / "data/predict",
+        "graphs": root / "models/predict",
         "gallery": 4,
         "robustness_images": 8,
     }
