@@ -49,7 +49,7 @@ def default_settings(network: str) -> Train:
     """The section `train` of params.yaml, with another network, and of its augmentation flip and shift alone."""
     settings = read_params(ROOT / "params.yaml").train.model_copy(update={"flip": True})
     plain = {field.name: field.default for field in fields(Augmentation) if field.name not in ("flip", "shift")}
-    return settings.model_copy(update={"network": network, **plain})
+    return settings.model_copy(update={"network": network, **plain}).resolved()
 
 
 def network_settings(network: str) -> dict[str, int | float | str]:

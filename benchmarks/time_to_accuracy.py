@@ -214,7 +214,7 @@ def main() -> None:
     chosen = parser.parse_args()
     preset = YAML(typ="safe").load(chosen.preset.read_text(encoding="utf-8"))["train"] if chosen.preset else {}
     settings = {**read_params(ROOT / "params.yaml").train.model_dump(), **preset}
-    courses = {seed: ours(Train(**{**settings, "seed": seed}), chosen.data) for seed in chosen.seeds}
+    courses = {seed: ours(Train(**{**settings, "seed": seed}).resolved(), chosen.data) for seed in chosen.seeds}
     tell("ours", courses, chosen.wanted)
     if chosen.example:
         others = {seed: example(seed, chosen.data, chosen.example_epochs) for seed in chosen.seeds}

@@ -20,8 +20,10 @@ from darkroom.model.provenance import code_version, data_version
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.inputs import read_input_json
-from darkroom.runtime.paths import ARRAYS, INGEST, PARAMS_FILE, SPLIT_TABLE
+from darkroom.runtime.paths import ARRAYS, INGEST, PARAMS_FILE, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
+from darkroom.selection.choice import with_choice
+from darkroom.settings.networks import AUTO
 from darkroom.settings.read import read_params
 from darkroom.settings.tune import Tune
 from darkroom.settings.write import with_settings, write_params
@@ -69,7 +71,10 @@ def run(apply: bool) -> str:
 
 def _tune(apply: bool) -> str:
     params = read_params()
-    train = trial_settings(params.train, params.tune)
+    if params.train.network == AUTO:
+        # The space is checked against the network that is trained.
+        dvc.bring_up_to(SELECTION.name)
+    train = trial_settings(with_choice(params.train, SELECTION), params.tune)
     space, unread = read_space(params.tune.space, train)
     if unread:
         print(f"tune: not in the space, since train.network={train.network} does not read them: {', '.join(unread)}")

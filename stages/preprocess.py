@@ -1,6 +1,6 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
-Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet.
+Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet, models/select/choice.json.
 Writes: data/preprocess/: images.npy, labels.npy, ids.npy of each split, stats.json; .darkroom/cache/pixels: the same rows.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
@@ -19,8 +19,9 @@ from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.inputs import read_input_table
-from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SPLIT_TABLE
+from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import stage
+from darkroom.selection.choice import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.preprocess import Preprocess
@@ -43,8 +44,7 @@ def run(
     """Pack each split; the statistics are of the training split alone, or come with the weights.
 
     Args:
-        ingest: the folder that the ingest stage wrote.
-        splits: the split stage's table.
+        ingest, splits: the folder that the ingest stage wrote, and the split stage's table.
         settings: size, channels, and how an image becomes square.
         decoder: `turbo`, `opencv` or `pillow`.
         cache: where pixels are cached from run to run; safe to delete.
@@ -104,7 +104,7 @@ def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | 
 
 def main() -> None:
     with stage("preprocess"):
-        train = read_section(Train)
+        train = with_choice(read_section(Train), SELECTION)
         run(
             ingest=INGEST,
             splits=SPLIT_TABLE,

@@ -1,6 +1,6 @@
 """Fit a network; choose the epoch on validation.
 
-Reads: data/preprocess/ (train, validation, stats.json), data/ingest/ (class list, manifest), data/split/splits.parquet.
+Reads: data/preprocess/ (train, validation, stats.json), data/ingest/, data/split/splits.parquet, models/select/choice.json.
 Writes: models/train/: weights.safetensors, model.json; reports/train/: training.json, examples.npy, DVCLive's
     curves and metrics. `report` draws the page.
 Costs: most of the line's time. Killed and started again, it resumes from its last checkpoint, within an epoch too.
@@ -18,8 +18,9 @@ import torch
 from darkroom.inference.device import keep_freed_memory, resolve_precision, use_deterministic_algorithms
 from darkroom.network.load import save_model
 from darkroom.runtime.files import whole_files, whole_folder
-from darkroom.runtime.paths import ARRAYS, CHECKPOINTS, INGEST, MODEL, SPLIT_TABLE, TRAIN_REPORTS
+from darkroom.runtime.paths import ARRAYS, CHECKPOINTS, INGEST, MODEL, SELECTION, SPLIT_TABLE, TRAIN_REPORTS
 from darkroom.runtime.stage import stage
+from darkroom.selection.choice import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
 from darkroom.settings.train import Train
@@ -51,10 +52,9 @@ def run(
     """Train one network, in this process and those that were started with it.
 
     Args:
-        settings: the section `train` of the parameters; it goes no further than this module.
+        settings: the section `train` of the parameters, its network a name; it goes no further than this module.
         ingest, splits, arrays: outputs of the stages before.
-        out: the folder for the weights.
-        reports: the folder for the record and the curves.
+        out, reports: the folders for the weights, and for the record and the curves.
         checkpoints: the folder for the checkpoint of an unfinished training.
         after_epoch: called with each finished epoch; what it raises ends the training.
 
@@ -62,7 +62,7 @@ def run(
         DarkroomError: when the arrays were made with another class list, there is no such network, it does not take images
             of this size, there are too few images, the memory is not enough, or the loss or a weight is no longer a number.
     """
-    values = settings.model_dump()
+    values = (settings := settings.resolved()).model_dump()
     with join_processes() as processes:
         own = {name: values[name] for name in own_settings(settings.network)}
         begun = settings.network, own, settings.weights, settings.seed
@@ -85,7 +85,7 @@ def run(
             balance = balance_note(train.labels, names, settings.balance)
             lines = [size_note(model, spec, len(train.labels), processes, reason), loaded, balance, *choices.lines()]
             print("\n".join(f"train: {line}" for line in lines if line))
-        identity = settings.model_dump_json(exclude={"processes"})
+        identity = settings.model_dump_json(exclude={"processes", "budget"})
         checkpoint = checkpoint_of(checkpoints, identity, spec, processes, arrays)
         state = fit(
             model,
@@ -111,7 +111,7 @@ def run(
 
 def main() -> None:
     with stage("train"):
-        settings = read_section(Train)
+        settings = with_choice(read_section(Train), SELECTION)
         begin = partial(run, settings=settings, ingest=INGEST, splits=SPLIT_TABLE, arrays=ARRAYS)
         run_in_processes(settings.processes, partial(begin, out=MODEL, reports=TRAIN_REPORTS))
 

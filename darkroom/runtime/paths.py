@@ -14,6 +14,7 @@ GROUPS = Path("data/validate/groups.parquet")
 VALIDATE_REPORTS = Path("reports/validate")
 SPLIT_TABLE = Path("data/split/splits.parquet")
 EXCLUDED_IMAGES = Path("data/split/excluded.json")
+SELECTION = Path("models/select")
 ARRAYS = Path("data/preprocess")
 MODEL = Path("models/train")
 TRAIN_REPORTS = Path("reports/train")
@@ -55,8 +56,9 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "ingest": (SURVEY, LABEL_FIXES),
     "validate": (INGEST,),
     "split": (INGEST, GROUPS.parent),
-    "preprocess": (INGEST, SPLIT_TABLE.parent),
-    "train": (INGEST, SPLIT_TABLE.parent, ARRAYS / "stats.json", ARRAYS / "train", ARRAYS / "validation"),
+    "select": (INGEST, SPLIT_TABLE.parent),
+    "preprocess": (INGEST, SPLIT_TABLE.parent, SELECTION),
+    "train": (INGEST, SPLIT_TABLE.parent, SELECTION, ARRAYS / "stats.json", ARRAYS / "train", ARRAYS / "validation"),
     "predict": (INGEST, SPLIT_TABLE.parent, ARRAYS, MODEL),
     "evaluate": (PREDICTIONS / "predictions.parquet",),
     "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, NETWORK_GRAPH.parent, MODEL),
@@ -65,6 +67,7 @@ INPUTS: dict[str, tuple[Path, ...]] = {
         INGEST,
         SPLIT_TABLE.parent,
         *VALIDATION,
+        SELECTION,
         *TRAIN_RECORD,
         *EVALUATION,
         PREDICTIONS,
@@ -79,6 +82,7 @@ OUTPUTS: dict[str, tuple[Path, ...]] = {
     "ingest": (INGEST,),
     "validate": (GROUPS.parent, *VALIDATION),
     "split": (SPLIT_TABLE.parent,),
+    "select": (SELECTION,),
     "preprocess": (ARRAYS,),
     "train": (MODEL, *TRAIN_RECORD, TRAIN_REPORTS / "metrics.json", TRAIN_REPORTS / "plots"),
     "predict": (PREDICTIONS, NETWORK_GRAPH.parent),

@@ -7,6 +7,8 @@ from pathlib import Path
 SIMPLE_CNN = "simple_cnn"
 SMALL_IMAGE_NET = "small_image_net"
 CAPSULE_NET = "capsule_net"
+# In place of a name: `select` chooses.
+AUTO = "auto"
 
 # Darkroom's own.
 OWN = (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET)
@@ -31,6 +33,8 @@ def unknown_network(name: str) -> str | None:
     """What is wrong with a network's name, with the nearest known ones, or None when it is known."""
     if name in OWN or name in published_networks():
         return None
+    if name == AUTO:
+        return "auto is no network: the stage select chooses one"
     if f"timm/{name}" in published_networks():
         return f"there is no network {name!r}; did you mean timm/{name}?"
     near = difflib.get_close_matches(name, (*OWN, *published_networks()), n=3, cutoff=0.5)

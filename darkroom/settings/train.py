@@ -5,31 +5,39 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from darkroom.settings.base import MOST_EPOCHS, PathText, Section, Seed
-from darkroom.settings.networks import OWN, unknown_network
+from darkroom.settings.networks import AUTO, CAPSULE_NET, OWN, unknown_network
 from darkroom.settings.transforms import transform_mistakes
+
+# The values of `weights` that are no file.
+WORDS = ("auto", "none", "imagenet", "download")
 
 
 class Train(Section):
     """Network, optimization, augmentation, and the machine."""
 
-    network: Annotated[str, Field(min_length=1)] = "small_image_net"
-    """A network by name: `simple_cnn`, `small_image_net`, `capsule_net`, any torchvision classification network
-    (`resnet18`, `vgg16`, `vit_b_16`, …), or `timm/` and the name of one of timm's; docs/networks.md lists them."""
+    network: Annotated[str, Field(min_length=1)] = "auto"
+    """`auto`: chosen for the images by the stage `select`. Or a network by name: `simple_cnn`, `small_image_net`,
+    `capsule_net`, any torchvision classification network (`resnet18`, `vgg16`, `vit_b_16`, …), or `timm/` and the name of one
+    of timm's; docs/networks.md lists them."""
+    budget: Annotated[float, Field(gt=0, le=10_000)] = 2.0
+    """network=auto: minutes that the search for a network, its features and its training may take, at most, on this
+    machine."""
     filters: Annotated[int, Field(ge=1, le=1024)] = 32
     """simple_cnn, small_image_net: channels of the first block. Multiples of 32 run fastest."""
     depth: Annotated[int, Field(ge=1, le=6)] = 3
     """simple_cnn: how many blocks of two convolutions; each halves the picture."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """simple_cnn, small_image_net: dropout before the last layer."""
-    pooling: Literal["mean", "grid"] = "mean"
+    pooling: Literal["auto", "mean", "grid"] = "auto"
     """timm's networks: what the last layer is given. `mean` is the network's own mean over the picture, `grid` the
-    means of 3 x 3 cells of its last two maps, which separate classes better when the backbone is frozen."""
-    weights: PathText = "none"
+    means of 3 x 3 cells of its last two maps, which separate classes better when the backbone is frozen. `auto`: with
+    network=auto by cross-validation, else mean."""
+    weights: PathText = "auto"
     """What the network starts from: `none`, `imagenet` (weights that are on this machine), `download` (the same,
-    fetched where they are not), or a safetensors or state-dict file."""
-    freeze: Literal["none", "backbone"] | Annotated[int, Field(ge=1, le=1000)] = "none"
+    fetched where they are not), or a safetensors or state-dict file. `auto`: as chosen with network=auto, else none."""
+    freeze: Literal["auto", "none", "backbone"] | Annotated[int, Field(ge=1, le=1000)] = "auto"
     """What is frozen: `backbone` is everything but the last layer, a number so many of the network's layer groups,
-    counted from the input."""
+    counted from the input. `auto`: as chosen with network=auto, else none."""
     unfreeze: list[Annotated[int, Field(ge=2, le=MOST_EPOCHS)]] = []
     """Epochs from which one more frozen layer group is trained, the one nearest to the output first."""
     layer_decay: Annotated[float, Field(ge=0.0001, le=1)] = 1.0
@@ -70,9 +78,10 @@ class Train(Section):
     """Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."""
     flip: Literal["auto"] | bool = "auto"
     """Mirror training images left to right in every second epoch; wrong for text and digits. `auto`: unless two classes are
-    mirror images of each other, which is measured."""
-    shift: Annotated[float, Field(ge=0, le=0.5)] = 0.08
-    """Move training images by up to this fraction of their side, in both directions."""
+    mirror images of each other, which is measured, or only the last layer is trained."""
+    shift: Literal["auto"] | Annotated[float, Field(ge=0, le=0.5)] = "auto"
+    """Move training images by up to this fraction of their side, in both directions. `auto`: 0.08; 0 where only the last
+    layer is trained, since the features of an image are then computed once."""
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Turn training images by up to so many degrees."""
     zoom: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -86,8 +95,9 @@ class Train(Section):
     """Move the pixels of a training image away from or toward their mean by up to this fraction."""
     noise: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Standard deviation of noise added to each value, as a fraction of the full range."""
-    cutout: Annotated[float, Field(ge=0, lt=1)] = 0.25
-    """Fill a square with this fraction of the side, at a random place, with the image's mean colour; 0: none."""
+    cutout: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = "auto"
+    """Fill a square with this fraction of the side, at a random place, with the image's mean colour; 0: none. `auto`: 0.25;
+    0 where only the last layer is trained."""
     mixup: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Blend each image and its label with another: alpha of the Beta distribution of the weight; 0: none."""
     cutmix: Annotated[float, Field(ge=0, le=100)] = 0.0
@@ -112,7 +122,7 @@ class Train(Section):
     @field_validator("network")
     @classmethod
     def _known_network(cls, name: str) -> str:
-        if problem := unknown_network(name):
+        if name != AUTO and (problem := unknown_network(name)):
             raise ValueError(problem)
         return name
 
@@ -125,18 +135,45 @@ class Train(Section):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Train":
-        if self.unfreeze and self.freeze == "none":
-            raise ValueError("unfreeze lists epochs, and freeze=none leaves nothing to unfreeze")
+        if self.unfreeze and self.freeze in ("auto", "none"):
+            raise ValueError(f"unfreeze lists epochs, and freeze={self.freeze} leaves nothing to unfreeze")
         if sorted(set(self.unfreeze)) != self.unfreeze:
             raise ValueError(f"unfreeze must list its epochs once each and in order, and is {self.unfreeze}")
         if self.loss == "binary" and (self.mixup or self.cutmix):
             raise ValueError("mixup and cutmix need loss=cross_entropy or focal")
-        if (self.loss == "margin") != (self.network == "capsule_net") and self.loss != "auto":
+        if (self.loss == "margin") != (self.network == CAPSULE_NET) and self.loss != "auto":
             raise ValueError(f"network={self.network} does not go with loss={self.loss}; loss=auto chooses")
+        if self.warmup > self.epochs:
+            raise ValueError(f"warmup ({self.warmup} epochs) is longer than the training ({self.epochs} epochs)")
+        if self.network == AUTO:
+            self._leaves_a_choice()
+            return self
         if self.pooling == "grid" and not self.network.startswith("timm/"):
             raise ValueError(f"pooling=grid is for timm's networks, and network is {self.network}: set pooling=mean")
         if self.weights in ("imagenet", "download") and self.network in OWN:
             raise ValueError(f"there are no published weights of {self.network}: set weights=none, or a file")
-        if self.warmup > self.epochs:
-            raise ValueError(f"warmup ({self.warmup} epochs) is longer than the training ({self.epochs} epochs)")
         return self
+
+    def _leaves_a_choice(self) -> None:
+        """Refuse settings of one certain network beside `network=auto`."""
+        if self.weights not in WORDS:
+            raise ValueError(
+                f"weights={self.weights} is a file with the weights of one network: set network to its name"
+            )
+        if self.unfreeze or isinstance(self.freeze, int):
+            counted = f"unfreeze={self.unfreeze}" if self.unfreeze else f"freeze={self.freeze}"
+            raise ValueError(f"{counted} counts the layer groups of one network: set network to its name")
+        if self.weights == "none" and (self.freeze == "backbone" or self.pooling == "grid"):
+            given = "freeze=backbone" if self.freeze == "backbone" else "pooling=grid"
+            raise ValueError(
+                f"network=auto with weights=none takes small_image_net, which has no use for {given}: set weights=auto, or "
+                "network to a name"
+            )
+
+    def resolved(self) -> "Train":
+        """With a value in place of each `auto` that depends on nothing but the network, which is set, and what is frozen."""
+        frozen = "none" if self.freeze == "auto" else self.freeze
+        head_alone = frozen == "backbone" and not self.unfreeze
+        values: dict[str, Any] = {"weights": "none", "pooling": "mean", "freeze": frozen}
+        values |= {"shift": 0.0, "cutout": 0.0, "flip": False} if head_alone else {"shift": 0.08, "cutout": 0.25}
+        return self.model_copy(update={name: each for name, each in values.items() if getattr(self, name) == "auto"})

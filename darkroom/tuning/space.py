@@ -20,6 +20,7 @@ NOT_TUNED = {
     "seed": "it would choose by luck",
     "workers": "it does not change the result",
     "processes": "it is a matter of the machine",
+    "budget": "it is for the search of train.network=auto",
 }
 # Settings that shape a network, and that not every network reads.
 SHAPING = ("filters", "depth", "dropout", "pooling")

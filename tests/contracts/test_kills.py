@@ -33,8 +33,8 @@ COMMAND = [
 ]  # fmt: skip
 # Who is killed: `make`, which leaves all others at work; the program that it started; all processes at once.
 VICTIMS = ("make", "flows.run", "all")
-STAGES = ("survey", "code", "ingest", "validate", "split", "preprocess", "train", "predict", "evaluate", "quantize", "export",
-          "report")  # fmt: skip
+STAGES = ("survey", "code", "ingest", "validate", "split", "select", "preprocess", "train", "predict", "evaluate", "quantize",
+          "export", "report")  # fmt: skip
 RESUMED = "train after its first checkpoint"
 
 

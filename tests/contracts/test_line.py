@@ -17,8 +17,8 @@ from tests.conftest import ROOT
 
 PAGE = (ROOT / "dvc.yaml").read_text(encoding="utf-8")
 PIPELINE: dict[str, Any] = yaml.safe_load(PAGE)["stages"]
-LINE = ["survey", "code", "ingest", "validate", "split", "preprocess", "train", "predict", "evaluate", "quantize",
-        "export", "report"]  # fmt: skip
+LINE = ["survey", "code", "ingest", "validate", "split", "select", "preprocess", "train", "predict", "evaluate",
+        "quantize", "export", "report"]  # fmt: skip
 # Only a look can tell that the source and the code are as they were.
 ALWAYS = ["survey", "code"]
 
@@ -49,8 +49,8 @@ def test_paths_are_those_of_dvc_yaml_and_one_more_is_the_code(stage: str) -> Non
 def test_one_word_in_five_places(stage: str) -> None:
     assert PIPELINE[stage]["cmd"] == f"python -m stages.{stage}"
     if stage not in ("code", "report"):
-        # What the survey looks at is what ingest reads, and what the network predicts is what is scored.
-        section = {"survey": "ingest", "predict": "evaluate"}.get(stage, stage)
+        # The survey looks at what ingest reads, a network is chosen to be trained, and what it predicts is scored.
+        section = {"survey": "ingest", "select": "train", "predict": "evaluate"}.get(stage, stage)
         assert section in SECTIONS
         assert section in {name.partition(".")[0] for name in PIPELINE[stage]["params"]}
     # Pages stand beside what they show.

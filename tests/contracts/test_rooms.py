@@ -12,8 +12,8 @@ from tests.conftest import ROOT
 # fmt: off
 ORDER = [
     "runtime", "settings", "model", "statistics", "drawing", "sources", "labels", "images",
-    "splits", "duplicates", "checks", "network", "inference", "training", "tuning", "evaluation",
-    "compression", "bundle", "diff", "compare", "predict", "monitoring", "serving", "deploy", "stages", "flows",
+    "splits", "duplicates", "checks", "network", "inference", "training", "selection", "tuning",
+    "evaluation", "compression", "bundle", "diff", "compare", "predict", "monitoring", "serving", "deploy", "stages", "flows",
 ]
 # fmt: on
 TOPS = ("darkroom", "serving", "deploy", "stages", "flows")

@@ -29,7 +29,8 @@ TINY = {
 
 def config(**settings: Any) -> StudyConfig:
     params = read_params(ROOT / PARAMS_FILE)
-    train = Train.model_validate(params.train.model_dump() | {"epochs": 4} | settings)
+    small = {"network": "small_image_net", "epochs": 4}
+    train = Train.model_validate(params.train.model_dump() | small | settings).resolved()
     return StudyConfig(study="0a1b2c3d", train=train, space=SPACE, pruner="median")
 
 

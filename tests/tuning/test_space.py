@@ -16,14 +16,15 @@ from darkroom.tuning.space import Choices, Range, fit_batch_sizes, read_space, r
 from tests.conftest import ROOT
 
 PARAMS = read_params(ROOT / PARAMS_FILE)
+TRAIN = PARAMS.train.model_copy(update={"network": "small_image_net"}).resolved()
 
 
 def changed(**settings: Any) -> Train:
-    return Train.model_validate(PARAMS.train.model_dump() | settings)
+    return Train.model_validate(TRAIN.model_dump() | settings)
 
 
 def test_our_own_space_can_be_searched() -> None:
-    space, unread = read_space(PARAMS.tune.space, PARAMS.train)
+    space, unread = read_space(PARAMS.tune.space, TRAIN)
     assert list(space) == list(PARAMS.tune.space) and not unread
     assert {"learning_rate", "batch_size", "filters", "dropout", "weight_decay"} <= set(space)
 
@@ -61,7 +62,7 @@ def test_all_mistakes_are_shown_at_once() -> None:
         "loss": {"choices": ["cross_entropy", "binary"]},
     }
     with pytest.raises(DarkroomError) as caught:
-        read_space(entries, PARAMS.train)
+        read_space(entries, TRAIN)
     said = str(caught.value)
     assert "learning_rat: train has no such setting; did you mean learning_rate?" in said
     assert "epochs: can't be tuned" in said and "seed: can't be tuned" in said
@@ -83,18 +84,16 @@ def test_what_the_network_does_not_read_is_left_out_and_said() -> None:
 
 
 def test_an_interval_that_leaves_the_usual_rate_out_gets_a_warning() -> None:
-    space, _ = read_space({"learning_rate": {"low": 0.01, "high": 0.5, "log": True}}, PARAMS.train)
-    assert usual_rate_outside(space, PARAMS.train) is None
+    space, _ = read_space({"learning_rate": {"low": 0.01, "high": 0.5, "log": True}}, TRAIN)
+    assert usual_rate_outside(space, TRAIN) is None
     said = usual_rate_outside(space, changed(network="resnet18", weights="imagenet"))
     assert said and "from 0.01 to 0.5, and the usual rate is 0.00042 (adamw" in said
-    both, _ = read_space(
-        {"optimizer": {"choices": ["sgd", "adam"]}, "learning_rate": {"low": 1.0, "high": 2.0}}, PARAMS.train
-    )
-    assert usual_rate_outside(both, PARAMS.train) is None
+    both, _ = read_space({"optimizer": {"choices": ["sgd", "adam"]}, "learning_rate": {"low": 1.0, "high": 2.0}}, TRAIN)
+    assert usual_rate_outside(both, TRAIN) is None
 
 
 def test_whole_numbers_are_sampled_where_the_setting_takes_no_others() -> None:
-    space, _ = read_space({"filters": {"low": 8, "high": 64}, "rotate": {"low": 0, "high": 15}}, PARAMS.train)
+    space, _ = read_space({"filters": {"low": 8, "high": 64}, "rotate": {"low": 0, "high": 15}}, TRAIN)
     assert space == {"filters": Range(8, 64, False, True), "rotate": Range(0, 15, False, False)}
 
 

@@ -1,0 +1,1 @@
+"""The choice of network and weights for the images at hand."""
