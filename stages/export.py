@@ -3,12 +3,13 @@
 Reads: models/train/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of data/ingest/,
 data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
 Writes: models/export/ with the files that docs/bundle.md lists, TFLite unless export.tflite is off; reports/export/parity.json.
-Costs: a decoding and a pass through each model for up to export.parity_images test images; half a minute for TFLite.
+Costs: a decoding and a pass through each model for up to export.parity_images test images; some ten seconds of one core for
+TFLite, unless .darkroom/tflite has it: a new threshold converts nothing.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from darkroom.bundle import bundle as names
 from darkroom.bundle.card import METRICS, model_card
@@ -17,11 +18,11 @@ from darkroom.bundle.graph import finalize_graph
 from darkroom.bundle.parity_report import ParityLimits, check_parity, parity_report, parity_table
 from darkroom.bundle.reference_predictions import load_reference
 from darkroom.bundle.software import write_software
-from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, converter_versions, write_tflite
-from darkroom.compression.int8 import calibration_rows
-from darkroom.images.pack import load_packed
+from darkroom.bundle.tflite import TFLITE, TFLITE_INT8
+from darkroom.bundle.tflite_conversion import CACHE, convert, converter_versions, write_tflite
 from darkroom.model.classes import load_classes
-from darkroom.network.load import load_model
+from darkroom.model.provenance import code_version
+from darkroom.model.spec import load_spec
 from darkroom.runtime import paths
 from darkroom.runtime.environment import variable
 from darkroom.runtime.files import whole_folder, write_json
@@ -50,6 +51,8 @@ def run(
     settings: Export,
     calibration_images: int,
     converter: Path,
+    code: str,
+    cache: Path = CACHE,
 ) -> None:
     """Write the bundle, open it as a user would, and compare its predictions with those of the evaluated model.
 
@@ -58,12 +61,12 @@ def run(
         calibrated: the `calibration.json` that evaluate wrote.
         out, reports, settings: the folders for the bundle and for the parity report; the section of the settings.
         calibration_images: of quantize, which set the ranges of the INT8 TFLite file too, at most.
-        converter: the environment that converts to TFLite.
+        converter, cache, code: as for `convert`.
 
     Raises:
         DarkroomError: when predictions differ too much, or the network can't be converted; nothing is written then.
     """
-    network, spec = load_model(model)
+    spec = load_spec(model / "model.json")
     classes, calibration = load_classes(ingest / "classes.json"), load_calibration(calibrated)
     versions = converter_versions(converter) if settings.tflite else {}
     require_page_check(settings.browser)
@@ -73,21 +76,24 @@ def run(
     reference = load_reference(ingest, arrays / "test", predictions, classes, settings.parity_images)
     limits = ParityLimits(settings.max_probability_difference, settings.max_label_disagreement)
     graphs = list(dict.fromkeys((names.FLOAT_GRAPH, served := str(decision["graph"]))))
-    with whole_folder(out) as folder, whole_folder(reports) as report:
+    with ThreadPoolExecutor(1) as beside, whole_folder(out) as folder, whole_folder(reports) as report:
         for name in graphs:
             finalize_graph(quantized / name, folder / name, spec, calibration, model / "weights.safetensors")
         if settings.tflite:
-            train = load_packed(arrays / "train")
-            images = np.asarray(train.images[calibration_rows(train.keys(), calibration_images)])
-            write_tflite(network, spec, calibration, images, converter, folder)
+            given = converter, arrays / "train", calibration_images, cache, code
+            conversion = beside.submit(convert, model, spec, calibration.temperature, *given)
         names.write_facts(folder, spec, classes, calibration)
         write_software(folder / names.SOFTWARE, spec)
         write_drift_reference(folder, served, classes, calibration, ingest, arrays / "validation")
         names.seal(folder, served)
-        models = [*graphs, *((TFLITE, TFLITE_INT8) if settings.tflite else ())]
-        found, left_out, predicted = check_parity(folder, models, reference, ingest / "shards", limits)
+        found, left_out, predicted = check_parity(folder, graphs, reference, ingest / "shards", limits)
         tested = EvaluatedImages(ingest, arrays / "test", predictions, settings.parity_images)
         asked, sentences = check_answers(folder, reference, predicted[served], classes.names, tested, settings.browser)
+        if settings.tflite:
+            write_tflite(conversion.result(), folder, spec, calibration)
+            names.seal(folder, served)
+            small, left_out, _ = check_parity(folder, (TFLITE, TFLITE_INT8), reference, ingest / "shards", limits)
+            found |= small
         write_json(report / "parity.json", parity_report(found, reference, limits, left_out, folder, versions) | asked)
         for name in left_out:
             (folder / name).unlink()
@@ -101,19 +107,11 @@ def run(
 
 def main() -> None:
     with stage("export"):
-        run(
-            model=paths.MODEL,
-            calibrated=paths.CALIBRATION,
-            quantized=paths.QUANTIZED,
-            ingest=paths.INGEST,
-            arrays=paths.ARRAYS,
-            evaluated=paths.EVALUATE_REPORTS,
-            out=paths.BUNDLE,
-            reports=paths.EXPORT_REPORTS,
-            settings=read_section(Export),
-            calibration_images=read_section(Quantize).calibration_images,
-            converter=CONVERTER,
-        )
+        settings, images = read_section(Export), read_section(Quantize).calibration_images
+        begin = partial(run, model=paths.MODEL, calibrated=paths.CALIBRATION, quantized=paths.QUANTIZED)
+        begin = partial(begin, ingest=paths.INGEST, arrays=paths.ARRAYS, evaluated=paths.EVALUATE_REPORTS)
+        begin = partial(begin, settings=settings, calibration_images=images, code=code_version("export"))
+        begin(converter=CONVERTER, out=paths.BUNDLE, reports=paths.EXPORT_REPORTS)
 
 
 if __name__ == "__main__":

@@ -105,11 +105,11 @@ def check_parity(
     shards: Path,
     limits: ParityLimits,
 ) -> tuple[dict[str, Parity], dict[str, str], dict[str, Float32s]]:
-    """Predict with every model of a bundle, and compare with the reference and the limits.
+    """Predict with models of a bundle, and compare with the reference and the limits.
 
     Args:
         folder: the bundle.
-        models: file names of its ONNX and TFLite models, `model.onnx` among them.
+        models: file names of some of its ONNX and TFLite models.
         reference: the images.
         shards: the folder with the original bytes.
         limits: as set.
@@ -125,7 +125,8 @@ def check_parity(
     predict = {
         name: bundles[name].predict if name in bundles else TFLiteSession(folder / name).predict for name in models
     }
-    predicted = bundle_predictions(bundles[FLOAT_GRAPH], list(predict.values()), reference, shards)
+    preprocessing = bundles.get(FLOAT_GRAPH) or load_bundle(folder, graph=FLOAT_GRAPH)
+    predicted = bundle_predictions(preprocessing, list(predict.values()), reference, shards)
     found = {
         name: compare(reference.probabilities, probabilities, reference.labels)
         for name, probabilities in zip(predict, predicted, strict=True)

@@ -2,13 +2,12 @@
 
     python -I tflite_converter.py network.pt2 model.tflite
 
-reads a `torch.export` program of one image, with the input `images`. It imports nothing of darkroom: that environment has
+imports what it needs, waits for a line on standard input, which says that the program of `torch.export` is written, of one
+image and with the input `images`, and converts it; without a line it ends. It imports nothing of darkroom: that environment has
 torch and the converter, and not the packages of the line.
 """
 
 import sys
-
-INPUT = "images"
 
 
 def convert(program: str, target: str) -> None:
@@ -16,8 +15,9 @@ def convert(program: str, target: str) -> None:
     import litert_torch  # type: ignore[import-not-found]
     import torch
 
-    network = torch.export.load(program)
-    litert_torch.convert(network.module(), sample_kwargs=network.example_inputs[1]).export(target)
+    if sys.stdin.readline():
+        network = torch.export.load(program)
+        litert_torch.convert(network.module(), sample_kwargs=network.example_inputs[1]).export(target)
 
 
 if __name__ == "__main__":

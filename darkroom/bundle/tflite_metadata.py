@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import flatbuffers  # type: ignore[import-untyped]
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped]
 
@@ -37,6 +38,10 @@ def add_metadata(file: Path, spec: ModelSpec, calibration: Calibration) -> None:
         spec, calibration: of the model.
     """
     model = flatbuffer_utils.read_model(str(file))
+    for stored in model.buffers:
+        # Other forms of bytes are written one at a time: 2.3 s in place of 0.1 for EfficientNet-Lite0 in 8 bits.
+        if isinstance(stored.data, memoryview):
+            stored.data = np.frombuffer(stored.data, np.uint8)
     buffer = schema.BufferT()
     buffer.data = metadata(spec, calibration)
     model.buffers.append(buffer)

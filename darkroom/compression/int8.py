@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 import onnx
-import torch
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -176,6 +175,9 @@ def saturates() -> bool:
 
     True for x86 without the VNNI instructions (ONNX Runtime's own advice in `quantize_static`).
     """
+    # Imported here: it takes two seconds, and whoever only draws calibration images does without it.
+    import torch
+
     found = torch.cpu.get_capabilities()
     return found["architecture"] == "x86_64" and not (found["avx512_vnni"] or found["avx_vnni"])
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,20 +11,23 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 from ai_edge_litert import schema_py_generated as schema  # type: ignore[import-untyped]
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
 from ai_edge_litert.tools import flatbuffer_utils  # type: ignore[import-untyped]
 from flatbuffers.number_types import Float32Flags, Int8Flags, Uint32Flags  # type: ignore[import-untyped]
 from flatbuffers.table import Table  # type: ignore[import-untyped]
+from torch import nn
 
-from darkroom.bundle import tflite_quantizer
+from darkroom.bundle import tflite_conversion, tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
-from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession, converter_versions, write_tflite
+from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession
+from darkroom.bundle.tflite_conversion import CONVERTER_PACKAGES, convert, converter_versions, write_tflite
 from darkroom.bundle.tflite_metadata import add_metadata, metadata
+from darkroom.bundle.tflite_program import fold_batch_norms
 from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
-from darkroom.network.load import load_model
 from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
@@ -43,10 +47,9 @@ def converted(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not CONVERTER.exists():
         pytest.skip("the converter is not installed: make converter")
     folder = tmp_path_factory.mktemp("converted")
-    model, spec = load_model(shipped / "models/train")
+    spec = load_spec(shipped / "models/train/model.json")
     calibration = load_calibration(shipped / "models/evaluate/calibration.json")
-    images = np.asarray(training_images(shipped).images)
-    write_tflite(model, spec, calibration, images, CONVERTER, folder)
+    write_tflite(convert_line(shipped, CONVERTER, folder / "cache"), folder, spec, calibration)
     return folder
 
 
@@ -56,6 +59,27 @@ def line(shipped: Path, tmp_path: Path) -> Path:
     root = tmp_path / "line"
     shutil.copytree(shipped, root, ignore=shutil.ignore_patterns("images", "export"))
     return root
+
+
+def convert_line(root: Path, environment: Path, cache: Path, temperature: float | None = None, code: str = "c") -> Path:
+    """Convert the model of a line, with its temperature or another."""
+    spec = load_spec(root / "models/train/model.json")
+    own = load_calibration(root / "models/evaluate/calibration.json").temperature
+    train = root / "data/preprocess/train"
+    return convert(root / "models/train", spec, temperature or own, environment, train, 1_000, cache, code)
+
+
+def fake_converter(folder: Path, script: str) -> Path:
+    """An environment that has the converter's packages by name, and a program in place of its Python."""
+    for name in CONVERTER_PACKAGES:
+        packages = folder / f"lib/python3.11/site-packages/{name.replace('-', '_')}-1.0.dist-info"
+        packages.mkdir(parents=True)
+        (packages / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\n")
+    python = folder / "bin/python"
+    python.parent.mkdir()
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    return folder
 
 
 def training_images(root: Path) -> Packed:
@@ -80,10 +104,11 @@ def requantize(float_file: Path, images: np.ndarray, target: Path) -> None:
 def export_with(line: Path, monkeypatch: pytest.MonkeyPatch, float_file: Path, int8_file: Path) -> None:
     """The export stage, with a converter that gives these two files."""
 
-    def give(*arguments: object) -> None:
-        shutil.copyfile(float_file, Path(str(arguments[-1])) / TFLITE)
-        shutil.copyfile(int8_file, Path(str(arguments[-1])) / TFLITE_INT8)
+    def give(_: object, folder: Path, *__: object) -> None:
+        shutil.copyfile(float_file, folder / TFLITE)
+        shutil.copyfile(int8_file, folder / TFLITE_INT8)
 
+    monkeypatch.setattr(export, "convert", lambda *_: None)
     monkeypatch.setattr(export, "write_tflite", give)
     run_export(line, converter=CONVERTER)
 
@@ -253,17 +278,61 @@ def test_half_an_environment_names_what_is_missing(tmp_path: Path) -> None:
         converter_versions(tmp_path)
 
 
-def test_a_network_that_cannot_be_converted_is_named_with_its_last_line(shipped: Path, tmp_path: Path) -> None:
-    python = tmp_path / "bin/python"
-    python.parent.mkdir()
-    python.write_text("#!/bin/sh\necho 'NotImplementedError: no lowering for aten.svd' >&2\nexit 1\n")
-    python.chmod(0o755)
-    model, spec = load_model(shipped / "models/train")
-    images = np.asarray(training_images(shipped).images[:2])
+def test_a_network_that_cannot_be_converted_is_named_with_its_last_line_and_leaves_nothing(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What writes the program for the converter has no part in this.
+    monkeypatch.setattr(sys, "executable", "true")
+    environment = fake_converter(tmp_path / "venv", "echo 'NotImplementedError: no lowering for aten.svd' >&2\nexit 1")
     with pytest.raises(
         DarkroomError, match=r"simple_cnn can't be converted to TFLite: NotImplementedError: no lowering"
     ):
-        write_tflite(
-            model, spec, load_calibration(shipped / "models/evaluate/calibration.json"), images, tmp_path, tmp_path
+        convert_line(shipped, environment, tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_a_conversion_is_made_again_only_for_what_it_depends_on_or_where_its_files_are_damaged(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(*arguments: object) -> None:
+        made.append(arguments[2])
+        for file in (TFLITE, TFLITE_INT8):
+            (Path(str(arguments[-1])) / file).write_bytes(b"a model")
+
+    made: list[object] = []
+    monkeypatch.setattr(tflite_conversion, "_convert", write)
+    environment, cache = fake_converter(tmp_path / "venv", "exit 1"), tmp_path / "cache"
+    first = convert_line(shipped, environment, cache, 1.5)
+    assert convert_line(shipped, environment, cache, 1.5) == first and made == [1.5]
+    assert (
+        len(
+            {first, convert_line(shipped, environment, cache, 2.5), convert_line(shipped, environment, cache, 1.5, "d")}
         )
-    assert load_spec(shipped / "models/train/model.json").network == "simple_cnn"
+        == 3
+    )
+    assert made == [1.5, 2.5, 1.5] and "is damaged" not in capsys.readouterr().out
+    (first / TFLITE).write_bytes(b"a mode")
+    assert convert_line(shipped, environment, cache, 1.5) == first and made == [1.5, 2.5, 1.5, 1.5]
+    assert "is damaged: it is made again" in capsys.readouterr().out and (first / TFLITE).read_bytes() == b"a model"
+
+
+def test_batch_norms_are_folded_into_the_convolutions_before_them() -> None:
+    """Those before a normalisation without another user alone; the answers stay."""
+    torch.manual_seed(0)
+    layers = [
+        nn.Conv2d(1, 4, 3, padding="same", bias=False),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.BatchNorm2d(4),
+        nn.Flatten(),
+    ]
+    network = nn.Sequential(*layers, nn.Linear(144, 2))
+    images = torch.rand(16, 1, 6, 6)
+    network.train()(images)
+    program = torch.export.export(network.eval(), (images,)).module()
+    assert isinstance(program, torch.fx.GraphModule)
+    assert fold_batch_norms(program) == 1
+    norms = [node for node in program.graph.nodes if node.target is torch.ops.aten.batch_norm.default]
+    assert len(norms) == 1
+    with torch.no_grad():
+        np.testing.assert_allclose(program(images).numpy(), network(images).numpy(), atol=1e-5)
