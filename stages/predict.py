@@ -11,16 +11,15 @@ Costs: some seconds for the graph; a forward pass in float32 over validation and
 """
 
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import torch
 
 from darkroom.inference.device import choose_device, keep_freed_memory
 from darkroom.inference.explain import explain_test_images
-from darkroom.inference.explained import spaced
 from darkroom.inference.export import export_network
 from darkroom.inference.inputs import open_splits
-from darkroom.inference.logits import damaged_logits, float32_logits
+from darkroom.inference.logits import damaged_logits, damaged_rows, float32_logits
 from darkroom.inference.network_graph import NETWORK
 from darkroom.inference.out_of_fold import out_of_fold
 from darkroom.inference.predictions import ModelRun, write_predictions
@@ -44,7 +43,7 @@ def run(
     out: Path,
     graphs: Path,
     gallery: int,
-    robustness_images: int,
+    robustness_images: int | Literal["auto"],
 ) -> None:
     """Predict.
 
@@ -56,7 +55,7 @@ def run(
         out: the folder for predictions and heat maps.
         graphs: the folder for the network as a graph.
         gallery: how many images each gallery of the report shows.
-        robustness_images: how many test images are damaged, at most; 0 for none.
+        robustness_images: how many test images are damaged, at most; 0 for none, `auto` for what `damaged_rows` finds.
 
     Raises:
         DarkroomError: when model, arrays, manifest and splits do not belong together, or there can be no graph of the network;
@@ -74,7 +73,7 @@ def run(
         )
     opened, device = open_splits(arrays, ingest, splits, classes), choose_device()
     test, train = opened["test"], opened["train"]
-    rows = np.array(spaced(np.arange(len(test.ids)), robustness_images), np.int64)
+    rows = damaged_rows(test.images, robustness_images)
     with whole_folder(graphs) as graph_folder, whole_folder(out) as folder:
         export_network(network, spec, graph_folder / NETWORK)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,6 +1,6 @@
 """Settings of the stages `evaluate` and, of what it scores, `predict`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -18,5 +18,6 @@ class Evaluate(Section):
     gallery: Annotated[int, Field(ge=0, le=200)] = 24
     """How many pictures each gallery of the report shows, each with a heat map: most confident mistakes, least confident
     correct predictions, suspected label errors."""
-    robustness_images: Annotated[int, Field(ge=0, le=MOST_IMAGES)] = 1000
-    """Test images that are blurred, darkened, made noisy and compressed to see what that costs; 0 leaves it out."""
+    robustness_images: Literal["auto"] | Annotated[int, Field(ge=0, le=MOST_IMAGES)] = "auto"
+    """Test images that are blurred, darkened, made noisy and compressed to see what that costs, at most; 0 leaves it out.
+    `auto`: 1,000, and fewer where they have more than 2.5 million pixels together: 50 of 224 x 224."""

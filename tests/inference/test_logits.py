@@ -6,7 +6,7 @@ import torch
 
 from darkroom.inference.corruptions import CORRUPTIONS
 from darkroom.inference.export import export_network
-from darkroom.inference.logits import BATCH_IMAGES, damaged_logits, float32_logits, logits
+from darkroom.inference.logits import BATCH_IMAGES, damaged_logits, damaged_rows, float32_logits, logits
 from darkroom.runtime.errors import DarkroomError
 from tests.inference.test_export import describe, lively, some_images
 
@@ -55,6 +55,17 @@ def test_an_answer_that_is_not_a_number_stops() -> None:
 
     with pytest.raises(DarkroomError, match="3 of 3 images with NaN"):
         logits(Diverged(), np.zeros((3, 4, 4, 1), np.uint8), CPU, None)
+
+
+def test_fewer_large_images_are_damaged_unless_a_number_is_set() -> None:
+    def shaped(count: int, side: int) -> np.ndarray:
+        return np.broadcast_to(np.uint8(0), (count, side, side, 3))
+
+    assert len(damaged_rows(shaped(5_000, 28), "auto")) == 1_000
+    assert len(damaged_rows(shaped(5_000, 224), "auto")) == 50
+    assert damaged_rows(shaped(9, 224), "auto").tolist() == list(range(9))
+    assert damaged_rows(shaped(9, 224), 2).tolist() == [0, 8]
+    assert damaged_rows(shaped(9, 28), 0).dtype == np.int64 and not len(damaged_rows(shaped(9, 28), 0))
 
 
 def test_damaged_copies_of_the_chosen_images_are_answered_in_every_way() -> None:
