@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from benchmarks.repository import Ran, copy_repository, run, source_settings, stage_seconds, temporary_home
 from benchmarks.rounds import print_table
 
-STAGES = ("survey", "ingest", "validate", "split", "preprocess")
+STAGES = ("survey", "ingest", "validate", "split", "select", "preprocess")
 # What the stages say of the images that they did not have to open again.
 TOLD = re.compile(r"^(?:survey|ingest|preprocess): .*(?:read|decoded|new or changed).*$", re.MULTILINE)
 

@@ -33,7 +33,7 @@ from darkroom.statistics.intervals import mean_interval, wilson
 from darkroom.statistics.temperature import softmax
 
 WRONG = 0.05
-TO_ARRAYS = ("survey", "ingest", "validate", "split", "preprocess")
+TO_ARRAYS = ("survey", "ingest", "validate", "split", "select", "preprocess")
 
 Truth = dict[str, str]
 

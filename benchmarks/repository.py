@@ -108,9 +108,11 @@ def source_settings(source: Path, place: Path) -> dict[str, str]:
     return {"ingest.source": kind, "ingest.path": str(place)}
 
 
-def stage_seconds(folder: Path) -> dict[str, float]:
-    """Wall time of each stage that ran, process start included, as the stages themselves tell; then forgotten."""
+def stage_seconds(folder: Path, forget: bool = True) -> dict[str, float]:
+    """Wall time of each stage that ran, process start included, as the stages themselves tell; then forgotten, if wanted."""
     timings = folder / "reports" / "timings"
-    seconds = {file.stem: json.loads(file.read_text(encoding="utf-8"))["seconds"] for file in timings.glob("*.json")}
-    shutil.rmtree(timings)
-    return seconds
+    told = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in timings.glob("*.json")}
+    if forget:
+        shutil.rmtree(timings)
+    # Other measured times lie beside them.
+    return {name: times["seconds"] for name, times in told.items() if "seconds" in times}

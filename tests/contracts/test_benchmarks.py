@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
-# Started by `compression`, `intake` and `training`, in the environment of the peers.
-STARTED = ("compression_peers", "intake_peers", "training_peers")
+# Started by `compression`, `intake`, `photographs` and `training`, in the environment of the peers.
+STARTED = ("compression_peers", "intake_peers", "photographs_peers", "training_peers")
 COMMANDS = [
     name
     for name in MODULES
@@ -34,7 +34,8 @@ def test_every_benchmark_is_found() -> None:
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"serving", "serving_stress"}
-    assert data | training | bundle | service == set(COMMANDS)
+    choice = {"photographs", "selection", "sets"}
+    assert data | training | bundle | service | choice == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:
