@@ -21,7 +21,6 @@ import sys
 import time
 from pathlib import Path
 
-import joblib
 import numpy as np
 import onnxruntime
 
@@ -35,6 +34,7 @@ from darkroom.compression.parity import Parity, compare, loss_interval
 from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import INPUT, OUTPUT, open_session, probabilities
 from darkroom.runtime.arrays import Float32s
+from darkroom.runtime.cores import usable_cores
 from darkroom.settings.read import read_params
 from darkroom.statistics.temperature import Calibration
 from darkroom.training.choices import is_transformer
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--peer-python", default=sys.executable, help="a Python that has openvino and nncf (this one)")
     chosen = parser.parse_args()
-    print(f"onnxruntime {onnxruntime.__version__}, {platform.machine()}, {joblib.cpu_count()} cores, {THREADS} thread")
+    print(f"onnxruntime {onnxruntime.__version__}, {platform.machine()}, {usable_cores()} cores, {THREADS} thread")
     arrays = few(chosen.run, chosen.images, chosen.out)
     for network in chosen.networks:
         folder = chosen.out / network.rpartition("/")[2]

@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pyarrow.parquet as pq
 import simplejpeg
@@ -43,6 +42,7 @@ from darkroom.duplicates.descriptors import read_thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
+from darkroom.runtime.cores import usable_cores
 from darkroom.settings.read import read_params
 from darkroom.sources.source import Location
 from stages import ingest, survey
@@ -121,7 +121,7 @@ def decode_all(files: list[Path]) -> None:
         for file in batch:
             simplejpeg.decode_jpeg(file.read_bytes())
 
-    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(few, [files[start : start + BATCH] for start in range(0, len(files), BATCH)]))
 
 
@@ -137,7 +137,7 @@ def measure(source: Path, python: str, rounds: int) -> None:
         with Peers(python, "benchmarks.intake_peers", str(folder)) as peers:
             contestants: dict[str, Contestant] = {OURS: ours, CEILING: timed(functools.partial(decode_all, files))}
             contestants |= {name: peers.contestant(name) for name in (THREE_PASSES, CLEANVISION, CLEANVISION_ONE)}
-            print(f"{source.name}: {len(files):,} images; {peers.versions}; {joblib.cpu_count()} cores\n")
+            print(f"{source.name}: {len(files):,} images; {peers.versions}; {usable_cores()} cores\n")
             seconds = in_turns(contestants, rounds, FEWER)
     print_table(RATE_HEADER, rate_rows(seconds, len(files), OURS, CEILING))
     rows = []

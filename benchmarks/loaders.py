@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import joblib
 import numpy as np
 import pyarrow as pa
 import simplejpeg
@@ -32,6 +31,7 @@ from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, ra
 from darkroom.images.cache import PixelCache
 from darkroom.images.pack import pack
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.cores import usable_cores
 
 # 200 photographs then come to an equal number of batches for each worker.
 SIDE, BATCH, WORKERS = 224, 20, 2
@@ -107,7 +107,7 @@ class Ours:
 
 def decode_only(files: list[Path]) -> None:
     """Full decoding, on all threads."""
-    with ThreadPoolExecutor(joblib.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         list(pool.map(lambda file: simplejpeg.decode_jpeg(file.read_bytes()), files))
 
 
@@ -137,7 +137,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         files = lay_out_files(chosen.photos, Path(folder) / "images")
-        print(f"{chosen.photos.name}: {len(files):,} photographs, to {SIDE} x {SIDE}; {joblib.cpu_count()} cores\n")
+        print(f"{chosen.photos.name}: {len(files):,} photographs, to {SIDE} x {SIDE}; {usable_cores()} cores\n")
         speed(files, Path(folder), chosen.rounds)
         compare(files, chosen.rounds)
 

@@ -25,7 +25,6 @@ from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
-import joblib
 import numpy as np
 import torch
 from PIL import Image
@@ -37,6 +36,7 @@ from benchmarks.peers import Peers
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, rates
 from benchmarks.training_peers import CONTESTANTS
 from darkroom.images.pack import Packed
+from darkroom.runtime.cores import usable_cores
 from darkroom.training.batches import Batch, TrainingBatches
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import run_epochs
@@ -140,7 +140,7 @@ def main() -> None:
             contestants |= {name: peers.contestant(name) for name in CONTESTANTS}
             shape = " x ".join(str(side) for side in packed.images.shape[1:])
             print(f"{chosen.network}, {shape}, batches of {BATCH}, {str(precision).removeprefix('torch.')}")
-            print(f"{peers.versions}; torch {torch.__version__}, {joblib.cpu_count()} cores\n", flush=True)
+            print(f"{peers.versions}; torch {torch.__version__}, {usable_cores()} cores\n", flush=True)
             taken = in_turns(contestants, chosen.rounds)
     print_table(RATE_HEADER, rate_rows(taken, 1, OURS, CEILING_NAME))
     found = rates(taken, 1)

@@ -2,8 +2,10 @@
 
 import os
 
-# Here, since each is read when its package is imported or first used, and no room is imported before this. Processes that are
-# started from here have them, too.
+from darkroom.runtime.cores import set_thread_defaults
+
+# Here, since each is read when its package is imported or first used, and nothing that reads one is imported before this.
+# Processes that are started from here have them, too.
 # - onnxruntime 1.32 looks up a host when a session opens and writes a number of this device below the home;
 #   `disable_telemetry_events()` does not stop it, and `CI=true` hides it.
 # - Prefect, huggingface_hub (below timm) and others honour DO_NOT_TRACK; Prefect's server asks for its own.
@@ -16,3 +18,4 @@ os.environ |= {
     "NO_ALBUMENTATIONS_UPDATE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
 }
+set_thread_defaults()

@@ -12,6 +12,7 @@ import psutil
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from darkroom.runtime.cores import busy_note
 from darkroom.runtime.lock import AT_WORK, LINE_LOCK, STARTED_UNDER, alone
 from flows import processes
 from flows.dvc import DVC_LOCK
@@ -37,7 +38,7 @@ def line_lock(who: str, say: Callable[[str], None] = _print) -> Iterator[None]:
 
     Args:
         who: we are, for those who come meanwhile: `make run`.
-        say: takes the message that we wait, and for whom.
+        say: takes the message that we wait, and for whom; and the one that others are at work on this machine.
     """
     while True:
         _wait_for_dvc(say)
@@ -47,6 +48,8 @@ def line_lock(who: str, say: Callable[[str], None] = _print) -> Iterator[None]:
                 if UNFINISHED.exists():
                     _recover()
                 UNFINISHED.touch()
+                if note := busy_note():
+                    say(note)
                 yield
                 UNFINISHED.unlink()
                 return

@@ -1,4 +1,4 @@
-"""The printed end of a run: the headline, the time of each stage, where things are, what to type next."""
+"""The printed end of a run: the headline, what each stage cost, where things are, what to type next."""
 
 import shlex
 import shutil
@@ -46,7 +46,7 @@ def summary(stages: list[str], marks_before: dict[str, int], total: float, confi
     rows = [("test accuracy", headline(confidence)), ("", "")]
     for name in stages:
         ran = name in marks and marks[name] != marks_before.get(name)
-        rows.append((name, _seconds(_time_of(name)) if ran else "up to date"))
+        rows.append((name, _costs(name) if ran else "up to date"))
     rows.append(("in all", f"{_seconds(total)}, with what DVC takes"))
     rows += [("", ""), ("report", str(REPORT)), ("bundle", str(BUNDLE))]
     width = max(len(name) for name, _ in rows)
@@ -56,8 +56,13 @@ def summary(stages: list[str], marks_before: dict[str, int], total: float, confi
     return "\n".join(["", *lines, "", "next", *(f"  {command:<{width}}  # {why}" for command, why in commands)])
 
 
-def _time_of(stage: str) -> float:
-    return float(read_json(TIMINGS / f"{stage}.json")["seconds"])
+def _costs(stage: str) -> str:
+    """Seconds, seconds of all cores, and the memory at its largest, of one stage."""
+    costs = read_json(TIMINGS / f"{stage}.json")
+    seconds = _seconds(float(costs["seconds"]))
+    if "cpu_seconds" not in costs:  # written by an earlier version
+        return seconds
+    return f"{seconds}  {float(costs['cpu_seconds']):8.1f} s of CPU  {float(costs['peak_memory']) / 1e9:5.1f} GB"
 
 
 def _seconds(value: float) -> str:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from joblib import cpu_count
 
 from darkroom.bundle.bundle import INDEX, Bundle, load_bundle
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.cores import usable_cores
 from darkroom.runtime.files import file_hash
 
 # Sizes that are tried; a graph gains by larger ones no more.
@@ -87,7 +87,7 @@ def engine_threads(bundle: Bundle) -> int:
     as there are cores for this process."""
     shape = (bundle.preprocessing.size, bundle.preprocessing.size, bundle.preprocessing.channels)
     image = np.zeros((1, *shape), np.uint8)
-    return 1 if min(_seconds(bundle, image) for _ in range(REPEATS)) < SHORT else cpu_count()
+    return 1 if min(_seconds(bundle, image) for _ in range(REPEATS)) < SHORT else usable_cores()
 
 
 def _seconds(bundle: Bundle, images: UInt8s) -> float:

@@ -9,9 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from joblib import cpu_count
-
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.cores import usable_cores
 from serving.answers import Answer, Refused
 from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
 from serving.engine import Engine, Job, Ran
@@ -78,7 +77,7 @@ class Service:
         self.engine = Engine(threads or engine_threads(self.model.bundle), self.metrics)
         self._heatmaps = Heatmaps()
         self._reloader = Reloader(folder, batch, self.model, state, self._take, self.metrics)
-        self._pool = ThreadPoolExecutor(threads or cpu_count(), thread_name_prefix="decode")
+        self._pool = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode")
         self._limit = PixelLimit(max_pixels, max_pixels_at_once)
         self.recorder: Recorder | None = None
         self.shadow: Shadow | None = None

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-untyped]
-from joblib import cpu_count
 
 from darkroom.inference.session import INPUT, OUTPUT
 from darkroom.runtime.arrays import Float32s, UInt8s
+from darkroom.runtime.cores import usable_cores
 
 TFLITE, TFLITE_INT8 = "model.tflite", "model.int8.tflite"
 
@@ -21,7 +21,7 @@ class TFLiteSession:
     """
 
     def __init__(self, file: Path) -> None:
-        self._interpreters = [Interpreter(model_path=str(file), num_threads=1) for _ in range(cpu_count())]
+        self._interpreters = [Interpreter(model_path=str(file), num_threads=1) for _ in range(usable_cores())]
         self._runners = [interpreter.get_signature_runner() for interpreter in self._interpreters]
 
     def predict(self, images: UInt8s) -> Float32s:

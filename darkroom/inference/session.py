@@ -8,6 +8,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state
 from tqdm import tqdm
 
 from darkroom.runtime.arrays import Float32s, UInt8s
+from darkroom.runtime.cores import operator_threads
 
 INPUT, LOGITS, OUTPUT = "images", "logits", "probabilities"
 
@@ -18,6 +19,10 @@ BATCH_VALUES = 2**20
 
 # The runtime writes nothing to the terminal: what is wrong, it raises.
 FATAL_ONLY = 4
+
+# How long a thread looks for work before it sleeps. By default it spins for milliseconds: 56 images of EfficientNet-Lite0 took
+# 2.3 s beside others (load 5 on two cores) in place of 1.6, and 1.15 s of the processor in place of 0.76.
+SPIN_MICROSECONDS = "100"
 
 # What a broken graph raises when it is opened or run. The runtime's own errors share no base but Exception.
 GRAPH_ERRORS: tuple[type[Exception], ...] = (
@@ -31,10 +36,12 @@ def open_session(graph: Path | bytes, threads: int = 0) -> onnxruntime.Inference
 
     Args:
         graph: an ONNX file, or its bytes.
-        threads: for the work inside one operator; 0 takes one for each physical core.
+        threads: for the work inside one operator; 0 takes as many as there are cores for us.
     """
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # Of its own accord it takes all cores of the machine, whatever the quota or the affinity, and binds threads to them.
+    options.intra_op_num_threads = threads or operator_threads()
+    options.add_session_config_entry("session.intra_op.spin_duration_us", SPIN_MICROSECONDS)
     options.log_severity_level = FATAL_ONLY
     source = graph if isinstance(graph, bytes) else str(graph)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

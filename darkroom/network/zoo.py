@@ -1,10 +1,12 @@
 """Networks by name, made for an image's shape and a number of classes."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import adaptive_avg_pool2d, layer_norm
 
 from darkroom.network.capsule_net import CapsuleNet
@@ -61,6 +63,9 @@ class GridPooled(nn.Module):
         return logits
 
 
+# What torch, torchvision and timm raise for images of a size that a network does not take.
+REFUSALS = (RuntimeError, ValueError, AssertionError)
+
 # What one setting of a network may be.
 Setting = int | float | str
 
@@ -100,14 +105,17 @@ def build_network(
     """
     if problem := unknown_network(name):
         raise DarkroomError(f"train.network: {problem}")
-    failure = _refusal(name, settings, classes, channels, size, pretrained)
-    if failure is not None:
+    try:
+        network = _construct(name, settings, classes, channels, size, pretrained)
+        _run_on_shapes(network, channels, size)
+        return network
+    except REFUSALS as error:
         others = [side for side in USUAL_SIDES if side != size]
-        taken = (side for side in others if _refusal(name, settings, classes, channels, side, pretrained) is None)
+        taken = (side for side in others if _takes(name, settings, classes, channels, side, pretrained))
         side = next(taken, None)
         remedy = f"preprocess.size={side} works" if side else "no usual size works: take another network"
-        raise DarkroomError(f"{name} does not take images of {size} x {size} pixels ({failure}); {remedy}")
-    return _construct(name, settings, classes, channels, size, pretrained)
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DarkroomError(f"{name} does not take images of {size} x {size} pixels ({reason}); {remedy}") from None
 
 
 def _construct(
@@ -190,20 +198,26 @@ class GreyInput(nn.Module):
         return logits
 
 
-def _refusal(
+def _takes(
     name: str, settings: Mapping[str, Setting], classes: int, channels: int, size: int, pretrained: bool
-) -> str | None:
-    """Why a network can't be built for, or run on, images of this size; None when it can.
-
-    Tried on the meta device, which computes shapes alone: milliseconds, also for networks of hundreds of megabytes.
-    """
+) -> bool:
+    """Whether a network can be built for, and run on, images of this size."""
     # RegNets compute their widths with tensors while they are built, and need real ones for that.
-    built_on = "cpu" if name.startswith("regnet") else "meta"
     try:
-        with torch.device(built_on):
-            network = _construct(name, settings, classes, channels, size, pretrained).eval()
-        with torch.no_grad():
-            network.to("meta")(torch.empty(2, channels, size, size, device="meta"))
-    except (RuntimeError, ValueError, AssertionError) as error:
-        return str(error).splitlines()[0] if str(error) else type(error).__name__
-    return None
+        with torch.device("cpu" if name.startswith("regnet") else "meta"):
+            network = _construct(name, settings, classes, channels, size, pretrained)
+        _run_on_shapes(network, channels, size)
+    except REFUSALS:
+        return False
+    return True
+
+
+def _run_on_shapes(network: nn.Module, channels: int, size: int) -> None:
+    """Run a network on the meta device, which computes shapes alone: milliseconds, also for hundreds of megabytes. What
+    it raises is among `REFUSALS`, where it does not take images of this size; it stays as it is."""
+    tensors = chain(network.named_parameters(), network.named_buffers())
+    shapes = {key: tensor.to("meta") for key, tensor in tensors}
+    training = network.training
+    with torch.no_grad():
+        functional_call(network.eval(), shapes, (torch.empty(2, channels, size, size, device="meta"),))
+    network.train(training)

@@ -1,6 +1,7 @@
 """Around the work of every command: mistakes of the user without a traceback, and the time it took."""
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -76,20 +77,33 @@ def missing_inputs() -> Iterator[None]:
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Run a stage's `main`: user errors as messages, no other run beside it, settings that stay as they are, and its wall time
+    """Run a stage's `main`: user errors as messages, no other run beside it, settings that stay as they are, and what it cost
     in `reports/timings/<name>.json`.
-
-    The time counts from the start of the process, since imports cost seconds too. Times differ from run to run, so DVC
-    does not track them.
     """
     with user_errors():
         with missing_inputs(), damaged_inputs(name), beside_no_run(), unchanged_inputs(name):
             yield
-        write_timing(name, {"seconds": round(time.time() - psutil.Process().create_time(), 2)})
+        write_timing(name, _costs())
+
+
+def _costs() -> dict[str, object]:
+    """What this process cost since its start, imports included, and the processes that it waited for.
+
+    Returns:
+        `seconds` of wall time; `cpu_seconds` of all cores, which others on the machine change little; `peak_memory` in bytes,
+        of the largest of the processes.
+    """
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {
+        "seconds": round(time.time() - psutil.Process().create_time(), 2),
+        "cpu_seconds": round(sum(each.ru_utime + each.ru_stime for each in used), 2),
+        "peak_memory": max(each.ru_maxrss for each in used) * unit,
+    }
 
 
 def write_timing(name: str, values: dict[str, object]) -> None:
-    """Write measured times to `reports/timings/<name>.json`, which DVC does not track."""
+    """Write what was measured to `reports/timings/<name>.json`; it differs from run to run, so DVC does not track it."""
     TIMINGS.mkdir(parents=True, exist_ok=True)
     write_json(TIMINGS / f"{name}.json", values)
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from joblib import cpu_count
+from darkroom.runtime.cores import usable_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Results that may wait for each core; joblib's own generator runs ahead of a slow consumer without bound.
+# Results that may wait for each core; joblib's generator runs ahead of a slow consumer without bound.
 AHEAD = 4
 # Bytes that may be in work or waiting, whatever the number of cores: with 8 of them and photographs of 3 MB before a slow
 # taker it were 1.6 GB without. A larger item is alone.
@@ -31,7 +31,7 @@ def in_order(
         items: one after the other.
         size: the bytes that an item and its result hold, about; None where they are few.
     """
-    count = cpu_count()
+    count = usable_cores()
     waiting: deque[tuple[Future[Result], int]] = deque()
     in_flight = 0
     pool = ThreadPoolExecutor(count)

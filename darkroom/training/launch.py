@@ -14,9 +14,9 @@ from typing import NoReturn
 from uuid import uuid4
 
 import torch
-from joblib import cpu_count
 
-from darkroom.runtime.environment import set_default, variable
+from darkroom.runtime.cores import usable_cores
+from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import read_json, whole_file, write_json
 from darkroom.runtime.stage import missing_inputs
@@ -67,7 +67,8 @@ def _launch(count: int, module: str) -> None:
     with tempfile.TemporaryDirectory(prefix="darkroom-train-") as folder:
         # The processes divide the cores. Each meets the others at a port of its own run: with torch 2.13 and the shared one,
         # those that are left after a kill wait for ever (pytorch #135712).
-        set_default("OMP_NUM_THREADS", str(max(1, cpu_count() // count)))
+        if variable("OMP_NUM_THREADS") in (None, str(usable_cores())):
+            os.environ["OMP_NUM_THREADS"] = str(max(1, usable_cores() // count))
         os.environ |= {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1", _ERRORS: folder, _LAUNCHER: str(os.getpid())}
         config = LaunchConfig(
             1, 1, count, DefaultLogsSpecs(log_dir=folder), run_id=uuid4().hex, max_restarts=0, shutdown_timeout=5,

@@ -144,7 +144,8 @@ def test_a_quota_of_cores_bounds_the_threads(podman: Podman, image: str) -> None
     for cores in ("1", "2"):
         with podman.container(image, *HARDENED, f"--cpus={cores}") as running:
             running.wait_ready()
-            assert podman("exec", running.name, "python3", "-c", "import joblib; print(joblib.cpu_count())") == cores
+            count = "from darkroom.runtime.cores import usable_cores; print(usable_cores())"
+            assert podman("exec", running.name, "python3", "-c", count) == cores
 
 
 def test_no_request_fails_when_it_is_stopped_under_load(podman: Podman, image: str) -> None:

@@ -31,7 +31,7 @@ def test_all_mistakes_are_shown_at_once_before_anything_is_written(repository: R
 def test_a_run_ends_with_the_headline_times_places_and_commands(ran: Repository) -> None:
     printed = ran.printed
     assert "test accuracy  90.00%, 95% interval 85.00% to 95.00%, on 1,234 images" in printed
-    assert re.search(r"^ingest +\d+\.\d s$", printed, re.MULTILINE)
+    assert re.search(r"^ingest +\d+\.\d s +\d+\.\d s of CPU +\d\.\d GB$", printed, re.MULTILINE)
     assert re.search(r"^in all +\d+\.\d s, with", printed, re.MULTILINE)
     assert "reports/evaluate/report.html" in printed and "models/export" in printed
     assert "git add dvc.lock" in printed and "darkroom.predict" in printed
@@ -40,7 +40,7 @@ def test_a_run_ends_with_the_headline_times_places_and_commands(ran: Repository)
     assert status == 0, printed
     assert "params.yaml now has train.epochs=3; `git checkout params.yaml`" in printed
     assert re.search(r"^ingest +up to date$", printed, re.MULTILINE)
-    assert re.search(r"^train +\d+\.\d s$", printed, re.MULTILINE)
+    assert re.search(r"^train +\d+\.\d s +\d", printed, re.MULTILINE)
 
 
 def test_a_stage_that_stops_ends_the_run_with_its_message_and_what_params_yaml_holds(ran: Repository) -> None:
