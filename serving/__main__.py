@@ -3,6 +3,7 @@
 python -m serving models/export --port 8080
 """
 
+import gc
 import os
 import signal
 import sys
@@ -75,6 +76,9 @@ def main() -> None:
             timeout_graceful_shutdown=round(settings.deadline),
         )
         service.watch()
+        # What is there now stays to the end: the collector need not look through it again and again, while nobody is answered.
+        gc.collect()
+        gc.freeze()
         print(_hello(settings, service, sockets[0].getsockname()[1]), flush=True)
         Server(config, service, settings.grace).run(sockets)
         service.close()

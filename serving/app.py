@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from serving import corrections, docs, health, metrics, sagemaker, v1, v2, vertex
 from serving.access import RefuseOtherPages, RequireKey
+from serving.direct import Direct, Endpoint, posted
 from serving.edge import Edge
 from serving.keys import Keys
 from serving.limits import LimitBodies, Limits
@@ -59,6 +60,8 @@ def make_app(
     app.state.service = service
     handle_problems(app)
     # The last one added is the outermost.
+    posts: dict[str, Endpoint] = {}
+    app.add_middleware(Direct, endpoints=posts)
     app.add_middleware(LimitBodies, limits=limits, busy=lambda: _busy(service))
     environment = environment or {}
     if keys:
@@ -88,6 +91,7 @@ def make_app(
     app.router.routes += [*routes, *page.routes()]
     operations = predict_operations(limits) | platform_operations(limits, model_name)
     app.router.routes += docs.routes(describe(app.routes, operations, with_keys=keys is not None))
+    posts |= posted(app.routes)
     paths |= {route.endpoint: route.path for route in app.routes if isinstance(route, Route)}
     return app
 

@@ -58,7 +58,7 @@ async def read_question(request: Request, limits: Limits, options: Iterable[str]
         Problem: 400, 413, 415 with the reason.
     """
     options = tuple(options)
-    given: dict[str, Any] = _once(request.query_params.multi_items())
+    given: dict[str, Any] = _once(request.query_params.multi_items()) if request.scope["query_string"] else {}
     content_type = request.headers.get("content-type", "application/octet-stream")
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type.startswith("image/") or media_type in RAW:
@@ -120,7 +120,8 @@ def read_json(data: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
 
 
 def from_base64(text: object, where: str) -> bytes:
-    """The bytes of an image in base64, which may be wrapped in lines, or be a data URL.
+    """The bytes of an image in base64, which may be wrapped in lines, be a data URL, or have the letters for addresses (`-`
+    and `_`, RFC 4648, section 5) and no padding at its end.
 
     Args:
         text: of the body.
@@ -137,8 +138,9 @@ def from_base64(text: object, where: str) -> bytes:
         )
     if found := DATA_URL.match(text[:200]):
         text = text[found.end() :]
+    text = "".join(text.split()).replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise Problem(400, f"{where} is no base64: send the bytes of the image file in base64") from None
 

@@ -3,7 +3,6 @@ everything."""
 
 import logging
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,6 +16,7 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
 }
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 log = logging.getLogger("serving")
 
 
@@ -42,10 +42,10 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers["X-Request-ID"] = current
+                own = {name for name, _ in message["headers"]}
+                headers = [each for each in message["headers"] if each[0] != HEADER]
+                headers += [each for each in RAW_HEADERS if each[0] not in own]
+                message = {**message, "headers": [*headers, (HEADER, current.encode())]}
             await send(message)
 
         try:

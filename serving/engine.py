@@ -79,6 +79,26 @@ class Engine:
         """Images in the queue."""
         return len(self._waiting)
 
+    async def run(self, name: str, pixels: UInt8s, model: LoadedModel, seconds: float) -> Ran:
+        """What the graph gives for an image; when this is cancelled, the image is given up.
+
+        Args:
+            name, pixels, model: as in `Job`.
+            seconds: after which nobody waits any more.
+
+        Raises:
+            TimeoutError: after these seconds.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Ran] = loop.create_future()
+        self.put(Job(name, pixels, model, time.monotonic() + seconds, loop, done))
+        # With less work than `asyncio.timeout` has, once for every image.
+        late = loop.call_later(seconds, _give_up, done)
+        try:
+            return await done
+        finally:
+            late.cancel()
+
     def put(self, job: Job) -> None:
         """Let an image wait for the next free thread."""
         with self._change:
@@ -149,6 +169,11 @@ def _deliver(loop: asyncio.AbstractEventLoop, found: list[tuple["asyncio.Future[
     # A loop that has ended awaits nothing.
     with suppress(RuntimeError):
         loop.call_soon_threadsafe(_set, found)
+
+
+def _give_up(done: "asyncio.Future[Ran]") -> None:
+    if not done.done():
+        done.set_exception(TimeoutError())
 
 
 def _set(found: list[tuple["asyncio.Future[Ran]", Ran | Exception]]) -> None:

@@ -1,8 +1,10 @@
 """Multipart bodies, read as they arrive and only into memory: a root that can't be written is no hindrance."""
 
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -12,6 +14,8 @@ from serving.problems import Problem
 
 # Bytes of a field that is no file, such as top_k; and fields in a form.
 LONGEST_FIELD, MOST_FIELDS = 100, 16
+# RFC 5987: how some clients send a name beyond ASCII, which RFC 7578 forbids and the parser passes over.
+EXTENDED_NAME = re.compile(rb";\s*filename\*\s*=\s*(utf-8|iso-8859-1)'[^']*'([^\s;\"]+)", re.IGNORECASE)
 # It logs each damaged body, which the client is told anyway.
 logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
@@ -99,8 +103,8 @@ class _Reader:
         if b"name" not in options:
             raise Problem(400, "a part of the multipart body has no name in its Content-Disposition")
         part.name = options[b"name"].decode("utf-8", "replace")
-        if b"filename" in options:
-            part.filename = options[b"filename"].decode("utf-8", "replace")
+        part.filename = _file_name(part.headers[b"content-disposition"], options)
+        if part.filename is not None:
             if len(self.form.files) == self.limits.images:
                 raise Problem(413, f"more than {self.limits.images} images in a request: send them in several")
         elif len(self.form.fields) == MOST_FIELDS:
@@ -129,3 +133,11 @@ class _Reader:
 
     def on_end(self) -> None:
         self.ended = True
+
+
+def _file_name(header: bytes, options: dict[bytes, bytes]) -> str | None:
+    """The file name in a Content-Disposition; None where it has none."""
+    if b"filename" in options:
+        return options[b"filename"].decode("utf-8", "replace")
+    found = EXTENDED_NAME.search(header)
+    return unquote_to_bytes(found[2]).decode(found[1].decode(), "replace") if found else None

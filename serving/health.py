@@ -1,6 +1,8 @@
 """Whether the process is alive, and whether it should get requests: for whoever starts, watches and balances it."""
 
 from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
 from serving.openapi import problem_responses
@@ -23,6 +25,13 @@ def routes(service: Service) -> list[Route]:
             raise Problem(503, "the service is about to end: ask another replica", retry_after=1)
         return {"status": "ready", "model": service.model.hash}
 
+    async def head_alive(_: Request) -> Response:
+        return Response(media_type="application/json")
+
+    async def head_ready(_: Request) -> Response:
+        await ready()
+        return Response(media_type="application/json")
+
     return [
         APIRoute("/healthz", alive, methods=["GET"], summary="Whether the process is alive", operation_id="healthz"),
         APIRoute(
@@ -33,4 +42,7 @@ def routes(service: Service) -> list[Route]:
             operation_id="readyz",
             responses=problem_responses(503),
         ),
+        # FastAPI's own routes take GET alone.
+        Route("/healthz", head_alive, methods=["HEAD"], include_in_schema=False),
+        Route("/readyz", head_ready, methods=["HEAD"], include_in_schema=False),
     ]

@@ -20,8 +20,8 @@ from darkroom.model.spec import Preprocessing
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file
 from darkroom.runtime.text import csv_cell, csv_value
-from serving.prediction_log import private_opener
 from serving.recorder import Room
+from serving.writers import private_opener
 
 IMAGES, TABLE, FIXES = "images", "table.csv", "label_fixes.csv"
 TABLE_COLUMNS = ("path", "label")
@@ -201,7 +201,9 @@ class Inbox:
         self._write(FIXES, FIX_COLUMNS, fixes)
 
     def _write(self, name: str, columns: tuple[str, ...], rows: Iterable[list[str]]) -> None:
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([columns, *rows])
         with whole_file(self._folder / name) as partial, open(partial, "wb", opener=private_opener) as file:
-            file.write(text.getvalue().encode())
+            for row in (columns, *rows):
+                line = io.StringIO()
+                # With both characters as its end of a line, the module quotes a name that has either of them.
+                csv.writer(line, lineterminator="\r\n").writerow(row)
+                file.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")

@@ -1,12 +1,10 @@
 """The prediction log on disk: parts in JSON lines or Parquet, begun anew by size and time, the oldest removed past a total.
 
-`darkroom.monitoring.prediction_log` reads it. Several services may write to one folder: each has parts of its own.
+`darkroom.monitoring.prediction_log` reads it. Several services may write to one folder: each has parts of its own, and none
+removes those of another that runs.
 """
 
 import importlib.util
-import os
-import re
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +18,7 @@ from darkroom.runtime.files import whole_file, write_json
 from serving.logs import LOG
 from serving.metrics import Metrics
 from serving.model import LoadedModel
+from serving.writers import lock_writer, private_opener, running_writers, writer_of_lock, writer_of_part
 
 # A part of JSON lines ends after so many bytes or seconds; one of Parquet after so many rows or seconds: it is written whole,
 # and a service that is killed loses the rows of its last one.
@@ -33,11 +32,6 @@ ABANDONED = 3600.0
 PAUSE = 1.0
 
 
-def private_opener(path: str, flags: int) -> int:
-    """For `open`: a file that only this user may read. What a model answers about people's photographs is theirs."""
-    return os.open(path, flags, 0o600)
-
-
 class PredictionLog:
     """Writes rows, from one thread.
 
@@ -46,7 +40,7 @@ class PredictionLog:
     Args:
         folder: of the log; made where it is missing.
         form: of its parts.
-        most_bytes: of all its parts; the oldest make room.
+        most_bytes: of its parts, and of those that services which run no more have left; the oldest make room.
         metrics: where rows are counted.
 
     Raises:
@@ -60,8 +54,6 @@ class PredictionLog:
             )
         self._folder, self._form, self._most_bytes, self._metrics = folder, form, most_bytes, metrics
         self._part_bytes = min(PART_BYTES, most_bytes // PARTS_AT_LEAST)
-        host = re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:40]
-        self._writer = f"{host}-{os.getpid()}"
         self._numbered = 0
         self._file: BinaryIO | None = None
         self._rows: list[PredictionRow] = []
@@ -70,9 +62,8 @@ class PredictionLog:
         self._bundles = set[str]()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            probe = folder / f".{self._writer}.probe"
-            with open(probe, "wb", opener=private_opener):
-                probe.unlink()
+            self._lock = lock_writer(folder)
+            self._writer = writer_of_lock(Path(self._lock.name))
             for path in folder.glob(f".{PARTS}.partial"):
                 if time.time() - path.stat().st_mtime > ABANDONED:
                     path.unlink(missing_ok=True)
@@ -174,10 +165,12 @@ class PredictionLog:
 
     def _make_room(self) -> None:
         """Remove the oldest parts, until another fits."""
+        others = running_writers(self._folder, self._writer)
         parts = sorted(path for path in self._folder.glob(PARTS) if path != self._path_of_file())
+        parts = [path for path in parts if writer_of_part(path) not in others]
         sizes = {}
         for path in parts:
-            with suppress(FileNotFoundError):  # another service removed it
+            with suppress(FileNotFoundError):  # another service, or a person, removed it
                 sizes[path] = path.stat().st_size
         total = sum(sizes.values())
         for path, size in sizes.items():

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +12,7 @@ from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.cores import usable_cores
 from serving.answers import Answer, Refused
 from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
-from serving.engine import Engine, Job, Ran
+from serving.engine import Engine, Ran
 from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
 from serving.logs import asked
@@ -25,6 +24,7 @@ from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state
 from serving.shadow import Shadow
 from serving.tracing import trace_stages
+from serving.turns import Turns
 
 __all__ = ["Answer", "LoadedModel", "Refused", "Service", "Upload"]
 
@@ -85,6 +85,7 @@ class Service:
         self.recent: Recent | None = None
         self.queue, self._deadline = queue, deadline
         self._accepted = 0
+        self._turns = Turns()
         self._rate = Rate()
 
     @property
@@ -190,6 +191,7 @@ class Service:
     async def _one(self, upload: Upload, model: LoadedModel, here: bool) -> Answer | Refused:
         try:
             if here:
+                await self._turns.wait()
                 decoded = decode_upload(upload, model.bundle, self._limit)
             else:
                 loop = asyncio.get_running_loop()
@@ -203,12 +205,8 @@ class Service:
     async def _run(
         self, name: str, decoded: Decoded, model: LoadedModel, data: bytes | None = None
     ) -> Answer | Refused:
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[Ran] = loop.create_future()
-        self.engine.put(Job(name, decoded.pixels, model, time.monotonic() + self._deadline, loop, done))
         try:
-            async with asyncio.timeout(self._deadline):
-                ran = await done
+            ran = await self.engine.run(name, decoded.pixels, model, self._deadline)
         except TimeoutError:
             return self._late(name, self.retry_after())
         self._count(decoded, ran)

@@ -84,7 +84,7 @@ class Settings(BaseModel):
     prediction_log_form: Literal["jsonl", "parquet"] = "jsonl"
     """form of that log"""
     prediction_log_bytes: Count = 1 << 30
-    """bytes of that log, at most; the oldest parts make room"""
+    """bytes of that log, at most; the oldest parts make room, but for those of another service that runs"""
     prediction_log_features: bool = False
     """write the features of each image into that log, too"""
 

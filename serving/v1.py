@@ -112,23 +112,30 @@ async def unless_client_left(request: Request, work: Awaitable[Result]) -> Resul
     Raises:
         ClientDisconnect: when the client left.
     """
-    task = asyncio.ensure_future(work)
+    loop, here = asyncio.get_running_loop(), asyncio.current_task()
+    assert here is not None
+    watches: list[asyncio.Task[None]] = []
+    gone = False
+
+    async def cancel_when_left() -> None:
+        nonlocal gone
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        here.cancel()
+
+    timer = loop.call_later(PATIENCE, lambda: watches.append(loop.create_task(cancel_when_left())))
     try:
-        await asyncio.wait([task], timeout=PATIENCE)
-        if not task.done():
-            left = asyncio.ensure_future(_left(request))
-            await asyncio.wait([task, left], return_when=asyncio.FIRST_COMPLETED)
-            left.cancel()
-        if task.done():
-            return task.result()
-        raise ClientDisconnect
+        return await work
+    except asyncio.CancelledError:
+        # Somebody else may have cancelled this as well.
+        if gone and here.uncancel() == 0:
+            raise ClientDisconnect from None
+        raise
     finally:
-        task.cancel()
-
-
-async def _left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+        timer.cancel()
+        for watch in watches:
+            watch.cancel()
 
 
 def refusal(service: Service, found: Refused) -> Problem:

@@ -23,6 +23,7 @@ from darkroom.images.pillow_decoder import (
     require_size,
     upright,
 )
+from darkroom.images.plain_png import decode_plain_png
 from darkroom.images.samples import Samples
 from darkroom.model.depth import Depth
 
@@ -58,9 +59,9 @@ def decode(
 
     Args:
         data: the whole file.
-        decoder: `turbo` opens JPEG with libjpeg-turbo; `opencv` opens JPEG and plain PNG with OpenCV; `pillow` opens
-            everything. What a decoder does not take goes to Pillow. All three take the same files, and on undamaged ones
-            they give equal pixels at full size.
+        decoder: `turbo` opens JPEG with libjpeg-turbo, and small plain PNG with OpenCV; `opencv` opens JPEG and plain PNG
+            with OpenCV; `pillow` opens everything. What a decoder does not take goes to Pillow. All three take the same
+            files, and on undamaged ones they give equal pixels at full size.
         least_side: a JPEG may come out reduced by the format's own scaling, as long as its shorter side keeps this many
             pixels. The whole file is read all the same, so damage is found.
         grey: give one channel, ITU-R 601 luma.
@@ -120,6 +121,8 @@ def _decode(data: bytes, decoder: str, least_side: int | None, grey: bool) -> De
             return decoded
         if sound := sound_jpeg(data):
             data, remark = sound
+    if decoder != "pillow" and (plain := decode_plain_png(data, grey)):
+        return plain
     # OpenCV prints libjpeg's warnings on the terminal.
     decoded = decode_with_opencv(data, least_side, grey) if decoder == "opencv" and not remark else None
     return replace(decoded or decode_with_pillow(data, least_side, grey), remark=remark)

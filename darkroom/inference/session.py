@@ -1,5 +1,6 @@
 """ONNX Runtime sessions, opened and run in one way wherever a graph answers."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,11 @@ def values(
     session: onnxruntime.InferenceSession, names: list[str], images: UInt8s, progress: str | None = None
 ) -> list[Float32s]:
     """As `probabilities`, for any outputs: for each name float32 [N, …]."""
-    batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // int(np.prod(images.shape[1:]))))
+    batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // math.prod(images.shape[1:])))
+    if len(images) <= batch and progress is None:
+        # What the service asks for each image: the rest takes 0.1 ms, as much as half a small graph.
+        found: list[Float32s] = session.run(names, {INPUT: np.ascontiguousarray(images)})
+        return found
     batches = []
     with tqdm(total=len(images), desc=progress, unit="img", disable=None if progress else True) as bar:
         for start in range(0, len(images), batch):

@@ -53,7 +53,7 @@ def predict_pixels(bundle: Bundle, paths: Iterable[str], pixels: list[UInt8s]) -
     """
     for path, image, row in zip(paths, pixels, bundle.predict(np.stack(pixels)), strict=True):
         # Seven digits hold a float32 apart from its neighbours at the top of the range; more would be noise.
-        probabilities = {label: round(float(p), 7) for label, p in zip(bundle.classes.names, row, strict=True)}
+        probabilities = {label: round(p, 7) for label, p in zip(bundle.classes.names, row.tolist(), strict=True)}
         label = bundle.classes.names[int(row.argmax())]
         yield Prediction(path, label, probabilities[label], bundle.calibration.threshold, probabilities, image)
 

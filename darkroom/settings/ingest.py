@@ -41,8 +41,8 @@ class Ingest(Section):
     """The code page of the names in a zip that are not marked as UTF-8, as `gb18030`, `cp932` or `cp437`. Empty: found where
     only one makes sense of all names, and said; else the line stops with what each gives."""
     decoder: Literal["turbo", "opencv", "pillow"] = "turbo"
-    """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo. Everything else is opened by
-    Pillow. All take the same files. It travels with the model."""
+    """What opens JPEG files (and, for `opencv`, PNG): `turbo` is libjpeg-turbo, and small plain PNG by OpenCV. Everything else
+    is opened by Pillow. All take the same files. It travels with the model."""
     depth: Literal["auto", "full", "range"] = "auto"
     """Of files that hold other than 8 bits a value, which values become 0 and 255. `full`: the ends of the scale that the
     file declares. `range`: the lowest and the highest value of the whole data set. `auto`: the full scale of the bits that

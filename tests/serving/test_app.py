@@ -112,3 +112,12 @@ def test_a_service_with_no_place_says_when_there_is_one(
     for sent in ({"content": image, "headers": PNG}, {"files": [("images", image), ("images", image)]}):
         found = client.post("/v1/predict", **sent)
         assert (found.status_code, found.headers["retry-after"]) == (503, "7")
+
+
+def test_health_may_be_asked_by_head(client: TestClient, service: Service) -> None:
+    for path, draining, status in (("/healthz", False, 200), ("/readyz", False, 200), ("/readyz", True, 503)):
+        service.draining = draining
+        assert client.head(path).status_code == status
+    service.draining = False
+    refused = client.post("/healthz")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "GET")

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from serving import connections
 from serving.connections import MOST_HEAD_BYTES, BoundedHttp
+from tests.support.loops import run
 
 
 async def count(request: Request) -> Response:
@@ -126,3 +127,27 @@ def test_more_connections_than_may_be_are_503(port: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(connections, "MOST_CONNECTIONS", 0)
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         assert answer(connection)[0] == 503
+
+
+def test_what_is_written_in_one_turn_leaves_together_and_before_the_end() -> None:
+    said: list[bytes] = []
+
+    class Transport:
+        is_closing = pause_reading = resume_reading = None
+        write = staticmethod(said.append)
+
+        def close(self) -> None:
+            said.append(b"closed")
+
+    async def write() -> None:
+        transport = connections.JoinedWrites(Transport(), asyncio.get_running_loop())  # type: ignore[arg-type]
+        transport.write(b"head ")
+        transport.write(b"body")
+        assert said == []
+        await asyncio.sleep(0)
+        transport.write(b"last")
+        transport.close()
+        await asyncio.sleep(0)
+
+    run(write())
+    assert said == [b"head body", b"last", b"closed"]

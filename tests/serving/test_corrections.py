@@ -280,3 +280,14 @@ def test_images_are_held_for_a_while_alone() -> None:
     assert [recent.get(name) for name in ("b", "c", "d")] == [b"bbbb", b"cccc", b"dd"]
     recent.add("e", b"e" * 11)
     assert recent.get("e") is None
+
+
+def test_a_class_with_an_end_of_line_in_its_name_stays_one_row(
+    service: Service, files: list[bytes], tmp_path: Path
+) -> None:
+    assert service.inbox
+    for number, label in enumerate(("a\rb", "a\nb", "a\r\nb")):
+        said = module.Correction(label, "Ann", "why")
+        service.inbox.add(files[number], f"{number:064}", said, service.model.bundle.preprocessing)
+    assert {row[1] for row in table(tmp_path / "inbox", "table.csv")[1:]} == {"a\rb", "a\nb", "a\r\nb"}
+    Inbox(tmp_path / "inbox", 5, 100_000, service._limit.decoding)

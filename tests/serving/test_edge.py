@@ -19,7 +19,7 @@ from serving.request_id import request_id
 @pytest.fixture(scope="module")
 def client() -> TestClient:
     async def good(_: Request) -> Response:
-        return PlainTextResponse(request_id.get(), headers={"Cache-Control": "max-age=9"})
+        return PlainTextResponse(request_id.get(), headers={"Cache-Control": "max-age=9", "X-Request-ID": "another"})
 
     async def bad(_: Request) -> Response:
         raise ZeroDivisionError("the secret of /etc")

@@ -143,7 +143,7 @@ def test_parquet_parts_end_by_rows_and_make_room(
     log = PredictionLog(tmp_path, "parquet", 30_000, metrics)
     for row in rows(105):
         log.write([row], model)
-    assert list(tmp_path.glob(".*")) == []
+    assert list(tmp_path.glob(".*.partial")) == []
     log.close()
     found = requests(tmp_path)
     assert found == [f"r-{n}" for n in range(105 - len(found), 105)] and 5 <= len(found) < 105
@@ -168,6 +168,27 @@ def test_two_services_write_to_one_folder(tmp_path: Path, model: LoadedModel, me
         (other if n % 2 else one).write([row], model)
     assert sorted(requests(tmp_path)) == [f"r-{n}" for n in range(10)]
     assert len(log_parts(tmp_path)) == 2
+
+
+def test_no_service_removes_the_parts_of_another_that_runs(
+    tmp_path: Path, model: LoadedModel, metrics: Metrics
+) -> None:
+    other = PredictionLog(tmp_path, "jsonl", 40_000, Metrics())
+    for row in rows(60):
+        other.write([row], model)
+    theirs = set(log_parts(tmp_path))
+    log = PredictionLog(tmp_path, "jsonl", 40_000, metrics)
+    for row in rows(300):
+        log.write([row], model)
+    assert len(theirs) > 1 and theirs <= set(log_parts(tmp_path))
+    other.close()
+    del other  # as a process ends
+    for row in rows(300):
+        log.write([row], model)
+    log.close()
+    assert not theirs & set(log_parts(tmp_path))
+    assert sum(path.stat().st_size for path in log_parts(tmp_path)) <= 40_000
+    assert len(list(tmp_path.glob(".*.lock"))) == 1
 
 
 def test_a_full_disk_is_said_once_and_counted_and_the_log_goes_on(

@@ -1,5 +1,6 @@
 """The addresses under /v1: the three forms of a request give one answer, that of `darkroom.predict --json`."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Iterator
@@ -7,13 +8,17 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from starlette.requests import ClientDisconnect, Request
 from starlette.testclient import TestClient
+from starlette.types import Message
 
 from darkroom.bundle.bundle import load_bundle
 from darkroom.predict.answers import Prediction, predict_files
 from darkroom.predict.output import prediction_json
+from serving import v1
 from serving.app import make_app
 from serving.service import Service
+from tests.support.loops import run
 
 PNG = {"Content-Type": "image/png"}
 
@@ -109,3 +114,33 @@ def test_the_model_says_what_it_is(client: TestClient, service: Service, shipped
     assert about["threshold"] == calibration["threshold"]
     assert about["hash"] == service.model.hash
     assert datetime.fromisoformat(about["since"]) == service.model.since
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_work_ends_when_the_client_leaves_and_a_cancellation_stays_one(
+    leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(v1, "PATIENCE", 0.0)
+    ended: list[str] = []
+
+    async def receive() -> Message:
+        if not leaves:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("work")
+
+    async def ask() -> None:
+        asking = asyncio.ensure_future(v1.unless_client_left(Request({"type": "http"}, receive), work()))
+        await asyncio.sleep(0.01)
+        if not leaves:
+            asking.cancel()
+        await asking
+
+    with pytest.raises(ClientDisconnect if leaves else asyncio.CancelledError):
+        run(ask())
+    assert ended == ["work"]
