@@ -34,11 +34,12 @@ class MapLayer:
 
 
 def find_map_layer(network: nn.Module, pictures: Tensor) -> MapLayer | None:
-    """The last layer that gives the picture as a map of at least 3 x 3 cells on which the answer depends.
+    """The last layer that gives the picture as a map of at least 3 x 3 cells through which all goes that the answer depends on.
 
-    Where no map is as large, it is the last of the largest; None where there is none of at least 2 x 2. That the answer
-    depends on it shows in the gradient: in a transformer that answers from its class token nothing behind the last
-    attention does.
+    A head that looks at two maps, one made from the other, depends on the first in two ways: it is that one. Where there is no
+    such layer, it is the last on which the answer depends. Where no map is as large, it is the last of the largest; None where
+    there is none of at least 2 x 2. That the answer depends on it shows in the gradient: in a transformer that answers from its
+    class token nothing behind the last attention does.
 
     Args:
         network: in eval mode, gives logits [N, K].
@@ -58,7 +59,16 @@ def find_map_layer(network: nn.Module, pictures: Tensor) -> MapLayer | None:
     if not used:
         return None
     wanted = min(LEAST_SIDE, max(layer.side for layer in used))
-    return [layer for layer in used if layer.side >= wanted][-1]
+    large = [layer for layer in reversed(used) if layer.side >= wanted]
+    return next((layer for layer in large if _carries_all(network, layer.name, pictures)), large[0])
+
+
+def _carries_all(network: nn.Module, layer: str, pictures: Tensor) -> bool:
+    """Whether the answer depends on nothing that does not go through a layer."""
+    with torch.enable_grad(), caught_outputs(network, [layer], cut=True):
+        best = network(pictures.requires_grad_()).amax(1).sum()
+        (past,) = torch.autograd.grad(best, [pictures], allow_unused=True)
+    return past is None or not bool(past.any())
 
 
 def as_maps(output: Tensor) -> Tensor:
@@ -74,20 +84,17 @@ def as_maps(output: Tensor) -> Tensor:
 def caught_outputs(network: nn.Module, names: list[str], cut: bool = False) -> Iterator[dict[str, Tensor]]:
     """While the block lasts: what these layers gave in the network's last pass, in the order in which they finished.
 
-    Of a layer that gives several tensors it is the first: of the maps of a network made for several, the largest, which
-    the others are made from.
+    A layer that gives several tensors is left out.
 
     Args:
         network: in eval mode.
-        names: of layers; each gives one tensor if it is cut.
+        names: of layers.
         cut: a gradient with respect to what these layers gave ends there, and nothing before them is held for it.
     """
     outputs: dict[str, Tensor] = {}
 
     def catch_as(name: str) -> torch.utils.hooks.RemovableHandle:
         def catch(_: nn.Module, __: Any, output: Any) -> Tensor | None:
-            while isinstance(output, list | tuple) and output:
-                output = output[0]
             outputs.pop(name, None)
             if not isinstance(output, Tensor):
                 return None
