@@ -34,7 +34,7 @@ def test_every_benchmark_is_found() -> None:
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"serving", "serving_stress"}
-    choice = {"photographs", "selection", "sets"}
+    choice = {"gpu", "photographs", "selection", "sets"}
     assert data | training | bundle | service | choice == set(COMMANDS)
 
 
