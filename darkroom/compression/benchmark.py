@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import NormalDist
 
@@ -19,12 +21,13 @@ from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 CALLS = 4  # of one graph, one after the other, so that its weights are in the cache as they are in service
-BLOCK = 25  # rounds between two looks at the intervals
+BLOCK = 12  # rounds between two looks at the intervals: the fewest that have one at this confidence
 LEAST_SECONDS = 1.0  # so that a short disturbance is never the whole measurement of a graph that takes microseconds
 MOST_SECONDS = 10.0
 CONFIDENCE = 0.999  # strict, since the intervals are looked at many times
 LARGE_BATCH = 32
 LARGE_ROUNDS = 7
+LARGE_SECONDS = 1.0  # no further round of large batches after so long
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,12 @@ def _measure_batches(sessions: Mapping[str, onnxruntime.InferenceSession], image
     times: dict[str, list[float]] = {name: [] for name in sessions}
     for session in sessions.values():
         _time(session, images)
+    started = time.perf_counter()
     for _ in tqdm(range(LARGE_ROUNDS), desc=f"measure {LARGE_BATCH} images", unit="round", disable=None):
         for name, session in sessions.items():
             times[name].append(_time(session, images))
+        if time.perf_counter() - started > LARGE_SECONDS:
+            break
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
@@ -161,6 +167,12 @@ def peak_memory(graph: Path, batch: int) -> int:
         last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
         raise DarkroomError(f"measuring the memory of {graph.name} ended with status {done.returncode}: {last}")
     return int(done.stdout)
+
+
+def peak_memories(graphs: Mapping[str, Path], batch: int) -> dict[str, int]:
+    """The `peak_memory` of graphs by name, of two processes at a time."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(graphs, pool.map(partial(peak_memory, batch=batch), graphs.values()), strict=True))
 
 
 def _peak() -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from darkroom.compression.int8 import CALIBRATORS, Int8
+from darkroom.compression.int8 import Int8
+from darkroom.compression.ranges import CALIBRATORS
 from darkroom.inference.session import open_session, probabilities
 from darkroom.runtime.arrays import Float32s, UInt8s
 
@@ -15,6 +16,7 @@ from darkroom.runtime.arrays import Float32s, UInt8s
 # hardly faster than float.
 RUNS = 16
 MOST_IN_FLOAT = 4
+FIRST_RUNS = 2
 
 PLAIN = "minmax"
 CLEARLY_LESS = 0.9
@@ -52,10 +54,19 @@ def evaluate_form(graph: Path, images: UInt8s, reference: Float32s) -> Calibrati
     return CalibrationResult(round(float(moved), DIGITS), round(float(agreement), DIGITS), len(images))
 
 
-def try_calibrators(int8: Int8, images: UInt8s, reference: Float32s, folder: Path) -> dict[str, CalibrationResult]:
-    """The result of every calibrator; arguments as of `evaluate_form`, and `folder` for the graphs."""
-    results = {}
+def try_calibrators(
+    int8: Int8, images: UInt8s, reference: Float32s, folder: Path, enough: float
+) -> dict[str, CalibrationResult]:
+    """The results of the calibrators; those after `minmax` only where it moves too much, since they take most of the time.
+
+    Args:
+        int8, images, reference, folder: as of `evaluate_form`, and a folder for the graphs.
+        enough: no other is tried where `minmax` moves no more than this.
+    """
+    results: dict[str, CalibrationResult] = {}
     for calibrator in CALIBRATORS:
+        if results and results[PLAIN].moved <= enough:
+            break
         graph = folder / f"{calibrator}.onnx"
         int8.write(graph, calibrator)
         results[calibrator] = evaluate_form(graph, images, reference)
@@ -69,17 +80,19 @@ def best(results: Mapping[str, CalibrationResult]) -> str:
 
 
 def sensitive_layers(
-    int8: Int8, calibrator: str, images: UInt8s, reference: Float32s, folder: Path
+    int8: Int8, calibrator: str, whole: float, images: UInt8s, reference: Float32s, folder: Path
 ) -> list[str] | None:
     """The layers that cause most of the error, so that INT8 is closer to float when they stay in float.
 
-    The layers are divided into at most 16 runs of neighbours. Each run alone goes into 8 bits; the runs that move the
-    predictions most stay in float: one, two or four of them, the fewest with which all others in 8 bits move them at most
-    half as far as all layers do.
+    The layers are divided into at most 16 runs of neighbours, and one, two or four runs stay in float: the fewest with which
+    all others in 8 bits move the predictions at most half as far as all layers do. The first two runs are tried first:
+    what they round, all layers after them get, and they gain the least time from 8 bits. Else each run alone goes into 8 bits,
+    and those that move the predictions most are tried.
 
     Args:
         int8: of the graph.
         calibrator: whose ranges to use.
+        whole: how far all layers in 8 bits move the predictions.
         images, reference: see `evaluate_form`.
         folder: for the graphs.
 
@@ -92,17 +105,22 @@ def sensitive_layers(
         int8.write(graph, calibrator, in_float)
         return evaluate_form(graph, images, reference).moved
 
-    whole = moved([])
     runs = [list(run) for run in np.array_split(int8.layers, min(RUNS, len(int8.layers)))]
+    if len(runs) > FIRST_RUNS and moved(_joined(runs[:FIRST_RUNS])) <= whole / 2:
+        return _joined(runs[:FIRST_RUNS])
     alone = [
-        moved([layer for other in runs if other is not run for layer in other])
+        moved(_joined([other for other in runs if other is not run]))
         for run in tqdm(runs, desc="find sensitive layers", unit="run", disable=None)
     ]
     worst_first = [runs[index] for index in np.argsort(alone)[::-1]]
     count = 1
     while count <= min(MOST_IN_FLOAT, len(runs) - 1):
-        in_float = [str(layer) for run in worst_first[:count] for layer in run]
+        in_float = _joined(worst_first[:count])
         if moved(in_float) <= whole / 2:
             return in_float
         count *= 2
     return None
+
+
+def _joined(runs: list[list[str]]) -> list[str]:
+    return [str(layer) for run in runs for layer in run]

@@ -10,13 +10,14 @@ CLEARLY_FASTER = 1.05
 
 @dataclass(frozen=True)
 class MeasuredCandidate:
-    """The validation loss and the speed of a candidate beside float.
+    """The loss and the speed of a candidate beside float.
 
     Attributes:
         title: its name for people.
-        loss: validation accuracy that it loses, 0.005 being half a point; negative for a gain.
+        loss: accuracy that it loses, 0.005 being half a point; negative for a gain.
         loss_high: the upper end of the loss's interval.
         ratio_low, ratio_high: the interval of how many times as fast as float it is.
+        out_of_fold: training images on which the loss rests beside the validation images.
     """
 
     title: str
@@ -24,6 +25,7 @@ class MeasuredCandidate:
     loss_high: float
     ratio_low: float
     ratio_high: float
+    out_of_fold: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,29 @@ class SelectionLimits:
     """The limits for a candidate to be chosen.
 
     Attributes:
-        max_accuracy_loss: validation accuracy that it may lose.
+        max_accuracy_loss: accuracy that it may lose.
         min_speedup: how many times as fast as float it must be.
-        least_loss_high: the upper end of the loss's interval for one that changes no prediction: what so many validation images
-            can show at best.
+        least_loss_high: the upper end of the loss's interval for one that changes no prediction: what so many images can show
+            at best.
         images: validation images.
+        out_of_fold: training images that are evidence beside them, by heads that were not fitted to them.
     """
 
     max_accuracy_loss: float
     min_speedup: float
     least_loss_high: float
     images: int
+    out_of_fold: int = 0
 
     @property
     def can_be_met(self) -> bool:
         """Whether there are images enough to show a loss inside the limit."""
         return self.least_loss_high <= self.max_accuracy_loss
+
+    @property
+    def too_few(self) -> str:
+        """What so many images can't show, as a sentence without its subject's capital."""
+        return f"{evidence(self)} can't show less than {_number(100 * self.least_loss_high)}"
 
 
 @dataclass(frozen=True)
@@ -108,16 +117,19 @@ def _faults(candidate: MeasuredCandidate, limits: SelectionLimits) -> list[str]:
 
 def _change(candidate: MeasuredCandidate, limits: SelectionLimits) -> str:
     verb = "gains" if candidate.loss < 0 else "loses"
+    accuracy = f"accuracy on {evidence(limits)}" if candidate.out_of_fold else "validation accuracy"
+    too_few = "" if limits.can_be_met else f"; {limits.too_few}"
     return (
-        f"{verb} {_points(abs(candidate.loss))} of validation accuracy, at most {_number(100 * candidate.loss_high)} lost "
-        f"by its interval ({_number(100 * limits.max_accuracy_loss)} allowed{_too_few(limits)})"
+        f"{verb} {_points(abs(candidate.loss))} of {accuracy}, at most {_number(100 * candidate.loss_high)} lost "
+        f"by its interval ({_number(100 * limits.max_accuracy_loss)} allowed{too_few})"
     )
 
 
-def _too_few(limits: SelectionLimits) -> str:
-    if limits.can_be_met:
-        return ""
-    return f"; {limits.images:,} validation images can't show less than {_number(100 * limits.least_loss_high)}"
+def evidence(limits: SelectionLimits) -> str:
+    """The images that a loss rests on, as text."""
+    if limits.out_of_fold:
+        return f"{limits.images:,} validation and {limits.out_of_fold:,} out-of-fold training images"
+    return f"{limits.images:,} validation images"
 
 
 def _speed(limits: SelectionLimits) -> str:

@@ -1,83 +1,21 @@
 """INT8 forms of a float graph: static, with ranges learnt from images by calibrators of ONNX Runtime, and dynamic."""
 
-import io
-from collections.abc import Collection, Sequence
-from contextlib import redirect_stdout
+import platform
+from collections.abc import Collection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
-from onnxruntime.quantization.calibrate import create_calibrator, save_tensors_data
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from tqdm import tqdm
 
+from darkroom.compression.ranges import CALIBRATORS, write_ranges
 from darkroom.inference.network_graph import quiet, write_graph
-from darkroom.inference.session import INPUT
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.processor import cpu_flags
 from darkroom.runtime.seeding import uniform_per_image
-
-# The smallest and largest value; all but one in a hundred thousand; the range whose 8-bit values are closest to the
-# values themselves (Migacz 2017: "8-bit inference with TensorRT"). ONNX Runtime 1.32 has no calibrator for the least squared
-# error.
-CALIBRATORS = {
-    "minmax": CalibrationMethod.MinMax,
-    "percentile": CalibrationMethod.Percentile,
-    "entropy": CalibrationMethod.Entropy,
-}
-
-# With ONNX Runtime's default of 128 bins for 128 levels of 8 bits there is only one range to choose, the whole one.
-ENTROPY_BINS = 512
-
-# Images at a time: all values between layers are in memory together, since calibration runs the graph unoptimised.
-BATCH = 16
-
-# Percentile and entropy count every value in numpy, some 10 ns each: 512 photographs through ResNet-18 would take 25 s.
-COUNTED_IMAGES = 128
-
-
-def write_ranges(graph: Path, operators: Sequence[str], images: UInt8s, calibrator: str, target: Path) -> None:
-    """Run images through a graph and write the ranges of what its operators take and give, in ONNX Runtime's own form.
-
-    Args:
-        graph: an ONNX file that `quant_pre_process` prepared.
-        operators: types of the operators that will be in 8 bits.
-        images: uint8 [N, S, S, C]; percentile and entropy take an even sample of 128.
-        calibrator: a key of `CALIBRATORS`.
-        target: the JSON file to write, which `quantize_static` takes as `calibration_cache_path`.
-    """
-    method = CALIBRATORS[calibrator]
-    count = len(images) if method is CalibrationMethod.MinMax else min(len(images), COUNTED_IMAGES)
-    images = images[np.arange(count) * len(images) // count]
-    # ONNX Runtime prints its progress on stdout.
-    with redirect_stdout(io.StringIO()):
-        options = {"num_bins": ENTROPY_BINS} if method is CalibrationMethod.Entropy else {}
-        watched = create_calibrator(graph, operators, str(target.with_suffix(".onnx")), method, extra_options=options)
-        for start in tqdm(range(0, count, BATCH), desc=f"calibrate by {calibrator}", unit="batch", disable=None):
-            # One batch a call: the calibrators keep all values of a call in memory.
-            watched.collect_data(_Once(np.ascontiguousarray(images[start : start + BATCH])))
-        save_tensors_data(watched.compute_data(), target)
-
-
-class _Once(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
-    """One batch, in the form that ONNX Runtime asks for."""
-
-    def __init__(self, images: UInt8s) -> None:
-        self._batches = iter([{INPUT: images}])
-
-    def get_next(self) -> dict[str, UInt8s] | None:
-        """The batch, and None after it."""
-        return next(self._batches, None)
-
 
 PRODUCTS = ("Conv", "Gemm", "MatMul")
 
@@ -175,11 +113,7 @@ def saturates() -> bool:
 
     True for x86 without the VNNI instructions (ONNX Runtime's own advice in `quantize_static`).
     """
-    # Imported here: it takes two seconds, and whoever only draws calibration images does without it.
-    import torch
-
-    found = torch.cpu.get_capabilities()
-    return found["architecture"] == "x86_64" and not (found["avx512_vnni"] or found["avx_vnni"])
+    return platform.machine() in ("x86_64", "AMD64") and not cpu_flags() & {"avx512_vnni", "avx_vnni"}
 
 
 def quantize_dynamically(graph: Path, target: Path) -> bool:

@@ -11,7 +11,7 @@ from darkroom.model.spec import load_spec
 from darkroom.runtime.inputs import read_input_json
 
 # What `verdict.json` must have, by type.
-DECISION: dict[str, type | tuple[type, ...]] = {"candidates": dict, "limits": dict, "reason": str}
+DECISION: dict[str, type | tuple[type, ...]] = {"candidates": dict, "limits": dict, "not_made": str, "reason": str}
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ def compression_page(*, quantized: Path, timings: Path, model: Path) -> str:
         calibrators=decision["calibrators"],
         best=decision["calibrator"],
         limits=limits,
+        not_made=decision["not_made"],
         threads=measured["threads"],
         large_batch=measured["batch"],
     )

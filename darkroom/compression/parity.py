@@ -9,6 +9,35 @@ import numpy.typing as npt
 
 from darkroom.runtime.arrays import Float32s
 
+BISECTIONS = 60
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models' predictions of the same labelled images, counted.
+
+    Attributes:
+        images: their number.
+        lost: images that only the first model predicts correctly.
+        won: images that only the second predicts correctly.
+        differ: images for which they predict different classes.
+    """
+
+    images: int
+    lost: int
+    won: int
+    differ: int
+
+    def __add__(self, other: "Paired") -> "Paired":
+        """Of both sets of images, which share none."""
+        return Paired(
+            self.images + other.images, self.lost + other.lost, self.won + other.won, self.differ + other.differ
+        )
+
+    def loss_interval(self, confidence: float) -> tuple[float, float]:
+        """The interval of the loss in accuracy; see `paired_interval`."""
+        return paired_interval(self.lost, self.won, self.images, confidence)
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -45,6 +74,11 @@ class Parity:
         return self.correct_after / self.images
 
     @property
+    def paired(self) -> Paired:
+        """The images, counted."""
+        return Paired(self.images, self.only_before, self.only_after, round(self.label_disagreement * self.images))
+
+    @property
     def accuracy_loss(self) -> float:
         """Accuracy of the reference less that of the other: negative where the other is better."""
         return (self.correct_before - self.correct_after) / self.images
@@ -74,22 +108,38 @@ def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64])
 
 
 def loss_interval(parity: Parity, confidence: float) -> tuple[float, float]:
-    """The interval of the loss in accuracy, for two models on the same images.
+    """The interval of the loss in accuracy, for two models on the same images; see `paired_interval`."""
+    return paired_interval(parity.only_before, parity.only_after, parity.images, confidence)
 
-    Only the images count that one model alone predicts correctly.
 
-    Half an image is added to each of the four cells of the two-by-two table before the usual interval of a difference of
-    paired proportions (Agresti and Min 2005: "Simple improved confidence intervals for comparing matched proportions"), since
-    without it no change at all would give an interval of no width.
+def paired_interval(lost: float, won: float, images: int, confidence: float) -> tuple[float, float]:
+    """The score interval of a loss in accuracy, of two models on the same images.
+
+    Only the images count that one model alone predicts correctly. Tango 1998: "Equivalence test and confidence interval for
+    the difference in proportions for the paired-sample design"; its upper end is the score test of non-inferiority. Where no
+    prediction changes, it is z² / (n + z²), as Wilson's.
 
     Args:
-        parity: of the two models.
+        lost: images that the first model alone predicts correctly.
+        won: images that the second alone predicts correctly.
+        images: all of them, at least one.
         confidence: 0.95 for 95%.
 
     Returns:
         The lower and the upper end, within -1 and 1.
     """
-    n, lost, won = parity.images + 2, parity.only_before + 0.5, parity.only_after + 0.5
-    loss = (lost - won) / n
-    reach = NormalDist().inv_cdf(0.5 + confidence / 2) * sqrt(lost + won - n * loss**2) / n
-    return max(-1.0, loss - reach), min(1.0, loss + reach)
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    return -_upper_end(won, lost, images, z), _upper_end(lost, won, images, z)
+
+
+def _upper_end(lost: float, won: float, n: int, z: float) -> float:
+    """The loss at which the score test is just significant at `z`, by bisection: the statistic falls as the loss grows."""
+    low, high = (lost - won) / n, 1.0
+    for _ in range(BISECTIONS):
+        loss = (low + high) / 2
+        b, c = (2 * n - lost + won) * loss - lost - won, -won * loss * (1 - loss)
+        # The likeliest share of images that only the second predicts correctly, given the loss.
+        gain = (sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
+        deviation = sqrt(max(0.0, n * (2 * gain + loss * (1 - loss))))
+        low, high = (loss, high) if n * loss - (lost - won) < z * deviation else (low, loss)
+    return high

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.compression.benchmark import LARGE_BATCH, Speed
-from darkroom.compression.candidates import Candidate
+from darkroom.compression.candidates import Candidate, Candidates
 from darkroom.compression.decision import MeasuredCandidate, SelectionLimits
-from darkroom.compression.parity import Parity, compare, loss_interval
+from darkroom.compression.out_of_fold import OutOfFold
+from darkroom.compression.parity import Paired, compare, paired_interval
 from darkroom.images.pack import Packed
 from darkroom.inference.session import open_session, probabilities
 from darkroom.statistics.intervals import wilson
@@ -23,22 +24,21 @@ def accuracy_numbers(correct: int, images: int) -> dict[str, float]:
     return {name: round(value, DIGITS) for name, value in numbers.items()}
 
 
-def loss_numbers(parity: Parity) -> dict[str, float]:
+def loss_numbers(paired: Paired) -> dict[str, float]:
     """The accuracy that a candidate loses beside float, with its 95% interval, under the names of metrics."""
-    low, high = loss_interval(parity, CONFIDENCE)
+    low, high = paired.loss_interval(CONFIDENCE)
     numbers = {
-        "accuracy_loss": parity.accuracy_loss,
+        "accuracy_loss": (paired.lost - paired.won) / paired.images,
         "accuracy_loss_low": low,
         "accuracy_loss_high": high,
-        "label_disagreement": parity.label_disagreement,
+        "label_disagreement": paired.differ / paired.images,
     }
     return {name: round(value, DIGITS) for name, value in numbers.items()}
 
 
 def least_loss_high(images: int) -> float:
     """The upper end of the loss's interval for a candidate that changes no prediction on so many images."""
-    same = Parity(images, 0.0, 0, 0.0, 0.0, images, images, 0, 0)
-    return loss_interval(same, CONFIDENCE)[1]
+    return paired_interval(0, 0, images, CONFIDENCE)[1]
 
 
 def scores_table(
@@ -69,28 +69,31 @@ def scores_table(
 
 
 class CandidateScores:
-    """The scores of the candidates on the validation images, float first.
+    """The scores of the candidates, float first: accuracy on the validation images, and what is lost against float.
 
     Attributes:
         candidates: in the order in which they came.
         numbers: by name; float has no loss.
         sizes: bytes of the files, by name.
+        out_of_fold: by name, how many training images the loss rests on beside the validation images.
     """
 
-    def __init__(self, first: Candidate, folder: Path, validation: Packed) -> None:
+    def __init__(self, first: Candidate, folder: Path, validation: Packed, out_of_fold: OutOfFold | None) -> None:
         """Start with float.
 
         Args:
             first: the candidate that all others are compared with.
             folder: with the graphs.
             validation: its images.
+            out_of_fold: training images on which candidates are compared, too; None for none.
         """
-        self._folder, self._validation = folder, validation
+        self._folder, self._validation, self._training = folder, validation, out_of_fold
         self._reference = probabilities(open_session(folder / first.file), validation.images, "validate float")
         correct = int((self._reference.argmax(axis=1) == validation.labels).sum())
         self.candidates = [first]
         self.numbers = {first.name: accuracy_numbers(correct, len(validation.labels))}
         self.sizes = {first.name: (folder / first.file).stat().st_size}
+        self.out_of_fold = {first.name: 0}
 
     def add(self, candidate: Candidate | None) -> None:
         """Score a candidate; None is one that could not be made."""
@@ -99,9 +102,13 @@ class CandidateScores:
         path = self._folder / candidate.file
         predictions = probabilities(open_session(path), self._validation.images, f"validate {candidate.name}")
         parity = compare(self._reference, predictions, self._validation.labels)
+        paired, training = parity.paired, self._training if candidate.same_weights else None
+        if training:
+            paired += training.compare(path)
         self.candidates.append(candidate)
-        self.numbers[candidate.name] = accuracy_numbers(parity.correct_after, parity.images) | loss_numbers(parity)
+        self.numbers[candidate.name] = accuracy_numbers(parity.correct_after, parity.images) | loss_numbers(paired)
         self.sizes[candidate.name] = path.stat().st_size
+        self.out_of_fold[candidate.name] = training.images if training else 0
 
     def any_within(self, limits: SelectionLimits) -> bool:
         """Whether a candidate other than float loses no more than is allowed."""
@@ -117,6 +124,7 @@ class CandidateScores:
                 self.numbers[each.name]["accuracy_loss_high"],
                 speeds[each.name].low,
                 speeds[each.name].high,
+                self.out_of_fold[each.name],
             )
             for each in self.candidates[1:]
         }
@@ -130,6 +138,7 @@ class CandidateScores:
                 "made": each.made,
                 "bytes": self.sizes[each.name],
                 "images": len(self._validation.labels),
+                "out_of_fold_images": self.out_of_fold[each.name],
             }
             | self.numbers[each.name]
             | {"refused": refused.get(each.name)}
@@ -139,3 +148,32 @@ class CandidateScores:
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`: numbers alone, as `dvc metrics` shows them."""
         return {"validation": self.numbers, "bytes": self.sizes, "images": len(self._validation.labels)}
+
+
+def score_candidates(
+    makes: Candidates, scores: CandidateScores, limits: SelectionLimits, pruning: float, epochs: int
+) -> None:
+    """Make the candidates and score them. What takes long is made only where another verdict could come of it.
+
+    Args:
+        makes: makes them.
+        scores: gets them, in order; it has float.
+        limits: of the decision.
+        pruning: the fraction of the channels that a pruned candidate lacks; 0 makes none.
+        epochs: of fine-tuning.
+
+    Raises:
+        DarkroomError: when the network can't be pruned.
+    """
+    enough = limits.max_accuracy_loss if limits.can_be_met else 1.0
+    scores.add(makes.int8(enough))
+    if limits.can_be_met:
+        scores.add(makes.int8_dynamic())
+    if pruning:
+        for candidate in makes.pruned(pruning, epochs, enough):
+            scores.add(candidate)
+    if limits.can_be_met and not scores.any_within(limits):
+        scores.add(makes.int8_mixed())
+        # Fine-tuned to the training images, it is shown to lose little by the validation images alone.
+        if not scores.any_within(limits) and least_loss_high(limits.images) <= limits.max_accuracy_loss:
+            scores.add(makes.int8_trained(epochs))

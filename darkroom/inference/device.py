@@ -2,13 +2,13 @@
 
 import ctypes
 import platform
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from darkroom.runtime.environment import set_default
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.processor import cpu_flags
 
 
 def choose_device() -> torch.device:
@@ -107,16 +107,6 @@ def convolution_with_wrong_gradients(model: nn.Module, image: Tensor) -> str | N
     for handle in handles:
         handle.remove()
     return found[0] if found else None
-
-
-def cpu_flags() -> set[str]:
-    """The features of the processor as Linux lists them; none on other systems, where float32 is the safe choice."""
-    if platform.system() != "Linux":
-        return set()
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("flags"):
-            return set(line.split(":", 1)[1].split())
-    return set()
 
 
 # From glibc's malloc.h.

@@ -11,9 +11,9 @@ class Quantize(Section):
     """What a smaller graph may cost, and how it is made."""
 
     calibration_images: Annotated[int, Field(ge=8, le=MOST_IMAGES)] = 512
-    """Training images that set the INT8 ranges; all of them where there are fewer."""
+    """Training images that set the INT8 ranges; all of them where there are fewer, and at most 128 of 224 pixels, 32 of 448."""
     max_accuracy_loss: Fraction = 0.005
-    """Validation accuracy that a smaller graph may lose, 0.005 being half a point; the upper end of the loss's 95%
+    """Accuracy that a smaller graph may lose, 0.005 being half a point; the upper end of the loss's 95%
     interval counts."""
     min_speedup: Annotated[float, Field(ge=1, le=1000)] = 1.2
     """A smaller graph ships only when it is at least this many times as fast as float, one image at a time."""

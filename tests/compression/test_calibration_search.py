@@ -13,7 +13,8 @@ from darkroom.compression.calibration_search import (
     sensitive_layers,
     try_calibrators,
 )
-from darkroom.compression.int8 import CALIBRATORS, Int8
+from darkroom.compression.int8 import Int8
+from darkroom.compression.ranges import CALIBRATORS
 from darkroom.inference.session import open_session, probabilities
 from darkroom.runtime.arrays import Float32s
 from tests.support.matrix_graph import some_images, write_products
@@ -38,7 +39,7 @@ def scales(path: Path) -> dict[str, float]:
 
 def test_every_calibrator_has_ranges_of_its_own_and_none_is_wider_than_what_was_seen(tmp_path: Path) -> None:
     int8, answers = prepare(tmp_path, None)
-    tried = try_calibrators(int8, some_images(64, seed=1), answers, tmp_path)
+    tried = try_calibrators(int8, some_images(64, seed=1), answers, tmp_path, enough=0.0)
     assert list(tried) == list(CALIBRATORS)
     found = {name: scales(tmp_path / f"{name}.onnx") for name in CALIBRATORS}
     widest = found["minmax"]
@@ -50,6 +51,12 @@ def test_every_calibrator_has_ranges_of_its_own_and_none_is_wider_than_what_was_
         assert trial == evaluate_form(tmp_path / f"{name}.onnx", some_images(64, seed=1), answers)
         assert 0 < trial.moved < 1
         assert trial.images == 64
+
+
+def test_no_other_is_tried_where_minmax_moves_little_enough(tmp_path: Path) -> None:
+    int8, answers = prepare(tmp_path, None)
+    tried = try_calibrators(int8, some_images(64, seed=1), answers, tmp_path, enough=1.0)
+    assert list(tried) == ["minmax"] and best(tried) == "minmax"
 
 
 def test_the_one_that_moves_the_answers_least_is_taken() -> None:
@@ -77,13 +84,14 @@ def test_an_answer_moved_is_the_total_variation_distance(tmp_path: Path) -> None
 def test_the_layers_with_the_outlier_stay_in_float_and_the_answers_come_back(outlier: int, tmp_path: Path) -> None:
     int8, answers = prepare(tmp_path, outlier)
     images = some_images(64, seed=1)
-    found = sensitive_layers(int8, "minmax", images, answers, tmp_path)
+    int8.write(tmp_path / "whole.onnx", "minmax")
+    whole = evaluate_form(tmp_path / "whole.onnx", images, answers)
+    found = sensitive_layers(int8, "minmax", whole.moved, images, answers, tmp_path)
     assert found is not None
     # The layer that takes the outlier.
     assert f"layer{outlier + 1}" in found
-    int8.write(tmp_path / "whole.onnx", "minmax")
     int8.write(tmp_path / "mixed.onnx", "minmax", found)
-    whole, mixed = (evaluate_form(tmp_path / f"{name}.onnx", images, answers) for name in ("whole", "mixed"))
+    mixed = evaluate_form(tmp_path / "mixed.onnx", images, answers)
     assert mixed.moved <= whole.moved / 2
     graph = onnx.load(tmp_path / "mixed.onnx").graph
     stored = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}

@@ -51,17 +51,17 @@ def settle(monkeypatch: pytest.MonkeyPatch, **ratios: float) -> None:
         return {name: Speed(1 / ratio, 1.0, 1.0, ratio, ratio - 0.1, ratio + 0.1, 25) for name, ratio in found.items()}
 
     monkeypatch.setattr(quantize, "benchmark", benchmark)
-    monkeypatch.setattr(quantize, "peak_memory", lambda *_: 1_000_000)
+    monkeypatch.setattr(quantize, "peak_memories", lambda graphs, _: dict.fromkeys(graphs, 1_000_000))
 
 
 @pytest.fixture
 def exported(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the graph of the line for every export: each would cost a second."""
+    """Take the graph of the line for every export of a fine-tuned network: each would cost a second."""
 
     def copy(network: object, spec: object, path: Path, temperature: float) -> None:
         shutil.copyfile(shipped / "models/quantize/model.onnx", path)
 
-    monkeypatch.setattr("darkroom.compression.candidates.export_graph", copy)
+    monkeypatch.setattr("darkroom.inference.export.export_graph", copy)
 
 
 def test_it_writes_graphs_verdict_and_metrics(shipped: Path) -> None:
@@ -160,6 +160,8 @@ def test_too_few_images_to_tell_the_loss_keep_float(line: Path, monkeypatch: pyt
     assert decision["choice"] == "float"
     assert "22 validation images can't show less than" in decision["reason"]
     assert list(decision["candidates"]) == ["float", "int8"], "better INT8 would have cost time to no end"
+    assert list(decision["calibrators"]) == ["minmax"]
+    assert decision["not_made"].startswith("no better INT8 was made: 22 validation images can't show less than")
 
 
 def ruin_calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,6 +187,7 @@ def test_an_inaccurate_int8_is_refused_and_a_better_one_is_made(
     ruin_calibrated(monkeypatch)
     monkeypatch.setattr(scores, "compare", as_of_many)
     monkeypatch.setattr(quantize, "least_loss_high", lambda images: 0.0001)
+    monkeypatch.setattr(scores, "least_loss_high", lambda images: 0.0001)
     if trained:
         monkeypatch.setattr("darkroom.compression.candidates.sensitive_layers", lambda *_: None)
     asked = []

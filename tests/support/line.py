@@ -102,6 +102,7 @@ def run_quantize(root: Path, **changed: Any) -> None:
     """The quantize stage over a root that `make_line` filled; float wins, since no INT8 is a thousand times as fast."""
     arguments: dict[str, Any] = {
         "model": root / "models/train",
+        "graph": root / "models/predict/network.onnx",
         "calibration": root / "models/evaluate/calibration.json",
         "arrays": root / "data/preprocess",
         "out": root / "models/quantize",
