@@ -12,9 +12,9 @@ from darkroom.images.pack import Packed
 from darkroom.inference.device import choose_device, depthwise_in_float32, resolve_precision
 from darkroom.model.spec import ModelSpec
 from darkroom.network.capsule_net import CapsuleNet
+from darkroom.network.grid import GridPooled
 from darkroom.network.layer_groups import head
 from darkroom.network.load import Normalized
-from darkroom.network.zoo import GridPooled
 from darkroom.runtime.errors import DarkroomError
 from darkroom.training.choices import is_transformer
 

@@ -13,8 +13,8 @@ from darkroom.inference.logits import logits
 from darkroom.inference.map_layer import MapLayer, find_map_layer
 from darkroom.inference.occlusion import CELLS, occlusion
 from darkroom.network.capsule_net import CapsuleNet
+from darkroom.network.grid import GridPooled
 from darkroom.network.load import Normalized
-from darkroom.network.zoo import GridPooled
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import softmax

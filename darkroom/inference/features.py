@@ -2,20 +2,24 @@
 
 import hashlib
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from darkroom.network.grid import POOLINGS, grid_features, grid_maps
 from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
+from darkroom.network.zoo import GreyInput
 from darkroom.runtime.arrays import UInt8s
 
 CACHE = Path(".darkroom/features")
-# Newest files that stay: those of four trainings.
-MOST_CACHED = 8
+# Newest files that stay: those of a search over three networks, and of two trainings.
+MOST_CACHED = 12
 
 # Pixels at a time: maps of larger batches leave the cache. EfficientNet-Lite0 on two cores, channels_last, images a second
 # with 4, 8, 16, 32 at a time: of 224 pixels in bfloat16 275, 167, 193, 202 and in float32 115, 85, 77, 69; of 128 pixels in
@@ -44,44 +48,97 @@ def features(
         os.utime(path)
         return torch.from_numpy(np.load(path))
     rows = _work_out(model, images, precision)
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = cache / f".{path.name}.{os.getpid()}.partial"
-    with partial.open("wb") as file:
-        np.save(file, rows.numpy())
-    partial.rename(path)
-    for old in sorted(cache.glob("*.npy"), key=lambda file: file.stat().st_mtime)[:-MOST_CACHED]:
-        old.unlink(missing_ok=True)
+    _store(rows, path)
     return rows
 
 
-@torch.no_grad()
+def features_of_poolings(
+    models: Mapping[str, Normalized], images: UInt8s, precision: torch.dtype, cache: Path | None = CACHE
+) -> dict[str, Tensor]:
+    """The features of one of timm's networks in each form of pooling, by one pass for all.
+
+    Args:
+        models: by `train.pooling`, `mean` among them: the same network with the same weights.
+        images: uint8 [N, S, S, C].
+        precision: of the multiplications.
+        cache: as for `features`, which finds what is stored here.
+
+    Returns:
+        By pooling, float32 [N, F], on the CPU.
+    """
+    if len(models) == 1 or set(models) != set(POOLINGS):
+        return {pooling: features(model, images, precision, cache) for pooling, model in models.items()}
+    paths = {} if cache is None else {
+        pooling: cache / f"{_identity(model, images, precision)}.npy" for pooling, model in models.items()
+    }  # fmt: skip
+    if paths and all(path.exists() for path in paths.values()):
+        return {pooling: features(model, images, precision, cache) for pooling, model in models.items()}
+    model = models["mean"]
+    network: Any = model.network.network if isinstance(model.network, GreyInput) else model.network
+    taken, _ = grid_maps(network)
+
+    def both(batch: Tensor) -> tuple[Tensor, ...]:
+        pictures = model.normalised(batch)
+        last, maps = network.forward_intermediates(pictures.expand(-1, 3, -1, -1), **taken)
+        return network.forward_head(last, pre_logits=True), grid_features(maps)
+
+    found = dict(zip(POOLINGS, _batched(model, both, images, precision), strict=True))
+    for pooling, path in paths.items():
+        _store(found[pooling], path)
+    return found
+
+
+def _store(rows: Tensor, path: Path) -> None:
+    """Write whole or not at all; the oldest files go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        np.save(file, rows.numpy())
+    partial.rename(path)
+    for old in sorted(path.parent.glob("*.npy"), key=lambda file: file.stat().st_mtime)[:-MOST_CACHED]:
+        old.unlink(missing_ok=True)
+
+
 def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tensor:
-    device, caught = model.mean.device, list[Tensor]()
-    training = model.training
-    model.eval()
+    caught = list[Tensor]()
 
     def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         caught.append(inputs[0])
 
+    def of_head(batch: Tensor) -> tuple[Tensor, ...]:
+        model(batch)
+        return (caught.pop(),)
+
     handle = head(model.network).register_forward_pre_hook(catch)
+    try:
+        return _batched(model, of_head, images, precision)[0]
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def _batched(
+    model: Normalized, rows_of: Callable[[Tensor], tuple[Tensor, ...]], images: UInt8s, precision: torch.dtype
+) -> list[Tensor]:
+    """What a function gives for images uint8 [N, S, S, C] in batches, with the model in eval mode: float32, on the CPU."""
+    device, training = model.mean.device, model.training
+    model.eval()
     pixels = GPU_PIXELS if device.type == "cuda" else CPU_PIXELS
     size = max(4, pixels // (images.shape[1] * images.shape[2]))
-    rows: Tensor | None = None
+    rows: list[Tensor] = []
     try:
         with tqdm(total=len(images), desc="features", unit="image", disable=None) as bar:
             for start in range(0, len(images), size):
                 batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
                 with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                    model(batch)
-                found = caught.pop().float().cpu()
-                if rows is None:
-                    rows = torch.empty((len(images), *found.shape[1:]))
-                rows[start : start + size] = found
-                bar.update(len(found))
+                    found = [each.float().cpu() for each in rows_of(batch)]
+                if not rows:
+                    rows = [torch.empty((len(images), *each.shape[1:])) for each in found]
+                for whole, part in zip(rows, found, strict=True):
+                    whole[start : start + size] = part
+                bar.update(len(batch))
     finally:
-        handle.remove()
         model.train(training)
-    assert rows is not None
     return rows
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from darkroom.network.grid import GridPooled
 from darkroom.network.layer_groups import head_name
 from darkroom.network.pretrained_input import require_same_network
 from darkroom.network.weight_files import published_weights, read_weights
-from darkroom.network.zoo import GreyInput, GridPooled
+from darkroom.network.zoo import GreyInput
 from darkroom.runtime.errors import DarkroomError
 
 # Names that an error lists.

@@ -30,7 +30,7 @@ class Train(Section):
     """simple_cnn, small_image_net: dropout before the last layer."""
     pooling: Literal["auto", "mean", "grid"] = "auto"
     """timm's networks: what the last layer is given. `mean` is the network's own mean over the picture, `grid` the
-    means of 3 x 3 cells of its last two maps, which separate classes better when the backbone is frozen. `auto`: with
+    means of 4 x 4 cells of two of its last maps, which separate classes better when the backbone is frozen. `auto`: with
     network=auto by cross-validation, else mean."""
     weights: PathText = "auto"
     """What the network starts from: `none`, `imagenet` (weights that are on this machine), `download` (the same,

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from darkroom.inference import features as room
-from darkroom.inference.features import MOST_CACHED, features
+from darkroom.inference.features import MOST_CACHED, features, features_of_poolings
+from darkroom.network.grid import POOLINGS
 from darkroom.network.layer_groups import head
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
@@ -53,3 +54,20 @@ def test_features_are_cached_until_something_they_depend_on_changes(
     for count in range(1, MOST_CACHED + 1):
         features(one, IMAGES[:count], cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == MOST_CACHED
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_one_pass_gives_the_features_of_both_poolings(channels: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    name, images = "timm/tf_efficientnet_lite0", np.ascontiguousarray(IMAGES[:5, :, :, :channels])
+    networks = {kind: build_network(name, {"pooling": kind}, 4, channels, 32, pretrained=True) for kind in POOLINGS}
+    if channels == 3:
+        networks["grid"].network.load_state_dict(networks["mean"].state_dict(), strict=False)  # type: ignore[union-attr]
+    else:
+        networks["grid"].network.network.load_state_dict(networks["mean"].network.state_dict(), strict=False)  # type: ignore[union-attr]
+    models = {kind: Normalized(network, (0.5,) * channels, (0.25,) * channels) for kind, network in networks.items()}
+    found = features_of_poolings(models, images, torch.float32, tmp_path)
+    assert found["mean"].shape == (5, 1280) and found["grid"].shape == (5, 16 * (112 + 192))
+    for kind, one in models.items():
+        assert torch.equal(found[kind], features(one, images, cache=None))
+        assert torch.equal(found[kind], features(one, images, cache=tmp_path))

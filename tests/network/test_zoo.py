@@ -3,11 +3,12 @@
 import pytest
 import torch
 
+from darkroom.network.grid import GridPooled
 from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import LITE0
-from darkroom.network.zoo import GridPooled, build_network
+from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import load_timm, torchvision
 from darkroom.settings.networks import published_networks, torchvision_networks, unknown_network
