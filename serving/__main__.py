@@ -40,7 +40,7 @@ def main() -> None:
             queue=settings.queue,
             deadline=settings.deadline,
             max_pixels=settings.max_pixels,
-            max_pixels_at_once=settings.max_pixels_at_once,
+            decoding_memory=settings.decoding_memory,
         )
         log = None
         if settings.prediction_log:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import TooManyPixels, UnreadableImage, out_of_memory, picture_size
 from darkroom.runtime.arrays import UInt8s
+from serving.decoding_memory import JPEG2000_PIXELS, decoding_bytes, is_jpeg2000
 
 # Bytes up to which an image is decoded where it arrives: a hand-over to another thread costs more than such a decode.
 SMALL = 16 << 10
@@ -48,41 +49,58 @@ class Decoded:
     seconds: float
 
 
-class PixelLimit:
-    """Keeps the images that are being decoded at the same time within a number of pixels, so that memory is bounded.
+class DecodingLimit:
+    """Keeps the memory of the images that are being decoded at the same time within a bound.
 
     Args:
-        each: pixels of an image, at most.
-        at_once: pixels of all images in work, at most; the next one waits.
+        pixels: of an image, at most; a twelfth for JPEG 2000.
+        memory: bytes for all images in work, at most; the next one waits.
     """
 
-    def __init__(self, each: int, at_once: int) -> None:
-        self._each, self._at_once = each, at_once
+    def __init__(self, pixels: int, memory: int) -> None:
+        self._pixels, self._memory = pixels, memory
         self._in_work = 0
         self._change = threading.Condition()
 
     @contextmanager
-    def decoding(self, size: tuple[int, int] | None) -> Iterator[None]:
-        """Wait until there is room for an image of this width and height; a small one needs none.
+    def decoding(self, data: bytes) -> Iterator[tuple[int, int] | None]:
+        """Wait until there is room to decode an image file; a small one needs none. Gives its width and height.
 
         Raises:
-            TooManyPixels: when it is past the limit by itself.
+            TooManyPixels: when it is past a limit by itself.
         """
+        size = picture_size(data)
         pixels = size[0] * size[1] if size else 0
-        if size and pixels > self._each:
-            raise TooManyPixels(f"{size[0]} x {size[1]} pixels, more than {self._each:,}")
-        if pixels <= SMALL_PIXELS:
-            yield
+        if pixels <= SMALL_PIXELS and pixels <= self._pixels:
+            yield size
             return
+        need = self._require(data, pixels, f"{size[0]} x {size[1]}" if size else "")
         with self._change:
-            self._change.wait_for(lambda: self._in_work + pixels <= self._at_once)
-            self._in_work += pixels
+            self._change.wait_for(lambda: self._in_work + need <= self._memory)
+            self._in_work += need
         try:
-            yield
+            yield size
         finally:
             with self._change:
-                self._in_work -= pixels
+                self._in_work -= need
                 self._change.notify_all()
+
+    def _require(self, data: bytes, pixels: int, shape: str) -> int:
+        """Bytes of memory that decoding takes."""
+        if pixels > self._pixels:
+            raise TooManyPixels(f"{shape} pixels, more than {self._pixels:,}")
+        if is_jpeg2000(data) and pixels > self._pixels // JPEG2000_PIXELS:
+            raise TooManyPixels(
+                f"{shape} pixels of JPEG 2000, more than {self._pixels // JPEG2000_PIXELS:,}: nobody else would be answered "
+                "while it is decoded; send it in another form"
+            )
+        need = decoding_bytes(data, pixels)
+        if need > self._memory:
+            raise TooManyPixels(
+                f"{shape} pixels in this form take {need / 1e6:,.0f} MB while they are decoded, more than "
+                f"{self._memory / 1e6:,.0f} MB"
+            )
+        return need
 
 
 def is_quick(data: bytes) -> bool:
@@ -93,20 +111,19 @@ def is_quick(data: bytes) -> bool:
     return size is not None and size[0] * size[1] <= SMALL_PIXELS
 
 
-def decode_upload(upload: Upload, bundle: Bundle, limit: PixelLimit) -> Decoded:
+def decode_upload(upload: Upload, bundle: Bundle, limit: DecodingLimit) -> Decoded:
     """Decode an upload as the bundle's model was trained.
 
     Args:
         upload: an image file.
         bundle: whose preprocessing counts.
-        limit: of pixels.
+        limit: of pixels and memory.
 
     Raises:
         UnreadableImage: with the reason that ingest would give; `TooManyPixels` past the limit.
     """
     start = time.monotonic()
-    size = picture_size(upload.data)
-    with limit.decoding(size):
+    with limit.decoding(upload.data) as size:
         try:
             pixels = bundle.pixels(upload.data)
         except MemoryError:
@@ -114,4 +131,4 @@ def decode_upload(upload: Upload, bundle: Bundle, limit: PixelLimit) -> Decoded:
     return Decoded(pixels, hashlib.sha256(upload.data).hexdigest(), size, time.monotonic() - start)
 
 
-__all__ = ["Decoded", "PixelLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload", "is_quick"]
+__all__ = ["Decoded", "DecodingLimit", "TooManyPixels", "UnreadableImage", "Upload", "decode_upload", "is_quick"]

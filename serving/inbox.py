@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from darkroom.images.decode import decode, picture_size
+from darkroom.images.decode import decode
 from darkroom.model.spec import Preprocessing
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file
@@ -83,7 +83,7 @@ class Inbox:
     Args:
         folder: made where it is missing; what is there already stays.
         most_images, most_bytes: that it may hold.
-        room: as `serving.decoding.PixelLimit.decoding`.
+        room: as `serving.decoding.DecodingLimit.decoding`.
 
     Raises:
         DarkroomError: when the folder can't be written to, or its tables are damaged.
@@ -121,7 +121,7 @@ class Inbox:
             OSError: when the disk refuses.
             DarkroomError: when a table was damaged meanwhile.
         """
-        with self._room(picture_size(data)):
+        with self._room(data):
             decoded = decode(data, preprocessing.decoder, least_side=1, grey=True, depth=preprocessing.depth)
         suffix = SUFFIXES.get(decoded.format, "img")
         with self._locked():

@@ -17,6 +17,7 @@ from darkroom.runtime.arrays import Float32s
 from darkroom.runtime.errors import DarkroomError
 from serving import sagemaker, v1, v2, vertex
 from serving.asking import FORMS, VERTEX_ROUTE, probabilities
+from serving.decoding_memory import JPEG2000, JPEG2000_PIXELS
 from serving.limits import Limits
 from serving.offline.browser import EvaluatedImages, page_parity, page_sentence
 from serving.service import Service
@@ -96,7 +97,8 @@ def service_parity(
     """
     # No image that ingest took is too large, and no time too long.
     limits = Limits(body=1 << 32, held=1 << 34, seconds=3600.0)
-    service = Service(bundle, batch=16, queue=1 << 20, deadline=3600.0, max_pixels=MAX_PIXELS)
+    pixels, memory = JPEG2000_PIXELS * MAX_PIXELS, JPEG2000 * MAX_PIXELS
+    service = Service(bundle, batch=16, queue=1 << 20, deadline=3600.0, max_pixels=pixels, decoding_memory=memory)
     routes = [*v1.routes(service, limits), *v2.routes(service, limits, "darkroom"), *sagemaker.routes(service, limits)]
     routes += vertex.routes(service, limits, {vertex.PREDICT: VERTEX_ROUTE})
     transport = httpx.ASGITransport(Starlette(routes=routes))

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from darkroom.images.decode import UnreadableImage, decode, picture_size
+from darkroom.images.decode import UnreadableImage, decode
 from darkroom.images.measure import MEASURED_SIDE, fingerprint
 from darkroom.model.spec import Preprocessing
 from darkroom.monitoring.rows import PredictionRow
@@ -38,8 +38,8 @@ TICK = 1.0
 # Seconds after the end of the service in which images that wait are still measured.
 LAST_SECONDS = 2.0
 
-# Waits until there is room to decode an image of this width and height.
-Room = Callable[[tuple[int, int] | None], AbstractContextManager[None]]
+# Waits until there is room to decode an image file.
+Room = Callable[[bytes], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Recorder:
         metrics: where properties of images are counted.
         log: where rows go; None keeps none.
         features: write those of each image, too.
-        room: as `serving.decoding.PixelLimit.decoding`.
+        room: as `serving.decoding.DecodingLimit.decoding`.
     """
 
     def __init__(self, metrics: Metrics, log: PredictionLog | None, features: bool, room: Room) -> None:
@@ -183,7 +183,7 @@ class Recorder:
 
     def _measure(self, data: bytes, preprocessing: Preprocessing) -> dict[str, float] | None:
         try:
-            with self._room(picture_size(data)):
+            with self._room(data):
                 return properties(data, preprocessing)
         except (UnreadableImage, MemoryError):
             # The answer's own decoding did not fail; this one, reduced otherwise, may where memory is short.

@@ -11,7 +11,7 @@ from pathlib import Path
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.cores import usable_cores
 from serving.answers import Answer, Refused
-from serving.decoding import Decoded, PixelLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
+from serving.decoding import Decoded, DecodingLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
 from serving.engine import Engine, Ran
 from serving.heatmaps import Heatmaps
 from serving.inbox import Inbox, Recent
@@ -40,7 +40,7 @@ class Service:
         queue: images that may wait; more are refused.
         deadline: seconds after which an image is refused.
         max_pixels: of an image.
-        max_pixels_at_once: of all images that are being decoded.
+        decoding_memory: bytes for all images that are being decoded.
 
     Attributes:
         model: that answers now.
@@ -66,7 +66,7 @@ class Service:
         queue: int = 256,
         deadline: float = 30.0,
         max_pixels: int = 50_000_000,
-        max_pixels_at_once: int = 200_000_000,
+        decoding_memory: int = 450_000_000,
     ) -> None:
         state = bundle_state(folder)
         self.model = open_model(folder, batch)
@@ -78,7 +78,7 @@ class Service:
         self._heatmaps = Heatmaps()
         self._reloader = Reloader(folder, batch, self.model, state, self._take, self.metrics)
         self._pool = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode")
-        self._limit = PixelLimit(max_pixels, max_pixels_at_once)
+        self._limit = DecodingLimit(max_pixels, decoding_memory)
         self.recorder: Recorder | None = None
         self.shadow: Shadow | None = None
         self.inbox: Inbox | None = None

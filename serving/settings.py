@@ -71,8 +71,8 @@ class Settings(BaseModel):
     """images of a request, at most"""
     max_pixels: Count = 50_000_000
     """pixels of an image, at most"""
-    max_pixels_at_once: Count = 200_000_000
-    """pixels of all images that are being decoded at the same time, at most"""
+    decoding_memory: Count = 450_000_000
+    """bytes of memory for all images that are being decoded at the same time, by their heads; the others wait"""
 
     api_keys: Path | None = None
     """file with the hashes of API keys; without it nobody is asked for one"""
@@ -171,11 +171,6 @@ def _explain(detail: ErrorDetails, options: dict[str, str]) -> str:
 
 def _contradictions(settings: Settings) -> list[str]:
     found = []
-    if settings.max_pixels > settings.max_pixels_at_once:
-        found.append(
-            f"--max-pixels is {settings.max_pixels:,}, more than --max-pixels-at-once, {settings.max_pixels_at_once:,}: "
-            "such an image could never be decoded"
-        )
     if settings.max_images > settings.queue:
         found.append(
             f"--max-images is {settings.max_images:,}, more than --queue, {settings.queue:,}: such a request could never wait"

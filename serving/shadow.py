@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from darkroom.compare.pairs import COLUMNS
-from darkroom.images.decode import UnreadableImage, picture_size
+from darkroom.images.decode import UnreadableImage
 from darkroom.predict.answers import Prediction, predict_pixels
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import csv_cell
@@ -26,8 +26,8 @@ MOST_HELD = 32 << 20
 # Rows of a table: the agreement is known to 0.3 points by then, and the file has some 20 MB.
 MOST_ROWS = 100_000
 
-# Waits until there is room to decode an image of this width and height.
-Room = Callable[[tuple[int, int] | None], AbstractContextManager[None]]
+# Waits until there is room to decode an image file.
+Room = Callable[[bytes], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Shadow:
         fraction: of the images; an image is always in the sample or never.
         out: folder for the tables, one for each pair of models.
         metrics: count agreement.
-        room: as `serving.decoding.PixelLimit.decoding`.
+        room: as `serving.decoding.DecodingLimit.decoding`.
 
     Raises:
         DarkroomError: when the bundle can't be opened, or the folder can't be written to.
@@ -118,7 +118,7 @@ class Shadow:
 
     def _pair(self, item: _Item) -> None:
         bundle = self.model.bundle
-        with self._room(picture_size(item.data)):
+        with self._room(item.data):
             pixels = bundle.pixels(item.data)
         # Of the processor, not the clock: this thread is last in the queue for one.
         start = time.thread_time()

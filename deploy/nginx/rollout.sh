@@ -20,7 +20,7 @@ for port in 8081 8082; do
     "$tool" rm "$name" >/dev/null
   fi
   "$tool" run --detach --name "$name" --network host --env DARKROOM_HOST=127.0.0.1 --env "DARKROOM_PORT=$port" \
-    --env DARKROOM_MAX_PIXELS=32000000 --env DARKROOM_MAX_PIXELS_AT_ONCE=32000000 --memory 1g \
+    --memory 1g \
     --read-only --cap-drop all --security-opt no-new-privileges --restart unless-stopped \
     "$@" "$image" >/dev/null
   waited=0

@@ -191,11 +191,11 @@ def test_no_request_fails_when_it_is_stopped_under_load(podman: Podman, image: s
 
 
 def test_large_images_fit_into_its_memory_one_after_the_other(podman: Podman, image: str) -> None:
-    # Transparent: 20 bytes a pixel while it is decoded, so that what two threads would keep of it is past the limit.
+    # Transparent: 9 bytes a pixel while it is decoded.
     blocks = np.random.default_rng(0).integers(0, 256, (10, 10, 4), np.uint8)
     out = io.BytesIO()
     Image.fromarray(blocks.repeat(346, axis=0).repeat(346, axis=1)).save(out, "PNG")
-    limits = ("--env=DARKROOM_MAX_PIXELS=12000000", "--env=DARKROOM_MAX_PIXELS_AT_ONCE=12000000", "--memory-swap=512m")
+    limits = ("--env=DARKROOM_DECODING_MEMORY=200000000", "--memory-swap=512m")
     found: list[int] = []
     with podman.container(image, *HARDENED, *limits) as running:
         running.wait_ready()

@@ -169,19 +169,19 @@ def test_it_goes_on_where_an_earlier_service_ended(service: Service, files: list
     before = {name: (folder / name).read_bytes() for name in ("table.csv", "label_fixes.csv")}
     # Killed between the image and its row: the image counts for the size, and is no row.
     (folder / "images/cat/half.png").write_bytes(files[3])
-    again = Inbox(folder, 4, 100_000, lambda _: service._limit.decoding(None))
+    again = Inbox(folder, 4, 100_000, service._limit.decoding)
     assert {name: (folder / name).read_bytes() for name in before} == before
     again.add(files[3], "f" * 64, module.Correction("cat", "Ann", "why"), preprocessing)
     with pytest.raises(module.InboxFull, match="the inbox has 4 images, and 4 is its limit"):
         again.add(files[4], "e" * 64, module.Correction("cat", "Ann", "why"), preprocessing)
     (folder / "table.csv").write_text("image,class\n")
     with pytest.raises(DarkroomError, match=r"table\.csv is no table of this inbox: give --corrections another folder"):
-        Inbox(folder, 4, 100_000, lambda _: service._limit.decoding(None))
+        Inbox(folder, 4, 100_000, service._limit.decoding)
 
 
 def test_two_services_share_an_inbox(service: Service, files: list[bytes], tmp_path: Path) -> None:
     assert service.inbox
-    other = Inbox(tmp_path / "inbox", 5, 100_000, lambda _: service._limit.decoding(None))
+    other = Inbox(tmp_path / "inbox", 5, 100_000, service._limit.decoding)
     preprocessing = service.model.bundle.preprocessing
     for number, data in enumerate(files[:4]):
         inbox = other if number % 2 else service.inbox

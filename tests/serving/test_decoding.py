@@ -9,7 +9,7 @@ from PIL import Image
 
 from darkroom.bundle.bundle import load_bundle
 from darkroom.images.decode import TooManyPixels, UnreadableImage, picture_size
-from serving.decoding import PixelLimit, Upload, decode_upload, is_quick
+from serving.decoding import DecodingLimit, Upload, decode_upload, is_quick
 from tests.support.pictures import colour, encoded
 from tests.support.tiny_bundle import make_bundle
 
@@ -31,7 +31,7 @@ def test_the_head_of_every_form_has_the_size(form: str) -> None:
 
 
 def test_a_small_file_of_many_pixels_is_refused_by_its_head(tmp_path: Path) -> None:
-    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), PixelLimit(50_000_000, 200_000_000)
+    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), DecodingLimit(50_000_000, 450_000_000)
     data = bomb(13_300, 13_300)
     assert len(data) < 100_000
     with pytest.raises(TooManyPixels, match="13300 x 13300 pixels, more than 50,000,000"):
@@ -40,7 +40,7 @@ def test_a_small_file_of_many_pixels_is_refused_by_its_head(tmp_path: Path) -> N
 
 
 def test_a_head_that_lies_is_only_an_unreadable_image(tmp_path: Path) -> None:
-    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), PixelLimit(1000, 1000)
+    bundle, limit = load_bundle(make_bundle(tmp_path / "bundle")), DecodingLimit(1000, 1000)
     small = bytearray(bomb(200, 200))
     small[16:24] = (10).to_bytes(4, "big") * 2
     with pytest.raises(UnreadableImage):
@@ -48,20 +48,48 @@ def test_a_head_that_lies_is_only_an_unreadable_image(tmp_path: Path) -> None:
 
 
 def test_an_image_waits_until_those_in_work_leave_it_room() -> None:
-    limit, entered = PixelLimit(1_000_000, 1_500_000), threading.Event()
+    # 4 bytes a pixel.
+    half, rest, small = bomb(1_000, 1_000), bomb(500, 1_000), bomb(300, 400)
+    limit, entered = DecodingLimit(1_000_000, 6_000_000), threading.Event()
 
     def second() -> None:
-        with limit.decoding((1_000, 1_000)):
+        with limit.decoding(half):
             entered.set()
 
-    with limit.decoding((1_000, 1_000)):
+    with limit.decoding(half) as size:
+        assert size == (1_000, 1_000)
         thread = threading.Thread(target=second)
         thread.start()
-        with limit.decoding((500, 1_000)), limit.decoding((300, 400)):
+        with limit.decoding(rest), limit.decoding(small):
             assert not entered.wait(0.05)
     assert entered.wait(10)
     thread.join()
-    with pytest.raises(TooManyPixels, match="1100 x 1000 pixels, more than 1,000,000"), limit.decoding((1_100, 1_000)):
+    with (
+        pytest.raises(TooManyPixels, match="1100 x 1000 pixels, more than 1,000,000"),
+        limit.decoding(bomb(1_100, 1_000)),
+    ):
+        pass
+
+
+def test_an_image_that_takes_more_memory_than_there_is_room_for_is_refused() -> None:
+    limit, picture = DecodingLimit(50_000_000, 2_000_000), Image.new("RGB", (500, 400))
+    for form in ("PNG", "JPEG"):
+        with limit.decoding(encoded(picture, form)):
+            pass
+    message = r"500 x 400 pixels in this form take 3 MB while they are decoded, more than 2 MB"
+    with pytest.raises(TooManyPixels, match=message), limit.decoding(encoded(picture, "WEBP")):
+        pass
+
+
+def test_jpeg_2000_may_have_a_twelfth_of_the_pixels() -> None:
+    limit, data = DecodingLimit(2_400_000, 450_000_000), encoded(Image.new("RGB", (500, 400)), "JPEG2000")
+    with limit.decoding(data):
+        pass
+    message = r"501 x 400 pixels of JPEG 2000, more than 200,000: nobody else would be answered"
+    with (
+        pytest.raises(TooManyPixels, match=message),
+        limit.decoding(encoded(Image.new("RGB", (501, 400)), "JPEG2000")),
+    ):
         pass
 
 
@@ -77,5 +105,5 @@ def test_few_bytes_of_many_pixels_are_not_decoded_where_they_arrive() -> None:
 def test_a_picture_past_the_limit_of_a_side_has_many_pixels_too(tmp_path: Path) -> None:
     bundle = load_bundle(make_bundle(tmp_path / "bundle"))
     with pytest.raises(TooManyPixels, match="more than 1,048,576 on one side"):
-        decode_upload(Upload("", bomb(1_048_577, 1)), bundle, PixelLimit(50_000_000, 200_000_000))
+        decode_upload(Upload("", bomb(1_048_577, 1)), bundle, DecodingLimit(50_000_000, 450_000_000))
     assert Image.MAX_IMAGE_PIXELS

@@ -29,7 +29,7 @@ def make_handler(settings: Settings) -> Mangum:
         queue=settings.queue,
         deadline=settings.deadline,
         max_pixels=settings.max_pixels,
-        max_pixels_at_once=settings.max_pixels_at_once,
+        decoding_memory=settings.decoding_memory,
     )
     limits = Limits(body=settings.max_body, images=settings.max_images)
     keys = Keys(settings.api_keys) if settings.api_keys else None
