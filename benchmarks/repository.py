@@ -22,11 +22,13 @@ KINDS = {".zip": "zip", ".tar": "tar", ".csv": "table", ".parquet": "table"}
 class Ran:
     """Attributes:
     seconds: wall time, from the start of the process to its end.
+    cpu_seconds: of all cores, of the process and those that it started.
     peak: bytes of memory that the largest of all its processes held.
     printed: on stdout and stderr.
     """
 
     seconds: float
+    cpu_seconds: float
     peak: int
     printed: str
 
@@ -60,7 +62,9 @@ def run(folder: Path, *command: str) -> Ran:
         printed = output.read().decode(errors="replace")
     if process.returncode:
         raise SystemExit(f"error: {' '.join(command)} in {folder} failed:\n{printed}")
-    return Ran(seconds, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), printed)
+    return Ran(
+        seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024), printed
+    )
 
 
 def copy_repository(folder: Path, settings: Mapping[str, str], stages: tuple[str, ...] = ()) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import coo_matrix
 
 from darkroom.runtime.arrays import Bools, Int64s
 
@@ -38,6 +37,8 @@ def around_medoids(pairs: Int64s, near: Near) -> Int64s:
 
 def _neighbours(one: Int64s, other: Int64s, count: int) -> list[Int64s]:
     both = np.ones(2 * len(one), np.int8)
+    from scipy.sparse import coo_matrix  # here, as in `groups`
+
     graph = coo_matrix((both, (np.concatenate([one, other]), np.concatenate([other, one]))), (count, count)).tocsr()
     graph.sort_indices()
     return np.split(graph.indices.astype(np.int64), graph.indptr[1:-1])

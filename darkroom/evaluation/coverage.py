@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from darkroom.evaluation.ranking import thin
 from darkroom.runtime.arrays import Bools, Float32s, Float64s
@@ -76,7 +76,7 @@ def threshold_for_precision(confidence: Confidences, correct: Bools, target: flo
     order = np.argsort(-confidence, kind="stable")
     hits = np.concatenate([[0], np.cumsum(correct[order])])
     answered = np.searchsorted(-falling, -tried, side="right")
-    passed = binom.sf(hits[answered] - 1, answered, target) <= (1 - level) / STARTS
+    passed = bdtrc(hits[answered] - 1, answered, target) <= (1 - level) / STARTS
     best: float | None = None
     for start in range(len(tried) - 1, -1, -(TRIED // STARTS)):
         failures = np.flatnonzero(~passed[start:])

@@ -9,7 +9,7 @@ image add up, so that averages over classes have intervals too, and it takes one
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import wilson
@@ -100,6 +100,6 @@ def area_interval(area: float, influence: Float64s, images: int, confidence: flo
         low, high = wilson(area * images, images, confidence)
         return float(low), float(high)
     freedom = 2 * variance**2 / (squares**2).sum()
-    reach = t.ppf(0.5 + confidence / 2, freedom) * np.sqrt(variance) / (area * (1 - area))
+    reach = stdtrit(freedom, 0.5 + confidence / 2) * np.sqrt(variance) / (area * (1 - area))
     middle = np.log(area / (1 - area))
     return float(1 / (1 + np.exp(reach - middle))), float(1 / (1 + np.exp(-reach - middle)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.intervals import RESAMPLES, Estimate, mean_interval, wilson
@@ -66,7 +66,7 @@ def temperature_interval(
     Returns:
         The lower and the upper end, within the limits of `fit_temperature`.
     """
-    allowed = log_loss(logits, labels, temperature) + chi2.ppf(confidence, 1) / (2 * len(labels))
+    allowed = log_loss(logits, labels, temperature) + chdtri(1, 1 - confidence) / (2 * len(labels))
 
     def beyond(log_temperature: float) -> float:
         return log_loss(logits, labels, float(np.exp(log_temperature))) - float(allowed)

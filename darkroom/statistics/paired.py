@@ -5,7 +5,7 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from darkroom.runtime.arrays import Float64s, Int64s
 from darkroom.statistics.intervals import CHUNK, RESAMPLES, Estimate, macro_of_draws
@@ -42,7 +42,9 @@ def mcnemar(only_before: Int64s, only_after: Int64s) -> Float64s:
         float64 [M], two-sided; 1 where no image changed sides.
     """
     fewer, both = np.minimum(only_before, only_after), only_before + only_after
-    p: Float64s = 2 * binom.cdf(fewer, both, 0.5) - binom.pmf(fewer, both, 0.5)
+    # At most so many, and fewer: twice the distribution function without the point itself.
+    below = np.where(fewer > 0, bdtr(np.maximum(fewer - 1, 0), both, 0.5), 0.0)
+    p: Float64s = bdtr(fewer, both, 0.5) + below
     return np.minimum(p, 1.0)
 
 

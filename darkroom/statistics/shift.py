@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from warnings import catch_warnings
 
 import numpy as np
-from scipy.stats import chi2_contingency, ks_2samp
 
 from darkroom.runtime.arrays import Float64s, Int64s
 
@@ -35,6 +34,9 @@ def class_distance(before: Int64s, after: Int64s) -> Shift:
     totals = counts.sum(axis=1, keepdims=True)
     if not totals.all() or counts.shape[1] < 2:
         return Shift(0.0, 1.0)
+    # Here, since it takes half a second, and most runs have nothing to compare.
+    from scipy.stats import chi2_contingency
+
     distance = np.abs(np.diff(counts / totals, axis=0)).sum() / 2
     return Shift(float(distance), float(chi2_contingency(counts, correction=False).pvalue))
 
@@ -50,6 +52,8 @@ def kolmogorov_smirnov(before: Float64s, after: Float64s) -> Shift:
     """
     if not len(before) or not len(after):
         return Shift(0.0, 1.0)
+    from scipy.stats import ks_2samp
+
     with catch_warnings(action="ignore", category=RuntimeWarning):
         found = ks_2samp(before, after)
     return Shift(float(found.statistic), float(found.pvalue))

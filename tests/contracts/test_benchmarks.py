@@ -34,8 +34,9 @@ def test_every_benchmark_is_found() -> None:
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"serving", "serving_stress"}
+    line = {"stage_times"}
     choice = {"gpu", "photographs", "selection", "sets"}
-    assert data | training | bundle | service | choice == set(COMMANDS)
+    assert data | training | bundle | service | choice | line == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:
