@@ -22,7 +22,7 @@ from darkroom.runtime.files import whole_folder
 from darkroom.runtime.inputs import read_input_json
 from darkroom.runtime.paths import ARRAYS, INGEST, PARAMS_FILE, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import user_errors
-from darkroom.selection.choice import with_choice
+from darkroom.selection.apply import with_choice
 from darkroom.settings.networks import AUTO
 from darkroom.settings.read import read_params
 from darkroom.settings.tune import Tune

@@ -21,7 +21,7 @@ from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import stage
-from darkroom.selection.choice import with_choice
+from darkroom.selection.apply import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.preprocess import Preprocess

@@ -1,8 +1,8 @@
 """Draw the pages of the line from what its stages wrote: JSON, tables and pixels. No network runs.
 
-Reads: data/ingest/, data/split/excluded.json, reports/validate/, reports/changes/, reports/train/, reports/evaluate/,
-    data/predict/, data/preprocess/, models/train/model.json, models/quantize/verdict.json, and the times that quantize
-    measured, in reports/timings/.
+Reads: data/ingest/, data/split/excluded.json, reports/validate/, reports/changes/, models/select/, reports/train/,
+    reports/evaluate/, data/predict/, data/preprocess/, models/train/model.json, models/quantize/verdict.json, and the times
+    that quantize measured, in reports/timings/.
 Writes: reports/validate/index.html, great_expectations.html; reports/train/index.html, reports/evaluate/report.html;
     and reports/changes/index.html and reports/quantize/index.html, which no tool tracks.
 Costs: seconds. `python -m stages.report PAGE…` draws some of them: validate, great_expectations, changes, train, evaluate,
@@ -11,6 +11,7 @@ Costs: seconds. `python -m stages.report PAGE…` draws some of them: validate, 
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from darkroom.runtime import paths
@@ -64,9 +65,10 @@ def _changes(root: Path) -> str:
 
 
 def _train(root: Path) -> str:
+    from darkroom.selection.choice import read_choice
     from darkroom.training.page import training_page
 
-    return training_page(training=root / paths.TRAIN_REPORTS)
+    return training_page(training=root / paths.TRAIN_REPORTS, selection=asdict(read_choice(root / paths.SELECTION)))
 
 
 def _evaluate(root: Path) -> str:

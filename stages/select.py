@@ -1,53 +1,88 @@
 """Choose the network, and what it starts from, for the images at hand.
 
-Reads: data/ingest/ (manifest), data/split/splits.parquet.
+Reads: data/ingest/ (manifest, shards, class list), data/split/splits.parquet, and its own plan of the previous run.
 Writes: models/select/choice.json: the settings of `train` that stand in place of `auto`, why, and what else was tried.
-Costs: nothing where `train.network` is set.
+Costs: nothing where `train.network` is set or the images are small; else features of some hundred training images, which
+    `train` finds again. `train.budget` bounds it.
 """
 
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from darkroom.images.manifest import read_manifest
-from darkroom.network.pretrained_input import LITE0
-from darkroom.runtime.paths import INGEST, SELECTION, SPLIT_TABLE
+from darkroom.runtime.inputs import read_input_table
+from darkroom.runtime.paths import FEATURE_CACHE, IMAGE_CACHE, INGEST, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import stage
-from darkroom.selection.candidates import SMALL_SIDE, backbones, shorter_side
-from darkroom.selection.choice import Choice, write_choice
+from darkroom.selection.candidates import backbones, learns_from_nothing, shorter_side
+from darkroom.selection.choice import Choice, choice_lines, stored_plan, write_choice
 from darkroom.settings.base import read_section
+from darkroom.settings.ingest import Ingest
 from darkroom.settings.networks import AUTO, SMALL_IMAGE_NET
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 
 
-def run(*, ingest: Path, splits: Path, train: Train, preprocess: Preprocess, out: Path) -> None:
+def run(
+    *,
+    ingest: Path,
+    splits: Path,
+    train: Train,
+    preprocess: Preprocess,
+    decoder: str,
+    cache: Path,
+    features: Path | None,
+    out: Path,
+) -> None:
     """Choose.
 
     Args:
         ingest: the folder that the ingest stage wrote.
         splits: the split stage's table.
         train, preprocess: the sections of the parameters; what is set there is never changed.
-        out: the folder to write.
+        decoder: `turbo`, `opencv` or `pillow`.
+        cache, features: where pixels and features are cached from run to run; safe to delete.
+        out: the folder to write; the plan in it counts again.
+
+    Raises:
+        DarkroomError: when weights that are set are not on this machine.
     """
-    choice = _choose(ingest, train, preprocess)
+    choice = _without_search(ingest, splits, train, preprocess)
+    if choice is None:
+        # Here: torch takes seconds.
+        from darkroom.selection.choose import choose_backbone
+
+        stored = stored_plan(out)
+        choice = choose_backbone(
+            ingest=ingest,
+            splits=splits,
+            train=train,
+            preprocess=preprocess,
+            decoder=decoder,
+            cache=cache,
+            features=features,
+            stored=stored,
+        )
     write_choice(choice, out)
-    print(f"select: {choice.settings.get('network', train.network)}, {choice.reason}")
+    print("\n".join(f"select: {line}" for line in choice_lines(choice, train.network)))
 
 
-def _choose(ingest: Path, train: Train, preprocess: Preprocess) -> Choice:
+def _without_search(ingest: Path, splits: Path, train: Train, preprocess: Preprocess) -> Choice | None:
+    """The choice where there is none, or where a rule makes it; None where candidates are to be compared."""
+    small = {"network": SMALL_IMAGE_NET}
     if train.network != AUTO:
-        return Choice({}, "as train.network has it", [], {})
+        return Choice({}, "train.network is set", [], {})
     if train.weights == "none":
-        return Choice({"network": SMALL_IMAGE_NET}, "since train.weights=none leaves out pretrained networks", [], {})
-    manifest = read_manifest(ingest, ["width", "height"])
-    side = shorter_side(manifest["width"].to_numpy(), manifest["height"].to_numpy(), preprocess.size)
-    given = train.weights in ("imagenet", "download")
-    if side <= SMALL_SIDE and not given:
-        return Choice({"network": SMALL_IMAGE_NET}, f"since the images are small ({side} pixels)", [], {})
-    if not backbones() and not given:
-        return Choice({"network": SMALL_IMAGE_NET}, "since no pretrained weights are on this machine", [], {})
-    settings = {"network": LITE0, "weights": "imagenet", "pooling": "grid", "freeze": "backbone"}
-    settings |= {name: getattr(train, name) for name in settings.keys() - {"network"} if getattr(train, name) != AUTO}
-    return Choice(settings, f"since the images are photographs ({side} pixels)", [], {})
+        return Choice(small, "train.weights=none leaves out pretrained networks", [], {})
+    if train.weights == AUTO:
+        manifest = read_manifest(ingest, ["width", "height"])
+        side = shorter_side(manifest["width"].to_numpy(), manifest["height"].to_numpy(), preprocess.size)
+        images = pc.sum(pc.equal(read_input_table(splits, ["split"])["split"], "train")).as_py() or 0
+        if learns_from_nothing(side, images):
+            return Choice(small, f"the images are small ({side} pixels), {images:,} of them to learn from", [], {})
+        if not backbones(train.weights):
+            return Choice(small, "no weights of a pretrained network are installed on this machine", [], {})
+    return None
 
 
 def main() -> None:
@@ -57,6 +92,9 @@ def main() -> None:
             splits=SPLIT_TABLE,
             train=read_section(Train),
             preprocess=read_section(Preprocess),
+            decoder=read_section(Ingest).decoder,
+            cache=IMAGE_CACHE,
+            features=FEATURE_CACHE,
             out=SELECTION,
         )
 

@@ -20,7 +20,7 @@ from darkroom.network.load import save_model
 from darkroom.runtime.files import whole_files, whole_folder
 from darkroom.runtime.paths import ARRAYS, CHECKPOINTS, INGEST, MODEL, SELECTION, SPLIT_TABLE, TRAIN_REPORTS
 from darkroom.runtime.stage import stage
-from darkroom.selection.choice import with_choice
+from darkroom.selection.apply import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
 from darkroom.settings.train import Train

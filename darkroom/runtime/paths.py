@@ -31,6 +31,7 @@ EXPORT_REPORTS = Path("reports/export")
 TIMINGS = Path("reports/timings")
 CHANGES = Path("reports/changes")
 IMAGE_CACHE = Path(".darkroom/cache")
+FEATURE_CACHE = Path(".darkroom/features")
 CHECKPOINTS = Path(".darkroom/checkpoints")
 
 # What a folder of people's reports holds beside the pages, which `report` writes.

@@ -7,8 +7,6 @@ from typing import Any
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.inputs import read_input_json
-from darkroom.settings.networks import AUTO
-from darkroom.settings.train import Train
 
 FILE = "choice.json"
 FIELDS: dict[str, type | tuple[type, ...]] = {"settings": dict, "reason": str, "tried": list, "plan": dict}
@@ -48,19 +46,29 @@ def read_choice(folder: Path) -> Choice:
     return Choice(**{name: content[name] for name in FIELDS})
 
 
-def with_choice(train: Train, folder: Path) -> Train:
-    """The settings that are trained with: no `auto` is left that decides which network it is, or what it starts from.
+def stored_plan(folder: Path) -> dict[str, Any]:
+    """The plan of the choice that an earlier run wrote, none where there is none; one that is damaged is made anew."""
+    try:
+        return read_choice(folder).plan
+    except FileNotFoundError:
+        return {}
+    except DarkroomError as error:
+        print(f"select: the plan of the previous run does not count: {error}")
+        return {}
+
+
+def choice_lines(choice: Choice, network: str) -> list[str]:
+    """The choice for the console, in three lines at most: what, why, what else was tried.
 
     Args:
-        train: as set; where its network is `auto` the choice takes its place, else the folder is not read.
-        folder: that `select` wrote.
-
-    Raises:
-        DarkroomError: when the choice was made for other settings.
+        network: as `train.network`.
     """
-    if train.network != AUTO:
-        return train.resolved()
-    choice = read_choice(folder)
-    if "network" not in choice.settings:
-        raise DarkroomError(f"{folder} was made for a network that was set: run `dvc repro select` to make it again")
-    return train.model_copy(update=choice.settings).resolved()
+    settings = dict(choice.settings)
+    chosen = ", ".join([settings.pop("network", network), *(f"{name} {value}" for name, value in settings.items())])
+    if not choice.tried:
+        return [f"{chosen}, since {choice.reason}"]
+    scores: dict[str, list[str]] = {}
+    for row in choice.tried:
+        scores.setdefault(row["network"], []).append(f"{row['pooling']} {row['accuracy']:.1%} of {row['images']:,}")
+    tried = "; ".join(f"{name}: {', '.join(each)}" for name, each in scores.items())
+    return [chosen, choice.reason, f"tried {tried}"]

@@ -20,8 +20,8 @@ class Train(Section):
     `capsule_net`, any torchvision classification network (`resnet18`, `vgg16`, `vit_b_16`, …), or `timm/` and the name of one
     of timm's; docs/networks.md lists them."""
     budget: Annotated[float, Field(gt=0, le=10_000)] = 2.0
-    """network=auto: minutes that the search for a network, its features and its training may take, at most, on this
-    machine."""
+    """network=auto: minutes that the search for a network may take, about, on this machine. More of them see smaller
+    differences; a search that has found its network ends sooner."""
     filters: Annotated[int, Field(ge=1, le=1024)] = 32
     """simple_cnn, small_image_net: channels of the first block. Multiples of 32 run fastest."""
     depth: Annotated[int, Field(ge=1, le=6)] = 3

@@ -1,7 +1,9 @@
 """The page of a training: how it went, its settings, and what the network saw."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from darkroom.drawing.pages import render_page
 from darkroom.drawing.pictures import image_data_uri, is_small
@@ -19,16 +21,18 @@ class Shown:
     counts_as: str
 
 
-def training_page(*, training: Path) -> str:
+def training_page(*, training: Path, selection: Mapping[str, Any]) -> str:
     """The page `index.html`.
 
     Args:
         training: the folder with the training's record, `reports/train`.
+        selection: the fields of `darkroom.selection.choice.Choice`.
     """
     record = read_record(training)
     history, best = record.epochs, record.best
     return render_page(
         "training.html",
+        selection=selection,
         history=history,
         best=best,
         charts=training_charts(history, best),

@@ -1,59 +1,29 @@
-"""The choice takes the place of what is `auto`, and of nothing that is set."""
+"""The choice as it is stored and shown."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-import pytest
+from darkroom.selection.choice import Choice, choice_lines, read_choice, write_choice
 
-from darkroom.runtime.errors import DarkroomError
-from darkroom.selection.choice import FILE, Choice, read_choice, with_choice, write_choice
-from darkroom.settings.train import Train
-
-CHOSEN = {"network": "timm/tf_efficientnet_lite0", "weights": "imagenet", "pooling": "grid", "freeze": "backbone"}
+SETTINGS = {"network": "timm/lite0", "weights": "imagenet", "pooling": "grid"}
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    choice = Choice(CHOSEN, "since the images are photographs", [{"network": "a", "accuracy": 0.5}], {"images": [256]})
+    choice = Choice(SETTINGS, "it is", [{"network": "timm/lite0", "accuracy": 0.5}], {"first": 128})
     write_choice(choice, tmp_path / "select")
     assert read_choice(tmp_path / "select") == choice
 
 
-def test_the_choice_is_trained_with_and_a_head_alone_sees_images_as_they_are(tmp_path: Path) -> None:
-    write_choice(Choice(CHOSEN, "", [], {}), tmp_path / "select")
-    found = with_choice(Train(epochs=7, rotate=5.0), tmp_path / "select")
-    assert {name: getattr(found, name) for name in CHOSEN} == CHOSEN
-    assert (found.shift, found.cutout, found.flip, found.epochs, found.rotate) == (0.0, 0.0, False, 7, 5.0)
-    assert with_choice(Train(shift=0.1), tmp_path / "select").shift == 0.1
-
-
-def test_a_network_that_is_set_needs_no_choice_and_has_the_defaults(tmp_path: Path) -> None:
-    found = with_choice(Train(network="small_image_net"), tmp_path / "none")
-    assert (found.weights, found.pooling, found.freeze, found.shift, found.cutout, found.flip) == (
-        "none", "mean", "none", 0.08, 0.25, "auto",
-    )  # fmt: skip
-
-
-def test_a_choice_of_other_settings_and_a_damaged_one_are_named(tmp_path: Path) -> None:
-    write_choice(Choice({}, "as train.network has it", [], {}), tmp_path / "select")
-    with pytest.raises(DarkroomError, match="dvc repro select"):
-        with_choice(Train(), tmp_path / "select")
-    (tmp_path / "select" / FILE).write_text(json.dumps({"settings": {}}))
-    with pytest.raises(DarkroomError, match="reason"):
-        with_choice(Train(), tmp_path / "select")
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"weights": "some.pt"}, "set network to its name"),
-        ({"freeze": 3}, "freeze=3 counts the layer groups of one network"),
-        ({"freeze": "backbone", "unfreeze": [2]}, r"unfreeze=\[2\] counts the layer groups of one network"),
-        ({"weights": "none", "pooling": "grid"}, "has no use for pooling=grid"),
-        ({"weights": "none", "freeze": "backbone"}, "has no use for freeze=backbone"),
-        ({"loss": "margin"}, "network=auto does not go with loss=margin"),
-    ],
-)
-def test_settings_of_one_network_beside_auto_are_refused(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        Train(**settings)
+def test_a_search_is_shown_in_three_lines_and_a_rule_in_one() -> None:
+    tried = [
+        {"network": f"timm/lite{number}", "pooling": pooling, "accuracy": 0.9 + number / 100, "images": 1_280}
+        for number in (0, 1)
+        for pooling in ("grid", "mean")
+    ]
+    assert choice_lines(Choice(SETTINGS, "90.0% of 1,280 training images", tried, {}), "auto") == [
+        "timm/lite0, weights imagenet, pooling grid",
+        "90.0% of 1,280 training images",
+        "tried timm/lite0: grid 90.0% of 1,280, mean 90.0% of 1,280; timm/lite1: grid 91.0% of 1,280, mean 91.0% of 1,280",
+    ]
+    assert choice_lines(Choice({}, "train.network is set", [], {}), "resnet18") == [
+        "resnet18, since train.network is set"
+    ]

@@ -10,12 +10,16 @@ import pytest
 from PIL import Image
 
 from darkroom.images.manifest import read_manifest
+from darkroom.runtime.errors import DarkroomError
 from darkroom.selection import candidates
-from darkroom.selection.choice import Choice, read_choice
+from darkroom.selection.choice import FILE, Choice, read_choice, stored_plan
+from darkroom.selection.scoring import HeadScores
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from stages import select
 from tests.conftest import ingest_source
+
+INSTALLED = pytest.mark.skipif(len(candidates.backbones("imagenet")) < 3, reason="no pretrained weights are installed")
 
 
 @pytest.fixture(scope="module")
@@ -41,31 +45,47 @@ def run(root: Path, out: Path, size: int | str = "auto", **settings: Any) -> Cho
         splits=root / "data/split/splits.parquet",
         train=Train(**settings),
         preprocess=Preprocess.model_validate({"size": size}),
+        decoder="turbo",
+        cache=root / ".darkroom/cache",
         out=out,
+        features=out.parent / "features",
     )
     return read_choice(out)
 
 
 def test_small_images_get_a_network_that_learns_from_nothing(prepared: Path, tmp_path: Path) -> None:
-    assert run(prepared, tmp_path / "select").settings == {"network": "small_image_net"}
+    choice = run(prepared, tmp_path / "select")
+    assert (choice.settings, choice.tried) == ({"network": "small_image_net"}, [])
 
 
-@pytest.mark.skipif(not candidates.backbones(), reason="no pretrained weights are installed")
-def test_photographs_get_a_head_on_a_pretrained_backbone(photographs: Path, tmp_path: Path) -> None:
-    assert run(photographs, tmp_path / "select").settings == {
-        "network": "timm/tf_efficientnet_lite0",
-        "weights": "imagenet",
-        "pooling": "grid",
-        "freeze": "backbone",
-    }
+@INSTALLED
+def test_photographs_get_a_head_on_the_fastest_backbone_and_a_rerun_takes_the_stored_plan(
+    photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = ("timm/tf_efficientnet_lite0", "timm/tf_efficientnet_lite1")
+    monkeypatch.setattr(candidates, "PACKAGES", {name: candidates.PACKAGES[name] for name in two})
+    choice = run(photographs, tmp_path / "select", size=72)
+    chosen = ("timm/tf_efficientnet_lite0", "imagenet", "backbone")
+    assert tuple(choice.settings[name] for name in ("network", "weights", "freeze")) == chosen
+    assert [(row["network"][-5:], row["pooling"]) for row in choice.tried] == [
+        (f"lite{number}", pooling) for number in range(2) for pooling in ("grid", "mean")
+    ]
+    # Five folds of the six images of each class judge all of them.
+    assert {row["images"] for row in choice.tried} == {12}
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    first = (tmp_path / "select" / FILE).read_bytes()
+    monkeypatch.setattr(HeadScores, "seconds", None)
+    run(photographs, tmp_path / "select", size=72)
+    assert (tmp_path / "select" / FILE).read_bytes() == first
+    assert not (photographs / ".darkroom/cache/select").exists()
 
 
-def test_what_is_set_stays(photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@INSTALLED
+def test_what_is_set_stays(photographs: Path, tmp_path: Path) -> None:
     assert run(photographs, tmp_path / "select", network="resnet18").settings == {}
     assert run(photographs, tmp_path / "select", weights="none").settings == {"network": "small_image_net"}
-    assert run(photographs, tmp_path / "select", size=48).settings == {"network": "small_image_net"}
-    monkeypatch.setattr(candidates, "in_package", lambda name: True)
-    found = run(photographs, tmp_path / "select", pooling="mean", freeze="none").settings
+    assert run(photographs, tmp_path / "select", size=16).settings == {"network": "small_image_net"}
+    found = run(photographs, tmp_path / "select", size=72, pooling="mean", freeze="none").settings
     assert (found["pooling"], found["freeze"]) == ("mean", "none")
 
 
@@ -75,4 +95,13 @@ def test_without_weights_on_this_machine_photographs_are_learnt_from_nothing(
     monkeypatch.setattr(candidates, "in_package", lambda name: False)
     choice = run(photographs, tmp_path / "select")
     assert choice.settings == {"network": "small_image_net"}
-    assert "no pretrained weights are on this machine" in choice.reason
+    assert choice.reason == "no weights of a pretrained network are installed on this machine"
+    with pytest.raises(DarkroomError, match=r"set train\.weights=download, or train.network to a name"):
+        run(photographs, tmp_path / "select", weights="imagenet")
+
+
+def test_a_damaged_plan_is_made_anew(prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "select").mkdir()
+    (tmp_path / "select" / FILE).write_text("{")
+    assert stored_plan(tmp_path / "select") == {} == stored_plan(tmp_path / "none")
+    assert "the plan of the previous run does not count" in capsys.readouterr().out

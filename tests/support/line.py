@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from darkroom.images.manifest import read_manifest
 from darkroom.runtime.files import write_json
+from darkroom.selection.choice import Choice, write_choice
 from darkroom.settings.export import Export
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.read import read_params
@@ -61,6 +62,7 @@ def make_line(root: Path) -> Path:
         reports=reports / "train",
         checkpoints=root / "states",
     )
+    write_choice(Choice({}, "train.network is set", [], {}), root / "models/select")
     run_predict(root)
     run_evaluate(root)
     run_quantize(root)

@@ -11,6 +11,7 @@ from darkroom.model.classes import load_classes
 from darkroom.model.provenance import data_version
 from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.network.load import build_model, save_model
+from darkroom.selection.choice import Choice, write_choice
 from darkroom.settings.read import ChangedSetting
 from darkroom.training.curves import Epoch
 from darkroom.training.record import Example, TrainingRecord, UsedSetting, write_record
@@ -50,5 +51,6 @@ def make_scored_line(root: Path, prepared: Path) -> None:
     (root / "reports/train").mkdir(parents=True)
     record = TrainingRecord(epochs, epochs[1], [UsedSetting("epochs", "2", "")], [example])
     write_record(root / "reports/train", record)
+    write_choice(Choice({}, "train.network is set", [], {}), root / "models/select")
     run_predict(root)
     run_evaluate(root, settings=SETTINGS)

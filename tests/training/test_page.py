@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,30 @@ SETTINGS = [
 ]
 
 
-def made(epochs: int = 12, draws: int = 6, size: int = 32, channels: int = 3) -> str:
+SET: dict[str, Any] = {"settings": {}, "reason": "train.network is set", "tried": [], "plan": {}}
+ROW = {
+    "pooling": "grid",
+    "images": 128,
+    "accuracy": 0.9,
+    "low": 0.835,
+    "high": 0.941,
+    "only_it": 3,
+    "only_reference": 2,
+}
+SEARCHED: dict[str, Any] = {
+    "settings": {"network": "timm/tf_efficientnet_lite0", "pooling": "grid"},
+    "reason": "90.0% of 128 training images in cross-validation; no slower network is better beyond chance",
+    "tried": [
+        ROW | {"network": "timm/tf_efficientnet_lite0", "outcome": "chosen"},
+        ROW | {"network": "timm/tf_efficientnet_lite1", "outcome": "slower, and not better beyond chance"},
+    ],
+    "plan": {},
+}  # fmt: skip
+
+
+def made(
+    epochs: int = 12, draws: int = 6, size: int = 32, channels: int = 3, selection: dict[str, Any] = SEARCHED
+) -> str:
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (3, draws + 1, size, size, channels), dtype=np.uint8)
     examples = [
@@ -31,7 +55,7 @@ def made(epochs: int = 12, draws: int = 6, size: int = 32, channels: int = 3) ->
     best = min(history, key=lambda epoch: epoch.validation_loss)
     with TemporaryDirectory() as folder:
         write_record(Path(folder), TrainingRecord(history, best, SETTINGS, examples))
-        return training_page(training=Path(folder))
+        return training_page(training=Path(folder), selection=selection)
 
 
 @pytest.mark.parametrize("draws", [0, 6])
@@ -54,6 +78,16 @@ def test_the_page_says_what_was_saved_chosen_and_set() -> None:
     assert "learns fastest here" in page and "62% cat, 38% cat" in page
     assert "<script" not in page
     assert "the only one" in made(epochs=1) and "no augmentation is set" in made(draws=0)
+
+
+def test_the_page_says_how_the_network_was_chosen_where_it_was() -> None:
+    assert "How the network was chosen" not in made(selection=SET)
+    page = made()
+    assert "no slower network is better beyond chance" in page
+    assert "<td>90.0%</td><td>83.5% to 94.1%</td><td>3</td><td>2</td>" in page
+    rule = {"settings": {"network": "small_image_net"}, "reason": "the images are small, 28 pixels"}
+    page = made(selection=SET | rule)
+    assert "<code>small_image_net</code>, since the images are small, 28 pixels." in page and "95% interval" not in page
 
 
 def test_equal_trainings_give_equal_pages_of_a_fair_size() -> None:

@@ -1,0 +1,109 @@
+"""The choice of a pretrained backbone and its pooling, by the search under its plan."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.images.manifest import read_manifest
+from darkroom.inference.device import keep_freed_memory, use_deterministic_algorithms
+from darkroom.model.classes import load_classes
+from darkroom.model.depth import load_depth
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import read_input_table
+from darkroom.selection.candidates import POOLINGS, Candidate, backbones
+from darkroom.selection.choice import Choice
+from darkroom.selection.plan import FEWEST, Plan, make_plan, plan_again
+from darkroom.selection.scoring import HeadScores, InputForm, TrainingImages
+from darkroom.selection.search import Tried, search
+from darkroom.settings.networks import AUTO
+from darkroom.settings.preprocess import Preprocess
+from darkroom.settings.train import Train
+
+
+def choose_backbone(
+    *,
+    ingest: Path,
+    splits: Path,
+    train: Train,
+    preprocess: Preprocess,
+    decoder: str,
+    cache: Path,
+    features: Path | None,
+    stored: Mapping[str, Any],
+) -> Choice:
+    """Compare heads on frozen backbones, by cross-validation on training images alone.
+
+    Args:
+        ingest, splits: folder and table of the stages before.
+        train, preprocess, decoder: as set.
+        cache, features: folders of the caches.
+        stored: the plan of the previous run.
+
+    Raises:
+        DarkroomError: when weights that are set are not on this machine, or when the table is of another manifest.
+    """
+    weights = "imagenet" if train.weights == AUTO else train.weights
+    networks = backbones(weights)
+    if not networks:
+        raise DarkroomError(
+            f"train.weights={weights} with train.network=auto: no weights of a pretrained network are installed on this "
+            "machine: set train.weights=download, or train.network to a name"
+        )
+    # What learns on from all of its weights is given the network's own mean, for which they were made.
+    poolings = POOLINGS if train.pooling == AUTO else (train.pooling,)
+    poolings = ("mean",) if train.pooling == AUTO and train.freeze == "none" else poolings
+    images = _training_images(ingest, splits)
+    shape: dict[str, Any] = {"size": preprocess.size, "channels": preprocess.channels, "resize": preprocess.resize}
+    form = InputForm(**shape, decoder=decoder, depth=load_depth(ingest), weights=weights, precision=train.precision)
+    scores = HeadScores(images, form, train.seed, cache, features)
+    made_for = {"budget": train.budget, "networks": networks, "poolings": list(poolings), **shape}
+    use_deterministic_algorithms()
+    keep_freed_memory()
+    scores.clear()
+    try:
+        plan = plan_again(stored, made_for) or _planned(scores, networks, poolings, made_for, len(images.labels))
+        chosen, tried = search(networks, poolings, plan.rounds(len(images.labels)), scores)
+    finally:
+        scores.clear()
+    frozen = "backbone" if train.freeze == AUTO else train.freeze
+    settings = {"network": chosen.network, "weights": weights, "pooling": chosen.pooling, "freeze": frozen}
+    return Choice(settings, _reason(chosen, tried), [asdict(row) for row in tried], asdict(plan))
+
+
+def _training_images(ingest: Path, splits: Path) -> TrainingImages:
+    manifest = read_manifest(ingest, ["id", "sha256", "label", "shard", "offset", "bytes"])
+    table = read_input_table(splits, ["id", "split", "group"])
+    if not manifest["id"].equals(table["id"]):
+        raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
+    chosen, classes = pc.equal(table["split"], "train"), load_classes(ingest / "classes.json")
+    manifest, groups = manifest.filter(chosen), table["group"].filter(chosen)
+    labels = pc.index_in(manifest["label"], value_set=pa.array(classes.names)).to_numpy().astype(np.int64)
+    numbers = np.unique(groups.to_numpy(), return_inverse=True)[1].astype(np.int64)
+    return TrainingImages(manifest, labels, numbers, classes, ingest / "shards")
+
+
+def _planned(
+    scores: HeadScores, networks: Sequence[str], poolings: Sequence[str], made_for: Mapping[str, Any], images: int
+) -> Plan:
+    """A plan from one measured batch of each backbone; so few images need none, and all of them are taken."""
+    if images <= FEWEST:
+        return Plan(FEWEST, FEWEST, dict(made_for))
+    return make_plan([scores.seconds(name, poolings[0]) for name in networks], made_for["budget"], made_for)
+
+
+def _reason(chosen: Candidate, tried: Sequence[Tried]) -> str:
+    row = next(row for row in tried if Candidate(row.network, row.pooling) == chosen)
+    if not row.images:
+        return "no class has the five training images that a comparison needs, so it is the fastest network"
+    accuracy = (
+        f"{row.accuracy:.1%} ({row.low:.1%} to {row.high:.1%}) of {row.images:,} training images in cross-validation"
+    )
+    if all(other.network == chosen.network for other in tried):
+        return accuracy
+    better = "no slower network is" if chosen.network == tried[0].network else "it is"
+    return f"{accuracy}; {better} better beyond chance"
