@@ -79,6 +79,9 @@ def fastest_batch(bundle: Bundle) -> int:
         seconds = min(seconds, *(_seconds(bundle, images) for _ in range(REPEATS)))
         if size / seconds > GAIN * best_rate:
             best, best_rate = size, size / seconds
+        # Two sizes that gain nothing are the last: the runtime keeps the memory of the largest batch that it ever ran.
+        elif size > 2 * best:
+            break
     return best
 
 

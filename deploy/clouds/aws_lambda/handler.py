@@ -1,7 +1,8 @@
 """What AWS Lambda calls: events of a Function URL or an HTTP API (payload 2.0) become requests of the application.
 
 Settings come from variables `DARKROOM_…`, as for `python -m serving`. The model is opened once for each instance, before its
-first event.
+first event. There is no prediction log, no inbox of corrections and no candidate here, whatever their settings say: an instance
+has no disk that stays, and does nothing between two events.
 """
 
 from mangum import Mangum
