@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from darkroom.images.manifest import read_manifest
+from darkroom.network.pretrained_input import PACKAGES
 from darkroom.runtime.errors import DarkroomError
 from darkroom.selection import candidates
 from darkroom.selection.choice import FILE, Choice, read_choice, stored_plan
@@ -63,7 +64,7 @@ def test_photographs_get_a_head_on_the_fastest_backbone_and_a_rerun_takes_the_st
     photographs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     two = ("timm/tf_efficientnet_lite0", "timm/tf_efficientnet_lite1")
-    monkeypatch.setattr(candidates, "PACKAGES", {name: candidates.PACKAGES[name] for name in two})
+    monkeypatch.setattr(candidates, "PACKAGES", {name: PACKAGES[name] for name in two})
     choice = run(photographs, tmp_path / "select", size=72)
     chosen = ("timm/tf_efficientnet_lite0", "imagenet", "backbone")
     assert tuple(choice.settings[name] for name in ("network", "weights", "freeze")) == chosen
