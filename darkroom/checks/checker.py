@@ -91,6 +91,8 @@ def serve() -> None:
     if request := sys.stdin.buffer.read():
         answer.write(pickle.dumps(check_all(*pickle.loads(request))))
         answer.close()
+    # Else the interpreter looks through all of it once more as it ends, for 0.7 s.
+    gc.freeze()
 
 
 if __name__ == "__main__":
