@@ -137,6 +137,15 @@ def render(rows: list[str]) -> str:
 All take grey and colour images, and the number of classes from the class list. A size that a network does not take is refused
 before training, with one that it takes.
 
+## The last layer alone
+
+With `train.freeze=backbone` and images as they are (no augmentation) `train.optimizer=auto` is `lbfgs`: the features of each
+image are computed once, and the last layer is a multinomial logistic regression on them. Five folds, in which neighbours and
+groups are held out together, choose the strength of its penalty, and their answers to the images that they were not fitted to
+are written beside the weights: for label suspects, for calibration where there are fewer than 1,000 validation images, and
+for the measurement of INT8. An explicit `adamw`, or augmentation, trains by epochs. `train.pooling=grid` gives the layer the
+means of 4 x 4 cells of two maps of one of timm's networks in place of one mean ([measured](decisions/2026-11-28-heads.md)).
+
 ## Small images
 
 Networks for photographs of 224 pixels divide the picture by 32. For images of up to 64 pixels, and where no published

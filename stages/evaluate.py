@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from darkroom.evaluation.error_analysis import analyse_errors
-from darkroom.evaluation.evaluation import calibrate, evaluate
+from darkroom.evaluation.evaluation import calibrate, calibration_images, evaluate
 from darkroom.evaluation.label_errors import write_suspects
 from darkroom.evaluation.metrics_json import summary_lines, write_evaluation
 from darkroom.evaluation.tables import write_confusion, write_plots, write_predictions
@@ -49,9 +49,10 @@ def run(
         DarkroomError: when there are no predictions; nothing is written then.
     """
     predictions = read_predictions(predicted)
-    model, test, validation = predictions.run, predictions.test, predictions.validation
-    calibration = calibrate(validation.answers, validation.labels, target_precision, confidence)
-    interval = temperature_interval(validation.answers, validation.labels, calibration.temperature, confidence)
+    model, test = predictions.run, predictions.test
+    logits, labels, out_of_fold = calibration_images(predictions)
+    calibration = calibrate(logits, labels, target_precision, confidence, out_of_fold)
+    interval = temperature_interval(logits, labels, calibration.temperature, confidence)
     found = evaluate(test.answers, test.labels, model.classes, calibration, interval, confidence)
     errors = analyse_errors(predictions, calibration.temperature, confidence)
     probabilities = softmax(test.answers, calibration.temperature)

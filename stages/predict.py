@@ -21,7 +21,7 @@ from darkroom.inference.export import export_network
 from darkroom.inference.inputs import open_splits
 from darkroom.inference.logits import damaged_logits, damaged_rows, float32_logits
 from darkroom.inference.network_graph import NETWORK
-from darkroom.inference.out_of_fold import out_of_fold
+from darkroom.inference.out_of_fold import training_answers
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
 from darkroom.model.provenance import data_version
@@ -79,7 +79,7 @@ def run(
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         images = {split: opened[split].images for split in ("validation", "test")}
         answers = float32_logits(network, graph_folder / NETWORK, images, device)
-        folds = out_of_fold(network, train.images, train.labels, len(classes), device)
+        cross_validated, folds = training_answers(model, network, train.images, train.labels, len(classes), device)
         damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
         explained = explain_test_images(network, test, answers["test"], gallery, device)
         described = ModelRun(
@@ -91,6 +91,7 @@ def run(
             training_code_version=spec.code_version,
             damaged_precision=precision,
             explanation=explained.method,
+            cross_validated=cross_validated,
         )
         write_predictions(folder, described, opened, answers, folds, damaged)
         explained.save(folder)

@@ -1,8 +1,8 @@
 """Fit a network; choose the epoch on validation.
 
 Reads: data/preprocess/ (train, validation, stats.json), data/ingest/, data/split/splits.parquet, models/select/choice.json.
-Writes: models/train/: weights.safetensors, model.json; reports/train/: training.json, examples.npy, DVCLive's
-    curves and metrics. `report` draws the page.
+Writes: models/train/: weights.safetensors, model.json, what `fold_heads` names; reports/train/: training.json, examples.npy,
+    DVCLive's curves and metrics.
 Costs: most of the line's time. Killed and started again, it resumes from its last checkpoint, within an epoch too.
     With `train.processes` it trains in several processes, one for each GPU.
 """
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,13 +24,14 @@ from darkroom.runtime.stage import stage
 from darkroom.selection.apply import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
-from darkroom.settings.train import Train
+from darkroom.settings.train import LBFGS, Train
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.choices import CHOSEN_FROM, make_choices
 from darkroom.training.curves import Epoch, write_curves
 from darkroom.training.distributed import join_processes
 from darkroom.training.examples import augmented_examples
 from darkroom.training.fit import fit
+from darkroom.training.head_fit import fit_head, fits_head
 from darkroom.training.launch import run_in_processes
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import balance_note
@@ -77,7 +79,8 @@ def run(
         spec = replace(spec, precision=str(precision).removeprefix("torch."))
         chosen_from = settings.model_dump(include=CHOSEN_FROM)
         mirrored = partial(find_mirrored, train.images, train.labels, names := spec.classes.names)
-        choices = make_choices(images=len(train.labels), classes=len(names), find_mirrored=mirrored, **chosen_from)
+        chosen_from |= {"regression": fits_head(settings, model, train.labels), "find_mirrored": mirrored}
+        choices = make_choices(images=len(train.labels), classes=len(names), **chosen_from)
         resolved = values | choices.values() | {"classes": len(names)}
         resolved["augmentation"] = changed = Augmentation(**{f.name: resolved[f.name] for f in fields(Augmentation)})
         config = FitConfig(**{field.name: resolved[field.name] for field in fields(FitConfig)})
@@ -87,26 +90,22 @@ def run(
             print("\n".join(f"train: {line}" for line in lines if line))
         identity = settings.model_dump_json(exclude={"processes", "budget"})
         checkpoint = checkpoint_of(checkpoints, identity, spec, processes, arrays)
-        state = fit(
-            model,
-            train,
-            validation,
-            config,
-            precision=precision,
-            processes=processes,
-            checkpoint=checkpoint,
-            after_epoch=after_epoch,
-        )
+        both: dict[str, Any] = {"precision": precision, "after_epoch": after_epoch}
+        head = fit_head(model, train, validation, config, splits=splits, **both) if config.optimizer == LBFGS else None
+        state = head or fit(model, train, validation, config, processes=processes, checkpoint=checkpoint, **both)
         if processes.first:
             best = state.best()
             examples = augmented_examples(train.images, train.labels, train.keys(), names, changed, settings.seed)
-            record = TrainingRecord(state.history, best, choices.used(values), examples)
+            strengths = head.found.table() if head else []
+            record = TrainingRecord(state.history, best, choices.used(values), examples, strengths)
             with whole_folder(out) as folder, whole_files(reports) as report:
                 save_model(model, replace(spec, epoch=best.number), folder)
                 write_curves(state.history, best, report)
+                if head:
+                    head.save(folder)
                 write_record(report, record)
             checkpoint.unlink(missing_ok=True)
-            print(f"train: best epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}")
+            print(f"train: {state.text()}")
 
 
 def main() -> None:

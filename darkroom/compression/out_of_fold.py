@@ -13,13 +13,9 @@ from darkroom.compression.int8 import PRODUCTS, calibration_rows
 from darkroom.compression.parity import Paired
 from darkroom.images.pack import Packed
 from darkroom.inference.session import open_session, values
+from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
-
-# What `train` writes beside the weights when its head was fitted by cross-validation: `weight` float32 [folds, K, F] and `bias`
-# [folds, K] on the features of the network, `fold` int64 [N] the fold that held out each training image, -1 for none; and the
-# probabilities float32 [N, K] of these heads.
-FOLD_HEADS, ANSWERS = "fold_heads.safetensors", "out_of_fold.npy"
 
 # Some ten seconds of photographs on two cores.
 MOST_IMAGES = 4096

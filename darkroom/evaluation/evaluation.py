@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from darkroom.evaluation.coverage import (
     AtThreshold,
     RiskCoverage,
@@ -11,6 +13,7 @@ from darkroom.evaluation.coverage import (
 )
 from darkroom.evaluation.ranking import Curve, TopK, precision_recall, roc, top_k
 from darkroom.evaluation.scorecard import ClassRow, score
+from darkroom.inference.predictions import Predictions
 from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval
@@ -20,15 +23,39 @@ from darkroom.statistics.temperature import DIGITS, Calibration, fit_temperature
 # Of these, those that are fewer than the classes.
 KS = (1, 2, 3, 5, 10)
 
+# With so many validation images the threshold and the temperature are steady without training images.
+ENOUGH_VALIDATION = 1_000
 
-def calibrate(logits: Float32s, labels: Int64s, target_precision: float, confidence: float) -> Calibration:
+
+def calibration_images(predictions: Predictions) -> tuple[Float32s, Int64s, int]:
+    """What a model is calibrated on: validation images, and where they are few, training images answered out of fold.
+
+    The latter only where `train` fitted the last layer by cross-validation: then its folds' heads differ from the one that is
+    shipped by a fifth of the images that they were fitted to, and are as sure of images that they did not learn.
+
+    Returns:
+        Logits float32 [N, K], labels int64 [N], and how many of the images are training images.
+    """
+    validation, train = predictions.validation, predictions.train
+    if not predictions.run.cross_validated or len(validation.labels) >= ENOUGH_VALIDATION:
+        return validation.answers, validation.labels, 0
+    judged = train.answers.any(axis=1)
+    logits = np.log(np.maximum(train.answers[judged], np.finfo(np.float32).tiny))
+    both = np.concatenate([validation.answers, logits]), np.concatenate([validation.labels, train.labels[judged]])
+    return *both, int(judged.sum())
+
+
+def calibrate(
+    logits: Float32s, labels: Int64s, target_precision: float, confidence: float, out_of_fold_images: int = 0
+) -> Calibration:
     """Fit the temperature, then find the abstention threshold on the calibrated confidences of the same images.
 
     Args:
-        logits: float32 [N, K], of validation images.
+        logits: float32 [N, K], as `calibration_images` gives them.
         labels: int64 [N].
         target_precision: share of the answers given that must be correct.
         confidence: of the promise and of the intervals, 0.95 for 95%.
+        out_of_fold_images: how many of the images are training images.
     """
     temperature = fit_temperature(logits, labels)
     probabilities = softmax(logits, temperature)
@@ -44,6 +71,7 @@ def calibrate(logits: Float32s, labels: Int64s, target_precision: float, confide
         precision_low=round(reached.precision_low, DIGITS),
         precision_high=round(reached.precision_high, DIGITS),
         images=reached.images,
+        out_of_fold_images=out_of_fold_images,
     )
 
 

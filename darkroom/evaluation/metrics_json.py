@@ -81,7 +81,8 @@ def metrics(found: Evaluation, errors: ErrorAnalysis) -> dict[str, Any]:
                 "temperature": calibration.temperature,
                 "temperature_low": found.temperature_interval[0],
                 "temperature_high": found.temperature_interval[1],
-                "validation_images": calibration.images,
+                "validation_images": calibration.images - calibration.out_of_fold_images,
+                "out_of_fold_images": calibration.out_of_fold_images,
                 "before": _calibration_metrics(found.before),
                 "after": _calibration_metrics(found.after),
             },
@@ -158,7 +159,8 @@ def read_evaluation(folder: Path) -> tuple[Evaluation, ErrorAnalysis, dict[str, 
             temperature=calibration["temperature"],
             threshold=abstention["threshold"],
             target_precision=abstention["target_precision"],
-            images=calibration["validation_images"],
+            images=calibration["validation_images"] + calibration["out_of_fold_images"],
+            out_of_fold_images=calibration["out_of_fold_images"],
             **abstention["validation"],
         ),
         temperature_interval=(calibration["temperature_low"], calibration["temperature_high"]),
@@ -223,7 +225,7 @@ def summary_lines(found: Evaluation, errors: ErrorAnalysis, model: str) -> str:
     low, high = found.temperature_interval
     if high > UNSTEADY * low:
         lines.append(
-            f"  temperature {found.calibration.temperature:.3g} is unsteady: {found.calibration.images:,} validation images "
+            f"  temperature {found.calibration.temperature:.3g} is unsteady: {found.calibration.images:,} images "
             f"allow {low:.3g} to {high:.3g} ({100 * found.confidence:g}% interval): other images may change confidences; "
             "raise split.validation, or add images"
         )

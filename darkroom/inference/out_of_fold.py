@@ -1,20 +1,51 @@
 """Answers to training images from models that did not learn their labels: what confident learning compares labels with."""
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from darkroom.inference.device import choose_precision
 from darkroom.inference.features import features
+from darkroom.model.fold_heads import ANSWERS
 from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
+from darkroom.runtime.errors import DarkroomError
 
 FOLDS = 5
 # Of the heads, as scikit-learn's C. A weaker one makes the heads more confident: with 5% of 8,934 CIFAR-10 labels wrong, C = 1
 # listed 425 images, 69% of them wrong, 65% of the wrong ones; 0.1 listed 339, 79%, 60%; 0.01 listed 250, 87%, 48%. What else
 # was tried there: docs/labels.md.
 PENALTY = 0.1
+
+
+def training_answers(
+    folder: Path, model: Normalized, images: UInt8s, labels: Int64s, classes: int, device: torch.device
+) -> tuple[bool, Float32s]:
+    """The answers out of fold: those that `train` wrote, where it fitted the last layer by cross-validation; else made here.
+
+    Args:
+        folder: that `train` wrote.
+        model, images, labels, classes, device: as for `out_of_fold`.
+
+    Returns:
+        Whether they are those of `train`: then they are also how sure the network itself is of images that it did not learn.
+        And the probabilities float32 [N, K].
+
+    Raises:
+        DarkroomError: when there are not as many as images.
+    """
+    written = folder / ANSWERS
+    if not written.is_file():
+        return False, out_of_fold(model, images, labels, classes, device)
+    answers: Float32s = np.load(written)
+    if answers.shape != (len(images), classes):
+        raise DarkroomError(
+            f"{written} has answers of the shape {answers.shape} for {len(images):,} training images of {classes} classes: "
+            "run `dvc repro train`"
+        )
+    return True, answers
 
 
 def out_of_fold(model: Normalized, images: UInt8s, labels: Int64s, classes: int, device: torch.device) -> Float32s:

@@ -49,6 +49,7 @@ class ModelRun:
         data_version, training_code_version: of the model.
         damaged_precision: what the damaged copies were multiplied in, `float32` or shorter.
         explanation: the method of the heat maps, `grad-cam` or `occlusion`.
+        cross_validated: whether the answers out of fold are of heads as the network has one, fitted to other images.
     """
 
     __pydantic_config__ = STRICT
@@ -61,6 +62,7 @@ class ModelRun:
     training_code_version: str
     damaged_precision: str
     explanation: str
+    cross_validated: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from darkroom.settings.transforms import transform_mistakes
 WORDS = ("auto", "none", "imagenet", "download")
 
 
+# The optimizer that fits the last layer alone.
+LBFGS = "lbfgs"
+
+
 class Train(Section):
     """Network, optimization, augmentation, and the machine."""
 
@@ -56,8 +60,9 @@ class Train(Section):
     balance: Literal["none", "weights", "sampler"] = "none"
     """For classes of unequal size: `weights` counts the loss of rare classes more, `sampler` shows their images more
     often; `none` does neither."""
-    optimizer: Literal["auto", "adam", "adamw", "muon", "rmsprop", "sgd"] = "auto"
-    """`sgd` has Nesterov momentum 0.9. `auto`: by the network."""
+    optimizer: Literal["auto", "adam", "adamw", "lbfgs", "muon", "rmsprop", "sgd"] = "auto"
+    """`sgd` has Nesterov momentum 0.9; `lbfgs` fits the last layer of a frozen network by cross-validated logistic
+    regression, in place of epochs. `auto`: by what is trained."""
     learning_rate: Literal["auto"] | Annotated[float, Field(ge=1e-9, le=100)] = "auto"
     """The highest rate of the schedule. `auto`: by optimizer, network and what is frozen."""
     weight_decay: Literal["auto"] | Annotated[float, Field(ge=0, le=100)] = "auto"

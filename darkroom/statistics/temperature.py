@@ -23,7 +23,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class Calibration:
-    """Temperature and threshold, fitted on validation; the numbers are of validation images, at the threshold.
+    """Temperature and threshold, fitted on validation, and on answers out of fold where there are few validation images; the
+    numbers are of the same images, at the threshold.
 
     Attributes:
         temperature: logits are divided by it before the softmax.
@@ -33,7 +34,8 @@ class Calibration:
         coverage: the share of images answered.
         precision: the share of the answers that are correct.
         precision_low, precision_high: its interval.
-        images: validation images.
+        images: validation images, and the training images beside them.
+        out_of_fold_images: how many of them are training images, answered out of fold.
     """
 
     __pydantic_config__ = STRICT
@@ -46,6 +48,7 @@ class Calibration:
     precision_low: Share
     precision_high: Share
     images: Annotated[int, Field(ge=0)]
+    out_of_fold_images: Annotated[int, Field(ge=0)] = 0
 
     def save(self, path: Path) -> None:
         write_json(path, asdict(self))

@@ -6,6 +6,7 @@ from typing import Any
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.networks import CAPSULE_NET, SMALL_IMAGE_NET
+from darkroom.settings.train import LBFGS
 from darkroom.training.mirrored import MirroredClasses, mirrors
 from darkroom.training.record import UsedSetting
 
@@ -71,10 +72,12 @@ def choose_loss(requested: str, network: str) -> Choice:
     return Choice("loss", "cross_entropy", "the standard for classes")
 
 
-def choose_optimizer(requested: str, network: str, pretrained: bool) -> Choice:
-    """By network, roughly as in published recipes."""
+def choose_optimizer(requested: str, network: str, pretrained: bool, regression: bool = False) -> Choice:
+    """By network, roughly as in published recipes; `regression`: the last layer alone is fitted, on images as they are."""
     if requested != "auto":
         return Choice("optimizer", requested, SET)
+    if regression:
+        return Choice("optimizer", LBFGS, "logistic regression: only the last layer is trained, on images as they are")
     if pretrained:
         return Choice("optimizer", "adamw", "small steps for pretrained weights")
     if is_transformer(network):
@@ -96,6 +99,8 @@ def choose_rate(
     """
     if not isinstance(requested, str):
         return Choice("learning_rate", requested, SET)
+    if optimizer == LBFGS:
+        return Choice("learning_rate", 0.0, "lbfgs finds the length of its steps")
     if head_alone:
         rates, trained = HEAD_RATES, "only the last layer is trained"
     elif pretrained:
@@ -115,6 +120,8 @@ def choose_decay(requested: float | str, optimizer: str) -> Choice:
     """The weight decay, by what it means for the optimizer."""
     if not isinstance(requested, str):
         return Choice("weight_decay", requested, SET)
+    if optimizer == LBFGS:
+        return Choice("weight_decay", 0.0, "the strength of the penalty is chosen by cross-validation")
     return Choice("weight_decay", DECAYS[optimizer], f"the standard for {optimizer}")
 
 
@@ -200,6 +207,7 @@ def make_choices(
     flip: bool | str,
     albumentations: list[dict[str, Any]],
     find_mirrored: Callable[[], MirroredClasses],
+    regression: bool = False,
 ) -> Choices:
     """Resolve what is `auto`.
 
@@ -210,6 +218,7 @@ def make_choices(
         batch_size, loss, optimizer, learning_rate, weight_decay, flip: as set; `auto` where the choice is ours.
         albumentations: as set.
         find_mirrored: measures which classes are mirror images of each other.
+        regression: whether the last layer can be fitted by logistic regression.
 
     Raises:
         DarkroomError: for the loss of two classes, where there are more.
@@ -220,7 +229,7 @@ def make_choices(
         )
     pretrained, head_alone = weights != "none", freeze == "backbone" and not unfreeze
     size = choose_batch_size(batch_size, images)
-    rule = choose_optimizer(optimizer, network, pretrained)
+    rule = choose_optimizer(optimizer, network, pretrained, regression)
     return Choices(
         size,
         choose_loss(loss, network),

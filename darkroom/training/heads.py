@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
+from darkroom.statistics.temperature import softmax
 
 FOLDS = 5
 # Of the fit against the L2 penalty, as scikit-learn's C, for features whose rows have a mean square length of 1, the most
@@ -60,6 +61,10 @@ class CrossValidated:
     bias: Float32s
     fold_weights: Float32s
     fold_biases: Float32s
+
+    def table(self) -> list[dict[str, float]]:
+        """Strength, accuracy and loss out of fold of each that was tried."""
+        return [{name: getattr(each, name) for name in ("strength", "accuracy", "loss")} for each in self.tried]
 
     @property
     def accuracy(self) -> float:
@@ -211,18 +216,18 @@ class _Rows:
     def out_of_fold(self, solution: Float64s) -> Float32s:
         """Probabilities float32 [N, K] by the head of each image's fold; zeros without one."""
         logits = self._logits(solution.reshape(self.heads_count, self.classes, -1))
-        return np.where((self.folds >= 0)[:, None], _softmax(logits[np.arange(len(logits)), self.folds]), 0)
+        return np.where((self.folds >= 0)[:, None], softmax(logits[np.arange(len(logits)), self.folds]), 0)
 
     def score(self, strength: float, solution: Float64s) -> Strength:
         """Of one solution."""
         judged = self.folds >= 0
         probabilities, labels = self.out_of_fold(solution)[judged], self.labels[judged]
-        whole = _softmax(self._logits(solution.reshape(self.heads_count, self.classes, -1))[:, -1])
+        whole = softmax(self._logits(solution.reshape(self.heads_count, self.classes, -1))[:, -1])
         weight, bias = self.heads(solution, slice(-1, None))
         return Strength(
             strength,
-            *_accuracy_and_loss(probabilities, labels),
-            *_accuracy_and_loss(whole, self.labels),
+            *accuracy_and_loss(probabilities, labels),
+            *accuracy_and_loss(whole, self.labels),
             weight[0],
             bias[0],
         )
@@ -238,12 +243,7 @@ class _Rows:
         return weights, biases.astype(np.float32)
 
 
-def _softmax(logits: Float32s) -> Float32s:
-    powers = np.exp(logits - logits.max(1, keepdims=True))
-    probabilities: Float32s = powers / powers.sum(1, keepdims=True)
-    return probabilities
-
-
-def _accuracy_and_loss(probabilities: Float32s, labels: Int64s) -> tuple[float, float]:
+def accuracy_and_loss(probabilities: Float32s, labels: Int64s) -> tuple[float, float]:
+    """Of probabilities float32 [N, K]; the loss is the mean cross-entropy, in nats."""
     own = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     return float((probabilities.argmax(1) == labels).mean()), float(-np.log(np.maximum(own, 1e-30)).mean())

@@ -1,7 +1,7 @@
 """What a training leaves for people: its epochs, its settings, and some images as the network saw them; needs no torch."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +50,15 @@ class TrainingRecord:
         best: the one whose weights were saved.
         settings: all of them.
         examples: training images before and after augmentation.
+        strengths: where the last layer was fitted by logistic regression, strength, accuracy and loss out of fold of each
+            strength tried; the epochs are theirs, with the strength as learning rate. Else empty.
     """
 
     epochs: list[Epoch]
     best: Epoch
     settings: list[UsedSetting]
     examples: list[Example]
+    strengths: list[dict[str, float]] = field(default_factory=list)
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:
@@ -69,6 +72,7 @@ def write_record(folder: Path, record: TrainingRecord) -> None:
         ],
         "settings": [asdict(setting) for setting in record.settings],
         "examples": [{"label": each.label, "draws": [text for _, text in each.draws]} for each in record.examples],
+        "strengths": record.strengths,
     }
     write_json(folder / FILE, content)
     np.save(folder / PICTURES, np.stack([_pictures(each) for each in record.examples]))
@@ -91,6 +95,7 @@ def read_record(folder: Path) -> TrainingRecord:
             Example(each["label"], image, list(zip(draws, each["draws"], strict=True)))
             for each, (image, *draws) in zip(content["examples"], pictures, strict=True)
         ],
+        strengths=content["strengths"],
     )
 
 

@@ -87,6 +87,11 @@ class TrainState:
         """The epoch with the lowest validation loss, the first of equals."""
         return min(self.history, key=lambda epoch: epoch.validation_loss)
 
+    def text(self) -> str:
+        """The best epoch and its accuracy."""
+        best = self.best()
+        return f"best epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}"
+
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """The EMA in the model's place, where there is one, until the end of the block."""

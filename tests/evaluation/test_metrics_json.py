@@ -43,9 +43,7 @@ def test_a_temperature_from_few_images_is_named_with_its_interval() -> None:
     errors = ErrorAnalysis([], [], [], [], [], 0, "float32")
     assert "unsteady" not in summary_lines(evaluation()[1], errors, "cnn, epoch 1")
     few = summary_lines(evaluation(10)[1], errors, "cnn, epoch 1")
-    assert re.search(
-        r"temperature [\d.]+ is unsteady: 10 validation images allow [\d.]+ to [\d.]+ \(95% interval\)", few
-    )
+    assert re.search(r"temperature [\d.]+ is unsteady: 10 images allow [\d.]+ to [\d.]+ \(95% interval\)", few)
 
 
 def test_scores_after_calibration_are_those_of_the_headline() -> None:

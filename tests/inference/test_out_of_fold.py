@@ -1,12 +1,18 @@
 """No training image is judged by a model that learnt its label."""
 
+from pathlib import Path
+from typing import cast
+
 import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from darkroom.inference.out_of_fold import FOLDS, cross_validated_head, out_of_fold
+from darkroom.inference.out_of_fold import FOLDS, cross_validated_head, out_of_fold, training_answers
+from darkroom.model.fold_heads import ANSWERS
 from darkroom.network.cnn import SmallImageNet
 from darkroom.network.load import Normalized
+from darkroom.runtime.errors import DarkroomError
 
 EVERY = np.ones(10, dtype=bool)
 CPU = torch.device("cpu")
@@ -46,3 +52,14 @@ def test_features_of_the_network_predict_and_small_classes_are_not_judged() -> N
     assert np.mean(answers[judged].argmax(axis=1) == labels[judged]) > 0.8
     assert all(torch.equal(one, other) for one, other in zip(before, model.state_dict().values(), strict=True))
     assert all(tensor.is_contiguous() for tensor in model.state_dict().values()) and not model.training
+
+
+def test_answers_that_train_wrote_are_taken_and_must_fit(tmp_path: Path) -> None:
+    network, images, labels = torch.nn.Identity(), np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 0])
+    answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], np.float32)
+    np.save(tmp_path / ANSWERS, answers)
+    given = cast(Normalized, network), images, labels
+    written, found = training_answers(tmp_path, *given, 2, torch.device("cpu"))
+    assert written and (found == answers).all()
+    with pytest.raises(DarkroomError, match=r"shape \(3, 2\) for 3 training images of 4 classes"):
+        training_answers(tmp_path, *given, 4, torch.device("cpu"))

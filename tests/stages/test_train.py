@@ -18,6 +18,7 @@ import yaml
 from safetensors.torch import load_file
 
 from darkroom.images.pack import load_packed
+from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.network.load import load_model
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.read import read_params
@@ -278,7 +279,7 @@ def test_a_frozen_backbone_stays_and_its_features_are_worked_out_once(
     monkeypatch.chdir(tmp_path)
     first = run(prepared, tmp_path / "first", epochs=4)
     begun = str(first / "weights.safetensors")
-    frozen = run(prepared, tmp_path / "frozen", weights=begun, freeze="backbone", shift=0.0)
+    frozen = run(prepared, tmp_path / "frozen", weights=begun, freeze="backbone", shift=0.0, optimizer="adamw")
     assert "only the last layer is trained, on the features of" in capsys.readouterr().out
     before, after = (load_file(folder / "weights.safetensors") for folder in (first, frozen))
     changed = {name for name, tensor in after.items() if not torch.equal(tensor, before[name])}
@@ -286,6 +287,34 @@ def test_a_frozen_backbone_stays_and_its_features_are_worked_out_once(
     augmented = run(prepared, tmp_path / "augmented", weights=begun, freeze="backbone", shift=0.1, epochs=1)
     after = load_file(augmented / "weights.safetensors")
     assert {name for name, tensor in after.items() if not torch.equal(tensor, before[name])} == changed
+
+
+def test_a_last_layer_alone_is_fitted_by_cross_validated_regression(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stages").symlink_to(ROOT / "stages")
+    (tmp_path / "darkroom").symlink_to(ROOT / "darkroom")
+    monkeypatch.chdir(tmp_path)
+    begun = str(run(prepared, tmp_path / "first", epochs=1) / "weights.safetensors")
+    frozen = {"weights": begun, "freeze": "backbone", "shift": 0.0, "optimizer": "auto"}
+    fitted, again = (run(prepared, tmp_path / name, **frozen) for name in ("one", "two"))
+    assert "out of fold" in capsys.readouterr().out
+    for name in ("weights.safetensors", "model.json", ANSWERS, FOLD_HEADS):
+        assert (fitted / name).read_bytes() == (again / name).read_bytes()
+    before, after = load_file(begun), load_file(fitted / "weights.safetensors")
+    assert {name for name in after if not torch.equal(after[name], before[name])} == {"head.3.weight", "head.3.bias"}
+    packed, record = load_packed(prepared / "data/preprocess/train"), read_record(tmp_path / "one/reports")
+    answers, heads = np.load(fitted / ANSWERS), load_file(fitted / FOLD_HEADS)
+    judged = heads["fold"].numpy() >= 0
+    correct = answers.argmax(1) == packed.labels
+    best = record.strengths[record.best.number - 1]
+    assert best["accuracy"] == correct[judged].mean() > 0.6 and record.best.validation_accuracy > 0.6
+    model, _ = load_model(fitted)
+    with torch.no_grad():
+        logits = model(torch.from_numpy(np.array(packed.images)))
+    assert (logits.argmax(1).numpy() == packed.labels).mean() == pytest.approx(record.best.train_accuracy, abs=0.02)
+    with pytest.raises(DarkroomError, match=r"lbfgs fits the last layer alone: train\.freeze must be backbone"):
+        run(prepared, tmp_path / "three", optimizer="lbfgs", shift=0.0, flip=False)
 
 
 def test_a_whitening_that_comes_with_weights_stays(prepared: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.statistics.temperature import softmax
 from darkroom.training import heads as room
 from darkroom.training.heads import FOLDS, cross_validated, fold_numbers
 
@@ -34,7 +35,7 @@ def test_the_head_is_that_of_scikit_learn(features: int, monkeypatch: pytest.Mon
     scaled = centred / np.sqrt(np.square(centred).sum() / len(rows))
     expected = LogisticRegression(C=20, tol=1e-8, max_iter=5000).fit(scaled, labels).predict_proba(scaled)
     logits = rows @ found.weight.T + found.bias
-    assert room._softmax(logits) == pytest.approx(expected, abs=2e-3)
+    assert softmax(logits) == pytest.approx(expected, abs=2e-3)
 
 
 def test_out_of_fold_answers_are_those_of_the_folds_heads() -> None:
@@ -45,7 +46,7 @@ def test_out_of_fold_answers_are_those_of_the_folds_heads() -> None:
     assert not found.out_of_fold[:3].any() and found.out_of_fold[3:].sum(1) == pytest.approx(1, abs=1e-5)
     for fold in range(FOLDS):
         logits = rows[folds == fold] @ found.fold_weights[fold].T + found.fold_biases[fold]
-        assert room._softmax(logits) == pytest.approx(found.out_of_fold[folds == fold], abs=1e-4)
+        assert softmax(logits) == pytest.approx(found.out_of_fold[folds == fold], abs=1e-4)
     right = found.out_of_fold[3:].argmax(1) == labels[3:]
     assert found.accuracy == right.mean() < found.tried[found.best].train_accuracy
 
