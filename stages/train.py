@@ -1,17 +1,15 @@
 """Fit a network; choose the epoch on validation.
 
 Reads: data/preprocess/ (train, validation, stats.json), data/ingest/, data/split/splits.parquet, models/select/choice.json.
-Writes: models/train/: weights.safetensors, model.json, what `fold_heads` names; reports/train/: training.json, examples.npy,
-    DVCLive's curves and metrics.
-Costs: most of the line's time. Killed and started again, it resumes from its last checkpoint, within an epoch too.
-    With `train.processes` it trains in several processes, one for each GPU.
+Writes: models/train/: weights.safetensors, model.json, what `fold_heads` names; reports/train/ but its page.
+Costs: most of the line's time. Killed and started again, it resumes from its last checkpoint. It may train on several GPUs.
 """
 
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from darkroom.runtime.stage import stage
 from darkroom.selection.apply import with_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.networks import own_settings
+from darkroom.settings.predict import Predict
 from darkroom.settings.train import LBFGS, Train
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.choices import CHOSEN_FROM, make_choices
@@ -35,9 +34,10 @@ from darkroom.training.head_fit import fit_head, fits_head
 from darkroom.training.launch import run_in_processes
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import balance_note
+from darkroom.training.mirror_answers import choose_mirror, require_mirrorable
 from darkroom.training.mirrored import find_mirrored
 from darkroom.training.record import TrainingRecord, write_record
-from darkroom.training.setup import checkpoint_of, load_split, new_model, new_spec, size_note
+from darkroom.training.setup import checkpoint_of, load_splits, new_model, new_spec, size_note
 
 
 def run(
@@ -49,6 +49,7 @@ def run(
     out: Path,
     reports: Path,
     checkpoints: Path = CHECKPOINTS,
+    mirror: Literal["auto"] | bool = False,
     after_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
     """Train one network, in this process and those that were started with it.
@@ -56,21 +57,19 @@ def run(
     Args:
         settings: the section `train` of the parameters, its network a name; it goes no further than this module.
         ingest, splits, arrays: outputs of the stages before.
-        out, reports: the folders for the weights, and for the record and the curves.
-        checkpoints: the folder for the checkpoint of an unfinished training.
+        out, reports, checkpoints: folders for the weights, for record and curves, and for an unfinished training's checkpoint.
+        mirror: as `predict.mirror`.
         after_epoch: called with each finished epoch; what it raises ends the training.
 
     Raises:
-        DarkroomError: when the arrays were made with another class list, there is no such network, it does not take images
-            of this size, there are too few images, the memory is not enough, or the loss or a weight is no longer a number.
+        DarkroomError: when arrays, network and images do not fit, images or memory are too few, or a value is no number.
     """
     values = (settings := settings.resolved()).model_dump()
     with join_processes() as processes:
         own = {name: values[name] for name in own_settings(settings.network)}
         begun = settings.network, own, settings.weights, settings.seed
         spec = new_spec(*begun, ingest=ingest, splits=splits, arrays=arrays)
-        train = load_split(arrays / "train", spec.classes, least=2)
-        validation = load_split(arrays / "validation", spec.classes, least=1)
+        train, validation = load_splits(arrays, spec.classes)
         use_deterministic_algorithms()
         keep_freed_memory()
         model, loaded = new_model(spec, settings.weights, train.images, processes.device)
@@ -79,6 +78,7 @@ def run(
         spec = replace(spec, precision=str(precision).removeprefix("torch."))
         chosen_from = settings.model_dump(include=CHOSEN_FROM)
         mirrored = partial(find_mirrored, train.images, train.labels, names := spec.classes.names)
+        require_mirrorable(mirror, model, mirrored)
         chosen_from |= {"regression": fits_head(settings, model, train.labels), "find_mirrored": mirrored}
         choices = make_choices(images=len(train.labels), classes=len(names), **chosen_from)
         resolved = values | choices.values() | {"classes": len(names)}
@@ -95,23 +95,23 @@ def run(
         state = head or fit(model, train, validation, config, processes=processes, checkpoint=checkpoint, **both)
         if processes.first:
             best = state.best()
+            mirrors, why = choose_mirror(mirror, resolved["flip"], model, validation, precision)
             examples = augmented_examples(train.images, train.labels, train.keys(), names, changed, settings.seed)
-            strengths = head.found.table() if head else []
-            record = TrainingRecord(state.history, best, choices.used(values), examples, strengths)
+            record = TrainingRecord(state.history, best, choices.used(values), examples, state.strengths())
             with whole_folder(out) as folder, whole_files(reports) as report:
-                save_model(model, replace(spec, epoch=best.number), folder)
+                save_model(model, replace(spec, epoch=best.number, mirror=mirrors), folder)
                 write_curves(state.history, best, report)
-                if head:
+                if head and not mirrors:
                     head.save(folder)
                 write_record(report, record)
             checkpoint.unlink(missing_ok=True)
-            print(f"train: {state.text()}")
+            print(f"train: {state.text()}{why}")
 
 
 def main() -> None:
     with stage("train"):
-        settings = with_choice(read_section(Train), SELECTION)
-        begin = partial(run, settings=settings, ingest=INGEST, splits=SPLIT_TABLE, arrays=ARRAYS)
+        settings, mirror = with_choice(read_section(Train), SELECTION), read_section(Predict).mirror
+        begin = partial(run, settings=settings, mirror=mirror, ingest=INGEST, splits=SPLIT_TABLE, arrays=ARRAYS)
         run_in_processes(settings.processes, partial(begin, out=MODEL, reports=TRAIN_REPORTS))
 
 

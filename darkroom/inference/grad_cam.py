@@ -16,6 +16,8 @@ from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 # Pixels at a time, as in `darkroom.inference.logits`.
 BATCH_PIXELS = 2**18
 BATCH_IMAGES = 256
+# The smallest divisor.
+TINY = torch.finfo(torch.float32).tiny
 
 
 def grad_cam(
@@ -62,8 +64,12 @@ def grad_cam(
             answers = model.network(network_input(model, images[part], device))
             chosen = answers.gather(1, torch.from_numpy(classes[part, None]).to(device)).sum()
             (gradient,) = torch.autograd.grad(chosen, [outputs[layer]])
-            heats[part] = _heat(as_maps(outputs[layer].detach()), as_maps(gradient), side, by_place).cpu().numpy()
-            bar.update(len(gradient))
+            heat = _heat(as_maps(outputs[layer].detach()), as_maps(gradient), side, by_place)
+            if model.mirror:
+                of_images, of_mirrored = heat.chunk(2)
+                heat = of_images + of_mirrored.flip(2)
+            heats[part] = (heat / heat.amax((1, 2), keepdim=True).clamp_min(TINY)).cpu().numpy()
+            bar.update(len(heat))
     return heats
 
 
@@ -80,7 +86,7 @@ def _no_gradients_of_weights(model: nn.Module) -> Iterator[None]:
 
 
 def network_input(model: Normalized, images: UInt8s, device: torch.device) -> Tensor:
-    """What `model.network` is given for images uint8 [N, S, S, C]: float32 [N, C, S, S], without a gradient."""
+    """What `model.network` is given for images uint8 [N, S, S, C], as `Normalized.normalised` has it, without a gradient."""
     with torch.no_grad():
         return model.normalised(torch.from_numpy(np.array(images)).to(device))
 
@@ -89,5 +95,4 @@ def _heat(maps: Tensor, gradient: Tensor, side: int, by_place: bool) -> Tensor:
     """float32 [N, side, side] of maps and their gradient, [N, C, H, W] each."""
     weights = gradient.float() if by_place else gradient.float().mean((2, 3), keepdim=True)
     heat = nn.functional.relu((weights * maps.float()).sum(1, keepdim=True))
-    heat = interpolate(heat, (side, side), mode="bilinear", align_corners=False).squeeze(1)
-    return heat / heat.amax((1, 2), keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+    return interpolate(heat, (side, side), mode="bilinear", align_corners=False).squeeze(1)

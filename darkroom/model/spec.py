@@ -1,6 +1,6 @@
 """The model spec: everything beside the weights that is needed to use them, readable without torch."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,6 +69,7 @@ class ModelSpec:
         seed: of the training.
         data_version: see `darkroom.model.provenance.data_version`.
         code_version: see `darkroom.model.provenance.code_version`, of the train stage.
+        mirror: whether answers are the mean over an image and its mirror image.
     """
 
     __pydantic_config__ = STRICT
@@ -83,6 +84,7 @@ class ModelSpec:
     seed: Annotated[int, Field(ge=0)]
     data_version: str
     code_version: str
+    mirror: bool = False
 
     def save(self, path: Path) -> None:
         write_json(
@@ -99,6 +101,7 @@ class ModelSpec:
                 "seed": self.seed,
                 "data_version": self.data_version,
                 "code_version": self.code_version,
+                "mirror": self.mirror,
             },
         )
 
@@ -107,7 +110,7 @@ class ModelSpec:
 class _Stored(ModelSpec):
     """`model.json`."""
 
-    class_hash: str
+    class_hash: str = field(kw_only=True)
 
 
 def load_spec(path: Path, remedy: str = "run `dvc repro train`") -> ModelSpec:
@@ -125,4 +128,4 @@ def load_spec(path: Path, remedy: str = "run `dvc repro train`") -> ModelSpec:
     stored = read_checked(path, _Stored, remedy)
     if stored.class_hash != stored.classes.hash:
         raise DarkroomError(f"{path} was changed by hand: its class names do not have its hash; {remedy}")
-    return ModelSpec(**{field.name: getattr(stored, field.name) for field in fields(ModelSpec)})
+    return ModelSpec(**{each.name: getattr(stored, each.name) for each in fields(ModelSpec)})

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from darkroom.model.spec import ModelSpec, load_spec
+from darkroom.network.layer_groups import head
 from darkroom.network.zoo import build_network
 from darkroom.runtime.inputs import damaged
 
@@ -19,21 +20,34 @@ class Normalized(nn.Module):
     Args:
         network: from float32 [N, C, H, W] to logits [N, K].
         mean, std: for each channel, of values in [0, 1].
+        mirror: whether each image is answered with the mean over it and its mirror image. The network is then given twice the
+            images, and the mean is taken of what goes into its last layer: for a linear one this is the mean of the logits, and
+            the last layer keeps one row of features for each image. It must be linear.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float]) -> None:
+    def __init__(self, network: nn.Module, mean: Sequence[float], std: Sequence[float], mirror: bool = False) -> None:
         super().__init__()
         self.network = network
+        self.mirror = mirror
+        if mirror:
+            last = linear_head(network)
+            assert last is not None
+            last.register_forward_pre_hook(_mean_of_pairs)
         # In units of the uint8 values: one subtraction and one division for each pixel. Not saved with the weights, since
         # model.json already holds them.
         self.register_buffer("mean", 255 * torch.tensor(mean, dtype=torch.float32), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(std, dtype=torch.float32), persistent=False)
 
     def normalised(self, images: Tensor) -> Tensor:
-        """Float32 [N, C, H, W] of images uint8 [N, H, W, C]. The permuted batch is channels_last in memory without a copy."""
+        """Float32 [N, C, H, W] of images uint8 [N, H, W, C], with `mirror` [2N, C, H, W], the mirror images behind the others.
+
+        The permuted batch is channels_last in memory without a copy.
+        """
+        if self.mirror:
+            images = torch.cat([images, images.flip(2)])
         return ((images.to(torch.float32) - self.mean) / self.std).permute(0, 3, 1, 2)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,7 +67,19 @@ def build_model(spec: ModelSpec) -> Normalized:
         preprocessing.size,
         pretrained=spec.weights != "none",
     )
-    return Normalized(network, preprocessing.mean, preprocessing.std)
+    return Normalized(network, preprocessing.mean, preprocessing.std, spec.mirror)
+
+
+def linear_head(network: nn.Module) -> nn.Module | None:
+    """The last layer where it is linear, as `darkroom.network.layer_groups.head` gives it; None where it is something else."""
+    last = head(network)
+    return last if isinstance(last[-1] if isinstance(last, nn.Sequential) else last, nn.Linear) else None
+
+
+def _mean_of_pairs(_: nn.Module, inputs: tuple[Tensor, ...]) -> Tensor:
+    """The features [N, F] of images from those of them and their mirror images, [2N, F]."""
+    (rows,) = inputs
+    return rows.reshape(2, -1, *rows.shape[1:]).mean(0)
 
 
 def save_model(model: Normalized, spec: ModelSpec, folder: Path) -> None:

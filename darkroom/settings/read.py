@@ -12,6 +12,7 @@ from darkroom.settings.base import Section, check_section, mistakes_error, shown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
 from darkroom.settings.ingest import Ingest
+from darkroom.settings.predict import Predict
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.quantize import Quantize
 from darkroom.settings.schedule import Schedule
@@ -35,6 +36,7 @@ class Params:
     split: Split
     preprocess: Preprocess
     train: Train
+    predict: Predict
     evaluate: Evaluate
     quantize: Quantize
     export: Export

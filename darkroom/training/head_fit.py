@@ -52,6 +52,10 @@ class FittedHead:
             f"{best.accuracy:.2%} out of fold, {self.best().validation_accuracy:.2%} on validation"
         )
 
+    def strengths(self) -> list[dict[str, float]]:
+        """What was tried, one row for each strength."""
+        return self.found.table()
+
     def save(self, folder: Path) -> None:
         """Write the answers out of fold and the heads of the folds beside the weights."""
         np.save(folder / ANSWERS, self.found.out_of_fold)

@@ -87,6 +87,11 @@ def new_model(spec: ModelSpec, weights: str, train: UInt8s, device: torch.device
     return model, loaded
 
 
+def load_splits(arrays: Path, classes: ClassList) -> tuple[Packed, Packed]:
+    """The images of training and validation, as `load_split` gives them."""
+    return load_split(arrays / "train", classes, least=2), load_split(arrays / "validation", classes, least=1)
+
+
 def load_split(folder: Path, classes: ClassList, least: int) -> Packed:
     """The images of a split.
 

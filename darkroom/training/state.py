@@ -92,6 +92,10 @@ class TrainState:
         best = self.best()
         return f"best epoch {best.number}, validation accuracy {best.validation_accuracy:.2%}"
 
+    def strengths(self) -> list[dict[str, float]]:
+        """None: no strength of a regression was tried."""
+        return []
+
     @contextmanager
     def averaged_weights(self) -> Iterator[None]:
         """The EMA in the model's place, where there is one, until the end of the block."""

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +49,13 @@ def lively(spec: ModelSpec) -> nn.Module:
 
 
 @pytest.mark.parametrize(
-    ("network", "size", "channels"),
-    [("simple_cnn", 12, 1), ("mobilenet_v3_small", 32, 3)],
+    ("network", "size", "channels", "mirror"),
+    [("simple_cnn", 12, 1, False), ("simple_cnn", 12, 1, True), ("mobilenet_v3_small", 32, 3, False)],
 )
 def test_it_answers_as_torch_does_for_any_number_of_images(
-    network: str, size: int, channels: int, tmp_path: Path
+    network: str, size: int, channels: int, mirror: bool, tmp_path: Path
 ) -> None:
-    spec = describe(network, size, channels)
+    spec = replace(describe(network, size, channels), mirror=mirror)
     model = lively(spec)
     export_graph(model, spec, tmp_path / "model.onnx", 1.7)
     session = open_session(tmp_path / "model.onnx")

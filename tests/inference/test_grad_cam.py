@@ -49,6 +49,23 @@ def test_each_class_is_seen_where_it_is() -> None:
     assert red[16:].max() == 0
 
 
+def test_with_mirror_the_heat_is_where_it_is_in_the_image() -> None:
+    class Weighed(Brightest):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(2, 2)
+            with torch.no_grad():
+                self.head.weight.copy_(torch.eye(2))
+
+        def forward(self, pictures: Tensor) -> Tensor:
+            logits: Tensor = self.head(super().forward(pictures))
+            return logits
+
+    models = [Normalized(Weighed(), [0.0] * 3, [1.0] * 3, mirror).eval() for mirror in (False, True)]
+    plain, mirrored = (explain(each, np.stack([two_spots()] * 2), np.array([0, 1]), CPU).maps for each in models)
+    assert np.allclose(mirrored, plain, atol=0.01) and mirrored.max() == 1
+
+
 def test_what_speaks_against_a_class_is_cold() -> None:
     class Darkness(Brightest):
         def forward(self, pictures: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """A model as train writes it, read again; weights that are damaged, of another network or no numbers are named."""
 
+import copy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +66,17 @@ def test_damaged_weights_are_named_with_what_makes_them_again(written: bytes) ->
     WEIGHTS.rmdir()
     with pytest.raises(DarkroomError, match=rf"^{WEIGHTS} is not there yet: run `dvc repro train`"), missing_inputs():
         load_model(WEIGHTS.parent)
+
+
+def test_with_mirror_an_answer_is_the_mean_over_image_and_mirror_image(written: bytes) -> None:
+    model, spec = load_model(WEIGHTS.parent)
+    save_model(model, replace(spec, mirror=True), WEIGHTS.parent)
+    mirrored, stored = load_model(WEIGHTS.parent)
+    assert stored.mirror and WEIGHTS.read_bytes() == written
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), np.uint8))
+    with torch.no_grad():
+        expected = (model(images) + model(images.flip(2))) / 2
+        assert torch.allclose(mirrored(images), expected, atol=1e-6)
+        assert not torch.allclose(model(images), expected, atol=1e-3)
+        # A copy answers so, too.
+        assert torch.allclose(copy.deepcopy(mirrored)(images), expected, atol=1e-6)

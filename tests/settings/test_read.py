@@ -82,7 +82,7 @@ READ = {
     "validate": {"validate", "ingest"},
     "split": {"split"},
     "preprocess": {"preprocess", "ingest", "train"},
-    "train": {"train"},
+    "train": {"train", "predict"},
     "predict": {"evaluate"},
     "quantize": {"quantize"},
     "export": {"export", "quantize"},
