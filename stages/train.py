@@ -21,9 +21,9 @@ from darkroom.runtime.paths import ARRAYS, CHECKPOINTS, INGEST, MODEL, SELECTION
 from darkroom.runtime.stage import stage
 from darkroom.selection.apply import with_choice
 from darkroom.settings.base import read_section
-from darkroom.settings.networks import own_settings
+from darkroom.settings.networks import LBFGS, own_settings
 from darkroom.settings.predict import Predict
-from darkroom.settings.train import LBFGS, Train
+from darkroom.settings.train import Train
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.choices import CHOSEN_FROM, make_choices
 from darkroom.training.curves import Epoch, write_curves

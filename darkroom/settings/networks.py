@@ -10,6 +10,9 @@ CAPSULE_NET = "capsule_net"
 # In place of a name: `select` chooses.
 AUTO = "auto"
 
+# The optimizer that fits the last layer of a network alone.
+LBFGS = "lbfgs"
+
 # Darkroom's own.
 OWN = (SIMPLE_CNN, SMALL_IMAGE_NET, CAPSULE_NET)
 

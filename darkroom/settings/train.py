@@ -12,10 +12,6 @@ from darkroom.settings.transforms import transform_mistakes
 WORDS = ("auto", "none", "imagenet", "download")
 
 
-# The optimizer that fits the last layer alone.
-LBFGS = "lbfgs"
-
-
 class Train(Section):
     """Network, optimization, augmentation, and the machine."""
 

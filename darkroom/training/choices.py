@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.settings.networks import CAPSULE_NET, SMALL_IMAGE_NET
-from darkroom.settings.train import LBFGS
+from darkroom.settings.networks import CAPSULE_NET, LBFGS, SMALL_IMAGE_NET
 from darkroom.training.mirrored import MirroredClasses, mirrors
 from darkroom.training.record import UsedSetting
 

@@ -17,7 +17,8 @@ from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_table
-from darkroom.settings.train import LBFGS, Train
+from darkroom.settings.networks import LBFGS
+from darkroom.settings.train import Train
 from darkroom.statistics.temperature import softmax
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.curves import Epoch
