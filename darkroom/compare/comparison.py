@@ -9,8 +9,9 @@ from darkroom.evaluation.coverage import RiskCoverage, risk_coverage
 from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s
 from darkroom.statistics.calibration import ReliabilityBin, brier, expected_calibration_error, reliability
 from darkroom.statistics.intervals import Estimate, mean_interval, wilson
+from darkroom.statistics.mcnemar import mcnemar
 from darkroom.statistics.metrics import confusion_counts, negative_log_likelihoods
-from darkroom.statistics.paired import MacroF1, accuracy_difference, holm, macro_f1_difference, mcnemar
+from darkroom.statistics.paired import MacroF1, accuracy_difference, holm, macro_f1_difference
 
 
 @dataclass(frozen=True)

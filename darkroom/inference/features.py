@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from darkroom.network.folding import fold_batch_norms
 from darkroom.network.grid import POOLINGS, grid_features, grid_maps
 from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
@@ -73,7 +74,7 @@ def features_of_poolings(
     }  # fmt: skip
     if paths and all(path.exists() for path in paths.values()):
         return {pooling: features(model, images, precision, cache) for pooling, model in models.items()}
-    model = models["mean"]
+    model = _folded(models["mean"], images)
     network: Any = model.network.network if isinstance(model.network, GreyInput) else model.network
     taken, _ = grid_maps(network)
 
@@ -99,8 +100,17 @@ def _store(rows: Tensor, path: Path) -> None:
         old.unlink(missing_ok=True)
 
 
+def _folded(model: Normalized, images: UInt8s) -> Normalized:
+    """A copy in eval mode with its batch normalisations in the convolutions, which is faster by half in bfloat16."""
+    training = model.training
+    copied = fold_batch_norms(model.eval(), torch.from_numpy(np.array(images[:1])).to(model.mean.device))
+    model.train(training)
+    assert isinstance(copied, Normalized)
+    return copied
+
+
 def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tensor:
-    caught = list[Tensor]()
+    caught, model = list[Tensor](), _folded(model, images)
 
     def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         caught.append(inputs[0])
@@ -120,32 +130,30 @@ def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tens
 def _batched(
     model: Normalized, rows_of: Callable[[Tensor], tuple[Tensor, ...]], images: UInt8s, precision: torch.dtype
 ) -> list[Tensor]:
-    """What a function gives for images uint8 [N, S, S, C] in batches, with the model in eval mode: float32, on the CPU."""
-    device, training = model.mean.device, model.training
-    model.eval()
+    """What a function gives for images uint8 [N, S, S, C] in batches, of a model in eval mode: float32, on the CPU."""
+    device = model.mean.device
     pixels = GPU_PIXELS if device.type == "cuda" else CPU_PIXELS
     size = max(4, pixels // (images.shape[1] * images.shape[2]))
     rows: list[Tensor] = []
-    try:
-        with tqdm(total=len(images), desc="features", unit="image", disable=None) as bar:
-            for start in range(0, len(images), size):
-                batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
-                with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                    found = [each.float().cpu() for each in rows_of(batch)]
-                if not rows:
-                    rows = [torch.empty((len(images), *each.shape[1:])) for each in found]
-                for whole, part in zip(rows, found, strict=True):
-                    whole[start : start + size] = part
-                bar.update(len(batch))
-    finally:
-        model.train(training)
+    with tqdm(total=len(images), desc="features", unit="image", disable=None) as bar:
+        for start in range(0, len(images), size):
+            batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
+            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+                found = [each.float().cpu() for each in rows_of(batch)]
+            if not rows:
+                rows = [torch.empty((len(images), *each.shape[1:])) for each in found]
+            for whole, part in zip(rows, found, strict=True):
+                whole[start : start + size] = part
+            bar.update(len(batch))
     return rows
 
 
 def _identity(model: Normalized, images: UInt8s, precision: torch.dtype) -> str:
     """A hash of all that the features depend on: not of the head, which is another after each training."""
     last = set(layer_groups(model.network)[-1].parameters)
-    identity = hashlib.sha256(f"{torch.__version__} {precision} {model.mean.device.type} {images.shape}".encode())
+    identity = hashlib.sha256(
+        f"{torch.__version__} folded {precision} {model.mean.device.type} {images.shape}".encode()
+    )
     identity.update(str(model).encode())
     for tensor in (model.mean, model.std):
         identity.update(tensor.cpu().numpy().tobytes())

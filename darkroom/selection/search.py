@@ -13,7 +13,7 @@ import numpy as np
 from darkroom.runtime.arrays import Bools
 from darkroom.selection.candidates import Candidate
 from darkroom.statistics.intervals import wilson
-from darkroom.statistics.paired import mcnemar
+from darkroom.statistics.mcnemar import mcnemar
 
 # A slower backbone goes on to the next round below the first, and is chosen below the second.
 GOES_ON, IS_CHOSEN = 0.2, 0.05

@@ -5,7 +5,6 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from scipy.special import bdtr
 
 from darkroom.runtime.arrays import Float64s, Int64s
 from darkroom.statistics.intervals import CHUNK, RESAMPLES, Estimate, macro_of_draws
@@ -27,25 +26,6 @@ def accuracy_difference(only_before: int, only_after: int, images: int, confiden
     change = (won - lost) / n
     reach = NormalDist().inv_cdf(0.5 + confidence / 2) * sqrt(lost + won - n * change**2) / n
     return Estimate((only_after - only_before) / images, max(-1.0, change - reach), min(1.0, change + reach))
-
-
-def mcnemar(only_before: Int64s, only_after: Int64s) -> Float64s:
-    """The p-value of a split of the images that changed sides, were both models equally good.
-
-    The mid-p form of McNemar's exact test (Fagerland, Lydersen and Laake 2013: "The McNemar test for binary matched-pairs
-    data: mid-p and asymptotic are better than exact conditional"); the exact one is too cautious with few images.
-
-    Args:
-        only_before, only_after: int64 [M], as for `accuracy_difference`.
-
-    Returns:
-        float64 [M], two-sided; 1 where no image changed sides.
-    """
-    fewer, both = np.minimum(only_before, only_after), only_before + only_after
-    # At most so many, and fewer: twice the distribution function without the point itself.
-    below = np.where(fewer > 0, bdtr(np.maximum(fewer - 1, 0), both, 0.5), 0.0)
-    p: Float64s = bdtr(fewer, both, 0.5) + below
-    return np.minimum(p, 1.0)
 
 
 def holm(p: Float64s) -> Float64s:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
 from darkroom.statistics.temperature import softmax
@@ -15,8 +16,8 @@ FOLDS = 5
 # Of the fit against the L2 penalty, as scikit-learn's C, for features whose rows have a mean square length of 1, the most
 # penalised first (docs/decisions/2026-11-28-heads.md).
 STRENGTHS = (100.0, 1_000.0, 10_000.0)
-# Of L-BFGS, which begins where the strength before ended: 15 lose 0.1 to 0.2 points on sign-digits, 200 gain nothing.
-MOST_STEPS = 40
+# Of L-BFGS, which begins where the strength before ended.
+MOST_STEPS = 60
 # More images than this choose the strength by an even part of them; up to so many the features are rotated into their span.
 MOST_SEARCHED = 3_000
 
@@ -97,6 +98,8 @@ def fold_numbers(labels: Int64s, groups: Sequence[object] | None = None) -> Int6
     return folds
 
 
+# BLAS's threads wait by spinning (513 images beside other work: 0.5 s of CPU in one thread, 9.8 in two).
+@threadpool_limits.wrap(limits=1, user_api="blas")  # type: ignore[untyped-decorator]
 def cross_validated(
     features: Float32s,
     labels: Int64s,
@@ -113,8 +116,8 @@ def cross_validated(
         labels: int64 [N].
         classes: K, how many there are.
         folds: int64 [N], as `fold_numbers` gives them; some image must be in one.
-        strengths: to try, the most penalised first; they end where the loss rises.
-        class_weights: how much an image of each class counts, float32 [K]; None: all alike.
+        strengths: to try, the most penalised first, until the loss rises.
+        class_weights: how much an image of each class counts, float32 [K].
     """
     weights = np.ones(len(labels), np.float32) if class_weights is None else class_weights[labels].astype(np.float32)
     chosen = strengths
@@ -148,10 +151,8 @@ def _search(problem: "_Rows", strengths: Sequence[float]) -> tuple[list[Strength
 class _Rows:
     """Features in the form in which the heads are fitted: centred, of mean square length 1, and in the span of the images.
 
-    Where there are more features than images, the images span fewer dimensions than there are features, and the penalised
-    solution lies in that span: with the right singular vectors as axes the problem is smaller and exactly the same. There the
-    axes are scaled by what the penalty and a bound of the curvature leave of them (Böhning 1992), which L-BFGS needs fewer
-    steps with. The last head is that of all images, without a fold.
+    Where there are more features than images, the images span fewer dimensions, and the penalised solution lies in that span: with the right singular vectors as axes the problem is smaller and exactly the same. They are
+    scaled by a share of the curvature's bound (Böhning 1992), for fewer steps. The last head is that of all images.
     """
 
     def __init__(self, features: Float32s, labels: Int64s, weights: Float32s, folds: Int64s, classes: int) -> None:
@@ -168,8 +169,8 @@ class _Rows:
             roots = np.sqrt(values[spanned])
             self.rows = (vectors[:, spanned] * roots).astype(np.float32)
             self.axes = centred.T @ (vectors[:, spanned] / roots).astype(np.float32)
-            # The bound at a middle strength: the starting points of all strengths then have one scale.
-            self.shrink = (1 / np.sqrt(1 + 15 * values[spanned] / values.sum() * len(spanned))).astype(np.float32)
+            # 0.3: docs/decisions/2026-11-28-heads.md. The starting points of all strengths then have one scale.
+            self.shrink = (1 / np.sqrt(1 + 0.3 * values[spanned] / values.sum() * len(spanned))).astype(np.float32)
         self.rows = self.rows * self.shrink
         self.fitted = np.repeat(weights[:, None], self.heads_count, 1)
         for fold in range(FOLDS):

@@ -10,7 +10,7 @@ from darkroom.images.pack import Packed
 from darkroom.inference.logits import logits
 from darkroom.network.load import Normalized, linear_head
 from darkroom.runtime.errors import DarkroomError
-from darkroom.statistics.paired import mcnemar
+from darkroom.statistics.mcnemar import mcnemar
 from darkroom.training.mirrored import MirroredClasses
 
 # Larger images take milliseconds each: twice the work is then felt, and is only done where it is asked for.

@@ -46,4 +46,5 @@ def test_what_a_stage_cost_is_written_with_its_children(tmp_path: Path) -> None:
     costs = json.loads((tmp_path / "reports/timings/survey.json").read_text(encoding="utf-8"))
     assert set(costs) == {"seconds", "cpu_seconds", "peak_memory"}
     assert costs["cpu_seconds"] >= 0.5 and costs["seconds"] >= 0.5
-    assert 300_000_000 < costs["peak_memory"] < 1_000_000_000
+    # Linux counts what the process held before it became another program, which is what started it: here, pytest.
+    assert costs["peak_memory"] > 300_000_000

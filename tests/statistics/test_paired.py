@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.metrics import f1_score
 
-from darkroom.statistics.paired import accuracy_difference, holm, macro_f1_difference, mcnemar
+from darkroom.statistics.mcnemar import mcnemar
+from darkroom.statistics.paired import accuracy_difference, holm, macro_f1_difference
 from tests.support.predictions import Labels
 
 
