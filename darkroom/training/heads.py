@@ -127,10 +127,8 @@ def cross_validated(
         chosen = [strengths[best]]
     problem = _Rows(features, labels, weights, folds, classes)
     final, position, solution = _search(problem, chosen)
-    if chosen is strengths:
-        tried, best = final, position
-    else:
-        tried = [*tried[:best], final[0], *tried[best + 1 :]]
+    whole = chosen is strengths
+    tried, best = (final, position) if whole else ([*tried[:best], final[0], *tried[best + 1 :]], best)
     weight, bias = problem.heads(solution)
     return CrossValidated(tried, best, problem.out_of_fold(solution), weight[-1], bias[-1], weight[:-1], bias[:-1])
 
@@ -151,8 +149,9 @@ def _search(problem: "_Rows", strengths: Sequence[float]) -> tuple[list[Strength
 class _Rows:
     """Features in the form in which the heads are fitted: centred, of mean square length 1, and in the span of the images.
 
-    Where there are more features than images, the images span fewer dimensions, and the penalised solution lies in that span: with the right singular vectors as axes the problem is smaller and exactly the same. They are
-    scaled by a share of the curvature's bound (Böhning 1992), for fewer steps. The last head is that of all images.
+    Where there are more features than images, these span fewer dimensions, and the penalised solution lies in their span: with
+    the right singular vectors as axes the problem is smaller and exactly the same. They are scaled by a share of the
+    curvature's bound (Böhning 1992). The last head is that of all images.
     """
 
     def __init__(self, features: Float32s, labels: Int64s, weights: Float32s, folds: Int64s, classes: int) -> None:
@@ -169,7 +168,7 @@ class _Rows:
             roots = np.sqrt(values[spanned])
             self.rows = (vectors[:, spanned] * roots).astype(np.float32)
             self.axes = centred.T @ (vectors[:, spanned] / roots).astype(np.float32)
-            # 0.3: docs/decisions/2026-11-28-heads.md. The starting points of all strengths then have one scale.
+            # 0.3 and one scale for all strengths: docs/decisions/2026-11-28-heads.md.
             self.shrink = (1 / np.sqrt(1 + 0.3 * values[spanned] / values.sum() * len(spanned))).astype(np.float32)
         self.rows = self.rows * self.shrink
         self.fitted = np.repeat(weights[:, None], self.heads_count, 1)
