@@ -44,15 +44,16 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Write at the end of this turn."""
         if not self._waiting:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._waiting.append(data)
 
     def close(self) -> None:
         """Close, after what was written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what waits for the end of this turn."""
         if self._waiting:
             data, self._waiting = b"".join(self._waiting), []
             self._transport.write(data)
@@ -66,7 +67,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._received = self._body = 0
         self._begun = False
         self._piece = self._again = b""
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        self._joined = JoinedWrites(transport, self.loop)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
         if len(self.connections) > MOST_CONNECTIONS:
             self._refuse(503, f"{MOST_CONNECTIONS} connections are open already: try again")
         else:
@@ -75,6 +77,11 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(exc)
+
+    def eof_received(self) -> None:
+        # A client that sends no more may wait for its answer, and the transport closes when this returns.
+        self._joined.flush()
+        super().eof_received()
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
