@@ -100,7 +100,7 @@ def features_of(graph: Path, images: UInt8s, progress: str | None) -> Float32s:
 
 
 def open_out_of_fold(model: Path, graph: Path, train: Packed, used: Int64s, validation: int) -> OutOfFold | None:
-    """The evidence of training images; None where the head was not fitted by cross-validation, or none is needed.
+    """The evidence of training images; None where the head was not fitted by cross-validation, none is needed, or none is left.
 
     Args:
         model, graph, train, used: as of `OutOfFold`.
@@ -108,4 +108,6 @@ def open_out_of_fold(model: Path, graph: Path, train: Packed, used: Int64s, vali
     """
     if validation >= ENOUGH_VALIDATION or not (model / FOLD_HEADS).exists():
         return None
-    return OutOfFold(model, graph, train, used)
+    found = OutOfFold(model, graph, train, used)
+    # Few training images set the ranges all together.
+    return found if found.images else None

@@ -95,3 +95,7 @@ def test_heads_of_other_images_stop(train: Packed, tmp_path: Path) -> None:
     fewer = Packed(train.images[1:], train.labels[1:], train.ids[1:])
     with pytest.raises(DarkroomError, match=r"of 60 training images, and there are 59: run `dvc repro train`"):
         OutOfFold(tmp_path, tmp_path / "model.onnx", fewer, NONE)
+
+
+def test_where_all_training_images_set_the_ranges_none_is_left(train: Packed, tmp_path: Path) -> None:
+    assert open_out_of_fold(tmp_path, tmp_path / "model.onnx", train, np.arange(IMAGES), 1) is None
