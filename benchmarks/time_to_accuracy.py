@@ -1,22 +1,26 @@
-"""Time to an accuracy on test images: a training of ours beside the loop of PyTorch's MNIST example.
+"""Time to an accuracy on test images: a training of ours beside fastai, and beside the loop of PyTorch's MNIST example.
 
 Measures seconds from the start of training to the end of the first epoch after which the test split is named right to the
-wanted share. Ours is the train stage with a preset (or params.yaml as it is): reading the arrays, whitening, training on the
-training split, validation and checkpoints count. The example, for grey images of 28 pixels, is the published one
-(github.com/pytorch/examples, mnist/main.py: two convolutions, dropout, two linear layers; Adadelta with rate 1, falling to
-0.7 of itself after each epoch; batches of 64; 14 epochs; each image through Pillow and torchvision), over the training and
-validation splits together, which are what it would train on. Imports, and the test split after each epoch, are outside of
-the clock. The test split chooses nothing: the whole course is told, of the epoch that training keeps too.
+wanted share. Ours is the train stage with a preset (or params.yaml as it is, with `small_image_net` for auto): reading the
+arrays, whitening, training on the training split, validation and checkpoints count. fastai is as good as it gets here
+(`benchmarks.time_to_accuracy_peers`), with the same network, and takes turns with ours, seed by seed. The example, for grey
+images of 28 pixels, is the published one (github.com/pytorch/examples, mnist/main.py: two convolutions, dropout, two linear
+layers; Adadelta with rate 1, falling to 0.7 of itself after each epoch; batches of 64; 14 epochs; each image through Pillow
+and torchvision). Both train on the training and validation splits together, since they choose nothing. Imports, and the test
+split after each epoch, are outside of the clock. The test split chooses nothing: the whole course is told, of the epoch that
+training keeps too.
 
     python -m benchmarks.time_to_accuracy DATA --wanted 0.93 --seeds 0 1 2 --example
-    python -m benchmarks.time_to_accuracy CIFAR10_DATA --preset presets/small-images.yaml --wanted 0.93 0.94 --seeds 0 1 2
+    python -m benchmarks.time_to_accuracy CIFAR10_DATA --preset presets/small-images.yaml --wanted 0.90 --fastai PEER_PYTHON
 
 DATA is the folder data/ of a line that has run as far as `preprocess`.
 """
 
 import argparse
+import json
 import os
 import statistics
+import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -175,6 +179,37 @@ def example(seed: int, data: Path, epochs: int) -> Course:
     return Course(seconds, accuracies, accuracies[-1])
 
 
+def fastai(settings: Train, data: Path, python: str, epochs: int) -> Course:
+    """fastai at its best, in a process with another Python, over the training and validation splits together."""
+    parts = {part: load_packed(data / "preprocess" / part) for part in ("train", "validation", "test")}
+    images = np.concatenate([parts["train"].images, parts["validation"].images])
+    labels = np.concatenate([parts["train"].labels, parts["validation"].labels])
+    with tempfile.TemporaryDirectory() as name:
+        arrays = {
+            "images": images,
+            "labels": labels,
+            "test_images": parts["test"].images,
+            "test_labels": parts["test"].labels,
+        }
+        for key, array in arrays.items():
+            np.save(Path(name) / f"{key}.npy", array)
+        chosen = {
+            "network": settings.network,
+            "own": settings.model_dump(include={"filters", "depth", "dropout", "pooling"}),
+            "epochs": epochs,
+            "seed": settings.seed,
+            "reach": round(float(settings.shift) * images.shape[1]),
+            "label_smoothing": settings.label_smoothing,
+        }
+        command = [python, "-m", "benchmarks.time_to_accuracy_peers", name, json.dumps(chosen)]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise SystemExit(f"error: fastai failed:\n{ran.stderr[-3000:]}")
+    found = json.loads(ran.stdout.splitlines()[-1])
+    print(f"seed {settings.seed}: {found['versions']}", flush=True)
+    return Course(found["seconds"], found["accuracies"], found["accuracies"][-1])
+
+
 def spread(values: Sequence[float], form: str) -> str:
     """Mean and standard deviation."""
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
@@ -209,16 +244,27 @@ def main() -> None:
     parser.add_argument("--preset", type=Path, help="a file of presets/ (params.yaml as it is)")
     parser.add_argument("--wanted", type=float, nargs="+", default=[0.93])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--fastai", metavar="PYTHON", help="a Python that has fastai: fastai too")
+    parser.add_argument("--fastai-epochs", type=int, help="(as many as ours)")
     parser.add_argument("--example", action="store_true", help="PyTorch's MNIST example too")
     parser.add_argument("--example-epochs", type=int, default=EXAMPLE_EPOCHS)
     chosen = parser.parse_args()
     preset = YAML(typ="safe").load(chosen.preset.read_text(encoding="utf-8"))["train"] if chosen.preset else {}
     settings = {**read_params(ROOT / "params.yaml").train.model_dump(), **preset}
-    courses = {seed: ours(Train(**{**settings, "seed": seed}).resolved(), chosen.data) for seed in chosen.seeds}
-    tell("ours", courses, chosen.wanted)
-    if chosen.example:
-        others = {seed: example(seed, chosen.data, chosen.example_epochs) for seed in chosen.seeds}
-        tell("PyTorch's MNIST example", others, chosen.wanted)
+    if settings["network"] == "auto":
+        settings["network"] = "small_image_net"
+    courses: dict[str, dict[int, Course]] = {"ours": {}, "fastai, at its best": {}, "PyTorch's MNIST example": {}}
+    for seed in chosen.seeds:
+        own = Train(**{**settings, "seed": seed}).resolved()
+        courses["ours"][seed] = ours(own, chosen.data)
+        if chosen.fastai:
+            epochs = chosen.fastai_epochs or own.epochs
+            courses["fastai, at its best"][seed] = fastai(own, chosen.data, chosen.fastai, epochs)
+        if chosen.example:
+            courses["PyTorch's MNIST example"][seed] = example(seed, chosen.data, chosen.example_epochs)
+    for name, found in courses.items():
+        if found:
+            tell(name, found, chosen.wanted)
 
 
 if __name__ == "__main__":

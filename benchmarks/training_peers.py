@@ -90,10 +90,24 @@ def loader(folder: Path, side: int, channels: int, reach: int) -> DataLoader[Any
     return DataLoader(files, BATCH, shuffle=True, num_workers=2, drop_last=True)
 
 
-def fastai_learners(
-    folder: Path, make: Callable[[], nn.Module], side: int, channels: int, reach: int
-) -> tuple[Any, Any]:
-    """fastai in its default form over files; and over the resident array, with what is fastest on this processor."""
+def fastai_on_files(folder: Path, network: nn.Module, side: int, channels: int, reach: int) -> Any:
+    """fastai in its default form, over files."""
+    vision = importlib.import_module("fastai.vision.all")
+    files = vision.ImageDataLoaders.from_folder(
+        folder / "files",
+        valid_pct=0.1,
+        bs=BATCH,
+        img_cls=vision.PILImage if channels == 3 else vision.PILImageBW,
+        item_tfms=[vision.CropPad(side + 2 * reach), vision.RandomCrop(side)],
+        batch_tfms=[vision.Flip(), vision.Normalize.from_stats([MEAN] * channels, [STD] * channels, cuda=False)],
+    )
+    return vision.Learner(
+        files, network, loss_func=vision.CrossEntropyLossFlat(), opt_func=vision.SGD, metrics=vision.accuracy
+    )
+
+
+def fastai_at_its_best(batches: Resident, network: nn.Module, loss: nn.Module, **settings: Any) -> Any:
+    """fastai with what is fastest on this processor: a resident array, bfloat16, channels_last, no progress bar."""
     vision = importlib.import_module("fastai.vision.all")
 
     class Bfloat16(vision.Callback):  # type: ignore[misc, name-defined]
@@ -107,29 +121,16 @@ def fastai_learners(
             self.autocast.__exit__(None, None, None)
             self.learn.pred = self.learn.pred.float()
 
-    files = vision.ImageDataLoaders.from_folder(
-        folder / "files",
-        valid_pct=0.1,
-        bs=BATCH,
-        img_cls=vision.PILImage if channels == 3 else vision.PILImageBW,
-        item_tfms=[vision.CropPad(side + 2 * reach), vision.RandomCrop(side)],
-        batch_tfms=[vision.Flip(), vision.Normalize.from_stats([MEAN] * channels, [STD] * channels, cuda=False)],
-    )
-    default = vision.Learner(
-        files, make(), loss_func=vision.CrossEntropyLossFlat(), opt_func=vision.SGD, metrics=vision.accuracy
-    )
-    resident = Resident(folder, reach, torch.channels_last)
-    best = vision.Learner(
-        vision.DataLoaders(resident, resident),
-        make(),
-        loss_func=nn.CrossEntropyLoss(),
-        opt_func=lambda groups, **settings: vision.OptimWrapper(
-            groups, torch.optim.SGD, momentum=MOMENTUM, nesterov=True, fused=True, **settings
-        ),
-        cbs=[vision.ChannelsLast(), Bfloat16()],
-    )
-    best.remove_cb(vision.ProgressCallback)
-    return default, best
+    loaders = vision.DataLoaders(batches, batches)
+    learner = vision.Learner(loaders, network, loss_func=loss, cbs=[vision.ChannelsLast(), Bfloat16()], **settings)
+    learner.remove_cb(vision.ProgressCallback)
+    return learner
+
+
+def fused_sgd(groups: Any, **settings: Any) -> Any:
+    """torch's fused SGD, as fastai takes an optimizer."""
+    vision = importlib.import_module("fastai.vision.all")
+    return vision.OptimWrapper(groups, torch.optim.SGD, momentum=MOMENTUM, nesterov=True, fused=True, **settings)
 
 
 def fastai_steps(learner: Any, steps: int) -> float:
@@ -163,7 +164,9 @@ def main() -> None:
     with redirect_stdout(sys.stderr):
         network, another = make(), make()
         files, resident = loader(folder, side, channels, reach), Resident(folder, reach, torch.contiguous_format)
-        default, best = fastai_learners(folder, make, side, channels, reach)
+        default = fastai_on_files(folder, make(), side, channels, reach)
+        batches = Resident(folder, reach, torch.channels_last)
+        best = fastai_at_its_best(batches, make(), nn.CrossEntropyLoss(), opt_func=fused_sgd)
     contestants: dict[str, Callable[[], float]] = {
         LOADER: lambda: plain_loop(network, files, steps),
         RESIDENT: lambda: plain_loop(another, resident, steps),

@@ -1,0 +1,90 @@
+"""fastai's whole training for `benchmarks.time_to_accuracy`, in a process of its own: fastai may live in another environment.
+
+It is set up at its best: our network with its whitened first layer, a resident array that is flipped and shifted, bfloat16,
+channels_last, its Adam, `fit_one_cycle` at the rate that its `lr_find` suggests (outside of the clock), label smoothing.
+The last line on stdout is JSON: seconds at the end of each epoch, without imports and the test images, and test accuracy then.
+"""
+
+import importlib
+import json
+import sys
+import time
+from contextlib import redirect_stdout
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.training_peers import MEAN, STD, Resident, fastai_at_its_best
+from darkroom.network.cnn import SmallImageNet
+from darkroom.network.zoo import build_network
+
+# As the train stage takes to whiten.
+WHITENED_ON = 5000
+SCORED_AT_ONCE = 1000
+
+
+def pictures(folder: Path, part: str) -> tuple[Tensor, Tensor]:
+    """Normalised images float32 [N, C, S, S] and labels int64 [N]."""
+    images = torch.from_numpy(np.load(folder / f"{part}images.npy")).permute(0, 3, 1, 2)
+    normalised = ((images / 255 - MEAN) / STD).contiguous(memory_format=torch.channels_last)
+    return normalised, torch.from_numpy(np.load(folder / f"{part}labels.npy"))
+
+
+def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    network.eval()
+    with torch.inference_mode():
+        found = torch.cat([network(few).argmax(1) for few in torch.split(images, SCORED_AT_ONCE)])
+    network.train()
+    return float((found == labels).double().mean())
+
+
+def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[list[float], list[float]]:
+    """Seconds and test accuracies, epoch by epoch."""
+    vision = importlib.import_module("fastai.vision.all")
+    if isinstance(network, SmallImageNet):
+        network.init_whitening(pictures(folder, "")[0][:WHITENED_ON])
+    test = pictures(folder, "test_")
+    batches = Resident(folder, settings["reach"], torch.channels_last)
+    loss = nn.CrossEntropyLoss(label_smoothing=settings["label_smoothing"])
+    learner = fastai_at_its_best(batches, network, loss)
+    seconds: list[float] = []
+    accuracies: list[float] = []
+
+    class Clock(vision.Callback):  # type: ignore[misc, name-defined]
+        """After each epoch's batches; what it takes itself does not count."""
+
+        def before_fit(self) -> None:
+            self.start = time.perf_counter()
+
+        def after_train(self) -> None:
+            now = time.perf_counter()
+            seconds.append(now - self.start)
+            accuracies.append(accuracy(network, *test))
+            self.start += time.perf_counter() - now
+
+        def before_validate(self) -> None:
+            raise vision.CancelValidException
+
+    rate = learner.lr_find(show_plot=False).valley
+    learner.fit_one_cycle(settings["epochs"], rate, cbs=Clock())
+    return seconds, accuracies
+
+
+def main() -> None:
+    folder, settings = Path(sys.argv[1]), json.loads(sys.argv[2])
+    torch.manual_seed(settings["seed"])
+    _, side, _, channels = np.load(folder / "images.npy", mmap_mode="r").shape
+    classes = int(np.load(folder / "labels.npy").max()) + 1
+    with redirect_stdout(sys.stderr):
+        network = build_network(settings["network"], settings["own"], classes, channels, side)
+        seconds, accuracies = train(folder, network, settings)
+    versions = ", ".join(f"{package} {version(package)}" for package in ("fastai", "torch"))
+    print(json.dumps({"seconds": seconds, "accuracies": accuracies, "versions": versions}))
+
+
+if __name__ == "__main__":
+    main()
