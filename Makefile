@@ -17,7 +17,8 @@ override PORT := $(value PORT)
 override IMAGE := $(value IMAGE)
 override BASE := $(value BASE)
 override BUILD_BASE := $(value BUILD_BASE)
-export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE
+override VERSION := $(value VERSION)
+export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE VERSION
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -38,7 +39,7 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve image test test-slow fuzz flow schedule tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule models rollback tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -59,6 +60,12 @@ flow: $(INSTALLED) $(CONVERTER)  ## the same as a Prefect flow
 schedule: $(INSTALLED) $(CONVERTER)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.schedule
+
+models: $(INSTALLED)  ## the versions of the model, and every move of the champion
+	@exec "$(BIN)/python" -m darkroom.registry
+
+rollback: $(INSTALLED)  ## the champion before this one serves again, or VERSION=v1.4.0
+	@exec "$(BIN)/python" -m flows.rollback $${VERSION:+"$$VERSION"}
 
 tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 writes the best into params.yaml
 	$(refuse_settings)

@@ -105,6 +105,20 @@ def _config_without_git() -> Path:
     return FOLDER
 
 
+def remotes() -> list[str]:
+    """The names of the remotes that DVC knows here."""
+    return [line.split("\t")[0] for line in _ask("remote", "list").splitlines() if line.strip()]
+
+
+def push() -> None:
+    """Push what `dvc.lock` names to DVC's remote.
+
+    Raises:
+        DarkroomError: when it does not take it.
+    """
+    _ask("push", "--quiet")
+
+
 def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 

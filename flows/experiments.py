@@ -7,16 +7,14 @@ and applies a stash on its way (docs/decisions/2026-11-27-experiments.md).
 
 import io
 import json
-import os
-import subprocess
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.git import git, identity
 from darkroom.runtime.lock import alone
 from darkroom.runtime.paths import PARAMS_FILE, TRAIN_REPORTS
 from darkroom.settings.write import with_settings
@@ -27,7 +25,6 @@ from flows.dvc import DVC_LOCK, stages_in_order
 FOLDER = Path(".darkroom/experiments")
 INDEX = FOLDER / "index"
 LOCK, RECORDING = FOLDER / "lock", "another experiment is being recorded"
-AUTHOR = {"NAME": "Darkroom", "EMAIL": "darkroom@localhost"}
 
 
 def recorded() -> set[str]:
@@ -144,16 +141,6 @@ def _put(path: str, text: str) -> None:
     _git("update-index", "--add", "--cacheinfo", f"100644,{blob},{_git('rev-parse', '--show-prefix')}{path}")
 
 
-def _identity() -> dict[str, str]:
-    """For the environment of `git commit-tree`: a name and an address, each where git knows none."""
-    unknown: dict[str, str] = {}
-    for key, value in AUTHOR.items():
-        command = ["git", "config", f"user.{key.lower()}"]
-        if not subprocess.run(command, capture_output=True, check=False).stdout.strip():
-            unknown |= {f"GIT_AUTHOR_{key}": value, f"GIT_COMMITTER_{key}": value}
-    return {name: value for name, value in unknown.items() if variable(name) is None}
-
-
 def is_committed(path: Path) -> bool:
     """Whether git's last commit has a file; False outside git, and before the first commit."""
     try:
@@ -164,15 +151,8 @@ def is_committed(path: Path) -> bool:
 
 
 def _git(*arguments: str, text: str | None = None) -> str:
-    identity = _identity() if arguments[0] == "commit-tree" else {}
-    environment = {**os.environ, **identity, "GIT_INDEX_FILE": str(INDEX.resolve())}
+    names = identity(Path()) if arguments[0] == "commit-tree" else {}
     try:
-        done = subprocess.run(
-            ["git", *arguments], env=environment, input=text, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        raise DarkroomError("there is no git on this machine") from None
-    if done.returncode != 0:
-        reason = done.stderr.strip() or "there is no commit yet"
-        raise DarkroomError(f"experiments need a git repository with a commit: `git {arguments[0]}`: {reason}")
-    return done.stdout.strip()
+        return git(Path(), *arguments, text=text, environment={**names, "GIT_INDEX_FILE": str(INDEX.resolve())})
+    except DarkroomError as error:
+        raise DarkroomError(f"experiments need a git repository with a commit: {error}") from None

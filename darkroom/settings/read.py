@@ -15,6 +15,7 @@ from darkroom.settings.ingest import Ingest
 from darkroom.settings.predict import Predict
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.quantize import Quantize
+from darkroom.settings.registry import Registry
 from darkroom.settings.schedule import Schedule
 from darkroom.settings.split import Split
 from darkroom.settings.train import Train
@@ -29,7 +30,7 @@ PLACES = ("ingest.path", "ingest.root")
 
 @dataclass(frozen=True)
 class Params:
-    """All of `params.yaml`: one section a stage, one for tuning, and one for the schedule."""
+    """All of `params.yaml`: one section a stage, and one for each other command."""
 
     ingest: Ingest
     validate: Validate
@@ -41,6 +42,7 @@ class Params:
     quantize: Quantize
     export: Export
     tune: Tune
+    registry: Registry
     schedule: Schedule
 
     def values(self) -> dict[str, dict[str, Any]]:
