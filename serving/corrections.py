@@ -13,11 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from darkroom.images.decode import TooManyPixels, UnreadableImage
+from darkroom.labels.inbox import Correction, InboxFull
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.class_names import folded
 from serving.bodies import from_base64, read_json
 from serving.forms import read_form
-from serving.inbox import Correction, Inbox, InboxFull
+from serving.inbox import Corrections
 from serving.limits import Limits
 from serving.logs import LOG
 from serving.problems import Problem
@@ -113,7 +114,7 @@ def _recent(service: Service, sha256: object) -> bytes:
     return data
 
 
-def _store(inbox: Inbox, data: bytes, sha256: str, correction: Correction, service: Service) -> str:
+def _store(inbox: Corrections, data: bytes, sha256: str, correction: Correction, service: Service) -> str:
     try:
         return inbox.add(data, sha256, correction, service.model.bundle.preprocessing)
     except TooManyPixels as error:

@@ -1,53 +1,13 @@
-"""The inbox of corrections: images with the class that a person says they have, in a form that `ingest` takes as a source.
+"""What a correction needs beside the inbox: its image, held for a while after its answer, and decoded before it is stored."""
 
-`images/<class>/<sha256>.<format>` are class folders, and `table.csv` is a table source of the same images. `label_fixes.csv`
-has who decided and why, in the form of `data/label_fixes.csv`.
-"""
-
-import csv
-import fcntl
-import io
-import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.images.decode import decode
+from darkroom.labels.inbox import SUFFIXES, Correction, Inbox
 from darkroom.model.spec import Preprocessing
-from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_file
-from darkroom.runtime.text import csv_cell, csv_value
 from serving.recorder import Room
-from serving.writers import private_opener
-
-IMAGES, TABLE, FIXES = "images", "table.csv", "label_fixes.csv"
-TABLE_COLUMNS = ("path", "label")
-FIX_COLUMNS = ("image", "action", "new_label", "reviewer", "reason")
-SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tiff", "PPM": "ppm",
-            "JPEG2000": "jp2", "AVIF": "avif", "HEIF": "heic"}  # fmt: skip
-# Names of classes that a folder can have as they are, on every system.
-FOLDER = re.compile(r"[^\W_.][^/\\:*?\"<>|\x00-\x1f\x7f]{0,59}(?<![ .])")
-
-
-@dataclass(frozen=True)
-class Correction:
-    """What a person says of an image.
-
-    Attributes:
-        label: the class that it has.
-        reviewer, reason: who says so, and why.
-    """
-
-    label: str
-    reviewer: str
-    reason: str
-
-
-class InboxFull(Exception):
-    """The inbox holds as much as it may; the message has both numbers."""
 
 
 class Recent:
@@ -77,12 +37,11 @@ class Recent:
             return self._images.get(sha256)
 
 
-class Inbox:
-    """Takes corrections; one at a time, whole or not at all. Several services may have the same folder.
+class Corrections:
+    """The inbox, for images that clients send.
 
     Args:
-        folder: made where it is missing; what is there already stays.
-        most_images, most_bytes: that it may hold.
+        folder, most_images, most_bytes: as of `darkroom.labels.inbox.Inbox`.
         room: as `serving.decoding.DecodingLimit.decoding`.
 
     Raises:
@@ -90,26 +49,13 @@ class Inbox:
     """
 
     def __init__(self, folder: Path, most_images: int, most_bytes: int, room: Room) -> None:
-        self._folder, self._most_images, self._most_bytes, self._room = folder, most_images, most_bytes, room
-        self._lock = threading.Lock()
-        # Path of an image → its correction.
-        self._corrections: dict[str, Correction] = {}
-        self._bytes = 0
-        try:
-            with self._locked():
-                self._write_tables()
-        except OSError as error:
-            raise DarkroomError(
-                f"the inbox {folder} can't be written: {error.strerror}; give --corrections another folder"
-            ) from None
+        self._inbox, self._room = Inbox(folder, most_images, most_bytes), room
 
     def add(self, data: bytes, sha256: str, correction: Correction, preprocessing: Preprocessing) -> str:
-        """Store an image with its class. A later correction of the same image replaces the earlier one.
+        """Store an image with its class.
 
         Args:
-            data: the bytes of its file.
-            sha256: of them, in hex.
-            correction: its class, and who says so.
+            data, sha256, correction: as for `Inbox.add`.
             preprocessing: of the model, for whose data it is.
 
         Returns:
@@ -117,93 +63,8 @@ class Inbox:
 
         Raises:
             UnreadableImage: when it is none that `ingest` would take; `TooManyPixels` past the limit.
-            InboxFull: when it does not fit.
-            OSError: when the disk refuses.
-            DarkroomError: when a table was damaged meanwhile.
+            InboxFull, OSError, DarkroomError: as `Inbox.add` does.
         """
         with self._room(data):
             decoded = decode(data, preprocessing.decoder, least_side=1, grey=True, depth=preprocessing.depth)
-        suffix = SUFFIXES.get(decoded.format, "img")
-        with self._locked():
-            before = [path for path in self._corrections if Path(path).stem == sha256]
-            held = sum((self._folder / path).stat().st_size for path in before if (self._folder / path).exists())
-            self._require_room(len(data) - held, 1 - len(before))
-            path = f"{IMAGES}/{self._class_folder(correction.label)}/{sha256}.{suffix}"
-            target = self._folder / path
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            with whole_file(target) as partial, open(partial, "wb", opener=private_opener) as file:
-                file.write(data)
-            self._corrections = {at: each for at, each in self._corrections.items() if at not in before} | {
-                path: correction
-            }
-            self._write_tables()
-            for earlier in before:
-                if earlier != path:
-                    (self._folder / earlier).unlink(missing_ok=True)
-        return path
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """The inbox as it is now, for this service alone: another may have added to it, or somebody moved it away."""
-        images = self._folder / IMAGES
-        images.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._lock, open(self._folder / ".lock", "ab", opener=private_opener) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            self._corrections = self._read()
-            self._bytes = sum(path.stat().st_size for path in images.rglob("*") if path.is_file())
-            yield
-
-    def _require_room(self, more_bytes: int, more_images: int) -> None:
-        if more_images and len(self._corrections) >= self._most_images:
-            raise InboxFull(f"the inbox has {len(self._corrections):,} images, and {self._most_images:,} is its limit")
-        if self._bytes + more_bytes > self._most_bytes:
-            raise InboxFull(
-                f"the inbox has {self._bytes:,} bytes, and {self._most_bytes:,} is its limit: there is no room for "
-                f"{more_bytes:,} more"
-            )
-
-    def _class_folder(self, label: str) -> str:
-        """The folder of a class: its name; where no folder can have that, one that no class is named, for the table alone."""
-        if FOLDER.fullmatch(label):
-            return label
-        return "_" + re.sub(r"\W", "_", label)[:40] + f"_{len(label)}"
-
-    def _read(self) -> dict[str, Correction]:
-        """The corrections that are there already.
-
-        Raises:
-            DarkroomError: when a table is damaged.
-        """
-        fixes = {row[0]: row for row in self._rows(FIXES, FIX_COLUMNS)}
-        found = {}
-        for path, label in self._rows(TABLE, TABLE_COLUMNS):
-            if (self._folder / path).is_file():
-                row = fixes.get(path, [""] * len(FIX_COLUMNS))
-                found[path] = Correction(label, csv_value(row[3]), csv_value(row[4]))
-        return found
-
-    def _rows(self, name: str, columns: tuple[str, ...]) -> list[list[str]]:
-        path = self._folder / name
-        if not path.exists():
-            return []
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.reader(file))
-        if not rows or tuple(rows[0]) != columns or any(len(row) != len(columns) for row in rows):
-            raise DarkroomError(f"{path} is no table of this inbox: give --corrections another folder, or repair it")
-        return rows[1:]
-
-    def _write_tables(self) -> None:
-        ordered = sorted(self._corrections.items())
-        # The class as it is: ingest reads it so, and it is one of the model's own, not a client's text.
-        self._write(TABLE, TABLE_COLUMNS, ([path, each.label] for path, each in ordered))
-        # `keep`: a reviewer has looked, and the label that the table has is correct.
-        fixes = ([path, "keep", "", csv_cell(each.reviewer), csv_cell(each.reason)] for path, each in ordered)
-        self._write(FIXES, FIX_COLUMNS, fixes)
-
-    def _write(self, name: str, columns: tuple[str, ...], rows: Iterable[list[str]]) -> None:
-        with whole_file(self._folder / name) as partial, open(partial, "wb", opener=private_opener) as file:
-            for row in (columns, *rows):
-                line = io.StringIO()
-                # With both characters as its end of a line, the module quotes a name that has either of them.
-                csv.writer(line, lineterminator="\r\n").writerow(row)
-                file.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
+        return self._inbox.add(data, sha256, SUFFIXES.get(decoded.format, "img"), correction)

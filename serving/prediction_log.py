@@ -14,11 +14,11 @@ from typing import BinaryIO, Literal
 
 from darkroom.monitoring.rows import BUNDLES, PARTS, PredictionRow
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import whole_file, write_json
+from darkroom.runtime.files import private_opener, whole_file, write_json
 from serving.logs import LOG
 from serving.metrics import Metrics
 from serving.model import LoadedModel
-from serving.writers import lock_writer, private_opener, running_writers, writer_of_lock, writer_of_part
+from serving.writers import lock_writer, running_writers, writer_of_lock, writer_of_part
 
 # A part of JSON lines ends after so many bytes or seconds; one of Parquet after so many rows or seconds: it is written whole,
 # and a service that is killed loses the rows of its last one.

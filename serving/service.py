@@ -14,7 +14,7 @@ from serving.answers import Answer, Refused
 from serving.decoding import Decoded, DecodingLimit, TooManyPixels, UnreadableImage, Upload, decode_upload, is_quick
 from serving.engine import Engine, Ran
 from serving.heatmaps import Heatmaps
-from serving.inbox import Inbox, Recent
+from serving.inbox import Corrections, Recent
 from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, engine_threads, open_model
@@ -81,7 +81,7 @@ class Service:
         self._limit = DecodingLimit(max_pixels, decoding_memory)
         self.recorder: Recorder | None = None
         self.shadow: Shadow | None = None
-        self.inbox: Inbox | None = None
+        self.inbox: Corrections | None = None
         self.recent: Recent | None = None
         self.queue, self._deadline = queue, deadline
         self._accepted = 0
@@ -118,7 +118,7 @@ class Service:
             folder: of the inbox.
             images, size: that it may hold; the size in bytes.
         """
-        self.inbox, self.recent = Inbox(folder, images, size, self._limit.decoding), Recent()
+        self.inbox, self.recent = Corrections(folder, images, size, self._limit.decoding), Recent()
 
     def start_candidate(self, folder: Path, fraction: float, pairs: Path) -> None:
         """Let another bundle predict a sample of the images, too; arguments and errors as in `Shadow`."""

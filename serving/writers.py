@@ -9,13 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from darkroom.runtime.files import private_opener
+
 # Ending of the file by which a writer shows that it runs.
 LOCK = ".lock"
-
-
-def private_opener(path: str, flags: int) -> int:
-    """For `open`: a file that only this user may read. What a model answers about people's photographs is theirs."""
-    return os.open(path, flags, 0o600)
 
 
 def lock_writer(folder: Path) -> BinaryIO:

@@ -1,7 +1,7 @@
 """Open every image exactly once.
 
 Reads: data/survey/, the listing of the source and the hashes of its files; the source's images, which are never written to;
-    data/label_fixes.csv, what reviewers decided; .darkroom/cache, what earlier runs measured of its images.
+    data/inbox/ and data/label_fixes.csv, what people decided; .darkroom/cache, what earlier runs measured of its images.
 Writes: data/ingest/: manifest/, shards/ of the original bytes, {rejects,ignored,fixes,remarks}.parquet, classes.json.
 Costs: for each new image one reading and one decoding, 0.1 ms for a small one; for a known one a copy of its bytes.
 """
@@ -9,18 +9,17 @@ Costs: for each new image one reading and one decoding, 0.1 ms for a small one; 
 import gc
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from darkroom.images.cache import ImageCache
+from darkroom.images.inbox_images import join_inbox
 from darkroom.images.ingest import ingest_images
 from darkroom.images.ingest_summary import describe_rejects, describe_remarks, require_few_rejects
-from darkroom.images.manifest import describe_timestamps
+from darkroom.images.manifest import describe_timestamps, write_ignored
 from darkroom.labels.apply import LabelFixes, describe_fixes
 from darkroom.labels.fixes import read_label_fixes
+from darkroom.labels.inbox_survey import read_inbox_survey
 from darkroom.model.classes import ClassList
 from darkroom.runtime.files import whole_folder
-from darkroom.runtime.inputs import read_input_table
-from darkroom.runtime.paths import IMAGE_CACHE, INGEST, LABEL_FIXES, SURVEY
+from darkroom.runtime.paths import IMAGE_CACHE, INBOX, INGEST, LABEL_FIXES, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
@@ -41,6 +40,7 @@ def run(
     cache: Path,
     out: Path,
     fixes: Path | None = None,
+    inbox: Path = INBOX,
 ) -> None:
     """Ingest a whole source.
 
@@ -53,6 +53,7 @@ def run(
         cache: what is measured of images, from run to run; safe to delete.
         out: the folder to write.
         fixes: what reviewers decided about labels, as `darkroom.labels.fixes` reads it; None where nobody did.
+        inbox: as in `stages.survey.run`.
 
     Raises:
         DarkroomError: when the source changed after the survey, a fix is wrong or of no image, or more files than allowed
@@ -60,29 +61,29 @@ def run(
     """
     surveyed = read_survey(survey)
     require_unchanged(surveyed, location, cache)
-    listing = surveyed.listing
-    paths = [image.path for image in listing.images]
-    label_fixes = LabelFixes(fixes or LABEL_FIXES, read_label_fixes(fixes, paths, listing.classes) if fixes else [])
-    for line in describe_found(listing, out / "ignored.parquet"):
+    known, listing = ImageCache(cache, decoder), surveyed.listing
+    decided = read_label_fixes(fixes, [image.path for image in listing.images], listing.classes) if fixes else []
+    read = SOURCE_KINDS[source].reader(location, listing.images)
+    joined = join_inbox(surveyed, read, decided, read_inbox_survey(survey), inbox, known)
+    surveyed, listing = joined.surveyed, joined.surveyed.listing
+    for line in [*describe_found(listing, out / "ignored.parquet"), *joined.lines]:
         print(f"ingest: {line}")
     with whole_folder(out) as folder:
-        known = ImageCache(cache, decoder)
-        read = SOURCE_KINDS[source].reader(location, listing.images)
         found = ingest_images(
             listing.images,
             surveyed.hashes,
             surveyed.sizes,
-            read,
+            joined.read,
             decoder,
             depth,
-            label_fixes,
+            LabelFixes(fixes or LABEL_FIXES, joined.fixes),
             known,
             out / "shards",
             folder / "shards",
         )
         require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
         found.save(folder)
-        pq.write_table(read_input_table(survey / "ignored.parquet"), folder / "ignored.parquet")
+        write_ignored(listing.ignored, folder)
         ClassList(listing.classes).save(folder / "classes.json")
     print(
         f"ingest: {len(found.manifest):,} images of {len(listing.classes)} classes, {len(found.unreadable):,} rejected; "

@@ -1,17 +1,20 @@
 """Look at the source, once: list its images, and hash the files that are new or changed.
 
-Reads: the source that `ingest.source`, `ingest.path` and `ingest.root` name, which is never written to.
+Reads: the source that `ingest.source`, `ingest.path` and `ingest.root` name, which is never written to; data/inbox/, the images
+    that people labelled.
 Writes: data/survey/: files.parquet (path, bytes, sha256), images.parquet, ignored.parquet, classes.parquet, which
-    `darkroom.sources.listing` describes; equal on every machine that has the same source.
+    `darkroom.sources.listing` describes, and inbox.parquet, where there is an inbox; equal on every machine that has the same
+    source.
 Costs: a listing; hashing for what is new. DVC runs it every time, since only a look can tell that nothing changed; hashing the
     user's folder itself would cost DVC seconds for every 10,000 files.
 """
 
 from pathlib import Path
 
+from darkroom.labels.inbox_survey import survey_inbox, write_inbox_survey
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.links import repair_links
-from darkroom.runtime.paths import IMAGE_CACHE, OUTPUTS, SURVEY
+from darkroom.runtime.paths import IMAGE_CACHE, INBOX, OUTPUTS, SURVEY
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
@@ -22,7 +25,7 @@ from darkroom.sources.source import Location
 from darkroom.sources.survey import survey
 
 
-def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
+def run(*, source: str, location: Location, cache: Path, out: Path, inbox: Path = INBOX) -> None:
     """Survey a source.
 
     Args:
@@ -30,17 +33,22 @@ def run(*, source: str, location: Location, cache: Path, out: Path) -> None:
         location: where it is.
         cache: hashes and listings, from run to run; safe to delete.
         out: the folder to write.
+        inbox: images that people labelled, as `darkroom.labels.inbox` stores them; it need not exist.
 
     Raises:
-        DarkroomError: when the source can't be listed.
+        DarkroomError: when the source can't be listed, or the inbox is damaged.
     """
     tables, hashed = survey(source, location, cache)
+    labelled = survey_inbox(inbox, location, cache)
     with whole_folder(out) as folder:
         write_survey(tables, folder)
+        write_inbox_survey(labelled, folder)
     files = len(tables["files"]) - tables["files"]["bytes"].null_count
     # The digits come with scikit-learn, and have no files.
     where = f" in {count(files, 'file')}, {hashed:,} new or changed" if files else ""
     print(f"survey: {count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes{where}")
+    if len(labelled):
+        print(f"survey: {count(len(labelled), 'image')} in the inbox {inbox}")
 
 
 def main() -> None:

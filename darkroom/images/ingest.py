@@ -84,7 +84,7 @@ def ingest_images(
     Raises:
         DarkroomError: when a file is not what the survey found, a fix is of no image, or `depth` has no rule for all images.
     """
-    known = [sha256 or cache.stamps.get(_stamp(image)) for image, sha256 in zip(images, hashes, strict=True)]
+    known = [sha256 or cache.stamps.get(stamp_key(image)) for image, sha256 in zip(images, hashes, strict=True)]
     rows = cache.rows(known).tolist()
     columns = _Columns(read, label_fixes, cache, previous_shards, shards)
     fresh = [(image, size) for image, size, row in zip(images, sizes, rows, strict=True) if row < 0]
@@ -144,14 +144,11 @@ class _Columns:
         )
 
     def _add(self, image: SourceImage, row: int, content: bytes | KnownImage) -> None:
-        image_id = None
-        if not self._rejected[row]:
-            # An image is its bytes at its place: the same bytes at another path are another image.
-            image_id = hashlib.sha256(f"{image.path}\0{self._hashes[row]}".encode()).hexdigest()[:16]
-        if not self._label_fixes.removes(image, image_id) and image_id:
-            self._ids.append(image_id)
+        found = None if self._rejected[row] else image_id(image.path, str(self._hashes[row]))
+        if not self._label_fixes.removes(image, found) and found:
+            self._ids.append(found)
             self._accepted.append(len(self._rows))
-            self._writer.add(image_id, content)
+            self._writer.add(found, content)
         self._rows.append(row)
 
     def finish(self, images: list[SourceImage], read: int, decoder: str, depth_setting: str) -> IngestResult:
@@ -214,7 +211,7 @@ class _Columns:
             facts = facts.set_column(position, FACTS.field(name), pa.array(column, FACTS.field(name).type))
         used = np.unique(rows[[self._hashes[row] is not None for row in self._rows]])
         stamps = {
-            _stamp(image): sha256
+            stamp_key(image): sha256
             for image, row in zip(images, self._rows, strict=True)
             if image.stamp and (sha256 := self._hashes[row])
         }
@@ -238,6 +235,11 @@ def _changed(image: SourceImage, what: str) -> DarkroomError:
     )
 
 
-def _stamp(image: SourceImage) -> str:
+def image_id(path: str, sha256: str) -> str:
+    """The id of an image, which is its bytes at its place: the same bytes at another path are another image."""
+    return hashlib.sha256(f"{path}\0{sha256}".encode()).hexdigest()[:16]
+
+
+def stamp_key(image: SourceImage) -> str:
     """An archive entry's stamp together with its path."""
     return f"{image.path}\0{image.stamp}"

@@ -1,6 +1,6 @@
 """The tables that ingest writes: the manifest, a row for each readable image, the rejects, and what is ignored."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from darkroom.images.shards import chunk_ends
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import stage_input
+from darkroom.sources.source import Ignored
 
 if TYPE_CHECKING:  # It imports DVC.
     from darkroom.runtime.revisions import Revision
@@ -73,6 +74,11 @@ REJECTS = pa.schema(
 REMARKS = pa.schema([("path", pa.string()), ("remark", pa.string())])
 
 IGNORED = pa.schema([("path", pa.string()), ("reason", pa.string())])
+
+
+def write_ignored(ignored: Sequence[Ignored], folder: Path) -> None:
+    """Write what is ignored, sorted by path."""
+    pq.write_table(pa.Table.from_pylist([each._asdict() for each in ignored], IGNORED), folder / "ignored.parquet")
 
 
 @stage_input

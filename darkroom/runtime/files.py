@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,11 @@ def _beside(target: Path) -> Iterator[Path]:
 
 def _partial(target: Path) -> Path:
     return target.with_name(f".{target.name}.partial")
+
+
+def private_opener(path: str, flags: int) -> int:
+    """For `open`: a file that only this user may read. What a model answers about people's photographs is theirs."""
+    return os.open(path, flags, 0o600)
 
 
 def write_json(path: Path, content: object) -> None:

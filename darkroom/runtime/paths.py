@@ -7,6 +7,7 @@ from pathlib import Path
 
 PARAMS_FILE = Path("params.yaml")
 LABEL_FIXES = Path("data/label_fixes.csv")
+INBOX = Path("data/inbox")
 SURVEY = Path("data/survey")
 CODE = Path("data/code")
 INGEST = Path("data/ingest")
@@ -27,9 +28,11 @@ QUANTIZE_REPORTS = Path("reports/quantize")
 BUNDLE = Path("models/export")
 EXPORT_REPORTS = Path("reports/export")
 
-# Not tracked: measured times, what changed since the last commit, the cache of images, and checkpoints.
+# Not tracked: measured times, what changed since the last commit, images that the service keeps for labelling, the cache of
+# images, and checkpoints.
 TIMINGS = Path("reports/timings")
 CHANGES = Path("reports/changes")
+SAMPLES = Path(".darkroom/samples")
 IMAGE_CACHE = Path(".darkroom/cache")
 FEATURE_CACHE = Path(".darkroom/features")
 CHECKPOINTS = Path(".darkroom/checkpoints")

@@ -17,11 +17,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from darkroom.images.manifest import read_manifest
+from darkroom.labels import inbox as module
 from darkroom.labels.fixes import read_label_fixes
 from darkroom.runtime.errors import DarkroomError
-from serving import inbox as module
 from serving.app import make_app
-from serving.inbox import Inbox, Recent
+from serving.inbox import Corrections, Recent
 from serving.service import Service
 from tests.conftest import ingest_source, ingest_surveyed, survey_source
 from tests.support.served import cut_picture, make_pictures
@@ -169,19 +169,19 @@ def test_it_goes_on_where_an_earlier_service_ended(service: Service, files: list
     before = {name: (folder / name).read_bytes() for name in ("table.csv", "label_fixes.csv")}
     # Killed between the image and its row: the image counts for the size, and is no row.
     (folder / "images/cat/half.png").write_bytes(files[3])
-    again = Inbox(folder, 4, 100_000, service._limit.decoding)
+    again = Corrections(folder, 4, 100_000, service._limit.decoding)
     assert {name: (folder / name).read_bytes() for name in before} == before
     again.add(files[3], "f" * 64, module.Correction("cat", "Ann", "why"), preprocessing)
     with pytest.raises(module.InboxFull, match="the inbox has 4 images, and 4 is its limit"):
         again.add(files[4], "e" * 64, module.Correction("cat", "Ann", "why"), preprocessing)
     (folder / "table.csv").write_text("image,class\n")
-    with pytest.raises(DarkroomError, match=r"table\.csv is no table of this inbox: give --corrections another folder"):
-        Inbox(folder, 4, 100_000, service._limit.decoding)
+    with pytest.raises(DarkroomError, match=r"table\.csv is no table of this inbox: give another folder"):
+        Corrections(folder, 4, 100_000, service._limit.decoding)
 
 
 def test_two_services_share_an_inbox(service: Service, files: list[bytes], tmp_path: Path) -> None:
     assert service.inbox
-    other = Inbox(tmp_path / "inbox", 5, 100_000, service._limit.decoding)
+    other = Corrections(tmp_path / "inbox", 5, 100_000, service._limit.decoding)
     preprocessing = service.model.bundle.preprocessing
     for number, data in enumerate(files[:4]):
         inbox = other if number % 2 else service.inbox
@@ -243,7 +243,7 @@ def test_a_full_inbox_and_a_full_disk_are_said(
     assert send(files[0]).status_code == 201  # another word about an image that is there
     assert "the inbox has 5 images, and 5 is its limit: whoever runs" in send(files[5]).json()["detail"]
     assert service.inbox
-    monkeypatch.setattr(service.inbox, "_most_images", 100)
+    monkeypatch.setattr(service.inbox._inbox, "_most_images", 100)
     large = io.BytesIO()
     Image.effect_noise((400, 400), 90).save(large, "PNG")
     assert "100,000 is its limit: there is no room for" in send(large.getvalue()).json()["detail"]
@@ -290,4 +290,4 @@ def test_a_class_with_an_end_of_line_in_its_name_stays_one_row(
         said = module.Correction(label, "Ann", "why")
         service.inbox.add(files[number], f"{number:064}", said, service.model.bundle.preprocessing)
     assert {row[1] for row in table(tmp_path / "inbox", "table.csv")[1:]} == {"a\rb", "a\nb", "a\r\nb"}
-    Inbox(tmp_path / "inbox", 5, 100_000, service._limit.decoding)
+    Corrections(tmp_path / "inbox", 5, 100_000, service._limit.decoding)
