@@ -14,6 +14,7 @@ from darkroom.runtime.stage import user_errors
 from darkroom.runtime.text import count
 from serving.app import make_app
 from serving.connections import BoundedHttp
+from serving.decoding_memory import give_back_large_blocks
 from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
@@ -32,6 +33,7 @@ def main() -> None:
     with user_errors():
         settings = read_settings(container_arguments(sys.argv[1:], os.environ))
         set_up_logs(settings.log_form)
+        give_back_large_blocks()
         sockets = listen(settings.host, settings.port)
         service = Service(
             settings.bundle,

@@ -191,8 +191,7 @@ class Service:
     async def _one(self, upload: Upload, model: LoadedModel, here: bool) -> Answer | Refused:
         try:
             if here:
-                await self._turns.wait()
-                decoded = decode_upload(upload, model.bundle, self._limit)
+                decoded = await self._turns.run(lambda: decode_upload(upload, model.bundle, self._limit))
             else:
                 loop = asyncio.get_running_loop()
                 decoded = await loop.run_in_executor(self._pool, decode_upload, upload, model.bundle, self._limit)

@@ -1,5 +1,6 @@
 """The service listens where it should, says in words why it can't, and starts from its own lock alone, quietly."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -7,10 +8,12 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from darkroom.runtime.errors import DarkroomError
 from serving.server import listen
@@ -46,6 +49,32 @@ def test_localhost_is_listened_at_by_every_address_and_one_port() -> None:
     assert "127.0.0.1" in {each.getsockname()[0] for each in sockets}
     for each in sockets:
         each.close()
+
+
+def test_connections_that_come_at_once_are_taken_in_few_turns() -> None:
+    taken, turn = list[int](), 0
+
+    class Taken(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            taken.append(turn)
+            transport.close()
+
+    async def take() -> None:
+        nonlocal turn
+        loop = asyncio.get_running_loop()
+        for each in sockets:
+            await loop.create_server(Taken, sock=each)
+        while len(taken) < len(clients):
+            turn += 1
+            await asyncio.sleep(0)
+
+    sockets = listen("127.0.0.1", 0)
+    clients = [socket.create_connection(sockets[0].getsockname()) for _ in range(200)]
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(uvloop.run, take()).result(timeout=60)
+    for each in (*clients, *sockets):
+        each.close()
+    assert max(taken) - min(taken) < 20
 
 
 @pytest.mark.slow
