@@ -51,7 +51,7 @@ def is_up_to_date() -> bool:
     """
     if "code" in stages_in_order():
         bring_up_to_date("code", lambda line: None)
-    return all(found == ["always changed"] for found in json.loads(_ask("status", "--json")).values())
+    return all(found == ["always changed"] for found in json.loads(ask("status", "--json")).values())
 
 
 def stages_in_order() -> list[str]:
@@ -105,18 +105,27 @@ def _config_without_git() -> Path:
     return FOLDER
 
 
-def remotes() -> list[str]:
-    """The names of the remotes that DVC knows here."""
-    return [line.split("\t")[0] for line in _ask("remote", "list").splitlines() if line.strip()]
+def has_other_inputs(log: Log) -> bool:
+    """Whether an input or a setting of a stage is another one than `dvc.lock` says, once the stages that always run have run.
 
-
-def push() -> None:
-    """Push what `dvc.lock` names to DVC's remote.
-
-    Raises:
-        DarkroomError: when it does not take it.
+    What is only missing here does not count: a worktree has nothing yet of what was made before.
     """
-    _ask("push", "--quiet")
+    always = [stage for stage in ("survey", "code") if stage in stages_in_order()]
+    _run_or_explain(["--wait-for-lock", "repro", "--single-item", *always], log)
+    for found in json.loads(ask("status", "--json")).values():
+        for entry in found:
+            if entry != "always changed" and (isinstance(entry, str) or _differs(entry)):
+                return True
+    return False
+
+
+def _differs(entry: dict[str, Any]) -> bool:
+    """Whether one entry of `dvc status --json` has more than files that are missing."""
+    return any(
+        state != "deleted"
+        for found in entry.values()
+        for state in (found.values() if isinstance(found, dict) else [found])
+    )
 
 
 def _command(arguments: Sequence[str]) -> list[str]:
@@ -129,7 +138,7 @@ def _run_or_explain(arguments: Sequence[str], log: Log | None) -> None:
         raise DarkroomError(_explain(arguments, status, printed))
 
 
-def _ask(*arguments: str) -> str:
+def ask(*arguments: str) -> str:
     """What a DVC command that changes nothing prints."""
     answer = subprocess.run(_command(arguments), env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode != 0:

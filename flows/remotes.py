@@ -7,7 +7,7 @@ from pathlib import Path
 from darkroom.registry.tags import NAME
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.git import git
-from flows import dvc
+from flows import storage
 
 
 def git_remote(root: Path) -> str | None:
@@ -54,9 +54,9 @@ def push_data() -> bool:
     Raises:
         DarkroomError: when the remote does not take it.
     """
-    if not dvc.remotes():
+    if not storage.remotes():
         return False
-    dvc.push()
+    storage.push()
     return True
 
 

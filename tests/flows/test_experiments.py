@@ -14,7 +14,7 @@ from tests.support.repository import Repository, git_state
 
 def shown(repository: Repository) -> list[dict[str, Any]]:
     """The experiments that `dvc exp show` lists on HEAD."""
-    (base,) = json.loads(dvc._ask("exp", "show", "--json", "--no-fetch"))[1:]
+    (base,) = json.loads(dvc.ask("exp", "show", "--json", "--no-fetch"))[1:]
     found: list[dict[str, Any]] = base["experiments"] or []
     return found
 
@@ -42,13 +42,13 @@ def test_dvc_lists_compares_and_applies_a_run_and_git_is_left_alone(here: Reposi
     # The same again is no other experiment.
     assert experiments.record_run() == name and len(experiments.recorded()) == 2
     assert git_state(here.root) == before
-    changed = json.loads(dvc._ask("exp", "diff", "HEAD", name, "--json"))["params"]["params.yaml"]
+    changed = json.loads(dvc.ask("exp", "diff", "HEAD", name, "--json"))["params"]["params.yaml"]
     assert changed["train.epochs"] == {"old": 12, "new": 3, "diff": -9}
     # DVC itself wants a name when it puts what is not committed aside.
     here.git("config", "user.name", "Tester")
     here.git("config", "user.email", "tester@localhost")
     here.set("epochs", 4)
-    dvc._ask("exp", "apply", name)
+    dvc.ask("exp", "apply", name)
     assert (here.root / "dvc.lock").read_text() == lock and dvc.is_up_to_date()
 
 
