@@ -85,7 +85,7 @@ def _overlap(one: str, other: str) -> bool:
 def environment() -> dict[str, str]:
     """Ours, in which `python` is this interpreter and lines come unbuffered.
 
-    Whoever is started with it is known to be ours: see `darkroom.runtime.lock` and `flows.processes.end_started_under`.
+    Whoever is started with it is known to be ours: see `darkroom.runtime.lock` and `flows.orphans.end_all`.
     """
     changed = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{variable('PATH') or os.defpath}",

@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.cores import busy_note
 from darkroom.runtime.lock import AT_WORK, LINE_LOCK, STARTED_UNDER, alone
-from flows import processes
+from flows import orphans
 from flows.dvc import DVC_LOCK
 
 # There from the start of a run to its good end: where a run begins and finds it, the one before failed or was killed.
@@ -94,7 +94,7 @@ def _command(number: int) -> str | None:
 
 
 def _recover() -> None:
-    if ended := processes.end_started_under(LINE_LOCK):
+    if ended := orphans.end_all(str(LINE_LOCK.resolve()), STARTED_UNDER):
         print(f"the run before was killed: {ended} of its processes were still there, and are ended")
     if DVC_LOCK.exists() and not _is_valid_lock(DVC_LOCK.read_text(encoding="utf-8", errors="replace")):
         print(f"{DVC_LOCK} was cut off when a run was killed: DVC makes it again from its cache")

@@ -12,13 +12,10 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import psutil
-
-from darkroom.runtime.lock import STARTED_UNDER
 
 Log = Callable[[str], None]
 
@@ -124,23 +121,6 @@ def end(child: "subprocess.Popen[bytes]", patience: float = 10, grace: float = 0
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(0.1)
     child.wait()
-
-
-def end_started_under(lock: Path) -> int:
-    """End all that was started by an earlier holder of a lock, one that was killed; call this while holding it.
-
-    Returns:
-        How many processes there were. They get SIGKILL: everything here is written so that a kill does no harm.
-    """
-    path = str(lock.resolve())
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != os.getpid() and process.environ().get(STARTED_UNDER) == path:
-                process.kill()
-                found.append(process)
-    psutil.wait_procs(found, timeout=10)
-    return len(found)
 
 
 def _group(leader: int) -> set[psutil.Process]:

@@ -18,10 +18,16 @@ import psutil
 
 from darkroom.runtime.environment import forget_empty, set_default, variable
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.lock import holder
 from flows.processes import end
 
 HOME = Path(".darkroom/prefect")
 USUAL_PORT = 4200
+# Held by the schedule of this folder; and where its server is, while it is held.
+SCHEDULE_LOCK = Path(".darkroom/schedule/lock")
+SCHEDULE_ADDRESS = SCHEDULE_LOCK.with_name("address")
+# Also where the machine reaches the world through a proxy.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def settle() -> int | None:
@@ -31,21 +37,37 @@ def settle() -> int | None:
     `PREFECT_SERVER_API_PORT` are respected.
 
     Returns:
-        The port on which `start` must start a server, or None where `PREFECT_API_URL` names one.
+        The port on which `start` must start a server, or None where there is one: `PREFECT_API_URL` names it, or a schedule is
+        at work in this folder.
 
     Raises:
         DarkroomError: when the port that was asked for is taken.
     """
     # Prefect takes an empty address for one, too, and starts a temporary server without schedules.
     forget_empty("PREFECT_")
+    # The one in memory is lost with a killed server, which then ends the runs that had a place in a deployment's limit.
+    set_default("PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE", "prefect.server.concurrency.lease_storage.filesystem")
     if variable("PREFECT_API_URL"):
         return None
     home = set_default("PREFECT_HOME", str(HOME.resolve()))
     Path(home).mkdir(parents=True, exist_ok=True)
     _never_through_a_proxy("127.0.0.1")
+    if there := running():
+        os.environ["PREFECT_API_URL"] = there
+        return None
     port = _free_port(variable("PREFECT_SERVER_API_PORT"))
     os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
     return port
+
+
+def running() -> str | None:
+    """The address of the server that `PREFECT_API_URL` names, else of the schedule's at work in this folder; or None."""
+    if named := variable("PREFECT_API_URL"):
+        return named
+    if holder(SCHEDULE_LOCK) is None or not SCHEDULE_ADDRESS.exists():
+        return None
+    there = SCHEDULE_ADDRESS.read_text(encoding="utf-8")
+    return there if is_healthy(there) else None
 
 
 def address() -> str:
@@ -75,7 +97,7 @@ def _never_through_a_proxy(host: str) -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{without},{host}" if without else host
 
 
-def start(port: int, schedules: bool, patience: float = 120) -> None:
+def start(port: int, schedules: bool, patience: float = 120) -> "subprocess.Popen[bytes]":
     """Start a server that ends when this process does, after everything that still has something to write.
 
     Two that start in the same second, in two clones, find the same port free: the one that comes second takes another, unless
@@ -86,10 +108,16 @@ def start(port: int, schedules: bool, patience: float = 120) -> None:
         schedules: whether it also plans scheduled runs.
         patience: seconds that it may take to answer.
 
+    Returns:
+        Its process; its address is `address()` from now on.
+
     Raises:
         DarkroomError: with the end of the server's log, when it does not answer; when another one has the port asked for.
     """
     log = Path(variable("PREFECT_HOME") or HOME) / "server.log"
+    if log.exists():
+        # It may say why the one before ended.
+        log.replace(log.with_name("server-before.log"))
     while True:
         with log.open("wb") as output:
             server = subprocess.Popen(
@@ -103,7 +131,7 @@ def start(port: int, schedules: bool, patience: float = 120) -> None:
         atexit.register(end, server)
         if _comes_up(server, port, patience, log):
             os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-            return
+            return server
         end(server)
         atexit.unregister(end)
         port = _free_port(variable("PREFECT_SERVER_API_PORT"), usual=0)
@@ -117,7 +145,7 @@ def _command(port: int, schedules: bool) -> list[str]:
 def _comes_up(server: "subprocess.Popen[bytes]", port: int, patience: float, log: Path) -> bool:
     """Wait until the server answers; False where another one has its port."""
     latest = time.monotonic() + patience
-    while not _healthy(port):
+    while not is_healthy(f"http://127.0.0.1:{port}/api"):
         if server.poll() is not None and not _is_free(port):
             return False
         if server.poll() is not None or time.monotonic() > latest:
@@ -141,11 +169,9 @@ def _listens(server: "subprocess.Popen[bytes]", port: int) -> bool:
     return False
 
 
-def _healthy(port: int) -> bool:
-    with (
-        contextlib.suppress(OSError),
-        urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health", timeout=5) as answer,
-    ):
+def is_healthy(address: str) -> bool:
+    """Whether a server answers that it is well, within five seconds."""
+    with contextlib.suppress(OSError), _DIRECTLY.open(f"{address}/health", timeout=5) as answer:
         return bool(answer.status == 200)
     return False
 

@@ -48,6 +48,14 @@ def alone(path: Path, at_work: str, who: str, wait: Callable[[str], None] | None
             file.truncate(0)
 
 
+def holder(path: Path) -> str | None:
+    """Who holds a lock, as `alone` shows it; None where nobody does."""
+    if not path.exists():
+        return None
+    with path.open("rb") as file:
+        return None if _taken(file, fcntl.LOCK_SH) else _holder(file).strip(" ()")
+
+
 @contextmanager
 def beside_no_run() -> Iterator[None]:
     """Around a stage that is not started by a run of ours but by hand, as by `dvc repro`: no run is at work, and none begins.

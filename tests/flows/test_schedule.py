@@ -17,14 +17,16 @@ pytestmark = pytest.mark.xdist_group("prefect")
 # `flows.schedule.main` with an interval in the place of the cron.
 EVERY_TWO_SECONDS = """
 import sys
+from darkroom.runtime.lock import alone
+from flows import schedule, server
 from flows.processes import end_children_on_signals
-from flows.schedule import watch
 end_children_on_signals()
-watch([sys.executable, "-c", '''
+with alone(server.SCHEDULE_LOCK, "at work", "a test"):
+    schedule.run([sys.executable, "-c", '''
 from datetime import timedelta
 from prefect.client.schemas.schedules import IntervalSchedule
-from flows.schedule import serve_retraining
-serve_retraining(IntervalSchedule(interval=timedelta(seconds=2)))
+from flows.deployments import serve
+serve(IntervalSchedule(interval=timedelta(seconds=2)))
 '''])
 """
 

@@ -1,0 +1,73 @@
+"""What the schedule serves: each flow as a deployment, with its times, what it is for, and one run at a time.
+
+python -m flows.deployments  # the runner alone, which `make schedule` starts and supervises
+"""
+
+import signal
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.stage import user_errors
+from darkroom.settings.read import read_params
+from darkroom.settings.schedule import Schedule
+from flows.crashed import NAME
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
+
+
+def cron_schedule(settings: Schedule) -> "CronSchedule":
+    """The schedule of `params.yaml`, as Prefect takes it.
+
+    Raises:
+        DarkroomError: for what the settings allow, and Prefect does not.
+    """
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return CronSchedule(cron=settings.cron, timezone=settings.timezone)
+    except ValidationError as error:
+        mistakes = "; ".join(f"schedule.{detail['loc'][0]}: {detail['msg']}" for detail in error.errors())
+        raise DarkroomError(mistakes) from None
+
+
+def serve(retraining: "SCHEDULE_TYPES") -> None:
+    """Run each flow when it is due, or when somebody asks for it, until SIGINT.
+
+    Args:
+        retraining: when to retrain.
+    """
+    from prefect import serve as serve_deployments
+    from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.deployments.runner import RunnerDeployment
+    from prefect.types.entrypoint import EntrypointType
+
+    from flows.line import retrain
+
+    # The limit is the deployment's: it holds for the runs of every runner. A run that has lost its process gives its place back
+    # when it is marked as crashed.
+    deployments = [
+        RunnerDeployment.from_flow(
+            retrain,
+            NAME,
+            schedules=[retraining],
+            description="Bring the line up to date with what the source holds by now, and publish what changed.",
+            tags=["darkroom", "model"],
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+    ]
+    serve_deployments(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=len(deployments))
+
+
+if __name__ == "__main__":
+    # Importing Prefect takes seconds: Ctrl-C ends this meanwhile without a traceback, and then its runner handles it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    import flows.line  # noqa: F401
+
+    with user_errors():
+        schedule = cron_schedule(read_params().schedule)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        serve(schedule)
