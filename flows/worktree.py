@@ -16,7 +16,7 @@ from darkroom.runtime.git import git
 from darkroom.runtime.lock import LINE_LOCK, alone
 from darkroom.runtime.paths import LABEL_FIXES, OUTPUTS
 from darkroom.settings.read import Params, read_params
-from flows import processes, storage
+from flows import orphans, storage
 
 FOLDER = Path(".darkroom/retrain")
 TREES = FOLDER / "tree"
@@ -84,7 +84,8 @@ def open_worktree(root: Path, branch: str | None, who: str, say: Callable[[str],
 
 def _remove(root: Path) -> None:
     """Remove the worktree of the retraining before, and end what a killed one left behind."""
-    processes.end_started_under(root / STATE / LINE_LOCK.relative_to(LINE_LOCK.parts[0]))
+    lock = root / STATE / LINE_LOCK.relative_to(LINE_LOCK.parts[0])
+    orphans.end_all(str(lock.resolve()), STARTED_UNDER)
     shutil.rmtree(root / TREES, ignore_errors=True)
     git(root, "worktree", "prune")
 
