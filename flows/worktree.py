@@ -13,7 +13,7 @@ from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.git import git
-from darkroom.runtime.lock import LINE_LOCK, alone
+from darkroom.runtime.lock import LINE_LOCK, STARTED_UNDER, alone
 from darkroom.runtime.paths import LABEL_FIXES, OUTPUTS
 from darkroom.settings.read import Params, read_params
 from flows import orphans, storage
