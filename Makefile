@@ -39,10 +39,10 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve image test test-slow fuzz flow schedule models rollback tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule models rollback monitor accept-baseline tune lint lock clean converter
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
@@ -66,6 +66,12 @@ models: $(INSTALLED)  ## the versions of the model, and every move of the champi
 
 rollback: $(INSTALLED)  ## the champion before this one serves again, or VERSION=v1.4.0
 	@exec "$(BIN)/python" -m flows.rollback $${VERSION:+"$$VERSION"}
+
+monitor: $(INSTALLED)  ## whether what the service answers has shifted: reports/monitor/index.html
+	@exec "$(BIN)/python" -m darkroom.monitor
+
+accept-baseline: $(INSTALLED)  ## what came since the shift is usual from now on
+	@exec "$(BIN)/python" -m darkroom.monitor --accept-baseline
 
 tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 writes the best into params.yaml
 	$(refuse_settings)

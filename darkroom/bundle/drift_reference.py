@@ -1,7 +1,4 @@
-"""The drift reference: statistics of validation images and of the predictions for them.
-
-Monitoring compares live images and predictions with these numbers.
-"""
+"""The drift reference: statistics of validation images and of the predictions for them, and the rows that the monitor ranks."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +11,7 @@ import pyarrow.compute as pc
 
 from darkroom.bundle.bundle import REFERENCE
 from darkroom.bundle.graph_features import with_features
+from darkroom.bundle.reference_rows import PROPERTIES, write_reference_rows
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import Packed, load_packed
 from darkroom.inference.session import OUTPUT, open_session, values
@@ -27,7 +25,7 @@ from darkroom.statistics.temperature import Calibration
 IMAGES = 4_096
 # Bins with as many images each, as far as values allow, so that rare values are resolved as well as common ones.
 BINS = 20
-PROPERTIES = ("width", "height", "bytes", "brightness", "contrast", "sharpness")
+MEASURED = ("width", "height", "bytes", "brightness", "contrast", "sharpness")
 
 
 def write_drift_reference(
@@ -36,7 +34,7 @@ def write_drift_reference(
     """Predict validation images with the graph that ships, and write the statistics; the same inputs give the same bytes.
 
     Args:
-        folder: the bundle, with the graph; `reference.json` is written there.
+        folder: the bundle, with the graph; `reference.json` and `reference.npz` are written there.
         served: file name of the graph that predicts; live predictions come from it too, so no other would do.
         classes: the class list.
         calibration: of the model.
@@ -55,6 +53,9 @@ def write_drift_reference(
     found = values(open_session(model), [OUTPUT, *([features] if features else [])], chosen.images, "reference")
     confidence = found[0].max(axis=1)
     threshold = calibration.threshold
+    properties = _properties(read_manifest(ingest, ["id", *MEASURED]), chosen.ids)
+    columns = np.stack([properties[name] for name in PROPERTIES], axis=1).astype(np.float32)
+    write_reference_rows(folder, found[0], chosen.labels, columns, _rows(found[1]) if features else None)
     write_json(
         folder / REFERENCE,
         {
@@ -66,7 +67,7 @@ def write_drift_reference(
             "confidence": summary(confidence),
             "abstained": _rounded(float((confidence < threshold).mean()), 6) if threshold is not None else 0.0,
             "embedding": _moments(features, found[1]) if features else None,
-            "properties": _properties(read_manifest(ingest, ["id", *PROPERTIES]), chosen.ids),
+            "properties": {name: summary(properties[name]) for name in (*MEASURED, "aspect")},
         },
     )
 
@@ -104,7 +105,7 @@ def _class_balance(names: Sequence[str], labels: Int64s, predictions: Int64s) ->
 
 def _moments(name: str, features: Float32s) -> dict[str, Any]:
     """Mean and deviation of each feature, float32 [N, D]."""
-    exact = features.reshape(len(features), -1).astype(np.float64)
+    exact = _rows(features).astype(np.float64)
     return {
         "value": name,
         "size": exact.shape[1],
@@ -113,13 +114,17 @@ def _moments(name: str, features: Float32s) -> dict[str, Any]:
     }
 
 
-def _properties(manifest: pa.Table, ids: npt.NDArray[np.bytes_]) -> dict[str, Any]:
-    """What ingest measured of the images' own files, and their aspect."""
+def _rows(features: Float32s) -> Float32s:
+    """Float32 [N, D]."""
+    return features.reshape(len(features), -1)
+
+
+def _properties(manifest: pa.Table, ids: npt.NDArray[np.bytes_]) -> dict[str, npt.NDArray[Any]]:
+    """What ingest measured of the images' own files, and their aspect; each [N]."""
     id_array = pa.array([image_id.decode("ascii") for image_id in ids.tolist()])
     rows = manifest.take(pc.index_in(id_array, manifest["id"].combine_chunks()))
-    columns = {name: rows[name].to_numpy() for name in PROPERTIES}
-    columns["aspect"] = columns["width"] / columns["height"]
-    return {name: summary(column) for name, column in columns.items()}
+    columns = {name: rows[name].to_numpy() for name in MEASURED}
+    return columns | {"aspect": columns["width"] / columns["height"]}
 
 
 def _rounded(number: float, digits: int) -> float:

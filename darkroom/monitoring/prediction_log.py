@@ -1,5 +1,6 @@
 """The prediction log, as the service writes it and as monitoring reads it: parts in JSON lines or Parquet, oldest first."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +76,23 @@ def read_prediction_log(folder: Path) -> Iterator[pa.Table]:
         DarkroomError: when there is no such folder, or a part is damaged.
     """
     for path in log_parts(folder):
-        try:
-            yield _read_parquet(path) if path.suffix == ".parquet" else _read_lines(path)
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise DarkroomError(f"{path} can't be read as a part of a prediction log ({error}): remove it") from None
+        with contextlib.suppress(FileNotFoundError):
+            yield read_part(path)
+
+
+def read_part(path: Path) -> pa.Table:
+    """The rows of one part.
+
+    Raises:
+        FileNotFoundError: when it was removed.
+        DarkroomError: when it is damaged.
+    """
+    try:
+        return _read_parquet(path) if path.suffix == ".parquet" else _read_lines(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DarkroomError(f"{path} can't be read as a part of a prediction log ({error}): remove it") from None
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -12,6 +12,7 @@ from darkroom.settings.base import Section, check_section, mistakes_error, shown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
 from darkroom.settings.ingest import Ingest
+from darkroom.settings.monitor import Monitor
 from darkroom.settings.predict import Predict
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.quantize import Quantize
@@ -43,6 +44,7 @@ class Params:
     export: Export
     tune: Tune
     registry: Registry
+    monitor: Monitor
     schedule: Schedule
 
     def values(self) -> dict[str, dict[str, Any]]:

@@ -29,6 +29,7 @@ FILES = [
     "model.json",
     "model.onnx",
     "reference.json",
+    "reference.npz",
     "software.json",
 ]
 

@@ -1,0 +1,84 @@
+"""The flow `monitor`: one look at the prediction log, and an alert where something shifted.
+
+Each alarm is an event `darkroom.monitor.alarm`, and a message of the notification block `monitor.notify` where one is
+set; one that goes on is sent again after `monitor.cooldown` hours.
+"""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import create_markdown_artifact
+from prefect.client.schemas.objects import State
+from prefect.events import emit_event
+from prefect.states import Completed, Failed
+
+from darkroom.monitor.status import Status
+from darkroom.monitor.watch import REPORTS, default_bundle, mark_sent, watch
+from darkroom.runtime.disk import disk_errors
+from darkroom.runtime.errors import DarkroomError
+from darkroom.settings.base import read_section
+from darkroom.settings.monitor import Monitor
+
+RESOURCE = {"prefect.resource.id": "darkroom.monitor", "prefect.resource.name": "monitor"}
+
+
+@flow(name="monitor")
+def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
+    """Read what the service answered since the last run, and say whether it has shifted.
+
+    Args:
+        log: the prediction log; empty: `monitor.log` of params.yaml.
+        bundle: whose answers; empty: models/serving/current where there is one, else models/export.
+    """
+    try:
+        with disk_errors():
+            settings = read_section(Monitor)
+            status = watch(Path(log or settings.log), Path(bundle or default_bundle()), settings.run_length)
+            create_markdown_artifact(_summary(status), key="darkroom-monitor", description="What the monitor found")
+            if status.found and mark_sent(status.found, settings.cooldown, time.time()):
+                send_alarm(status, settings.notify)
+    except DarkroomError as error:
+        return Failed(message=str(error))
+    return Completed(message=status.sentence, name="Shifted" if status.kind else "Completed")
+
+
+def send_alarm(status: Status, block: str | None) -> None:
+    """Send an event, and notify where a block is set; that a message can't be sent is logged, and the run goes on.
+
+    Raises:
+        DarkroomError: when there is no such block.
+    """
+    emit_event("darkroom.monitor.alarm", resource=RESOURCE, payload=status.to_dict())
+    if not block:
+        return
+    from prefect.blocks.abstract import NotificationBlock
+    from prefect.blocks.core import Block
+
+    try:
+        found = Block.load(block)
+    except ValueError as error:
+        raise DarkroomError(f"monitor.notify is {block}, and Prefect has no such block: {error}") from None
+    if not isinstance(found, NotificationBlock):
+        raise DarkroomError(f"monitor.notify is {block}, which sends no messages: take a notification block")
+    # Prefect's own blocks send at once; another one may give a coroutine.
+    sent: Any = found.notify(f"{status.sentence}\n{status.advice}", subject="Darkroom: the images have shifted")
+    if inspect.isawaitable(sent):
+        asyncio.run(wait(sent))
+    get_run_logger().info("sent to %s", block)
+
+
+async def wait(sent: Awaitable[None]) -> None:
+    """Until a message is sent."""
+    await sent
+
+
+def _summary(status: Status) -> str:
+    lines = [f"**{status.sentence}**"]
+    if status.kind:
+        lines.append(f"{status.kind.name}: {status.advice}")
+    return "\n\n".join([*lines, f"page `{REPORTS / 'index.html'}`"])
