@@ -1,15 +1,12 @@
 """The distance of one model's predictions from another's on the same images."""
 
 from dataclasses import dataclass
-from math import sqrt
-from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
 
 from darkroom.runtime.arrays import Float32s
-
-BISECTIONS = 60
+from darkroom.statistics.paired_score import paired_interval
 
 
 @dataclass(frozen=True)
@@ -110,36 +107,3 @@ def compare(reference: Float32s, other: Float32s, labels: npt.NDArray[np.int64])
 def loss_interval(parity: Parity, confidence: float) -> tuple[float, float]:
     """The interval of the loss in accuracy, for two models on the same images; see `paired_interval`."""
     return paired_interval(parity.only_before, parity.only_after, parity.images, confidence)
-
-
-def paired_interval(lost: float, won: float, images: int, confidence: float) -> tuple[float, float]:
-    """The score interval of a loss in accuracy, of two models on the same images.
-
-    Only the images count that one model alone predicts correctly. Tango 1998: "Equivalence test and confidence interval for
-    the difference in proportions for the paired-sample design"; its upper end is the score test of non-inferiority. Where no
-    prediction changes, it is z² / (n + z²), as Wilson's.
-
-    Args:
-        lost: images that the first model alone predicts correctly.
-        won: images that the second alone predicts correctly.
-        images: all of them, at least one.
-        confidence: 0.95 for 95%.
-
-    Returns:
-        The lower and the upper end, within -1 and 1.
-    """
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    return -_upper_end(won, lost, images, z), _upper_end(lost, won, images, z)
-
-
-def _upper_end(lost: float, won: float, n: int, z: float) -> float:
-    """The loss at which the score test is just significant at `z`, by bisection: the statistic falls as the loss grows."""
-    low, high = (lost - won) / n, 1.0
-    for _ in range(BISECTIONS):
-        loss = (low + high) / 2
-        b, c = (2 * n - lost + won) * loss - lost - won, -won * loss * (1 - loss)
-        # The likeliest share of images that only the second predicts correctly, given the loss.
-        gain = (sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)
-        deviation = sqrt(max(0.0, n * (2 * gain + loss * (1 - loss))))
-        low, high = (loss, high) if n * loss - (lost - won) < z * deviation else (low, loss)
-    return high

@@ -8,10 +8,11 @@ from darkroom.compression.benchmark import LARGE_BATCH, Speed
 from darkroom.compression.candidates import Candidate, Candidates
 from darkroom.compression.decision import MeasuredCandidate, SelectionLimits
 from darkroom.compression.out_of_fold import OutOfFold
-from darkroom.compression.parity import Paired, compare, paired_interval
+from darkroom.compression.parity import Paired, compare
 from darkroom.images.pack import Packed
 from darkroom.inference.session import open_session, probabilities
 from darkroom.statistics.intervals import wilson
+from darkroom.statistics.paired_score import paired_interval
 
 CONFIDENCE = 0.95
 DIGITS = 6

@@ -20,14 +20,15 @@ NAMES = f"name a commit, a branch or a tag, or `{WORKSPACE}`"
 
 
 class Workspace:
-    """The files of the current folder."""
+    """The files of a folder: of the current one, unless another is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Path = Path()) -> None:
         self.name = WORKSPACE
+        self._root = root
 
     def has(self, path: str) -> bool:
         """Whether there is such a file or folder."""
-        return Path(path).exists()
+        return (self._root / path).exists()
 
     def get(self, path: str) -> Path:
         """Its path.
@@ -37,7 +38,7 @@ class Workspace:
         """
         if not self.has(path):
             raise DarkroomError(f"the workspace has no {path}: run `make run`, or `dvc pull` to get what was made")
-        return Path(path)
+        return self._root / path
 
 
 class Committed:
@@ -47,10 +48,10 @@ class Committed:
         name: of the git revision, or of the file.
     """
 
-    def __init__(self, name: str, revision: str | None, folder: Path) -> None:
+    def __init__(self, name: str, revision: str | None, folder: Path, root: Path = Path()) -> None:
         self.name = name
         self._folder = folder
-        self._system = DVCFileSystem(repo=".", rev=revision)
+        self._system = DVCFileSystem(repo=str(root), rev=revision)
         try:
             lock = self._system.read_text("dvc.lock")
         except FileNotFoundError:
@@ -108,24 +109,25 @@ Revision = Workspace | Committed
 
 
 @contextmanager
-def open_revision(name: str) -> Iterator[Revision]:
-    """Give access to one revision of the repository in the current folder; what was copied is gone afterwards.
+def open_revision(name: str, root: Path = Path()) -> Iterator[Revision]:
+    """Give access to one revision of a repository; what was copied is gone afterwards.
 
     Args:
         name: `workspace`, or anything that git or DVC takes for a revision.
+        root: of the repository; the current folder by default.
 
     Raises:
         DarkroomError: when there is no such revision.
     """
     if name == WORKSPACE:
-        yield Workspace()
+        yield Workspace(root)
         return
     if not name:
         # DVC would take it for the workspace, where a shell's variable may have been empty.
         raise DarkroomError(f"a revision has an empty name: {NAMES}")
     with tempfile.TemporaryDirectory() as folder:
         try:
-            revision = Committed(name, name, Path(folder))
+            revision = Committed(name, name, Path(folder), root)
         except (DvcException, GitError) as error:
             remedy = f"; {NAMES}" if isinstance(error, RevError) else ""
             raise DarkroomError(f"can't read revision {name!r}: {error}{remedy}") from error

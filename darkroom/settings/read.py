@@ -11,6 +11,7 @@ from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.settings.base import Section, check_section, mistakes_error, shown, unknown
 from darkroom.settings.evaluate import Evaluate
 from darkroom.settings.export import Export
+from darkroom.settings.gate import Gate
 from darkroom.settings.ingest import Ingest
 from darkroom.settings.monitor import Monitor
 from darkroom.settings.predict import Predict
@@ -46,6 +47,7 @@ class Params:
     registry: Registry
     monitor: Monitor
     schedule: Schedule
+    gate: Gate
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Section → setting → value, with dates as text."""

@@ -1,0 +1,1 @@
+"""Whether a candidate becomes the champion: `python -m darkroom.gate champion workspace`."""
