@@ -16,9 +16,11 @@ override BUNDLE := $(value BUNDLE)
 override PORT := $(value PORT)
 override IMAGE := $(value IMAGE)
 override BASE := $(value BASE)
+override FOLDER := $(value FOLDER)
+override REVIEWER := $(value REVIEWER)
 override BUILD_BASE := $(value BUILD_BASE)
 override VERSION := $(value VERSION)
-export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE VERSION
+export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE VERSION FOLDER REVIEWER
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -39,7 +41,7 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve image test test-slow fuzz flow schedule models rollback monitor accept-baseline tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule models rollback monitor accept-baseline label tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -72,6 +74,9 @@ monitor: $(INSTALLED)  ## whether what the service answers has shifted: reports/
 
 accept-baseline: $(INSTALLED)  ## what came since the shift is usual from now on
 	@exec "$(BIN)/python" -m darkroom.monitor --accept-baseline
+
+label: $(INSTALLED)  ## a page that asks for labels where they count most; FOLDER=photos adds images, REVIEWER=name PORT=8120
+	@exec "$(BIN)/python" -m darkroom.labelling $${FOLDER:+"$$FOLDER"} $${BUNDLE:+--bundle="$$BUNDLE"} $${PORT:+--port="$$PORT"} $${REVIEWER:+--reviewer="$$REVIEWER"}
 
 tune: $(INSTALLED)  ## try settings of the training, by params.yaml's section tune; APPLY=1 writes the best into params.yaml
 	$(refuse_settings)

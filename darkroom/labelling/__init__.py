@@ -1,0 +1,1 @@
+"""Labels asked of people: a queue of images, in the order in which labels count most."""
