@@ -5,14 +5,14 @@ Reads: models/train/, the arrays of data/preprocess/, manifest, class list and l
 Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
     images), heatmaps.npy, damaged.npy and explained.json; models/predict/network.onnx, a graph that gives logits, for all
     that ships.
-Costs: some seconds for the graph; a forward pass in float32 over validation and test images; in bfloat16, where the processor
-    multiplies it, 21 over `evaluate.robustness_images` test images and one over the training images, whose labels are compared
-    with it.
+Costs: some seconds for the graph; a pass in float32 over validation and test images; in bfloat16, where there is such, 21 over
+    `evaluate.robustness_images` test images, and one over the training images unless `train` left answers to them.
 """
 
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from darkroom.inference.device import choose_device, keep_freed_memory
@@ -25,6 +25,7 @@ from darkroom.inference.out_of_fold import training_answers
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
 from darkroom.model.provenance import data_version
+from darkroom.network.folding import fold_batch_norms
 from darkroom.network.load import load_model
 from darkroom.runtime import paths
 from darkroom.runtime.errors import DarkroomError
@@ -75,13 +76,14 @@ def run(
     test, train = opened["test"], opened["train"]
     rows = damaged_rows(test.images, robustness_images)
     with whole_folder(graphs) as graph_folder, whole_folder(out) as folder:
-        export_network(network, spec, graph_folder / NETWORK)
-        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        folded = fold_batch_norms(network, torch.from_numpy(np.array(test.images[:1])))
+        export_network(folded, spec, graph_folder / NETWORK)
         images = {split: opened[split].images for split in ("validation", "test")}
         answers = float32_logits(network, graph_folder / NETWORK, images, device)
         cross_validated, folds = training_answers(model, network, train.images, train.labels, len(classes), device)
-        damaged, precision = damaged_logits(network, test.images, test.ids, rows, device)
-        explained = explain_test_images(network, test, answers["test"], gallery, device)
+        folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        damaged, precision = damaged_logits(folded, test.images, test.ids, rows, device)
+        explained = explain_test_images(folded, test, answers["test"], gallery, device)
         described = ModelRun(
             network=spec.network,
             epoch=spec.epoch,

@@ -51,7 +51,8 @@ def use_deterministic_algorithms() -> None:
     """Restrict torch to operations that give the same bits each time."""
     # cuBLAS asks for this before its first product.
     set_default("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
+    # The same as `use_deterministic_algorithms(True)`, which loads torch's compiler, too: 1.5 s for what is never compiled.
+    torch.set_deterministic_debug_mode("error")
     # Else torch writes NaN into all memory that it takes, for code that reads what it never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -1,12 +1,10 @@
 """Networks by name, made for an image's shape and a number of classes."""
 
 from collections.abc import Mapping
-from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from darkroom.network.capsule_net import CapsuleNet
 from darkroom.network.cnn import SimpleCNN, SmallImageNet
@@ -66,7 +64,7 @@ def build_network(
         raise DarkroomError(f"train.network: {problem}")
     try:
         network = _construct(name, settings, classes, channels, size, pretrained)
-        _run_on_shapes(network, channels, size)
+        _run(network, channels, size)
         return network
     except REFUSALS as error:
         others = [side for side in USUAL_SIDES if side != size]
@@ -165,18 +163,20 @@ def _takes(
     try:
         with torch.device("cpu" if name.startswith("regnet") else "meta"):
             network = _construct(name, settings, classes, channels, size, pretrained)
-        _run_on_shapes(network, channels, size)
+        _run(network, channels, size)
     except REFUSALS:
         return False
     return True
 
 
-def _run_on_shapes(network: nn.Module, channels: int, size: int) -> None:
-    """Run a network on the meta device, which computes shapes alone: milliseconds, also for hundreds of megabytes. What
-    it raises is among `REFUSALS`, where it does not take images of this size; it stays as it is."""
-    tensors = chain(network.named_parameters(), network.named_buffers())
-    shapes = {key: tensor.to("meta") for key, tensor in tensors}
-    training = network.training
+def _run(network: nn.Module, channels: int, size: int) -> None:
+    """Run a network on black pictures. What it raises is among `REFUSALS`, where it does not take pictures of this size; it
+    stays as it is.
+
+    With weights, this takes 0.1 s for EfficientNet-Lite0 at 224 pixels; on the meta device, where shapes alone are computed, it
+    took 1.5 s, most of it to load what computes them.
+    """
+    training, device = network.training, next(network.parameters()).device
     with torch.no_grad():
-        functional_call(network.eval(), shapes, (torch.empty(2, channels, size, size, device="meta"),))
+        network.eval()(torch.zeros(2, channels, size, size, device=device))
     network.train(training)

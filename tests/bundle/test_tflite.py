@@ -24,7 +24,7 @@ from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession
 from darkroom.bundle.tflite_conversion import CONVERTER_PACKAGES, convert, converter_versions, write_tflite
 from darkroom.bundle.tflite_metadata import add_metadata, metadata
-from darkroom.bundle.tflite_program import fold_batch_norms
+from darkroom.bundle.tflite_program import fold_exported_batch_norms
 from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing, load_spec
@@ -331,7 +331,7 @@ def test_batch_norms_are_folded_into_the_convolutions_before_them() -> None:
     network.train()(images)
     program = torch.export.export(network.eval(), (images,)).module()
     assert isinstance(program, torch.fx.GraphModule)
-    assert fold_batch_norms(program) == 1
+    assert fold_exported_batch_norms(program) == 1
     norms = [node for node in program.graph.nodes if node.target is torch.ops.aten.batch_norm.default]
     assert len(norms) == 1
     with torch.no_grad():
