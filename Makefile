@@ -20,7 +20,11 @@ override FOLDER := $(value FOLDER)
 override REVIEWER := $(value REVIEWER)
 override BUILD_BASE := $(value BUILD_BASE)
 override VERSION := $(value VERSION)
-export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE VERSION FOLDER REVIEWER
+override REASON := $(value REASON)
+override DRY := $(value DRY)
+override FORCE := $(value FORCE)
+override ACCEPT_TEST_CHANGES := $(value ACCEPT_TEST_CHANGES)
+export IMAGES SET APPLY BUNDLE PORT IMAGE BASE BUILD_BASE VERSION FOLDER REVIEWER REASON DRY FORCE ACCEPT_TEST_CHANGES
 
 # A relative VENV stays relative as a target: make can't cope with a blank in one, and the way here may have some.
 BIN := $(VENV)/bin
@@ -41,7 +45,7 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve image test test-slow fuzz flow schedule models rollback monitor accept-baseline label tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule retrain models rollback monitor accept-baseline label tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -62,6 +66,11 @@ flow: $(INSTALLED) $(CONVERTER)  ## the same as a Prefect flow
 schedule: $(INSTALLED) $(CONVERTER)  ## retrain on the schedule of params.yaml, until Ctrl-C
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.schedule
+
+retrain: $(INSTALLED) $(CONVERTER)  ## a candidate, and the gate's decision, now; REASON=… DRY=1 FORCE=1 ACCEPT_TEST_CHANGES=1
+	$(refuse_settings)
+	@exec "$(BIN)/python" -m flows.retrain_now --reason="$$REASON" --dry="$$DRY" --force="$$FORCE" \
+	  --accept-test-changes="$$ACCEPT_TEST_CHANGES"
 
 models: $(INSTALLED)  ## the versions of the model, and every move of the champion
 	@exec "$(BIN)/python" -m darkroom.registry

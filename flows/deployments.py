@@ -44,7 +44,7 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
     from prefect.deployments.runner import RunnerDeployment
     from prefect.types.entrypoint import EntrypointType
 
-    from flows.line import retrain
+    from flows.retrain import retrain
 
     # The limit is the deployment's: it holds for the runs of every runner. A run that has lost its process gives its place back
     # when it is marked as crashed.
@@ -53,7 +53,7 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
             retrain,
             NAME,
             schedules=[retraining],
-            description="Bring the line up to date with what the source holds by now, and publish what changed.",
+            description="Make a candidate of what the source and the labels hold by now; the gate decides whether it becomes the champion.",
             tags=["darkroom", "model"],
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
             entrypoint_type=EntrypointType.MODULE_PATH,
@@ -65,7 +65,7 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
 if __name__ == "__main__":
     # Importing Prefect takes seconds: Ctrl-C ends this meanwhile without a traceback, and then its runner handles it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    import flows.line  # noqa: F401
+    import flows.retrain  # noqa: F401
 
     with user_errors():
         schedule = cron_schedule(read_params().schedule)

@@ -1,12 +1,11 @@
-"""The line as Prefect flows, with a task for each stage; DVC decides what there is to do.
+"""The line as a Prefect flow, with a task for each stage; DVC decides what there is to do.
 
 Nothing is cached or repeated by Prefect: DVC knows what is stale, and a training that failed fails again. What went wrong
 comes back as a failed state with the stage's own message, which Prefect logs without a traceback.
 """
 
 import logging
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from prefect import flow, get_run_logger, task
@@ -15,13 +14,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from darkroom.diff import compare, read_state, to_markdown
 from darkroom.evaluation.headline import read_headline
-from darkroom.images.manifest import MANIFEST_FOLDER
 from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import BUNDLE
-from darkroom.runtime.revisions import WORKSPACE
 from darkroom.settings.read import read_params
 from flows import dvc
 from flows.lock import line_lock
@@ -43,8 +39,11 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Task run failed with state")
 
 
-def bring_line_up_to_date() -> None:
+def bring_line_up_to_date(after_stage: Callable[[str], None] = lambda stage: None) -> None:
     """Every stage in order, as a task of the flow run that calls this, which holds the line's lock.
+
+    Args:
+        after_stage: called with the name of each stage when it is up to date.
 
     Raises:
         DarkroomError: when the settings are wrong, with the first stage that stops, or when DVC still finds something to do.
@@ -55,6 +54,7 @@ def bring_line_up_to_date() -> None:
         state = bring_up_to_date(stage, return_state=True)
         if not state.is_completed():
             raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
+        after_stage(stage)
     if not dvc.is_up_to_date():
         raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
 
@@ -85,35 +85,3 @@ def line() -> State[Any]:
                 return Completed(message=publish_summary())
         except DarkroomError as error:
             return Failed(message=str(error))
-
-
-@flow(name="retrain")
-def retrain() -> State[Any]:
-    """Bring the line up to date with whatever the source holds by now, and publish what it made and what changed.
-
-    The survey looks at the source each time, so new, changed and removed images are ingested; where there are none and no
-    setting changed, nothing else runs. The artifacts are `darkroom-run` and `darkroom-changes`.
-    """
-    with line_lock("a run of make schedule", get_run_logger().info):
-        return _retrain()
-
-
-def _retrain() -> State[Any]:
-    try:
-        with disk_errors():
-            return Completed(message=_retrain_and_publish())
-    except DarkroomError as error:
-        return Failed(message=str(error))
-
-
-def _retrain_and_publish() -> str:
-    before = read_state(WORKSPACE) if Path(MANIFEST_FOLDER).exists() else None
-    bring_line_up_to_date()
-    after = read_state(WORKSPACE)
-    if before:
-        changes = to_markdown(compare(replace(before, name="before"), replace(after, name="now")))
-    else:
-        changes = f"The first run here: {len(after.images):,} images, and nothing to compare them with.\n"
-    get_run_logger().info("what changed:\n%s", changes)
-    create_markdown_artifact(changes, key="darkroom-changes", description="Against the run before")
-    return publish_summary()

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from darkroom.registry import Version, rollback
 from darkroom.registry.versions import LINK
-from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.base import read_section
 from darkroom.settings.registry import Registry
+from flows import server
 from flows.events import send_to
 from flows.processes import end_children_on_signals
 from flows.remotes import push_tags
@@ -50,7 +50,7 @@ def _passed_on(version: Version, push: bool) -> list[str]:
     except DarkroomError as error:
         problems.append(f"the tags are not pushed: {error}")
     try:
-        if api := variable("PREFECT_API_URL"):
+        if api := server.running():
             send_to(api, "rolled-back", {"version": version.number, "commit": version.commit})
     except OSError as error:
         problems.append(f"the event is not sent: {error}")

@@ -66,7 +66,7 @@ def promote(root: Path, commit: str, bundle: Path, decision: Mapping[str, Any], 
         return find(root, number)
 
 
-def rollback(root: Path, number: str | None = None, reason: str = "rolled back") -> Version:
+def rollback(root: Path, number: str | None = None, reason: str = "make rollback") -> Version:
     """Make an earlier version the champion again; forward to a later one works alike.
 
     Args:
@@ -98,8 +98,8 @@ def rollback(root: Path, number: str | None = None, reason: str = "rolled back")
             verify(root, number)
         else:
             publish(root, number, bundle_of(root, version), _images_of(root, version))
-        title = f"{number} is the champion: {reason}"
-        content = {"version": number, "before": stack[-1] if stack else None}
+        before = stack[-1] if stack else "none"
+        title, content = f"{number} is the champion, after {before}: {reason}", {"version": number, "before": before}
         # Where the link alone is missing, as in another clone, nothing new is decided.
         messages = {} if version.champion else {assignment_tag(assignments): (title, content)}
         _move(root, number, version.commit, messages)

@@ -20,7 +20,7 @@ def test_the_history_has_versions_moves_and_a_link_that_leads_elsewhere(tmp_path
     assert lines[3].startswith("* v1.0.0 ") and first.commit[:8] in lines[3]
     moves = lines[lines.index("moves of the champion (*)") + 1 :]
     assert [line.split("  ")[-1] for line in moves] == [
-        "v1.0.0 is the champion: complaints",
+        "v1.0.0 is the champion, after v1.1.0: complaints",
         "v1.1.0 is the champion: model 2 is better",
         "v1.0.0 is the champion: model 1 is better",
     ]
