@@ -53,7 +53,7 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
             retrain,
             NAME,
             schedules=[retraining],
-            description="Make a candidate of what the source and the labels hold by now; the gate decides whether it becomes the champion.",
+            description="Make a candidate of all images and labels there are now; the gate decides if it is the champion.",
             tags=["darkroom", "model"],
             concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
             entrypoint_type=EntrypointType.MODULE_PATH,
