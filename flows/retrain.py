@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from darkroom.gate.decision import Decision
-from darkroom.gate.gate import run as run_gate
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
@@ -24,6 +22,8 @@ from darkroom import registry
 from darkroom.bundle.bundle import INDEX
 from darkroom.diff import compare, read_state, to_markdown
 from darkroom.evaluation.headline import read_headline
+from darkroom.gate.decision import Decision
+from darkroom.gate.gate import run as run_gate
 from darkroom.labels.queue_labels import mark_taken
 from darkroom.registry import Version
 from darkroom.registry.answers import sample_images

@@ -1,6 +1,7 @@
 """Retraining makes candidates, the gate decides, and nothing of the user's is touched: on digits, as a user types it."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -38,8 +39,8 @@ class Clone:
         params = self.root / "params.yaml"
         text = params.read_text()
         for before, after in changes:
-            assert text.count(f"  {before} ") == 1, before
-            text = text.replace(f"  {before} ", f"  {after} ")
+            text, times = re.subn(rf"(?m)^  {re.escape(before)}(?= |$)", f"  {after}", text)
+            assert times == 1, before
         params.write_text(text)
         git(self.root, "commit", "-q", "-a", "-m", "other settings")
 

@@ -1,16 +1,14 @@
-"""A schedule starts real runs, a run publishes what changed, and nothing is left when the schedule is stopped."""
+"""A schedule starts real runs, goes on after one that fails, and nothing is left when the schedule is stopped."""
 
 import json
-import shutil
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from tests.conftest import ingest_source
-from tests.support.repository import HANGS, Repository, ended, wait_for
+from flows.worktree import STATE
+from tests.support.repository import FAILS, HANGS, Repository, ended, git_state, wait_for
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -45,6 +43,7 @@ def ask(api: str, path: str, **filters: object) -> Any:
 
 def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, prefect_api: str) -> None:
     ran.set("epochs", HANGS)
+    ran.git("commit", "--quiet", "--all", "--message=long")
     schedule = ran.start("-m", "flows.schedule", **QUICK, PREFECT_API_URL=prefect_api)
     assert schedule.stdout
     title, page, run_now = (schedule.stdout.readline() for _ in range(3))
@@ -64,7 +63,7 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, pref
     )
 
     family = psutil.Process(schedule.pid).children(recursive=True)
-    training = ran.training()
+    training = ran.training(STATE)
     schedule.terminate()
     printed = schedule.communicate()[0]
     assert schedule.returncode == 143
@@ -72,23 +71,19 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, pref
     wait_for(lambda: all(ended(process) for process in [*family, training]))
 
 
-def test_a_schedule_retrains_by_itself_and_publishes_what_changed(
-    repository: Repository, prefect_api: str, digit_folder: Path
-) -> None:
-    repository.take_real_ingest()
-    ingest_source("folder", repository.root / "images", repository.root)
-    shutil.copy(digit_folder / "two/39.png", repository.root / "images/two")
-    schedule = repository.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
-    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["COMPLETED"]}}}))
+def test_a_schedule_starts_runs_by_itself_and_goes_on_after_one_that_fails(ran: Repository, prefect_api: str) -> None:
+    ran.set("epochs", FAILS)
+    ran.git("commit", "--quiet", "--all", "--message=weak")
+    before = git_state(ran.root)
+    schedule = ran.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
+    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["FAILED"]}}}))
     schedule.terminate()
     printed = schedule.communicate()[0]
     assert schedule.returncode == 143
     assert "Traceback" not in printed
-    assert run[-1]["auto_scheduled"]
-    changes = ask(
-        prefect_api, "artifacts/filter", artifacts={"key": {"any_": ["darkroom-changes"]}}, sort="CREATED_DESC"
-    )
-    assert "**15 → 16 images**: 1 added." in changes[-1]["data"]
+    assert run[-1]["auto_scheduled"] and run[-1]["name"].endswith(" schedule")
+    assert run[-1]["state"]["message"].startswith("stage train stopped: the loss is not a number:")
+    assert git_state(ran.root)[:-1] == before[:-1]
     # It is neither paused, so that it goes on next time, nor heaped on an earlier schedule.
     (deployment,) = ask(prefect_api, "deployments/filter")
     assert not deployment["paused"]

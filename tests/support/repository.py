@@ -149,9 +149,9 @@ class Repository:
         assert times == 1
         params.write_text(changed)
 
-    def training(self) -> psutil.Process:
-        """The hanging training, once it is there."""
-        return wait_for(lambda: psutil.Process(int((self.root / ".darkroom/train.pid").read_text())))
+    def training(self, state: Path = Path(".darkroom")) -> psutil.Process:
+        """The hanging training, once it is there: of the folder's own line, or of one with its caches in another folder."""
+        return wait_for(lambda: psutil.Process(int((self.root / state / "train.pid").read_text())))
 
 
 def git_state(folder: Path) -> tuple[object, ...]:
