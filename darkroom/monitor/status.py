@@ -1,12 +1,13 @@
 """What the monitor found, in words and numbers, for the page, the command line and the flow."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from darkroom.bundle.reference_rows import ReferenceRows
+from darkroom.monitor.measured import MeasuredAccuracy
 from darkroom.monitoring.estimated_accuracy import EstimatedAccuracy, estimate_accuracy, labels_needed
 from darkroom.monitoring.kinds import Kind, find_kind, fraction_above
 from darkroom.monitoring.scores import SCORES
@@ -55,6 +56,7 @@ class Status:
     images, tested, others: answers of this bundle, those tested, and answers of other bundles.
     burst: images that are taken to belong together.
     accuracy: estimated without labels; None before there are answers.
+    measured: by labels; None where there is none.
     labels: how many labels give the accuracy to 2 points either way.
     classes: name, share in the reference's labels, estimated share, of each class.
     scores: beside the baseline, of the images since the shift or the last ones; those that live images have.
@@ -73,6 +75,7 @@ class Status:
     others: int
     burst: int
     accuracy: EstimatedAccuracy | None
+    measured: MeasuredAccuracy | None
     labels: int
     classes: list[tuple[str, float, float]]
     scores: list[ScoreRow]
@@ -97,6 +100,7 @@ class Status:
             "estimated_accuracy": round(estimate.accuracy, 4) if estimate else None,
             "reference_accuracy": round(estimate.reference, 4) if estimate else None,
             "weakness": WEAKNESS,
+            "measured_accuracy": asdict(self.measured) if self.measured else None,
             "labels_for_2_points": self.labels,
             "classes": [
                 {"name": name, "reference": round(before, 4), "estimated": round(now, 4)}
@@ -106,7 +110,13 @@ class Status:
         }
 
 
-def make_status(state: State, baseline: Baseline, reference: ReferenceRows, names: tuple[str, ...]) -> Status:
+def make_status(
+    state: State,
+    baseline: Baseline,
+    reference: ReferenceRows,
+    names: tuple[str, ...],
+    measured: MeasuredAccuracy | None,
+) -> Status:
     """What a state says.
 
     Args:
@@ -114,6 +124,7 @@ def make_status(state: State, baseline: Baseline, reference: ReferenceRows, name
         baseline: what it is held against.
         reference: of the bundle.
         names: of the classes.
+        measured: accuracy by labels, where there are some.
     """
     stream, alarm = state.stream, state.stream.alarm
     recent = stream.since_alarm()
@@ -124,10 +135,10 @@ def make_status(state: State, baseline: Baseline, reference: ReferenceRows, name
     if answers:
         estimate = estimate_accuracy(reference, stream.predicted[-answers:], stream.confidence[-answers:])
     before = np.bincount(reference.labels, minlength=len(names)) / len(reference.labels)
-    since = _iso(alarm.since_time) if alarm else None
+    since = since_of(state)
     accuracy = estimate.accuracy if estimate else np.trace(reference.confusion) / reference.confusion.sum()
     return Status(
-        sentence=_sentence(kind, since, stream.images, estimate),
+        sentence=_sentence(kind, since, stream.images, estimate, measured),
         kind=kind,
         since=since,
         found=_iso(alarm.time) if alarm else None,
@@ -138,6 +149,7 @@ def make_status(state: State, baseline: Baseline, reference: ReferenceRows, name
         others=state.others,
         burst=stream.burst,
         accuracy=estimate,
+        measured=measured,
         labels=labels_needed(float(accuracy)),
         classes=list(zip(names, before.tolist(), estimate.mix.tolist(), strict=True)) if estimate else [],
         scores=_score_rows(baseline, live, by_score, stream.detector.ranks.used) if recent else [],
@@ -158,10 +170,27 @@ def _score_rows(baseline: Baseline, live: Any, by_score: Any, used: Any) -> list
     return [*rows, ScoreRow("predicted class", None, None, float(by_score[-1]))]
 
 
-def _sentence(kind: Kind | None, since: str | None, images: int, estimate: EstimatedAccuracy | None) -> str:
+def since_of(state: State) -> str | None:
+    """When the shift began, ISO 8601 in UTC; None without one."""
+    return _iso(state.stream.alarm.since_time) if state.stream.alarm else None
+
+
+def _sentence(
+    kind: Kind | None,
+    since: str | None,
+    images: int,
+    estimate: EstimatedAccuracy | None,
+    measured: MeasuredAccuracy | None,
+) -> str:
     if estimate is None:
         return "No answer of this bundle is in the log yet."
     accuracy = f"accuracy is estimated at {estimate.accuracy:.1%}, and was {estimate.reference:.1%} on the reference"
+    if measured:
+        interval = f"{measured.low:.1%} to {measured.high:.1%}"
+        accuracy = (
+            f"accuracy is {measured.accuracy:.1%} ({interval}) by {count(measured.labels, 'label')}, "
+            f"and was {estimate.reference:.1%} on the reference"
+        )
     if kind and since:
         return f"Images are {kind.words} since {datetime.fromisoformat(since):%d %B %Y, %H:%M} UTC: {accuracy}."
     if images < FIRST:

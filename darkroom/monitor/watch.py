@@ -16,8 +16,9 @@ from darkroom.bundle.reference_rows import (
     read_reference_rows,
 )
 from darkroom.model.classes import load_classes
+from darkroom.monitor.measured import measured_accuracy
 from darkroom.monitor.page import monitor_page
-from darkroom.monitor.status import Status, make_status
+from darkroom.monitor.status import Status, make_status, since_of
 from darkroom.monitoring.new_rows import new_rows, row_times
 from darkroom.monitoring.scores import Rows, ScoreRule
 from darkroom.monitoring.state import State, accept_baseline, load_baseline, load_state, save_state
@@ -25,7 +26,7 @@ from darkroom.runtime.arrays import UInt64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash, read_json, whole_file, whole_folder, write_json
 from darkroom.runtime.lock import alone
-from darkroom.runtime.paths import BUNDLE
+from darkroom.runtime.paths import BUNDLE, INBOX
 from darkroom.runtime.seeding import seed_of
 
 FOLDER, REPORTS = Path(".darkroom/monitor"), Path("reports/monitor")
@@ -85,7 +86,8 @@ def watch(
         save_state(folder, state)
         if accept:
             baseline = accept_baseline(folder, state, len(watched.names))
-        status = make_status(state, baseline, watched.reference, watched.names)
+        measured = measured_accuracy(INBOX, watched.hash, since_of(state))
+        status = make_status(state, baseline, watched.reference, watched.names, measured)
         with whole_folder(reports) as report:
             write_json(report / "status.json", status.to_dict())
             (report / "index.html").write_text(monitor_page(status, state.stream), encoding="utf-8")

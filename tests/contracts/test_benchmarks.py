@@ -8,8 +8,8 @@ import pytest
 from tests.conftest import ROOT
 
 MODULES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if path.stem != "__init__")
-# Started by `compression`, `intake`, `photographs` and `training`, in the environment of the peers.
-STARTED = ("compression_peers", "intake_peers", "photographs_peers", "training_peers")
+# Started by `compression`, `intake`, `photographs`, `time_to_accuracy` and `training`, in the environment of the peers.
+STARTED = ("compression_peers", "intake_peers", "photographs_peers", "time_to_accuracy_peers", "training_peers")
 COMMANDS = [
     name
     for name in MODULES
@@ -33,7 +33,7 @@ def test_every_benchmark_is_found() -> None:
     data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop", "strangers"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
-    service = {"serving", "serving_stress"}
+    service = {"monitor", "serving", "serving_stress"}
     line = {"stage_times"}
     choice = {"gpu", "photographs", "selection", "sets"}
     assert data | training | bundle | service | choice | line == set(COMMANDS)

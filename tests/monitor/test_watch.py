@@ -2,15 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from darkroom.labels.queue_labels import QueueLabel, write_queue_labels
 from darkroom.monitor import watch as watching
 from darkroom.monitor.status import Status
 from darkroom.monitor.watch import mark_sent, watch
 from darkroom.monitoring.state import STATE
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
+from darkroom.runtime.paths import INBOX
 from tests.support.logged import log_rows, make_watched_bundle, write_part
 
 
@@ -99,6 +103,22 @@ def test_a_bundle_of_an_earlier_version_is_refused_with_a_remedy(root: Path) -> 
         look()
     with pytest.raises(DarkroomError, match="there is no bundle nowhere"):
         watch(Path("log"), Path("nowhere"), 1e6)
+
+
+def test_labels_of_the_queue_measure_accuracy(root: Path) -> None:
+    index = file_hash(root / "bundle/bundle.json")
+    row = QueueLabel("", "dark", "Ada", "2026-11-27T08:00:00+00:00", "random", "dark", 0.9, index, "pool", 300, 0, 1.0)
+    wrong = replace(row, label="bright")
+    labels = [replace(wrong if rank < 4 else row, sha256=f"{rank:064x}", rank=rank) for rank in range(40)]
+    labels += [replace(wrong, sha256="f" * 64, bundle="another", pool="other")]
+    (root / INBOX).mkdir(parents=True)
+    write_queue_labels(root / INBOX, labels)
+    status = look()
+    assert status.measured is not None
+    assert (status.measured.labels, status.measured.accuracy) == (40, 0.9)
+    # The score interval of 36 of 40.
+    assert (status.measured.low, status.measured.high) == pytest.approx((0.7695, 0.9604), abs=1e-4)
+    assert "accuracy is 90.0% (76.9% to 96.0%) by 40 labels, and was 9" in status.sentence
 
 
 def test_too_few_images_are_no_baseline(root: Path) -> None:
