@@ -22,20 +22,28 @@ from flows.processes import Log
 
 FOLDER = LINE_LOCK.parent
 DVC_YAML, DVC_LOCK = Path("dvc.yaml"), Path("dvc.lock")
+# What DVC says to whoever types it by hand; a run's log is read by others.
+ADVICE = re.compile(
+    r"To track the changes with git|To enable auto staging|\s+(git add|dvc config core\.autostage) |Use `dvc push` to"
+)
 
 
-def bring_up_to_date(stage: str | None = None, log: Log | None = None) -> None:
+def bring_up_to_date(stage: str | None = None, log: Log | None = None) -> bool:
     """Run what is stale: one stage alone, or without a name the whole line.
 
     Args:
         stage: its name in `dvc.yaml`. Nothing before it is looked at: go in the order of `stages_in_order`.
         log: takes each line that DVC and the stages print; see `flows.processes.run`.
 
+    Returns:
+        Whether a stage may have written something else than it had.
+
     Raises:
         DarkroomError: naming the stage that stopped, and why.
     """
     target = ["--single-item", stage] if stage else []
-    _run_or_explain(["--wait-for-lock", "repro", *target], log)
+    printed = _run_or_explain(["--wait-for-lock", "repro", *target], log)
+    return stage is None or f"Stage '{stage}' didn't change, skipping" not in printed
 
 
 def bring_up_to(stage: str, log: Log | None = None) -> None:
@@ -60,17 +68,40 @@ def stages_in_order() -> list[str]:
     Raises:
         DarkroomError: when the file can't be read, or its stages depend on each other in a circle.
     """
+    return list(inputs_of_stages())
+
+
+def inputs_of_stages() -> dict[str, list[str]]:
+    """The stages whose outputs each stage depends on, in the order of `stages_in_order`; raises as that does."""
+    stages = _read_stages()
     try:
-        stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(DVC_YAML)["stages"]
         made = {name: _paths(stage.get("outs", [])) for name, stage in stages.items()}
         needed = {name: _paths(stage.get("deps", [])) for name, stage in stages.items()}
         before = {
             name: sorted(other for other in made if any(_overlap(a, b) for a in needed[name] for b in made[other]))
             for name in stages
         }
-        return list(graphlib.TopologicalSorter(before).static_order())
-    except (OSError, YAMLError, LookupError, TypeError, AttributeError, graphlib.CycleError) as error:
-        raise DarkroomError(f"{DVC_YAML} can't be read as a list of stages: {error}") from None
+        return {name: before[name] for name in graphlib.TopologicalSorter(before).static_order()}
+    except (TypeError, AttributeError, graphlib.CycleError) as error:
+        raise _not_readable(error) from None
+
+
+def stages_always_run() -> list[str]:
+    """Those that run every time, such as `survey`, in order; raises as `stages_in_order` does."""
+    stages = _read_stages()
+    return [name for name in stages_in_order() if stages[name].get("always_changed")]
+
+
+def _read_stages() -> dict[str, dict[str, Any]]:
+    try:
+        stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(DVC_YAML)["stages"]
+        return dict(stages.items())
+    except (OSError, YAMLError, LookupError, TypeError, AttributeError) as error:
+        raise _not_readable(error) from None
+
+
+def _not_readable(error: Exception) -> DarkroomError:
+    return DarkroomError(f"{DVC_YAML} can't be read as a list of stages: {error}")
 
 
 def _paths(entries: list[Any]) -> list[str]:
@@ -132,21 +163,32 @@ def _command(arguments: Sequence[str]) -> list[str]:
     return [sys.executable, "-m", "dvc", *arguments]
 
 
-def _run_or_explain(arguments: Sequence[str], log: Log | None) -> None:
-    status, printed = processes.run(_command(arguments), environment(), log)
+def _run_or_explain(arguments: Sequence[str], log: Log | None) -> str:
+    status, printed = processes.run(_command(arguments), environment(), log and without_advice(log))
     if status != 0:
-        raise DarkroomError(_explain(arguments, status, printed))
+        raise DarkroomError(explain(arguments, status, printed))
+    return printed
+
+
+def without_advice(log: Log) -> Log:
+    """The same log without what DVC advises whoever types it."""
+
+    def take(line: str) -> None:
+        if not ADVICE.match(line):
+            log(line)
+
+    return take
 
 
 def ask(*arguments: str) -> str:
     """What a DVC command that changes nothing prints."""
     answer = subprocess.run(_command(arguments), env=environment(), capture_output=True, text=True, check=False)
     if answer.returncode != 0:
-        raise DarkroomError(_explain(arguments, answer.returncode, answer.stdout + answer.stderr))
+        raise DarkroomError(explain(arguments, answer.returncode, answer.stdout + answer.stderr))
     return answer.stdout
 
 
-def _explain(arguments: Sequence[str], status: int, printed: str) -> str:
+def explain(arguments: Sequence[str], status: int, printed: str) -> str:
     """Why DVC stopped: the stage, with its own last `error: …`; or what DVC itself has against the repository."""
     of_dvc = re.findall(r"^ERROR: (.*)", printed, flags=re.MULTILINE)
     if blocked := re.search(r"is busy, it is being blocked by:\s*(.*)", printed):

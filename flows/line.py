@@ -20,18 +20,18 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import BUNDLE
 from darkroom.settings.read import read_params
 from flows import dvc
-from flows.lock import line_lock
+from flows.look import Look
+from flows.processes import Log
 from flows.summary import METRICS, REPORT, headline
 
 
 @task(cache_policy=NO_CACHE, task_run_name="{stage}")
-def bring_up_to_date(stage: str) -> State[Any]:
-    """Let DVC bring one stage up to date; what it prints goes to the run's log line by line."""
+def bring_up_to_date(stage: str, step: Callable[[str, Log], str]) -> State[Any]:
+    """Bring one stage up to date; what it prints goes to the run's log line by line."""
     try:
-        dvc.bring_up_to_date(stage, get_run_logger().info)
+        return Completed(message=step(stage, get_run_logger().info))
     except DarkroomError as error:
         return Failed(message=str(error))
-    return Completed(message=f"{stage} is up to date")
 
 
 def _is_news(record: logging.LogRecord) -> bool:
@@ -39,10 +39,28 @@ def _is_news(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Task run failed with state")
 
 
-def bring_line_up_to_date(after_stage: Callable[[str], None] = lambda stage: None) -> None:
+class _Steps:
+    """Stage after stage, with a DVC process for those alone that are out of date, or that depend on one that ran."""
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self.inputs = dvc.inputs_of_stages()
+        self.ran: set[str] = set()
+
+    def __call__(self, stage: str, log: Log) -> str:
+        if self._look.show(stage, log):
+            return f"{stage} runs every time"
+        is_due = stage in self._look.out_of_date or self.ran.intersection(self.inputs[stage])
+        if is_due and dvc.bring_up_to_date(stage, log):
+            self.ran.add(stage)
+        return f"{stage} is up to date"
+
+
+def bring_line_up_to_date(look: Look, after_stage: Callable[[str], None] = lambda stage: None) -> None:
     """Every stage in order, as a task of the flow run that calls this, which holds the line's lock.
 
     Args:
+        look: at the line, which has begun.
         after_stage: called with the name of each stage when it is up to date.
 
     Raises:
@@ -50,12 +68,14 @@ def bring_line_up_to_date(after_stage: Callable[[str], None] = lambda stage: Non
     """
     read_params()
     logging.getLogger("prefect.task_runs").addFilter(_is_news)
-    for stage in dvc.stages_in_order():
-        state = bring_up_to_date(stage, return_state=True)
+    steps = _Steps(look)
+    for stage in steps.inputs:
+        state = bring_up_to_date(stage, steps, return_state=True)
         if not state.is_completed():
             raise DarkroomError(state.message or f"stage {stage} ended as {state.name}")
         after_stage(stage)
-    if not dvc.is_up_to_date():
+    # Where nothing ran, the look has just said so.
+    if steps.ran and not dvc.is_up_to_date():
         raise DarkroomError("something changed while the line ran: `dvc status` names it; run it again")
 
 
@@ -75,13 +95,16 @@ def publish_summary() -> str:
     return f"test accuracy {accuracy}\ndata version {version}\nreport {REPORT}\nbundle {BUNDLE}"
 
 
-@flow(name="darkroom")
-def line() -> State[Any]:
-    """Bring the whole line up to date and publish what came of it."""
-    with line_lock("make flow", get_run_logger().info):
+def run_line(look: Look) -> State[Any]:
+    """The flow `darkroom`: bring the whole line up to date and publish what came of it, with the line's lock."""
+
+    @flow(name="darkroom")
+    def line() -> State[Any]:
         try:
             with disk_errors():
-                bring_line_up_to_date()
+                bring_line_up_to_date(look)
                 return Completed(message=publish_summary())
         except DarkroomError as error:
             return Failed(message=str(error))
+
+    return line(return_state=True)

@@ -161,6 +161,13 @@ def _read_all(
         printed.append(chunk.decode("utf-8", "replace"))
 
 
+def show_lines(text: str, log: Log) -> None:
+    """Give what a program printed to a log, line by line."""
+    take = _lines_to(log)
+    take(text.encode())
+    take(b"")
+
+
 def _show_raw(chunk: bytes) -> None:
     sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()

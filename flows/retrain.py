@@ -45,6 +45,7 @@ from flows.candidate import (
 )
 from flows.line import bring_line_up_to_date
 from flows.lock import line_lock
+from flows.look import Look
 from flows.summary import METRICS, headline
 from flows.worktree import Worktree, open_worktree
 
@@ -134,7 +135,8 @@ def _make(root: Path, champion: Version | None, request: Request) -> None:
         if stage == "split":
             _publish_changes(champion, request.log)
 
-    bring_line_up_to_date(after_stage)
+    with Look() as look:
+        bring_line_up_to_date(look, after_stage)
 
 
 def _publish_changes(champion: Version | None, log: Callable[[str], None]) -> None:

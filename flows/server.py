@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -97,7 +98,9 @@ def _never_through_a_proxy(host: str) -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = f"{without},{host}" if without else host
 
 
-def start(port: int, schedules: bool, patience: float = 120) -> "subprocess.Popen[bytes]":
+def start(
+    port: int, schedules: bool, patience: float = 120, meanwhile: Callable[[], object] = lambda: None
+) -> "subprocess.Popen[bytes]":
     """Start a server that ends when this process does, after everything that still has something to write.
 
     Two that start in the same second, in two clones, find the same port free: the one that comes second takes another, unless
@@ -107,6 +110,7 @@ def start(port: int, schedules: bool, patience: float = 120) -> "subprocess.Pope
         port: from `settle`.
         schedules: whether it also plans scheduled runs.
         patience: seconds that it may take to answer.
+        meanwhile: what there is to do until it answers.
 
     Returns:
         Its process; its address is `address()` from now on.
@@ -129,6 +133,7 @@ def start(port: int, schedules: bool, patience: float = 120) -> "subprocess.Pope
             )
         # Threads that still send logs and states finish before functions registered here are called.
         atexit.register(end, server)
+        meanwhile()
         if _comes_up(server, port, patience, log):
             os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
             return server

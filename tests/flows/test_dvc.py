@@ -74,5 +74,5 @@ def test_a_folder_where_another_run_is_at_work_is_an_error_with_its_process() ->
         "ERROR: failed to reproduce 'ingest': '/a/data/ingest' is busy, it is being blocked by:\n"
         "  (PID 4711): dvc repro\nIf there are no processes with such IDs, you can manually remove the lock.\n"
     )
-    message = dvc._explain(["repro"], 255, printed)
+    message = dvc.explain(["repro"], 255, printed)
     assert message == "another run of the line is at work in this folder, (PID 4711): dvc repro: wait for it, or end it"
