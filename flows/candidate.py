@@ -25,6 +25,7 @@ class Candidate(BaseModel):
         branch: `retrain/2026-11-28-1a2b3c4d`.
         outcome: of the gate: promote, hold or reject.
         sentence: the reason.
+        labels: how many new labels there were when it was judged.
         folder: of its worktree, which stays until the next retraining where the candidate is held.
     """
 
@@ -32,6 +33,7 @@ class Candidate(BaseModel):
     branch: str
     outcome: str
     sentence: str
+    labels: int = 0
     folder: str = ""
 
 
@@ -80,10 +82,7 @@ def _blob(tree: Worktree, commit: str) -> str | None:
 
 
 def known_outcome(tree: Worktree, last: Candidate | None, champion: Version | None) -> str | None:
-    """What is known about the model that the worktree's `dvc.lock` names, in words; None where it has to be judged.
-
-    A held candidate has to: labels may have come since.
-    """
+    """What is known about the model that the worktree's `dvc.lock` names, in words; None where it has to be judged."""
     if not (tree.folder / DVC_LOCK).exists():
         return None
     bundle = _bundle_hash((tree.folder / DVC_LOCK).read_text(encoding="utf-8"))
@@ -91,11 +90,7 @@ def known_outcome(tree: Worktree, last: Candidate | None, champion: Version | No
         return None
     if champion and bundle == _bundle_hash(git(tree.folder, "show", f"{champion.commit}:./{DVC_LOCK}")):
         return f"{champion.number} was made of it"
-    if (
-        last
-        and last.outcome != "hold"
-        and bundle == _bundle_hash(git(tree.folder, "show", f"{last.commit}:./{DVC_LOCK}"))
-    ):
+    if last and bundle == _bundle_hash(git(tree.folder, "show", f"{last.commit}:./{DVC_LOCK}")):
         return f"{last.branch} was made of it: {last.sentence}"
     return None
 

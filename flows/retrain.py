@@ -24,25 +24,24 @@ from darkroom.diff import compare, read_state, to_markdown
 from darkroom.evaluation.headline import read_headline
 from darkroom.gate.decision import Decision
 from darkroom.gate.gate import run as run_gate
-from darkroom.labels.queue_labels import mark_taken
+from darkroom.labels.queue_labels import mark_taken, new_labels
 from darkroom.registry import Version
-from darkroom.registry.answers import sample_images
 from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import file_hash, whole_folder
+from darkroom.runtime.files import file_hash
 from darkroom.runtime.paths import BUNDLE
 from darkroom.runtime.revisions import WORKSPACE, open_revision
 from darkroom.settings.read import read_params
-from flows import dvc, events, remotes, storage
+from flows import dvc, events, storage
 from flows.candidate import (
     Candidate,
     commit_candidate,
     known_outcome,
     last_candidate,
-    remember,
     take_newest_lock,
 )
+from flows.decided import carry_out, pass_on, show
 from flows.line import bring_line_up_to_date
 from flows.lock import line_lock
 from flows.look import Look
@@ -51,7 +50,6 @@ from flows.worktree import Worktree, open_worktree
 
 GATE_REPORTS = Path("reports/gate")
 DECISION, CHANGES, PAGE = (GATE_REPORTS / name for name in ("decision.json", "changes.md", "index.html"))
-EVENTS: dict[str, events.Kind] = {"promote": "promoted", "hold": "held", "reject": "rejected"}
 
 
 @dataclass(frozen=True)
@@ -106,12 +104,16 @@ def _retrain(branch: str | None, request: Request) -> str:
     root = Path.cwd()
     # The stages of the worktree run with the environments of this folder.
     os.environ["VENV_TFLITE"] = str(root / (variable("VENV_TFLITE") or ".venv-tflite"))
+    last = last_candidate(root)
+    if last and (judged := _judge_held(root, last, request)):
+        return judged
+    kept = Path(last.folder) if last and last.folder else None
     with (
-        open_worktree(root, branch, "a retraining", request.log) as tree,
+        open_worktree(root, branch, "a retraining", request.log, kept) as tree,
         contextlib.chdir(tree.folder),
         line_lock("a retraining", request.log),
     ):
-        champion, last = registry.champion(root), last_candidate(root)
+        champion = registry.champion(root)
         take_newest_lock(tree, last, champion)
         if (
             not request.force
@@ -159,27 +161,43 @@ def _same_bundle(one: Path, other: Path) -> bool:
 def _judge(tree: Worktree, request: Request) -> str:
     """Ask the gate, and do what it decides; the words for the run's end."""
     decision = run_gate(Path(), home=tree.root, accept_test_changes=request.accept_test_changes)
-    _show(tree, decision)
+    show(decision, GATE_REPORTS, tree.root)
     summary = _publish_summary(decision)
     if request.dry:
         return f"dry run, the gate would {decision.outcome}: {decision.sentence}\n{summary}"
     title = f"Candidate of {request.reason}: {decision.sentence}"
     commit, branch = commit_candidate(tree, [DECISION, CHANGES], title, summary)
-    found = {"branch": branch, "commit": commit, "reason": request.reason, "sentence": decision.sentence}
-    events.send("candidate", found)
-    problems = _pass_on(tree, branch, title, request) if request.push else []
-    if decision.outcome == "promote":
-        with open_revision(WORKSPACE) as workspace:
-            images = sample_images(workspace)
-        version = registry.promote(tree.root, commit, BUNDLE, decision.to_dict(), images)
-        problems += _try(remotes.push_tags, tree.root) if request.push else []
-        found["version"] = version.number
+    events.send("candidate", {"branch": branch, "commit": commit, "reason": request.reason})
+    problems = pass_on(tree, branch, title, CHANGES, request.log) if request.push else []
     tree.keep = decision.outcome == "hold"
-    judged = Candidate(commit=commit, branch=branch, outcome=decision.outcome, sentence=decision.sentence)
-    remember(tree.root, judged.model_copy(update={"folder": str(tree.folder) if tree.keep else ""}))
-    events.send(EVENTS[decision.outcome], found)
-    words = f"promoted, {found['version']}" if "version" in found else EVENTS[decision.outcome]
-    return "\n".join([f"{words}: {decision.sentence}", summary, f"branch {branch}", f"page {PAGE}", *problems])
+    candidate = Candidate(
+        commit=commit,
+        branch=branch,
+        outcome=decision.outcome,
+        sentence=decision.sentence,
+        labels=new_labels(tree.root),
+        folder=str(tree.folder) if tree.keep else "",
+    )
+    with open_revision(WORKSPACE) as workspace:
+        done = carry_out(tree.root, candidate, decision, workspace, request.push)
+    return "\n".join([done, summary, f"branch {branch}", f"page {PAGE}", *problems])
+
+
+def _judge_held(root: Path, last: Candidate, request: Request) -> str | None:
+    """Ask the gate again about a candidate that was held, where labels have come; None where it has to wait for more."""
+    labels = new_labels(root)
+    if last.outcome != "hold" or not (labels > last.labels or request.accept_test_changes):
+        return None
+    decision = run_gate(Path(), candidate=last.branch, accept_test_changes=request.accept_test_changes)
+    show(decision, GATE_REPORTS, None)
+    if request.dry:
+        return f"dry run, the gate would {decision.outcome}: {decision.sentence}"
+    folder = last.folder if decision.outcome == "hold" else ""
+    found = {"outcome": decision.outcome, "sentence": decision.sentence, "labels": labels, "folder": folder}
+    candidate = last.model_copy(update=found)
+    with open_revision(last.commit) as revision:
+        done = carry_out(root, candidate, decision, revision, request.push)
+    return "\n".join([done, f"branch {last.branch}", f"page {PAGE}"])
 
 
 def _publish_summary(decision: Decision) -> str:
@@ -191,37 +209,3 @@ def _publish_summary(decision: Decision) -> str:
     text = "".join(f"- {line}\n" for line in lines)
     create_markdown_artifact(f"**{decision.sentence}**\n\n{text}", key="darkroom-run", description="The candidate")
     return "\n".join(lines)
-
-
-def _show(tree: Worktree, decision: Decision) -> None:
-    """Put the gate's pages where the user looks, and its reasons into the run."""
-    reasons = "\n".join(
-        f"- {'✓' if reason.passed else '✗'} {reason.check}: {reason.words}" for reason in decision.reasons
-    )
-    create_markdown_artifact(
-        f"**{decision.outcome}**: {decision.sentence}\n\n{reasons}\n", key="darkroom-decision", description="The gate"
-    )
-    with whole_folder(tree.root / GATE_REPORTS) as folder:
-        for file in GATE_REPORTS.iterdir():
-            (folder / file.name).write_bytes(file.read_bytes())
-
-
-def _pass_on(tree: Worktree, branch: str, title: str, request: Request) -> list[str]:
-    """Push data and branch, and open a pull request; what could not be passed on, in words."""
-    problems = _try(remotes.push_data)
-    try:
-        if remotes.push_branch(tree.root, branch):
-            address = remotes.open_pull_request(tree.root, branch, tree.branch, title, CHANGES)
-            if address:
-                request.log(f"pull request {address}")
-    except DarkroomError as error:
-        problems.append(f"not passed on: {error}")
-    return problems
-
-
-def _try(push: Callable[..., bool], *arguments: Path) -> list[str]:
-    try:
-        push(*arguments)
-    except DarkroomError as error:
-        return [f"not passed on: {error}"]
-    return []

@@ -6,6 +6,7 @@ they share DVC's cache, which is written so that two may.
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Worktree:
         folder: of the worktree, with the same files.
         branch: that it started at; empty where none was checked out.
         commit: 40 hex digits.
-        keep: leave it where it is until the next one, for those who look at its images.
+        keep: leave it where it is, for those who look at its images.
     """
 
     root: Path
@@ -46,7 +47,9 @@ class Worktree:
 
 
 @contextmanager
-def open_worktree(root: Path, branch: str | None, who: str, say: Callable[[str], None]) -> Iterator[Worktree]:
+def open_worktree(
+    root: Path, branch: str | None, who: str, say: Callable[[str], None], kept: Path | None = None
+) -> Iterator[Worktree]:
     """A fresh worktree; it is removed at the end, unless it is to be kept.
 
     Args:
@@ -54,19 +57,25 @@ def open_worktree(root: Path, branch: str | None, who: str, say: Callable[[str],
         branch: to start at; None for the one that is checked out.
         who: we are, for those who come meanwhile.
         say: takes the message that we wait, and for whom.
+        kept: the worktree of an earlier retraining that stays where it is; all others are removed.
 
     Raises:
         DarkroomError: where there is no commit to start at, or DVC does not know the repository.
     """
     with alone(root / FOLDER / "lock", "another retraining is at work in this folder", who, say):
-        _remove(root)
+        _end_killed(root)
+        for left in (root / TREES).glob("*"):
+            if kept is None or not kept.is_relative_to(left):
+                _remove(root, left)
         name = branch or git(root, "branch", "--show-current")
         try:
             commit = git(root, "rev-parse", "--verify", f"{name or 'HEAD'}^{{commit}}")
         except DarkroomError as error:
             raise DarkroomError(f"retraining starts at a commit, and there is no {name or 'HEAD'}: {error}") from None
         params = _params_of(root, commit)
-        top = root / TREES / Path(*["up"] * _ups(params)) / "darkroom"
+        (root / TREES).mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=root / TREES))
+        top = place / Path(*["up"] * _ups(params)) / "darkroom"
         top.parent.mkdir(parents=True, exist_ok=True)
         git(root, *QUIET, "worktree", "add", "--quiet", "--detach", str(top), commit)
         tree = Worktree(root, top / git(root, "rev-parse", "--show-prefix"), name, commit)
@@ -79,15 +88,18 @@ def open_worktree(root: Path, branch: str | None, who: str, say: Callable[[str],
             yield tree
         finally:
             if not tree.keep:
-                _remove(root)
+                _remove(root, place)
 
 
-def _remove(root: Path) -> None:
-    """Remove the worktree of the retraining before, and end what a killed one left behind."""
+def _remove(root: Path, place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
+    git(root, "worktree", "prune")
+
+
+def _end_killed(root: Path) -> None:
+    """End what a killed retraining left at work."""
     lock = root / STATE / LINE_LOCK.relative_to(LINE_LOCK.parts[0])
     orphans.end_all(str(lock.resolve()), STARTED_UNDER)
-    shutil.rmtree(root / TREES, ignore_errors=True)
-    git(root, "worktree", "prune")
 
 
 def _params_of(root: Path, commit: str) -> Params:

@@ -72,11 +72,10 @@ def test_a_retraining_starts_from_the_last_candidate_unless_the_branch_has_a_new
     assert (tree.folder / "dvc.lock").read_text() == lock("d")
 
 
-def test_what_was_judged_is_known_but_a_held_candidate_and_one_made_by_hand_are_judged(tree: Worktree) -> None:
+def test_what_was_judged_is_known_and_what_was_made_by_hand_is_not(tree: Worktree) -> None:
     last = candidate(tree, "c")
     (tree.folder / "dvc.lock").write_text(lock("c"))
     assert known_outcome(tree, last, None) == f"{last.branch} was made of it: 5 points worse"
-    assert known_outcome(tree, last.model_copy(update={"outcome": "hold"}), None) is None
     assert known_outcome(tree, None, version(last.commit)) == "v1.0.0 was made of it"
     (tree.folder / "dvc.lock").write_text(lock("d"))
     assert known_outcome(tree, last, version(last.commit)) is None
