@@ -1,4 +1,4 @@
-"""The flow `monitor`: one look at the prediction log, and an alert where something shifted.
+"""The flow `monitor`: one look at the prediction log, an alert where something shifted, a retraining where labels are enough.
 
 Each alarm is an event `darkroom.monitor.alarm`, and a message of the notification block `monitor.notify` where one is
 set; one that goes on is sent again after `monitor.cooldown` hours.
@@ -8,21 +8,28 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import State
+from prefect.deployments import run_deployment
 from prefect.events import emit_event
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Failed
 
+from darkroom.labels.queue_labels import TAKEN, new_labels
 from darkroom.monitor.status import Status
 from darkroom.monitor.watch import REPORTS, default_bundle, mark_sent, watch
 from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
 from darkroom.settings.base import read_section
 from darkroom.settings.monitor import Monitor
+from darkroom.settings.registry import Registry
+from flows.crashed import NAME
 
 RESOURCE = {"prefect.resource.id": "darkroom.monitor", "prefect.resource.name": "monitor"}
 
@@ -42,6 +49,7 @@ def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
             create_markdown_artifact(_summary(status), key="darkroom-monitor", description="What the monitor found")
             if status.found and mark_sent(status.found, settings.cooldown, time.time()):
                 send_alarm(status, settings.notify)
+            retrain_with_labels(read_section(Registry).labels)
     except DarkroomError as error:
         return Failed(message=str(error))
     return Completed(message=status.sentence, name="Shifted" if status.kind else "Completed")
@@ -70,6 +78,29 @@ def send_alarm(status: Status, block: str | None) -> None:
     if inspect.isawaitable(sent):
         asyncio.run(wait(sent))
     get_run_logger().info("sent to %s", block)
+
+
+def retrain_with_labels(enough: int) -> None:
+    """Ask the schedule for a retraining where so many labels are new; once a day until a retraining has taken them.
+
+    Args:
+        enough: how many; 0 never asks.
+    """
+    waiting = new_labels(Path())
+    if not enough or waiting < enough:
+        return
+    taken = file_hash(TAKEN) if TAKEN.is_file() else ""
+    day = datetime.now(UTC).date()
+    try:
+        run_deployment(
+            f"retrain/{NAME}",
+            parameters={"reason": f"{waiting} new labels"},
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=f"labels-{taken}-{day}",
+        )
+    except ObjectNotFound:
+        get_run_logger().info("%d new labels wait: `make retrain` takes them, and so does `make schedule`", waiting)
 
 
 async def wait(sent: Awaitable[None]) -> None:

@@ -10,6 +10,7 @@ from prefect.blocks.abstract import NotificationBlock
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from darkroom.labels.queue_labels import TAKEN
 from darkroom.runtime.errors import DarkroomError
 from flows import monitor as flow
 from tests.conftest import ROOT
@@ -81,6 +82,30 @@ def test_a_block_that_is_not_there_is_a_message(sent: SimpleNamespace, monkeypat
     monkeypatch.setattr(Block, "load", lambda _: object())
     with pytest.raises(DarkroomError, match="which sends no messages: take a notification block"):
         flow.send_alarm(SimpleNamespace(to_dict=dict), "json/other")  # type: ignore[arg-type]
+
+
+def test_enough_labels_ask_for_one_retraining(sent: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, Any], str]] = []
+
+    def ask(name: str, *, parameters: dict[str, Any], timeout: int, as_subflow: bool, idempotency_key: str) -> None:
+        assert (timeout, as_subflow) == (0, False)
+        asked.append((name, parameters, idempotency_key))
+
+    monkeypatch.setattr(flow, "run_deployment", ask)
+    monkeypatch.setattr(flow, "new_labels", lambda _: 59)
+    run()
+    assert asked == []
+    monkeypatch.setattr(flow, "new_labels", lambda _: 61)
+    run()
+    run()
+    assert [each[:2] for each in asked] == [("retrain/scheduled", {"reason": "61 new labels"})] * 2
+    # The same key makes one run of both; when labels are taken it is another one.
+    TAKEN.parent.mkdir(parents=True)
+    TAKEN.write_text("{}")
+    run()
+    assert [key == asked[0][2] for _, _, key in asked] == [True, True, False]
+    flow.retrain_with_labels(0)
+    assert len(asked) == 3
 
 
 def test_a_missing_log_fails_the_run_with_its_remedy(sent: SimpleNamespace) -> None:
