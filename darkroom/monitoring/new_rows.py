@@ -67,7 +67,8 @@ def new_rows(folder: Path, marks: Marks) -> Iterator[pa.Table]:
         DarkroomError: when there is no such folder, or a part is damaged.
     """
     for path in log_parts(folder):
-        part = seed_of(path.name)
+        # Its stem stays when a part of JSON lines becomes Parquet.
+        part = seed_of(path.stem)
         try:
             size = path.stat().st_size
             if marks.parts.get(part, (-1, 0))[0] == size:
