@@ -16,5 +16,3 @@ class Registry(Section):
     """New labels of the queue with which `make schedule` retrains at once. 0: only by its cron."""
     push: bool = True
     """Push candidates, data and tags, and open a pull request, where git and DVC have a remote."""
-    labels: Annotated[int, Field(ge=0, le=MOST_IMAGES)] = 60
-    """New labels in `data/inbox` with which the flow `monitor` asks for a retraining. 0: it never does."""
