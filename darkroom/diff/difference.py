@@ -22,6 +22,8 @@ from darkroom.diff.measures import (
 from darkroom.diff.state import State
 from darkroom.statistics.shift import Shift
 
+TEST = "test"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -44,6 +46,8 @@ class Difference:
             not known on both sides.
         excluded: `path`, `label` of the images that are in no split and were in one, or are added; None where a split is
             not known on both sides.
+        test_changed: images of the test split before that were relabelled, removed or moved out of it: `path` before, `label`
+            before, `how`, in words; None where splits are not known on both sides.
         classes_added, classes_removed: names. Their order is the list's.
         classes_reordered: whether the classes on both sides are in another order, which changes their labels.
         fixes_added: what reviewers decided about labels since, as in `State.fixes`; an altered decision counts, too.
@@ -76,6 +80,7 @@ class Difference:
     renamed: pd.DataFrame
     moved: pd.DataFrame | None
     excluded: pd.DataFrame | None
+    test_changed: pd.DataFrame | None
     classes_added: tuple[str, ...]
     classes_removed: tuple[str, ...]
     classes_reordered: bool
@@ -145,6 +150,7 @@ def compare(before: State, after: State) -> Difference:
         renamed=renamed[["path", "label", "path_before"]],
         moved=None if moved is None else moved[["path", "label", "split_before", "split"]],
         excluded=newly_excluded(after.images, stayed),
+        test_changed=_test_changed(stayed, removed),
         classes_added=tuple(name for name in new if name not in common),
         classes_removed=tuple(name for name in old if name not in common),
         classes_reordered=[name for name in old if name in common] != [name for name in new if name in common],
@@ -172,3 +178,24 @@ def _beside(before: pd.DataFrame, after: pd.DataFrame, rows_before: np.ndarray, 
     stayed = after[columns].iloc[rows_after]
     was = before[columns].iloc[rows_before].add_suffix("_before").set_axis(stayed.index)
     return pd.concat([stayed, was], axis=1)
+
+
+def _test_changed(stayed: pd.DataFrame, removed: pd.DataFrame) -> pd.DataFrame | None:
+    """`Difference.test_changed`, from the images on both sides and those that are gone."""
+    if "split" not in stayed or "split" not in removed:
+        return None
+    tested = stayed[stayed["split_before"] == TEST]
+    relabelled = tested[tested["label_before"] != tested["label"]]
+    moved = tested[(tested["split"] != TEST) & (tested["label_before"] == tested["label"])]
+    gone = removed.loc[removed["split"] == TEST, ["path", "label"]].assign(how="removed")
+    parts = [
+        gone,
+        *(
+            part[["path_before", "label_before"]].set_axis(["path", "label"], axis=1).assign(how=how)
+            for part, how in (
+                (relabelled, "relabelled to " + relabelled["label"]),
+                (moved, "moved to " + moved["split"]),
+            )
+        ),
+    ]
+    return pd.concat(parts).sort_values("path", ignore_index=True)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from darkroom.diff.difference import Difference
 from darkroom.diff.measures import LARGE
+from darkroom.diff.relabels import Relabels, relabel_table
 from darkroom.diff.text import (
     changes,
     decision,
@@ -30,8 +31,13 @@ MAX_CHARACTERS = 65_000
 TABLE_CLASSES, CLASS_NAMES, LISTED = 50, 20, 5
 
 
-def to_markdown(difference: Difference) -> str:
-    """The whole comment, at most `MAX_CHARACTERS` characters; equal differences give equal text."""
+def to_markdown(difference: Difference, relabels: Sequence[Relabels] = ()) -> str:
+    """The whole comment, at most `MAX_CHARACTERS` characters; equal differences give equal text.
+
+    Args:
+        difference: of two states.
+        relabels: from `darkroom.diff.relabels.relabels`, for the table of all of them.
+    """
     parts = [
         f"## Data: {code(difference.before)} → {code(difference.after)}",
         _headline(difference),
@@ -41,6 +47,8 @@ def to_markdown(difference: Difference) -> str:
         _count_table(difference),
         _shift_table(difference),
         _class_table(difference),
+        relabel_table(relabels),
+        _test_list(difference),
         _score_table(difference),
         *change_lists(difference),
         "\n".join(f"> {remark}  " for remark in difference.remarks),
@@ -141,6 +149,17 @@ def _class_table(difference: Difference) -> str:
     if len(classes) > len(changed):
         notes.append(f"{count(len(classes) - len(changed), 'class', 'classes')} did not change.")
     return "\n\n".join([table(heads, rows), " ".join(notes)]).rstrip()
+
+
+def _test_list(difference: Difference) -> str:
+    """Changes of the test split, by which scores of before and after differ although the model may be the same."""
+    tested = difference.test_changed
+    if tested is None or tested.empty:
+        return ""
+    texts = [
+        f"{code(path)} ({code(label)}): {code(how)}" for path, label, how in tested.head(LISTED).itertuples(index=False)
+    ]
+    return bullets("Test images relabelled, removed or moved", len(tested), texts)
 
 
 def _score_table(difference: Difference) -> str:

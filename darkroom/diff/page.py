@@ -1,5 +1,6 @@
 """The page of a difference: what changed in numbers, charts and pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ from darkroom.diff.difference import Difference
 from darkroom.diff.galleries import Gallery, Shown, galleries
 from darkroom.diff.measures import LARGE, DistributionShift, Score
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
+from darkroom.diff.relabels import Relabels
 from darkroom.diff.state import State
 from darkroom.diff.text import (
     changes,
@@ -43,12 +45,13 @@ class Compared:
     positions: list[tuple[str, float, float, float]]
 
 
-def changes_page(difference: Difference, before: State, after: State) -> str:
+def changes_page(difference: Difference, before: State, after: State, relabels: Sequence[Relabels] = ()) -> str:
     """One offline page.
 
     Args:
         difference: of the two states.
         before, after: what was compared; pictures are read from these revisions.
+        relabels: from `darkroom.diff.relabels.relabels`.
     """
     shown = galleries(difference, before, after)
     old = read_pictures(before.name, before.images, _rows(shown, old=True))
@@ -64,6 +67,9 @@ def changes_page(difference: Difference, before: State, after: State) -> str:
         classes=few.to_dict("records"),
         class_count=len(difference.classes),
         largest=max(1, int(few[["before", "after"]].to_numpy().max(initial=0))),
+        relabels=relabels[:LISTED],
+        relabel_pairs=len(relabels),
+        test_changed=[] if difference.test_changed is None else difference.test_changed.head(LISTED).to_dict("records"),
         splits=[] if difference.splits is None else difference.splits.to_dict("records"),
         histograms=[(shift, _histogram(shift)) for shift in difference.shifts],
         scores=[_compared(name, *sides) for name, sides in difference.scores.items()],

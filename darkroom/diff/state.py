@@ -50,7 +50,7 @@ class State:
             the revision did not measure it yet), and, where known, `split` and `group`.
         rejects: `path`, `reason`, of the files that could not be read.
         classes: the class list.
-        metrics: the numbers about the test split, by name; None where nothing was evaluated.
+        metrics: the numbers about the test split, by name; None where nothing was evaluated, or only other data was.
         remarks: what is missing or outdated, in sentences.
         fixes: what reviewers decided about labels, with the columns of `darkroom.labels.fixes.APPLIED`; `new_label` is
             empty where there is none.
@@ -153,7 +153,10 @@ def _metrics(revision: Revision, remarks: list[str]) -> dict[str, float] | None:
         # The manifest is there already, in parts or in one file.
         present = data_version(revision.get(REJECTS).parent, revision.get(SPLITS))
     if measured_on != present:
+        # Of other data: beside the scores of the other side they would say that nothing changed.
         remarks.append(
-            f"The scores of `{revision.name}` were measured on data version {measured_on}; its data is {present}."
+            f"The scores of `{revision.name}` are left out: they were measured on data version {measured_on}, and its data is "
+            f"{present}; `dvc repro` measures them again."
         )
+        return None
     return dict(content.test)

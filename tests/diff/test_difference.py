@@ -1,6 +1,7 @@
 """The difference of two versions: it adds up, it calls a relabel a relabel, it finds copies, and it fits a comment."""
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from darkroom.diff import State, compare, to_markdown
 from darkroom.diff.copies import find_leaks
+from darkroom.diff.findings import findings, to_json
 from darkroom.diff.galleries import OutlierScore, galleries
 from darkroom.diff.markdown import MAX_CHARACTERS
 from darkroom.diff.measures import class_shift, measured_shifts
+from darkroom.diff.relabels import Relabels, relabels
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList
 from tests.support.revisions import rows
@@ -390,3 +393,56 @@ def test_an_aspect_and_its_inverse_and_a_size_and_its_inverse_are_equally_strang
     assert abs(wide - tall) < 1e-9 and abs(large - small) < 1e-9
     shift = measured_shifts(old, old.head(2).assign(width=[400, 30], height=[30, 400]), old.head(0))[1]
     assert np.allclose(shift.edges * shift.edges[::-1], shift.edges[0] * shift.edges[-1])
+
+
+def test_changes_of_test_images_are_counted_once_each_and_others_are_not() -> None:
+    before = state(
+        ("p", "cat/1.png", "cat", "test"),
+        ("q", "cat/2.png", "cat", "test"),
+        ("r", "cat/3.png", "cat", "test"),
+        ("s", "cat/4.png", "cat", "train"),
+        ("t", "cat/5.png", "cat", "test"),
+    )
+    after = state(
+        ("p", "dog/1.png", "dog", "test"),
+        ("r", "cat/3.png", "cat", "train"),
+        ("s", "dog/4.png", "dog", "test"),
+        ("t", "cat/renamed.png", "cat", "test"),
+    )
+    found = compare(before, after)
+    assert found.test_changed is not None
+    assert found.test_changed.to_numpy().tolist() == [
+        ["cat/1.png", "cat", "relabelled to dog"],
+        ["cat/2.png", "cat", "removed"],
+        ["cat/3.png", "cat", "moved to train"],
+    ]
+    assert findings(found) == {"test-changed": "3 test images relabelled, removed or moved"}
+    assert "cat/3.png` (`cat`): `moved to train`" in to_markdown(found)
+    assert findings(compare(before, before)) == {}
+
+
+def test_what_could_not_be_checked_is_a_finding() -> None:
+    before = state(("p", "1.png", "cat", "test"))
+    unknown = replace(before, images=before.images.drop(columns=["split", "group"]))
+    assert set(findings(compare(before, unknown))) == {"leak", "test-changed"}
+
+
+def test_all_relabels_are_counted_from_class_to_class_with_what_the_model_says() -> None:
+    old = [("cat", f"{number}.png") for number in range(7)] + [("dog", "7.png")]
+    before = state(*((path, path, label, "train") for label, path in old))
+    after = state(*((path, path, "owl" if label == "dog" else "dog", "train") for label, path in old))
+    found = compare(before, after)
+    predicted = {"0.png": "dog", "1.png": "dog", "2.png": "cat", "3.png": "owl"}
+    pairs = relabels(found, predicted)
+    assert pairs == [Relabels("cat", "dog", 7, (1, 2, 1)), Relabels("dog", "owl", 1, None)]
+    text = to_markdown(found, pairs)
+    assert "| Relabelled from ↓ to → | `cat` | `dog` | `owl` |\n" in text
+    assert "\n| `cat` |  | 7 |  |\n| `dog` |  |  | 1 |\n" in text
+    assert "| `cat` | `dog` | 7 | 1 | 2 | 1 |" in text
+    assert to_json(found, pairs)["relabels"][0] == {
+        "before": "cat",
+        "after": "dog",
+        "images": 7,
+        "predicted": (1, 2, 1),
+    }
+    json.dumps(to_json(found, pairs))

@@ -1,5 +1,6 @@
 """Real revisions: of both layouts, from the cache or the remote, only what is needed; and those that can't be read."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser
 from darkroom.diff import Difference, compare, read_state
 from darkroom.diff.__main__ import main
 from darkroom.diff.page import changes_page
+from darkroom.diff.relabels import predictions_before
 from darkroom.images.manifest import REJECTS, read_manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
@@ -68,6 +70,38 @@ def test_two_git_revisions_and_the_workspace(inside: Path, tmp_path: Path, capsy
     assert page.read_text().count("<img ") == 2 + 2 + 1 + 1 + 2 + 1, "conflict, copy, relabelled, moved, added, removed"
     main(["second", "first", "--html", str(page)])
     assert "<code>cat/d.png</code> (cat) = <code>dog/d.png</code> (dog)" in page.read_text(), "a conflict resolved"
+
+
+def test_findings_end_the_command_with_a_status_of_their_own(
+    inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["first", "second", "--fail-on", "leak,conflict,test-changed", "--json", str(tmp_path / "diff.json")])
+    assert ended.value.code == 3
+    told = capsys.readouterr().out
+    assert "\nrefused for conflict: 1 picture under several labels\n" in told and "refused for leak" not in told
+    found = json.loads((tmp_path / "diff.json").read_text())
+    assert found["images"] == [4, 5] and set(found["findings"]) == {"conflict", "test-changed"}
+    main(["second", "second", "--fail-on", "leak,conflict,test-changed"])
+    with pytest.raises(SystemExit):
+        main(["first", "second", "--fail-on", "leaks"])
+    assert "--fail-on leaks: should be some of leak, conflict, test-changed" in capsys.readouterr().err
+
+
+def test_the_model_before_says_what_it_predicts_for_relabelled_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: Path
+) -> None:
+    difference = replace(compare(read_state("first"), read_state("second")), before="workspace")
+    assert predictions_before(difference) == {}
+    table = {
+        "path": ["cat/a.png", "cat/a.png", "cat/b.png"],
+        "damage": [None, "blur", None],
+        "logits": [None, [1.0, 0.0], [1.0, 0.0]],
+        "out_of_fold": [[0.2, 0.8], None, None],
+    }
+    (inside / "data/predict").mkdir(parents=True)
+    pq.write_table(pa.table(table), inside / "data/predict/predictions.parquet")
+    assert predictions_before(difference) == {"cat/a.png": "dog"}
 
 
 def test_label_fixes_of_a_revision_are_read_and_shown(
@@ -214,7 +248,9 @@ def test_tables_of_other_images_are_left_out_and_that_is_said(tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     found = read_state("workspace")
     assert "split" not in found.images and "group" not in found.images
-    assert len(found.remarks) == 3 and "measured on data version" in found.remarks[2]
+    # Scores of other data are none: beside the other side's they would say that nothing changed.
+    assert len(found.remarks) == 3 and "are left out: they were measured on data version" in found.remarks[2]
+    assert found.metrics is None
     same = compare(found, found)
     assert same.moved is None and same.leaks is None and same.new_copies is None
 
