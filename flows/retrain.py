@@ -107,9 +107,9 @@ def _retrain(branch: str | None, request: Request) -> str:
     last = last_candidate(root)
     if last and (judged := _judge_held(root, last, request)):
         return judged
-    kept = Path(last.folder) if last and last.folder else None
+    spared = Path(last.folder) if last and last.folder else None
     with (
-        open_worktree(root, branch, "a retraining", request.log, kept) as tree,
+        open_worktree(root, branch, "a retraining", request.log, spared) as tree,
         contextlib.chdir(tree.folder),
         line_lock("a retraining", request.log),
     ):

@@ -48,16 +48,16 @@ class Worktree:
 
 @contextmanager
 def open_worktree(
-    root: Path, branch: str | None, who: str, say: Callable[[str], None], kept: Path | None = None
+    root: Path, branch: str | None, who: str, say: Callable[[str], None], spared: Path | None = None
 ) -> Iterator[Worktree]:
-    """A fresh worktree; it is removed at the end, unless it is to be kept.
+    """A fresh worktree; it is removed at the end, unless it is to be spared.
 
     Args:
         root: of the user's repository; it is the current folder, too.
         branch: to start at; None for the one that is checked out.
         who: we are, for those who come meanwhile.
         say: takes the message that we wait, and for whom.
-        kept: the worktree of an earlier retraining that stays where it is; all others are removed.
+        spared: the worktree of an earlier retraining that stays where it is; all others are removed.
 
     Raises:
         DarkroomError: where there is no commit to start at, or DVC does not know the repository.
@@ -65,7 +65,7 @@ def open_worktree(
     with alone(root / FOLDER / "lock", "another retraining is at work in this folder", who, say):
         _end_killed(root)
         for left in (root / TREES).glob("*"):
-            if kept is None or not kept.is_relative_to(left):
+            if spared is None or not spared.is_relative_to(left):
                 _remove(root, left)
         name = branch or git(root, "branch", "--show-current")
         try:

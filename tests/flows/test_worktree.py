@@ -66,7 +66,7 @@ def test_a_path_out_of_the_repository_leads_to_the_same_images_and_a_killed_work
         assert not left.exists()
         tree.keep = True
     assert tree.folder.exists()
-    with open_worktree(inside.root, None, "a test", print, kept=tree.folder):
+    with open_worktree(inside.root, None, "a test", print, spared=tree.folder):
         assert tree.folder.exists()
     with open_worktree(inside.root, "other", "a test", print) as other:
         assert (other.branch, other.commit) == ("other", inside.git("rev-parse", "other").strip())
