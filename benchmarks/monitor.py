@@ -222,11 +222,11 @@ def estimates(shifts: list[Shift], repetitions: int) -> None:
     table = []
     none = Shift("none", "", shifts[0].validation, shifts[0].clean, shifts[0].clean, shifts[0].before, shifts[0].before)
     for shift in [none, *shifts]:
-        watched = Watched.of(shift.validation, 4096, 0)
-        _, predicted, confidence = watched.live(shift.shifted)
-        true = float(shift.after @ (predicted == shift.shifted.labels))
         errors = []
         for seed in range(repetitions):
+            watched = Watched.of(shift.validation, 4096, seed)
+            _, predicted, confidence = watched.live(shift.shifted)
+            true = float(shift.after @ (predicted == shift.shifted.labels))
             rows = np.random.default_rng(seed).choice(len(shift.after), 2048, p=shift.after)
             errors.append(estimate_accuracy(watched.reference, predicted[rows], confidence[rows]).accuracy - true)
         off = np.array(errors) * 100

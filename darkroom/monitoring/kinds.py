@@ -16,6 +16,9 @@ BULK = 0.22
 # Standard errors of that fraction of pairs.
 DEVIATIONS = 3.0
 SIZE, ASPECT, FILE = 2, 3, 4
+# Part of the level that comes from the predicted class in another mix: classes that are harder lower confidence, too. On
+# Fashion-MNIST it was 0.19 to 1 in all but one of 32 such shifts, and at most 0.02 in 64 of other kinds.
+CLASSES = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def find_kind(reference: Float64s, live: Float64s, by_score: Float64s) -> Kind:
         return Kind("quality", "of less contrast" if above[CONTRAST] < 0.5 else "of more contrast")
     if max(reach[SIZE], reach[ASPECT], reach[FILE]) >= 2 * BULK:
         return Kind("quality", "of another size or format")
-    if by_score[-1] >= by_score.sum() / 2:
+    if by_score[-1] >= CLASSES * by_score.sum():
         return Kind("class mix", "in another mix of the classes")
     return Kind("unknown things", "unlike the reference")
 
