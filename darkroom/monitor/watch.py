@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from darkroom.bundle.bundle import CLASSES, INDEX
 from darkroom.bundle.reference_rows import (
@@ -122,7 +123,7 @@ def _watched(bundle: Path) -> Watched:
 
 def _add(state: State, watched: Watched, table: pa.Table) -> None:
     """Take the rows of a table that the bundle answered."""
-    ours = table.filter(pa.compute.equal(table["bundle"], watched.hash))
+    ours = table.filter(pc.equal(table["bundle"], watched.hash))
     state.others += table.num_rows - ours.num_rows
     if not ours.num_rows:
         return
