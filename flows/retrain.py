@@ -49,7 +49,9 @@ from flows.summary import METRICS, headline
 from flows.worktree import Worktree, open_worktree
 
 GATE_REPORTS = Path("reports/gate")
-DECISION, CHANGES, PAGE = (GATE_REPORTS / name for name in ("decision.json", "changes.md", "index.html"))
+DECISION, PAGE = GATE_REPORTS / "decision.json", GATE_REPORTS / "index.html"
+# Not beside the decision: the gate writes its folder anew.
+CHANGES = Path("reports/retrain/changes.md")
 
 
 @dataclass(frozen=True)

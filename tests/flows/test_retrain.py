@@ -103,6 +103,8 @@ def test_candidates_are_promoted_rejected_or_not_even_made(clone: Clone) -> None
     assert now.decision["outcome"] == "promote"
     branch = next(line.removeprefix("branch ") for line in better.splitlines() if line.startswith("branch "))
     assert git(clone.root, "rev-parse", branch) == now.commit
+    committed = git(clone.root, "diff", "--name-only", "main", branch).splitlines()
+    assert committed == ["dvc.lock", "reports/gate/decision.json", "reports/retrain/changes.md"]
     # Both lines made the same.
     assert git(clone.root, "show", f"{branch}:dvc.lock") == (clone.root / "dvc.lock").read_text().rstrip("\n")
 
