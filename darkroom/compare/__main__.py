@@ -1,4 +1,7 @@
-"""`python -m darkroom.compare`: a summary on the terminal, the page, and all numbers as `compare.json`."""
+"""`python -m darkroom.compare`: a summary on the terminal, the page, and all numbers as `compare.json`.
+
+Exit status 4: the second model is significantly worse; 0: it is not; 1: an error.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -10,6 +13,7 @@ from darkroom.compare.comparison import Comparison, Side, compare
 from darkroom.compare.page import comparison_page
 from darkroom.compare.pairs import pairs_markdown, pairs_record, read_pairs
 from darkroom.compare.predictions import RevisionPredictions, revision_predictions
+from darkroom.compare.rescoring import rescored_revisions
 from darkroom.compare.text import to_markdown
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
@@ -18,6 +22,8 @@ from darkroom.runtime.stage import user_errors
 OUT = Path("reports/compare")
 PAGE, RECORD = "index.html", "compare.json"
 DIGITS = 6
+# Exit status where the second model is significantly worse; `darkroom.gate` rejects with it.
+WORSE = 4
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,19 +39,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--out", type=Path, default=OUT, metavar="FOLDER", help=f"for the page and its numbers; default {OUT}"
     )
+    parser.add_argument(
+        "--rescore",
+        action="store_true",
+        help="have both bundles predict the test images of REV_B, from their bytes, with the labels of today",
+    )
     options = parser.parse_args(arguments)
     with user_errors():
         _require_own_folder(options.out)
         if options.after is None:
             _compare_pairs(options.before, options.out)
             return
-        before, after = revision_predictions(options.before), revision_predictions(options.after)
+        read = rescored_revisions if options.rescore else _evaluated_revisions
+        before, after = read(options.before, options.after)
         found = compare(before, after)
         with whole_folder(options.out) as folder:
             write_json(folder / RECORD, to_record(found, before, after))
             (folder / PAGE).write_text(comparison_page(found, before, after), encoding="utf-8")
         print(to_markdown(found), end="")
         print(f"\nThe page: {options.out / PAGE}")
+    if found.differs and found.accuracy.value < 0:
+        raise SystemExit(WORSE)
+
+
+def _evaluated_revisions(before: str, after: str) -> tuple[RevisionPredictions, RevisionPredictions]:
+    """The predictions that both revisions have of their own test images."""
+    return revision_predictions(before), revision_predictions(after)
 
 
 def _compare_pairs(table: str, out: Path) -> None:

@@ -1,7 +1,7 @@
 """The test images of a revision as they are now, each with its bytes and its current label; and the split of all images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,11 @@ class DataSplits:
         """Positions of the images of some splits."""
         return [row for row, split in enumerate(self.splits) if split in splits]
 
+    def of(self, column: str, *splits: str) -> list[str]:
+        """A column of the images of some splits."""
+        found: list[str] = self.images[column].take(np.array(self.rows(*splits), np.int64)).to_pylist()
+        return found
+
 
 @dataclass(frozen=True)
 class LabelledImages:
@@ -66,6 +71,14 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: list[int]) -> "LabelledImages":
+        """Some of them, in the order given."""
+        ids, sha256, paths, labels = (
+            [of[row] for row in rows] for of in (self.ids, self.sha256, self.paths, self.labels)
+        )
+        places = [self.places[row] for row in rows]
+        return replace(self, ids=ids, sha256=sha256, paths=paths, labels=labels, places=places)
 
     def files(self) -> Iterator[bytes]:
         """The bytes of each image, as they were in the source."""

@@ -147,7 +147,7 @@ def shared_predictions(before: RevisionPredictions, after: RevisionPredictions) 
     if not len(rows_after):
         raise DarkroomError(
             f"none of the {len(before.ids):,} test images of {before.name} is among the {len(after.ids):,} of {after.name}: "
-            "evaluate one of the models on the data of the other, and compare again"
+            "`--rescore` has both models predict the test images of the second"
         )
     rows_before = np.array([row_before[after.ids[row]] for row in rows_after.tolist()], dtype=np.int64)
     labels = before.labels[rows_before], after.labels[rows_after]
@@ -157,8 +157,8 @@ def shared_predictions(before: RevisionPredictions, after: RevisionPredictions) 
         was, now = (after.classes.names[each[first]] for each in labels)
         raise DarkroomError(
             f"{len(relabelled):,} of {len(rows_after):,} shared test images have other labels in {after.name} than in "
-            f"{before.name}, the first is {after.paths[rows_after[first]]}, {was} before and {now} after: evaluate the model "
-            f"of {before.name} on the data of {after.name}, and compare again; "
+            f"{before.name}, the first is {after.paths[rows_after[first]]}, {was} before and {now} after: `--rescore` has "
+            f"both models predict the test images of {after.name}, with its labels; "
             f"`python -m darkroom.diff {before.name} {after.name}` lists the changed labels"
         )
     taken = {after.ids[row] for row in rows_after.tolist()}
@@ -196,5 +196,5 @@ def _other_classes(before: RevisionPredictions, after: RevisionPredictions) -> s
     ]
     return (
         f"{before.name} has {len(before.classes):,} classes and {after.name} {len(after.classes):,}, and they are not the same "
-        f"({'; '.join(parts) or 'they are in another order'}): train both on one class list, and compare again"
+        f"({'; '.join(parts) or 'they are in another order'}): `--rescore` scores both on the data of the second"
     )

@@ -70,8 +70,7 @@ def score_pool(folder: Path, champion: Side, anchor: Side, candidate: Side, earl
     trained: set[str] = set()
     for side in sides.values():
         if side.data is not None:
-            rows = side.data.rows("train", "validation", "test")
-            trained |= set(side.data.images["sha256"].take(np.array(rows, np.int64)).to_pylist())
+            trained |= set(side.data.of("sha256", "train", "validation", "test"))
     found = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file() and len(path.stem) == 64}
     models = (champion.fingerprint, anchor.fingerprint, candidate.fingerprint)
     before = {digest: place for place, digest in enumerate(_earlier_order(earlier, models))}

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from darkroom.compare.labelled import LabelledImages, data_splits, labelled_test_images
 from darkroom.gate.comparisons import (
+    ANCHOR_PART,
     NO_LABELS,
     SliceChange,
     accuracy_check,
@@ -155,14 +156,14 @@ def _decide(root: Path, compared: Comparison, hard: list[Reason], settings: Gate
 
 def _accuracy(compared: Comparison, settings: Gate, pool: Pool | None, labels: dict[str, str | None]) -> list[Reason]:
     """The champion's check, and the anchor's, by the test split and by the labels of disagreements."""
-    held_against = [("accuracy", compared.champion, compared.pairs)]
+    held_against = [("accuracy", compared.champion, compared.pairs, settings.margin)]
     if compared.anchored:
-        held_against.append(("anchor", compared.anchor, compared.anchor_pairs))
+        held_against.append(("anchor", compared.anchor, compared.anchor_pairs, ANCHOR_PART * settings.margin))
     found = []
-    for check, reference, pairs in held_against:
+    for check, reference, pairs, margin in held_against:
         test = outcomes_of_test(compared.scores, pairs, reference, compared.candidate)
-        shown = evidence(pool, reference.fingerprint, labels, test, settings.margin) if pool else NO_LABELS
-        found.append(accuracy_check(check, reference, pairs, settings.margin, shown))
+        shown = evidence(pool, reference.fingerprint, labels, test, margin) if pool else NO_LABELS
+        found.append(accuracy_check(check, reference, pairs, margin, shown))
     if not compared.anchored:
         words = (
             f"No model before {compared.champion.title} was shown to be better: there is no other to be held against."

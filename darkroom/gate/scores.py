@@ -103,8 +103,7 @@ def _known(images: LabelledImages, data: DataSplits | None) -> tuple[Bools, Bool
     if data is None:
         return np.zeros(len(images), bool), np.zeros(len(images), bool)
     every = [set(data.images[name].to_pylist()) for name in ("id", "sha256")]
-    trained = data.images.take(np.array(data.rows("train", "validation"), np.int64))
-    training = [set(trained[name].to_pylist()) for name in ("id", "sha256")]
+    training = [set(data.of(name, "train", "validation")) for name in ("id", "sha256")]
     found = [
         np.array(
             [image in ids or digest in hashes for image, digest in zip(images.ids, images.sha256, strict=True)], bool

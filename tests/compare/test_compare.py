@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from darkroom.compare.predictions import revision_predictions
 from darkroom.compare.text import to_markdown
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.revisions import Workspace
+from tests.support.gated import candidate_root, marked, model
 from tests.support.two_models import scored, two_models
 
 LABELS = [k % 3 for k in range(300)]
@@ -149,6 +152,38 @@ def test_two_revisions_give_a_page_a_record_and_a_text(
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     main(["first", "workspace", "--out", str(out)])
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_both_bundles_are_rescored_on_the_labels_of_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = marked({}, 3, 3000, "train")
+    then = candidate_root(tmp_path / "then", [*marked({}, 30), *trained], [1], ("ant", "bee"))
+    # Since then a class came in, one ant is said to be a bee, and all images are others; three were trained on.
+    now = marked({1: 20}, 60, 1000)
+    now[2] = replace(now[2], label="bee")
+    root = candidate_root(tmp_path / "now", [*now, *(replace(each, split="test") for each in trained)], [])
+    revisions = {"then": Workspace(then), "workspace": Workspace(root)}
+    monkeypatch.setattr("darkroom.compare.rescoring.open_revision", lambda name: nullcontext(revisions[name]))
+    monkeypatch.chdir(root)
+    main(["then", "workspace", "--rescore"])
+    printed = capsys.readouterr().out
+    assert "3 test images of workspace left out, since the model of then was trained on them" in printed
+    record = json.loads((root / "reports/compare/compare.json").read_text())
+    # The older model knows no cow, takes the ten marked ants for bees, and is right about the one.
+    assert (record["images"], record["before"]["correct"], record["after"]["correct"]) == (60, 31, 59)
+    with pytest.raises(SystemExit) as ended:
+        revisions["then"], revisions["workspace"] = revisions["workspace"], Workspace(worse(root, tmp_path / "worse"))
+        main(["then", "workspace", "--rescore"])
+    assert ended.value.code == 4
+
+
+def worse(root: Path, copy: Path) -> Path:
+    """The same data, and a bundle that is wrong on the images with mark 1; none was trained on."""
+    shutil.copytree(root, copy)
+    shutil.rmtree(copy / "models/export")
+    model(copy / "models/export", [1])
+    return copy
 
 
 def test_the_page_fits_a_phone_and_asks_for_nothing(
