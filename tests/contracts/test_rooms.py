@@ -42,7 +42,7 @@ def test_every_room_has_its_place() -> None:
         "deploy",
         "stages",
         "flows",
-    } <= set(ORDER)
+    } == set(ORDER)
 
 
 def test_a_module_imports_only_its_own_room_and_rooms_below() -> None:
