@@ -10,6 +10,7 @@ import sys
 
 import uvicorn
 
+from darkroom.monitoring.log_writer import PredictionLog
 from darkroom.runtime.stage import user_errors
 from darkroom.runtime.text import count
 from serving.app import make_app
@@ -18,7 +19,6 @@ from serving.decoding_memory import give_back_large_blocks
 from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
-from serving.prediction_log import PredictionLog
 from serving.sagemaker import container_arguments
 from serving.server import KEEP_ALIVE, Server, closing, listen
 from serving.service import Service
@@ -46,8 +46,7 @@ def main() -> None:
         )
         log = None
         if settings.prediction_log:
-            form, most = settings.prediction_log_form, settings.prediction_log_bytes
-            log = PredictionLog(settings.prediction_log, form, most, service.metrics)
+            log = PredictionLog(settings.prediction_log, settings.prediction_log_bytes, service.metrics.log_rows)
         if settings.candidate:
             service.start_candidate(settings.candidate, settings.candidate_fraction, settings.candidate_pairs)
         service.start_recorder(log, settings.prediction_log_features)

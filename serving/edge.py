@@ -7,7 +7,14 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.problems import Problem, problem_response
-from serving.request_id import HEADER, accept_request_id, request_id
+from serving.request_id import (
+    HEADER,
+    SESSION_HEADER,
+    accept_request_id,
+    accept_session,
+    request_id,
+    session,
+)
 
 # Unless a route has its own: an answer runs nothing, is shown in no other page, and is stored nowhere.
 HEADERS = {
@@ -33,9 +40,11 @@ class Edge:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        given = next((value for name, value in scope["headers"] if name == HEADER), None)
-        current = accept_request_id(given)
+        # The first of each name.
+        given = {name: value for name, value in reversed(scope["headers"]) if name in (HEADER, SESSION_HEADER)}
+        current = accept_request_id(given.get(HEADER))
         request_id.set(current)
+        session.set(accept_session(given.get(SESSION_HEADER)))
         started = False
 
         async def send_on(message: Message) -> None:

@@ -67,11 +67,9 @@ def set_up_logs(form: Literal["plain", "json"]) -> None:
     """Write what the service logs to stderr, one line an event."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines() if form == "json" else PlainLines())
-    LOG.handlers[:] = [handler]
-    LOG.propagate = False
-    LOG.setLevel(logging.INFO)
     # What the server itself has to say, in the same form; not its warnings, which are of clients that speak no HTTP.
-    server = logging.getLogger("uvicorn")
-    server.handlers[:] = [handler]
-    server.propagate = False
-    server.setLevel(logging.ERROR)
+    for name, level in (("serving", logging.INFO), ("darkroom", logging.INFO), ("uvicorn", logging.ERROR)):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.propagate = False
+        logger.setLevel(level)

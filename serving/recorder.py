@@ -12,9 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from darkroom.images.decode import UnreadableImage, decode
-from darkroom.images.measure import MEASURED_SIDE, fingerprint
+from darkroom.images.decode import UnreadableImage
 from darkroom.model.spec import Preprocessing
+from darkroom.monitoring.log_writer import PredictionLog
+from darkroom.monitoring.properties import properties
 from darkroom.monitoring.rows import PredictionRow
 from darkroom.predict.answers import Prediction
 from darkroom.runtime.arrays import UInt8s
@@ -23,9 +24,8 @@ from serving.features import Features
 from serving.logs import LOG
 from serving.metrics import Metrics
 from serving.model import LoadedModel
-from serving.prediction_log import PredictionLog
 from serving.priority import give_way
-from serving.request_id import request_id
+from serving.request_id import request_id, session
 
 # Bytes of image files that wait to be measured, and of rows that wait to be written, at about so many for each class.
 MOST_HELD, CLASS_BYTES = 32 << 20, 64
@@ -108,6 +108,7 @@ class Recorder:
             request=request_id.get(),
             bundle=model.hash,
             sha256=sha256,
+            session=session.get(),
             label=prediction.label,
             confidence=prediction.confidence,
             abstained=prediction.abstains,
@@ -179,7 +180,7 @@ class Recorder:
                 features = self._features.of(model, item.pixels)
             rows.append(replace(item.row, properties=measured, features=features))
         if self._log:
-            self._log.write(rows, model)
+            self._log.write(rows, model.bundle, model.hash)
 
     def _measure(self, data: bytes, preprocessing: Preprocessing) -> dict[str, float] | None:
         try:
@@ -188,26 +189,3 @@ class Recorder:
         except (UnreadableImage, MemoryError):
             # The answer's own decoding did not fail; this one, reduced otherwise, may where memory is short.
             return None
-
-
-def properties(data: bytes, preprocessing: Preprocessing) -> dict[str, float]:
-    """Measure an image file exactly as ingest measures it: what `darkroom.monitoring.rows.PROPERTIES` names.
-
-    The picture that was decoded for the network is no substitute: a JPEG comes reduced to another size, and its sharpness was
-    1.2 to 1.6 times that of ingest, which monitoring would take for a change of the images.
-
-    Args:
-        data: the file.
-        preprocessing: of the model; its decoder and depth count.
-    """
-    decoded = decode(data, preprocessing.decoder, least_side=MEASURED_SIDE, grey=True, depth=preprocessing.depth)
-    found = fingerprint(decoded.pixels)
-    return {
-        "width": decoded.width,
-        "height": decoded.height,
-        "aspect": decoded.width / decoded.height,
-        "bytes": len(data),
-        "brightness": found.brightness,
-        "contrast": found.contrast,
-        "sharpness": found.sharpness,
-    }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from darkroom.monitoring.log_writer import PredictionLog
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.cores import usable_cores
 from serving.answers import Answer, Refused
@@ -18,7 +19,6 @@ from serving.inbox import Corrections, Recent
 from serving.logs import asked
 from serving.metrics import Metrics
 from serving.model import LoadedModel, engine_threads, open_model
-from serving.prediction_log import PredictionLog
 from serving.rate import Rate
 from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state

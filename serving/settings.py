@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from darkroom.monitoring.rows import MOST_BYTES
 from darkroom.runtime.errors import DarkroomError
 
 PREFIX = "DARKROOM_"
@@ -81,9 +82,7 @@ class Settings(BaseModel):
 
     prediction_log: Path | None = None
     """folder for the log of predictions; without it none is written"""
-    prediction_log_form: Literal["jsonl", "parquet"] = "jsonl"
-    """form of that log"""
-    prediction_log_bytes: Count = 1 << 30
+    prediction_log_bytes: Count = MOST_BYTES
     """bytes of that log, at most; the oldest parts make room, but for those of another service that runs"""
     prediction_log_features: bool = False
     """write the features of each image into that log, too"""

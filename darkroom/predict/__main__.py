@@ -1,6 +1,7 @@
 """Predict the class of images.
 
-python -m darkroom.predict BUNDLE IMAGE [IMAGE ...] [--json | --csv] [--top-k K] [--explain FOLDER] [--graph model.onnx]
+python -m darkroom.predict BUNDLE IMAGE [IMAGE ...] [--json | --csv] [--top-k K] [--explain FOLDER] [--log FOLDER]
+                       [--graph model.onnx]
 
 An image is a file, a folder of files, or - for a list on standard input. One that is missing or can't be read gets a line that
 has its error, the others their predictions, and the exit status is 1. Where its confidence is below the threshold the model
@@ -20,6 +21,7 @@ from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.predict.answers import predict_files
 from darkroom.predict.listing import STDIN, Refusal, list_images
 from darkroom.predict.output import Writer, as_csv, as_json, csv_header, for_people, write_heatmap
+from darkroom.predict.row_log import RowLog
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.stage import user_errors
 
@@ -42,9 +44,10 @@ def main() -> None:
         paths = listed if STDIN in arguments.images else list(listed)
         if arguments.explain:
             _make_folder(arguments.explain)
+        log = RowLog(arguments.log, bundle) if arguments.log else None
         if arguments.csv:
             _print(csv_header(arguments.top_k, len(bundle.classes)))
-        failed = _predict(bundle, paths, _writer(arguments), arguments.explain)
+        failed = _predict(bundle, paths, _writer(arguments), arguments.explain, log)
     if failed:
         raise SystemExit(1)
 
@@ -56,7 +59,9 @@ def _make_folder(folder: Path) -> None:
         raise DarkroomError(f"{folder} can't hold heat maps: {error.strerror}; give another folder") from None
 
 
-def _predict(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None) -> int:
+def _predict(
+    bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, explain: Path | None, log: RowLog | None
+) -> int:
     """Print a line for each image as soon as its batch is done; returns how many failed."""
     failed = 0
     total = len(paths) if isinstance(paths, list) else None
@@ -66,9 +71,14 @@ def _predict(bundle: Bundle, paths: Iterable[Path | Refusal], write: Writer, exp
         heatmap = None
         if isinstance(found, Refusal):
             failed += 1
-        elif explain:
-            heatmap = str(write_heatmap(bundle, found, number, explain))
+        else:
+            if explain:
+                heatmap = str(write_heatmap(bundle, found, number, explain))
+            if log:
+                log.add(found)
         _print(write(found, heatmap))
+    if log:
+        log.close()
     return failed
 
 
@@ -110,6 +120,12 @@ def _arguments() -> argparse.Namespace:
         help="also write heat maps there: which regions each prediction depends on",
     )
     parser.add_argument(
+        "--log",
+        type=_folder,
+        metavar="FOLDER",
+        help="also write rows of a prediction log there, as the service does: no image, and no name of a file",
+    )
+    parser.add_argument(
         "--graph",
         metavar="FILE",
         help="another graph of the bundle than its default: model.onnx predicts exactly as evaluated",
@@ -120,7 +136,7 @@ def _arguments() -> argparse.Namespace:
 def _folder(text: str) -> Path:
     # As a path it would be the current folder, where a shell's variable may have been empty.
     if not text:
-        raise argparse.ArgumentTypeError("an empty name: give a folder for the heat maps")
+        raise argparse.ArgumentTypeError("an empty name: give a folder")
     return Path(text)
 
 

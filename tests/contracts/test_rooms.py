@@ -13,7 +13,7 @@ from tests.conftest import ROOT
 ORDER = [
     "runtime", "settings", "model", "statistics", "drawing", "sources", "labels", "images",
     "splits", "duplicates", "checks", "network", "inference", "training", "selection", "tuning",
-    "evaluation", "compression", "bundle", "diff", "compare", "predict", "monitoring", "monitor",
+    "evaluation", "compression", "bundle", "diff", "compare", "monitoring", "predict", "monitor",
     "registry", "gate", "labelling", "serving", "deploy", "stages", "flows",
 ]
 # fmt: on

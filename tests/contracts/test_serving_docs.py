@@ -71,5 +71,5 @@ def test_every_status_and_every_setting_of_the_text_is_one() -> None:
     listed = {int(status) for row in re.findall(r"^\| ([0-9, ]+) \|", TEXT, flags=re.M) for status in row.split(",")}
     assert set(REASONS) <= listed
     options = {"--" + name.replace("_", "-") for name in Settings.model_fields}
-    of_others = {"--port", "--json", "--data-binary", "--help", "--scopes", "--per-minute", "--file"}
+    of_others = {"--port", "--json", "--log", "--data-binary", "--help", "--scopes", "--per-minute", "--file"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", TEXT)) <= options | of_others

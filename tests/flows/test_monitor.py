@@ -40,7 +40,7 @@ def sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleName
     monkeypatch.setattr(flow, "get_run_logger", lambda: SimpleNamespace(info=lambda *_: None))
     monkeypatch.setattr(Block, "load", lambda _: found.pager)
     bundle = make_watched_bundle(Path("bundle"))
-    write_part(Path("log/predictions-a.jsonl"), log_rows(bundle, 200))
+    write_part(Path("log/2026-11-27/predictions-a.jsonl"), log_rows(bundle, 200))
     yield found
 
 
@@ -50,7 +50,7 @@ def run() -> Any:
 
 def darken() -> None:
     rows = log_rows(Path("bundle"), 100, light=0.6, seed=3, after=1000)
-    write_part(Path("log/predictions-a.jsonl"), rows)
+    write_part(Path("log/2026-11-27/predictions-a.jsonl"), rows)
 
 
 def test_an_alarm_is_an_event_and_a_message_once(sent: SimpleNamespace) -> None:

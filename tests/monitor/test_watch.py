@@ -23,7 +23,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A bundle, and a log of 300 clean answers."""
     monkeypatch.chdir(tmp_path)
     bundle = make_watched_bundle(tmp_path / "bundle")
-    write_part(tmp_path / "log/predictions-a.jsonl", log_rows(bundle, 300))
+    write_part(tmp_path / "log/2026-11-27/predictions-a.jsonl", log_rows(bundle, 300))
     return tmp_path
 
 
@@ -32,7 +32,9 @@ def look(accept: bool = False) -> Status:
 
 
 def darken(root: Path, count: int = 150) -> None:
-    write_part(root / "log/predictions-a.jsonl", log_rows(root / "bundle", count, light=0.6, seed=3, after=1000))
+    write_part(
+        root / "log/2026-11-27/predictions-a.jsonl", log_rows(root / "bundle", count, light=0.6, seed=3, after=1000)
+    )
 
 
 def test_clean_answers_are_quiet_with_the_accuracy_of_the_reference(root: Path) -> None:
@@ -56,7 +58,9 @@ def test_darker_pictures_are_named_with_their_beginning_and_accepted_they_are_us
     assert "make accept-baseline" in (root / "reports/monitor/index.html").read_text()
     accepted = look(accept=True)
     assert (accepted.kind, accepted.images) == (None, 0)
-    write_part(root / "log/predictions-a.jsonl", log_rows(root / "bundle", 200, light=0.6, seed=4, after=2000))
+    write_part(
+        root / "log/2026-11-27/predictions-a.jsonl", log_rows(root / "bundle", 200, light=0.6, seed=4, after=2000)
+    )
     again = look()
     assert (again.kind, again.images, again.accepted) == (None, 200, True)
 
@@ -82,7 +86,7 @@ def test_it_goes_on_after_a_kill_and_ends_in_the_same_state(root: Path, monkeypa
 
 def test_rows_of_another_bundle_are_counted_and_not_looked_at(root: Path) -> None:
     other = make_watched_bundle(root / "other", images=100)
-    write_part(root / "log/predictions-a.jsonl", log_rows(other, 20, light=0.1, after=500))
+    write_part(root / "log/2026-11-27/predictions-a.jsonl", log_rows(other, 20, light=0.1, after=500))
     status = look()
     assert (status.images, status.others) == (300, 20)
 
@@ -91,7 +95,7 @@ def test_few_answers_wait_and_none_are_said(root: Path) -> None:
     shutil.rmtree(root / "log")
     (root / "log").mkdir()
     assert look().sentence == "No answer of this bundle is in the log yet."
-    write_part(root / "log/predictions-a.jsonl", log_rows(root / "bundle", 9))
+    write_part(root / "log/2026-11-27/predictions-a.jsonl", log_rows(root / "bundle", 9))
     assert look().sentence == "9 answers so far: the monitor tests them when there are 64."
 
 
@@ -123,7 +127,7 @@ def test_labels_of_the_queue_measure_accuracy(root: Path) -> None:
 
 def test_too_few_images_are_no_baseline(root: Path) -> None:
     shutil.rmtree(root / "log")
-    write_part(root / "log/predictions-a.jsonl", log_rows(root / "bundle", 79))
+    write_part(root / "log/2026-11-27/predictions-a.jsonl", log_rows(root / "bundle", 79))
     with pytest.raises(DarkroomError, match="a baseline needs 80 images, and 79 came"):
         look(accept=True)
 

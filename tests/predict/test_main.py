@@ -13,6 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from darkroom.bundle.bundle import load_bundle
+from darkroom.monitoring.keyed import LogKey
+from darkroom.monitoring.prediction_log import log_parts, read_prediction_log
+from darkroom.monitoring.properties import properties
+from darkroom.runtime.files import file_hash
 from darkroom.runtime.text import csv_value
 from tests.conftest import ROOT
 
@@ -36,6 +41,24 @@ def test_a_line_for_each_image_of_a_folder(shipped: Path, tmp_path: Path) -> Non
     assert [line.partition(": ")[0] for line in lines] == sorted(
         str(path) for path in (shipped / "images/one").iterdir()
     )
+
+
+def test_a_log_has_the_rows_of_a_service(shipped: Path, tmp_path: Path) -> None:
+    bundle, folder = shipped / "models/export", tmp_path / "log"
+    done = command(bundle, shipped / "images/one", "nowhere.png", "--json", "--log", folder, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    answers = [json.loads(line) for line in done.stdout.splitlines()][:-1]
+    (table,) = read_prediction_log(folder)
+    assert [path.suffix for path in log_parts(folder)] == [".parquet"]
+    preprocessing, hashed = load_bundle(bundle).preprocessing, LogKey(folder).hash
+    for row, answer in zip(table.to_pylist(), answers, strict=True):
+        assert (row["label"], row["abstained"]) == (answer["label"], answer["abstains"])
+        assert row["probabilities"] == pytest.approx(list(answer["probabilities"].values()), abs=1e-7)
+        assert row["image"] == hashed(file_hash(Path(answer["path"])))
+        measured = properties(Path(answer["path"]).read_bytes(), preprocessing)
+        assert {name: row[name] for name in measured} == pytest.approx(measured, rel=1e-6)
+    assert len(set(table["request"].to_pylist())) == 1 and set(table["session"].to_pylist()) == {None}
+    assert set(table["bundle"].to_pylist()) == {file_hash(bundle / "bundle.json")}
 
 
 def test_json_and_a_graph_by_name_and_a_bad_image(shipped: Path, tmp_path: Path) -> None:
@@ -72,6 +95,7 @@ def test_a_table_of_a_list_on_standard_input_with_heat_maps(shipped: Path, tmp_p
         (("--explain", __file__), "can't hold heat maps: File exists"),
         (("--explain", "/proc"), "/proc can't hold heat maps: No such file or directory; give another folder"),
         (("--explain", ""), "an empty name: give a folder"),
+        (("--log", __file__), "can't be written: File exists; give another folder"),
     ],
 )
 def test_a_mistake_is_a_message_and_no_traceback(

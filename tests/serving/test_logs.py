@@ -26,7 +26,7 @@ from tests.support.tiny_bundle import make_bundle
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
     """The service's logger; it and the server's are afterwards as they were before."""
-    loggers = [LOG, logging.getLogger("uvicorn")]
+    loggers = [LOG, logging.getLogger("darkroom"), logging.getLogger("uvicorn")]
     before = [(each.handlers[:], each.propagate, each.level) for each in loggers]
     yield LOG
     for each, (handlers, propagate, level) in zip(loggers, before, strict=True):

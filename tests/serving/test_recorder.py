@@ -15,14 +15,16 @@ from PIL import Image
 
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.images.manifest import read_manifest
+from darkroom.monitoring.keyed import LogKey
+from darkroom.monitoring.log_writer import PredictionLog
 from darkroom.monitoring.prediction_log import read_prediction_log
+from darkroom.monitoring.properties import properties
 from darkroom.monitoring.rows import PROPERTIES
 from darkroom.predict.answers import Prediction, predict_pixels
 from serving import recorder as module
 from serving.metrics import Metrics
 from serving.model import LoadedModel
-from serving.prediction_log import PredictionLog
-from serving.recorder import Recorder, properties
+from serving.recorder import Recorder
 from serving.request_id import request_id
 from tests.conftest import ingest_source
 from tests.support.tiny_bundle import make_bundle
@@ -44,7 +46,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def log(tmp_path: Path, metrics: Metrics) -> PredictionLog:
-    return PredictionLog(tmp_path / "log", "jsonl", 1 << 20, metrics)
+    return PredictionLog(tmp_path / "log", 1 << 20, metrics.log_rows)
 
 
 def predict(model: LoadedModel, data: bytes, name: str = "") -> Prediction:
@@ -69,12 +71,13 @@ def test_each_answer_is_a_row_with_what_ingest_measured_of_the_same_file(
     request_id.set("")
     recorder.close()
     found = rows(tmp_path)
-    assert [row["request"] for row in found] == [each["id"] for each in manifest]
+    hashed = LogKey(tmp_path / "log").hash
+    assert [row["request"] for row in found] == [hashed(each["id"]) for each in manifest]
     for row, each in zip(found, manifest, strict=True):
-        assert row["sha256"] == each["sha256"]
+        assert row["image"] == hashed(each["sha256"])
         for name in set(PROPERTIES) - {"aspect"}:
             assert row[name] == pytest.approx(each[name], rel=1e-6), name
-        assert row["aspect"] == each["width"] / each["height"]
+        assert row["aspect"] == pytest.approx(each["width"] / each["height"], rel=1e-6)
     assert metrics.registry.get_sample_value("darkroom_image_width_count") == len(manifest)
     assert metrics.registry.get_sample_value("darkroom_log_rows_total", {"result": "written"}) == len(manifest)
 
@@ -147,7 +150,7 @@ def test_what_comes_too_fast_is_not_measured_then_dropped_and_counted(
     stuck.set()
     recorder.close()
     first, *written = rows(tmp_path)
-    assert first["sha256"] == "b" * 64 and first["width"] == 26
+    assert first["image"] == LogKey(tmp_path / "log").hash("b" * 64) and first["width"] == 26
     measured = [each for each in written if each["width"] is not None]
     assert len(written) == 10 and measured == written[: 10 * row // len(data)]
     assert metrics.registry.get_sample_value("darkroom_log_rows_total", {"result": "dropped"}) == 15
@@ -210,7 +213,7 @@ def test_a_fault_over_one_row_does_not_end_the_log(
         assert done.wait(30)
     recorder.record(found, model, "c" * 64, data)
     recorder.close()
-    assert [row["sha256"] for row in rows(tmp_path)] == ["c" * 64]
+    assert [row["image"] for row in rows(tmp_path)] == [LogKey(tmp_path / "log").hash("c" * 64)]
     assert "1 row of the prediction log failed" in caplog.text and "a bug" in caplog.text
 
 

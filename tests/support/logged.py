@@ -8,6 +8,7 @@ import numpy as np
 
 from darkroom.bundle.bundle import INDEX, seal
 from darkroom.bundle.reference_rows import PROPERTIES, write_reference_rows
+from darkroom.monitoring.keyed import LogKey
 from darkroom.monitoring.rows import PredictionRow
 from darkroom.runtime.files import file_hash
 from tests.support.tiny_bundle import CLASSES, make_bundle
@@ -58,6 +59,7 @@ def log_rows(bundle: Path, count: int, light: float = 1.0, seed: int = 1, after:
             request=f"{seed}-{row}",
             bundle=index,
             sha256=f"{seed:032x}{row:032x}",
+            session=None,
             label=CLASSES[chosen.argmax()],
             confidence=float(chosen.max()),
             abstained=False,
@@ -70,7 +72,8 @@ def log_rows(bundle: Path, count: int, light: float = 1.0, seed: int = 1, after:
 
 
 def write_part(path: Path, rows: list[PredictionRow]) -> None:
-    """Append rows to a part in JSON lines."""
+    """Append rows to a part in JSON lines, `log/<day>/predictions-….jsonl`."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    key = LogKey(path.parent.parent)
     with path.open("ab") as file:
-        file.writelines(row.to_json() for row in rows)
+        file.writelines(row.to_json(key) for row in rows)
