@@ -65,7 +65,7 @@ def run(
     decided = read_label_fixes(fixes, [image.path for image in listing.images], listing.classes) if fixes else []
     read = SOURCE_KINDS[source].reader(location, listing.images)
     joined = join_inbox(surveyed, read, decided, read_inbox_survey(survey), inbox, known)
-    surveyed, listing = joined.surveyed, joined.surveyed.listing
+    surveyed, listing, decided_in = joined.surveyed, joined.surveyed.listing, (fixes, joined.lines and inbox)
     for line in [*describe_found(listing, out / "ignored.parquet"), *joined.lines]:
         print(f"ingest: {line}")
     with whole_folder(out) as folder:
@@ -90,7 +90,7 @@ def run(
         f"{found.read:,} of them were read, the others were in the cache{describe_timestamps(found.manifest)}"
     )
     if len(found.fixes):
-        print(f"ingest: {describe_fixes(found.fixes)}, as in {fixes}")
+        print(f"ingest: {describe_fixes(found.fixes)}, as in {' and '.join(map(str, filter(None, decided_in)))}")
     if len(found.remarks):
         print(f"ingest: {describe_remarks(found.remarks, out / 'remarks.parquet')}")
     for line in describe_rejects(found.unreadable, f"in {out / 'rejects.parquet'}"):

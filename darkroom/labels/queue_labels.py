@@ -18,10 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from darkroom.labels.inbox import read_inbox
+from darkroom.labels.inbox_survey import read_inbox_survey
 from darkroom.runtime.arrays import Float64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import private_opener, read_json, whole_file, write_json
-from darkroom.runtime.paths import INBOX
+from darkroom.runtime.paths import INBOX, SURVEY
 from darkroom.runtime.text import csv_cell, csv_value
 
 LABELS = "labels.csv"
@@ -182,12 +183,19 @@ def new_labels(root: Path) -> int:
     return sum(taken.get(sha256) != label for sha256, label in inbox_labels(root / INBOX).items() if label)
 
 
-def mark_taken(root: Path) -> None:
-    """All labels of the inbox are in a candidate's data; those that come later are new."""
+def mark_taken(root: Path, survey: Path = SURVEY) -> None:
+    """The labels that a survey found are in a candidate's data; those that came after it are new.
+
+    Args:
+        root: of the repository.
+        survey: the folder that the survey stage wrote for the candidate.
+    """
+    rows = read_inbox_survey(survey)
+    labels = zip(rows["path"].to_pylist(), rows["label"].to_pylist(), strict=True)
     path = root / TAKEN
     path.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(path) as partial:
-        write_json(partial, {sha256: label for sha256, label in sorted(inbox_labels(root / INBOX).items()) if label})
+        write_json(partial, {Path(image).stem: label for image, label in labels})
 
 
 def _taken(root: Path) -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from darkroom.labels.inbox import Correction, Inbox
+from darkroom.labels.inbox_survey import survey_inbox, write_inbox_survey
 from darkroom.labels.queue_labels import (
     COLUMNS,
     LABELS,
@@ -20,6 +21,7 @@ from darkroom.labels.queue_labels import (
 )
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import INBOX
+from darkroom.sources.source import Location
 
 ONE = QueueLabel("a" * 64, "cat", "Ann", "2026-11-28T09:00:00+00:00", "far", "dog", 0.5, "b" * 64, "p", 10, 0, 1.0)
 
@@ -87,7 +89,13 @@ def test_new_labels_are_those_that_no_retraining_has_taken(tmp_path: Path) -> No
     write_queue_labels(tmp_path / INBOX, [replace(ONE, sha256="d" * 64, label=""), ONE])
     assert inbox_labels(tmp_path / INBOX) == {"a" * 64: "cat", "b" * 64: "cat", "c" * 64: "cat", "d" * 64: None}
     assert new_labels(tmp_path) == 3, "none of the classes is nothing to train on"
-    mark_taken(tmp_path)
+    location, surveyed = Location(tmp_path / "images", None, 1), tmp_path / "survey"
+    surveyed.mkdir()
+    write_inbox_survey(survey_inbox(tmp_path / INBOX, location, tmp_path / "cache"), surveyed)
+    inbox.add(b"x", "e" * 64, "png", Correction("cat", "Ann", "while the candidate is made"))
+    mark_taken(tmp_path, surveyed)
+    assert new_labels(tmp_path) == 1
+    inbox.remove("e" * 64)
     assert new_labels(tmp_path) == 0
     inbox.add(b"x", "a" * 64, "png", Correction("dog", "Ann", "why"))
     inbox.remove("b" * 64)

@@ -10,6 +10,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from darkroom.images.manifest import read_manifest
+from darkroom.runtime.arrays import Float64s
 from darkroom.runtime.files import write_json
 from darkroom.selection.choice import Choice, write_choice
 from darkroom.settings.export import Export
@@ -30,6 +31,18 @@ SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() 
 def make_line(root: Path) -> Path:
     """Fill a root with images/, data/, models/ and reports/ as the whole line leaves them; float won in quantize."""
     _make_pictures(root / "images")
+    run_line(root)
+    report.run(root=root, pages=["train", "evaluate", "quantize"])
+    return root
+
+
+def run_line(root: Path, previous: Path | None = None) -> None:
+    """Run the line over images/ in a root, up to the bundle.
+
+    Args:
+        root: with an inbox where it is the current folder.
+        previous: the split table of the run before.
+    """
     data, models, reports = root / "data", root / "models", root / "reports"
     ingest_source("folder", root / "images", root)
     (data / "validate").mkdir()
@@ -40,7 +53,7 @@ def make_line(root: Path) -> Path:
         groups=data / "validate/groups.parquet",
         config=SplitConfig(0.2, 0.2, 0),
         fold=0,
-        previous=None,
+        previous=previous,
         out=data / "split",
     )
     splits = data / "split/splits.parquet"
@@ -67,8 +80,6 @@ def make_line(root: Path) -> Path:
     run_evaluate(root)
     run_quantize(root)
     run_export(root)
-    report.run(root=root, pages=["train", "evaluate", "quantize"])
-    return root
 
 
 def run_predict(root: Path, **changed: Any) -> None:
@@ -153,7 +164,11 @@ def _make_pictures(folder: Path) -> None:
     for label, name in enumerate(("zero", "one", "été")):
         (folder / name).mkdir(parents=True)
         for index, picture in enumerate(digits.images[digits.target == label][:40]):
-            grey = np.pad(picture / 16, ((0, 0), (2, 2)))
-            red = 0.5 * grey + np.linspace(0.5, 0, 12)
-            colours = np.stack([red, grey, 0.3 * grey], axis=2)
-            Image.fromarray(np.round(255 * colours).astype(np.uint8)).save(folder / name / f"{index:02}.png")
+            Image.fromarray(np.round(colours(picture)).astype(np.uint8)).save(folder / name / f"{index:02}.png")
+
+
+def colours(picture: Float64s) -> Float64s:
+    """A picture [12, 8, 3] in 0 to 255 of one of scikit-learn's digits."""
+    grey = np.pad(picture / 16, ((0, 0), (2, 2)))
+    red = 0.5 * grey + np.linspace(0.5, 0, 12)
+    return np.asarray(255 * np.stack([red, grey, 0.3 * grey], axis=2), np.float64)
