@@ -118,7 +118,7 @@ def _first(candidate: Side, reasons: list[Reason], settings: Gate) -> Decision:
     """The decision on a candidate that has no champion before it."""
     reasons.append(Reason("champion", True, "There is no champion yet to hold the candidate against."))
     outcome = outcome_of(reasons)
-    sentence = sentence_of(outcome, reasons, candidate.title, None, settings.margin)
+    sentence = sentence_of(outcome, reasons, candidate.candidate_title, None, settings.margin)
     anchor = {"version": None, "next": ITSELF}
     return Decision(outcome, sentence, reasons, None, candidate.record(), anchor, settings.margin, None, {"images": 0})
 
@@ -142,7 +142,7 @@ def _decide(root: Path, compared: Comparison, hard: list[Reason], settings: Gate
     queue = _queue(compared, pool or _no_pool(compared)) if outcome == "hold" else None
     decision = Decision(
         outcome,
-        sentence_of(outcome, reasons, compared.candidate.title, compared.champion.title, settings.margin),
+        sentence_of(outcome, reasons, compared.candidate.candidate_title, compared.champion.title, settings.margin),
         reasons,
         compared.champion.record(),
         compared.candidate.record(),

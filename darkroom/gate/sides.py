@@ -48,6 +48,11 @@ class Side:
         return self.version.number if self.version else self.name
 
     @property
+    def candidate_title(self) -> str:
+        """The same for a candidate, for whose reader `workspace` may be the folder of a retraining."""
+        return "the candidate" if self.name == WORKSPACE else self.title
+
+    @property
     def graph_bytes(self) -> int:
         """The size of the graph that predicts."""
         return (self.bundle.folder / self.bundle.graph).stat().st_size

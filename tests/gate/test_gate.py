@@ -55,7 +55,9 @@ def failed(decision: Decision) -> list[tuple[str, str]]:
 def test_a_model_that_predicts_alike_is_promoted(root: Path, tmp_path: Path) -> None:
     decision = decide(root, model(tmp_path / "champion", confidence=9.0))
     assert decision.outcome == "promote" and failed(decision) == []
-    assert decision.sentence == f"Promote workspace: it loses at most 1 point of accuracy beside {tmp_path}/champion."
+    assert (
+        decision.sentence == f"Promote the candidate: it loses at most 1 point of accuracy beside {tmp_path}/champion."
+    )
     assert [reason.check for reason in decision.reasons] == [
         "validation", "parity", "test changes", "accuracy", "anchor", "classes and slices", "calibration", "size", "latency",
     ]  # fmt: skip
@@ -129,7 +131,7 @@ def test_labels_of_disagreements_end_a_hold(tmp_path: Path) -> None:
 def test_the_first_candidate_has_hard_checks_alone(root: Path) -> None:
     decision = decide(root, None)
     assert decision.outcome == "promote" and decision.champion is None
-    assert decision.sentence == "Promote workspace: it is the first, and nothing speaks against it."
+    assert decision.sentence == "Promote the candidate: it is the first, and nothing speaks against it."
     write(root / "reports/validate/validation.json", {"stops_the_line": True, "expectations": []})
     assert decide(root, None).outcome == "reject"
 
