@@ -19,15 +19,16 @@ ROOT = Path(__file__).parents[2]
 def make_git(root: Path) -> None:
     """An empty commit on a branch main."""
     root.mkdir(exist_ok=True)
-    for command in ("init -q -b main", "config user.name Tester", "config user.email tester@localhost"):
-        git(root, *command.split())
+    git(root, "init", "-q", "-b", "main")
+    with (root / ".git/config").open("a") as file:
+        file.write("[user]\n\tname = Tester\n\temail = tester@localhost\n")
     commit(root)
 
 
 def commit(root: Path) -> str:
     """Another commit; its name."""
     git(root, "commit", "-q", "--allow-empty", "-m", "more")
-    return git(root, "rev-parse", "HEAD")
+    return (root / ".git/refs/heads/main").read_text().strip()
 
 
 def pictures(count: int = 32) -> list[bytes]:
