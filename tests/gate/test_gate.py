@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import Browser
 
 from darkroom.gate import gate
 from darkroom.gate.__main__ import main
@@ -191,6 +192,21 @@ def test_an_unknown_name_is_an_error(root: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(SystemExit) as ended:
         main(["v9.9.9", "workspace"])
     assert ended.value.code == 1
+
+
+def test_the_page_fits_a_phone_and_asks_for_nothing(root: Path, tmp_path: Path, browser: Browser) -> None:
+    shutil.rmtree(root / "models/export")
+    model(root / "models/export", [0])
+    write_parity(root)
+    decide(root, model(tmp_path / "champion", [1]))
+    requests: list[str] = []
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme="dark")
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto((root / "reports/gate/index.html").as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth == 8 && image.alt)")
+    assert all(url.startswith(("file:", "data:")) for url in requests)
+    page.close()
 
 
 def sha256(data: bytes) -> str:
