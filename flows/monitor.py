@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -73,10 +74,11 @@ def send_alarm(status: Status, block: str | None) -> None:
         raise DarkroomError(f"monitor.notify is {block}, and Prefect has no such block: {error}") from None
     if not isinstance(found, NotificationBlock):
         raise DarkroomError(f"monitor.notify is {block}, which sends no messages: take a notification block")
-    # Prefect's own blocks send at once; another one may give a coroutine.
+    # Prefect's own blocks send at once; another one may give a coroutine, and there may be a loop in this thread already.
     sent: Any = found.notify(f"{status.sentence}\n{status.advice}", subject="Darkroom: the images have shifted")
     if inspect.isawaitable(sent):
-        asyncio.run(wait(sent))
+        with ThreadPoolExecutor(1) as beside:
+            beside.submit(asyncio.run, wait(sent)).result()
     get_run_logger().info("sent to %s", block)
 
 

@@ -21,7 +21,7 @@ def test_it_violates_no_rule_of_axe_fits_a_phone_and_asks_no_network(
     monkeypatch.chdir(tmp_path)
     bundle = make_watched_bundle(tmp_path / "bundle")
     rows = [*log_rows(bundle, 300), *log_rows(bundle, 100, light=light, seed=3, after=1000)]
-    write_part(Path("log/predictions-a.jsonl"), rows)
+    write_part(Path("log/2026-11-27/predictions-a.jsonl"), rows)
     assert (watch(Path("log"), Path("bundle"), 1e6).kind is not None) == (light < 1)
     for width in (1280, 390):
         for scheme in ("light", "dark"):
