@@ -9,8 +9,10 @@ are named. Labels go to data/inbox/, which the next run takes.
 import argparse
 import getpass
 import secrets
+import signal
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -63,6 +65,8 @@ def open_queue(root: Path, bundle: Bundle, folders: Sequence[str], reviewer: str
 
 def main() -> None:
     arguments = _arguments()
+    # Until the page is there, Ctrl-C ends this without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with user_errors():
         bundle = load_bundle(arguments.bundle or (CURRENT if CURRENT.exists() else BUNDLE).resolve())
         queue = open_queue(Path(), bundle, arguments.folders, arguments.reviewer)
@@ -73,7 +77,10 @@ def main() -> None:
             print(f"label: {count(queue.left, 'image')} to label, as {arguments.reviewer}, until Ctrl-C")
             print(f"  http://{HOST}:{listening.getsockname()[1]}/#{token}", flush=True)
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False))
-            server.run([listening])
+            # It answers what came in, and raises then.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            with suppress(KeyboardInterrupt):
+                server.run([listening])
         print(
             f"label: {count(queue.given, 'image')} of this queue labelled, in {INBOX}: make run or make retrain takes them"
         )
