@@ -45,7 +45,7 @@ stale = $(if $(filter-out $(call hash,$(2)),$(or $(shell cat "$(1)" 2>/dev/null)
 TFLITE := $(lastword $(shell sed -n 's/^  tflite: *\([a-z]*\).*/\1/p' params.yaml 2>/dev/null) $(patsubst export.tflite=%,%,$(filter export.tflite=%,$(SET))))
 CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 
-.PHONY: help run serve image test test-slow fuzz flow schedule retrain models rollback monitor accept-baseline label tune lint lock clean converter
+.PHONY: help run serve image test test-slow fuzz flow schedule doctor retrain models rollback monitor accept-baseline label tune lint lock clean converter
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -71,6 +71,9 @@ retrain: $(INSTALLED) $(CONVERTER)  ## a candidate, and the gate's decision, now
 	$(refuse_settings)
 	@exec "$(BIN)/python" -m flows.retrain_now --reason="$$REASON" --dry="$$DRY" --force="$$FORCE" \
 	  --accept-test-changes="$$ACCEPT_TEST_CHANGES"
+
+doctor: $(INSTALLED)  ## is all there that the next run needs? A line for each thing, and what to do
+	@exec "$(BIN)/python" -m flows.diagnosis
 
 models: $(INSTALLED)  ## the versions of the model, and every move of the champion
 	@exec "$(BIN)/python" -m darkroom.registry

@@ -17,6 +17,12 @@ from flows.crashed import NAME
 if TYPE_CHECKING:
     from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
 
+# When the others are due, in UTC: every quarter of an hour, and every six hours.
+MONITOR_CRON, DOCTOR_CRON = "*/15 * * * *", "30 */6 * * *"
+RETRAIN = "Make a candidate of all images and labels there are now; the gate decides if it is the champion."
+MONITOR = "Look at what the service answered since the last run: has it shifted? Retrain where labels are enough."
+DOCTOR = "Look at packages, disk, cache, remote, locks, champion and last retraining; fail where there is a problem."
+
 
 def cron_schedule(settings: Schedule) -> "CronSchedule":
     """The schedule of `params.yaml`, as Prefect takes it.
@@ -41,22 +47,31 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
     """
     from prefect import serve as serve_deployments
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+    from prefect.client.schemas.schedules import CronSchedule
     from prefect.deployments.runner import RunnerDeployment
     from prefect.types.entrypoint import EntrypointType
 
+    from flows.doctor import doctor
+    from flows.monitor import monitor
     from flows.retrain import retrain
 
-    # The limit is the deployment's: it holds for the runs of every runner. A run that has lost its process gives its place back
-    # when it is marked as crashed.
+    enqueue, cancel = ConcurrencyLimitStrategy.ENQUEUE, ConcurrencyLimitStrategy.CANCEL_NEW
     deployments = [
         RunnerDeployment.from_flow(
-            retrain,
+            flow,
             NAME,
-            schedules=[retraining],
-            description="Make a candidate of all images and labels there are now; the gate decides if it is the champion.",
-            tags=["darkroom", "model"],
-            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.ENQUEUE),
+            schedules=[due],
+            description=description,
+            tags=["darkroom", tag],
+            # The limit is the deployment's: it holds for the runs of every runner. A run that has lost its process gives its
+            # place back when it is marked as crashed. A retraining that is asked for during another comes after it.
+            concurrency_limit=ConcurrencyLimitConfig(limit=1, collision_strategy=at_limit),
             entrypoint_type=EntrypointType.MODULE_PATH,
+        )
+        for flow, due, tag, at_limit, description in (
+            (retrain, retraining, "model", enqueue, RETRAIN),
+            (monitor, CronSchedule(cron=MONITOR_CRON), "production", cancel, MONITOR),
+            (doctor, CronSchedule(cron=DOCTOR_CRON), "machine", cancel, DOCTOR),
         )
     ]
     serve_deployments(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=len(deployments))

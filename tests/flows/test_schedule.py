@@ -41,6 +41,13 @@ def ask(api: str, path: str, **filters: object) -> Any:
         return json.load(answer)
 
 
+def served(api: str) -> dict[str, Any] | None:
+    """The deployments by the names of their flows, once all are there."""
+    names = {flow["id"]: flow["name"] for flow in ask(api, "flows/filter")}
+    found = {names[deployment["flow_id"]]: deployment for deployment in ask(api, "deployments/filter")}
+    return found if len(found) == 3 else None
+
+
 def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, prefect_api: str) -> None:
     ran.set("epochs", HANGS)
     ran.git("commit", "--quiet", "--all", "--message=long")
@@ -50,7 +57,12 @@ def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, pref
     assert title == "retraining by the cron '0 3 * * *' (UTC), until Ctrl-C\n"
     assert urllib.request.urlopen(page.removeprefix("  page     ").strip()).status == 200
     # The runner starts after these lines are printed.
-    deployment = wait_for(lambda: ask(prefect_api, "deployments/filter"))[0]
+    deployments = wait_for(lambda: served(prefect_api))
+    assert set(deployments) == {"retrain", "monitor", "doctor"}
+    assert all(found["description"] and "darkroom" in found["tags"] for found in deployments.values())
+    assert {found["global_concurrency_limit"]["limit"] for found in deployments.values()} == {1}
+    deployment = deployments["retrain"]
+    assert set(deployment["parameter_openapi_schema"]["properties"]) >= {"reason", "force", "dry"}
     assert [found["schedule"]["cron"] for found in deployment["schedules"]] == ["0 3 * * *"]
     address, prefect, *command = run_now.removeprefix("  run now  ").split()
     status, printed = ran.run(prefect, *command, **dict([address.split("=")]))
@@ -76,7 +88,8 @@ def test_a_schedule_starts_runs_by_itself_and_goes_on_after_one_that_fails(ran: 
     ran.git("commit", "--quiet", "--all", "--message=weak")
     before = git_state(ran.root)
     schedule = ran.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
-    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", flow_runs={"state": {"type": {"any_": ["FAILED"]}}}))
+    failed = {"flows": {"name": {"any_": ["retrain"]}}, "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}
+    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", **failed))
     schedule.terminate()
     printed = schedule.communicate()[0]
     assert schedule.returncode == 143
@@ -85,7 +98,9 @@ def test_a_schedule_starts_runs_by_itself_and_goes_on_after_one_that_fails(ran: 
     assert run[-1]["state"]["message"].startswith("stage train stopped: the loss is not a number:")
     assert git_state(ran.root)[:-1] == before[:-1]
     # It is neither paused, so that it goes on next time, nor heaped on an earlier schedule.
-    (deployment,) = ask(prefect_api, "deployments/filter")
+    deployments = served(prefect_api)
+    assert deployments
+    deployment = deployments["retrain"]
     assert not deployment["paused"]
     assert [found["schedule"].get("interval") for found in deployment["schedules"]] == [2]
 

@@ -18,7 +18,7 @@ import pytest
 from darkroom.runtime.errors import DarkroomError
 from flows import orphans, supervisor
 from flows.server import SCHEDULE_ADDRESS, SCHEDULE_LOCK
-from tests.flows.test_schedule import QUICK, ask
+from tests.flows.test_schedule import QUICK, ask, served
 from tests.support.repository import HANGS, Repository, wait_for
 
 pytestmark = pytest.mark.xdist_group("prefect")
@@ -106,7 +106,7 @@ class Kills:
         return self.states() == states
 
     def start_run(self) -> None:
-        deployment = wait_for(lambda: self.ask("deployments/filter"))[0]["id"]
+        deployment = wait_for(lambda: served(self.api))["retrain"]["id"]
         wait_for(lambda: self.ask(f"deployments/{deployment}/create_flow_run", state={"type": "SCHEDULED"}))
         wait_for(lambda: self.processes("training"), patience=120)
 
