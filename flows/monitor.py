@@ -46,6 +46,9 @@ def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
     try:
         with disk_errors():
             settings = read_section(Monitor)
+            # A schedule without a service that logs is no fault, and would fail every 15 minutes.
+            if log is None and not Path(settings.log).is_dir():
+                return Completed(message=f"nothing to watch: no service writes a prediction log to {settings.log}")
             status = watch(Path(log or settings.log), Path(bundle or default_bundle()), settings.run_length)
             create_markdown_artifact(_summary(status), key="darkroom-monitor", description="What the monitor found")
             if status.found and mark_sent(status.found, settings.cooldown, time.time()):

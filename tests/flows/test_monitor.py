@@ -112,3 +112,10 @@ def test_a_missing_log_fails_the_run_with_its_remedy(sent: SimpleNamespace) -> N
     state = flow.monitor.fn(log="nowhere", bundle="bundle")
     assert state.is_failed()
     assert str(state.message).startswith("there is no prediction log nowhere")
+
+
+def test_a_schedule_without_a_log_has_nothing_to_watch(sent: SimpleNamespace) -> None:
+    Path("log").rename("elsewhere")
+    state = flow.monitor.fn()
+    assert state.is_completed()
+    assert state.message == "nothing to watch: no service writes a prediction log to log"
