@@ -46,6 +46,7 @@ def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
     try:
         with disk_errors():
             settings = read_section(Monitor)
+            retrain_with_labels(read_section(Registry).labels)
             # A schedule without a service that logs is no fault, and would fail every 15 minutes.
             if log is None and not Path(settings.log).is_dir():
                 return Completed(message=f"nothing to watch: no service writes a prediction log to {settings.log}")
@@ -53,7 +54,6 @@ def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
             create_markdown_artifact(_summary(status), key="darkroom-monitor", description="What the monitor found")
             if status.found and mark_sent(status.found, settings.cooldown, time.time()):
                 send_alarm(status, settings.notify)
-            retrain_with_labels(read_section(Registry).labels)
     except DarkroomError as error:
         return Failed(message=str(error))
     return Completed(message=status.sentence, name="Shifted" if status.kind else "Completed")
