@@ -55,8 +55,8 @@ def open_queue(root: Path, bundle: Bundle, folders: Sequence[str], reviewer: str
     queue = Queue(bundle, list(scorer.score(of_data.values())), list(scorer.score(pool)), first, root / INBOX, reviewer)
     if not queue.images:
         raise DarkroomError(
-            f"nothing waits for a label: no candidate is held, and {root / SAMPLES} has no image. Start the service with "
-            f"--samples {SAMPLES}, or name a folder: make label FOLDER=photos"
+            f"nothing waits for a label: no candidate is held, and {root / SAMPLES} has no image. Name a folder of "
+            "images: make label FOLDER=photos"
         )
     if unreadable := len(of_data) + len(pool) - len(queue.images):
         print(f"label: {count(unreadable, 'image')} without a place in the queue: labelled before, or not to be read")
