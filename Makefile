@@ -53,7 +53,7 @@ help:  ## this list
 run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
 
-serve: $(INSTALLED)  ## the bundle over HTTP, with a page; BUNDLE=models/export PORT=8080
+serve: $(INSTALLED)  ## the champion over HTTP, or models/export before there is one; BUNDLE=folder PORT=8080
 	@exec "$(BIN)/python" -m serving $${BUNDLE:+"$$BUNDLE"} $${PORT:+--port="$$PORT"}
 
 image: $(INSTALLED)  ## a container image of the service with a bundle; BUNDLE=models/export IMAGE=darkroom

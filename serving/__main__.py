@@ -93,8 +93,9 @@ def _hello(settings: Settings, service: Service, port: int) -> str:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     bundle = service.model.bundle
     classes = count(len(bundle.classes), "class", "classes")
+    behind = f" -> {bundle.folder.name}" if settings.bundle.is_symlink() else ""
     return (
-        f"{settings.bundle} ({bundle.graph}, {classes}) answers at {address}\n"
+        f"{settings.bundle}{behind} ({bundle.graph}, {classes}) answers at {address}\n"
         f"In a browser: {address}/\n"
         f"In a shell:   curl -F image=@photo.jpg {address}/v1/predict\n"
         "Ctrl-C ends it."

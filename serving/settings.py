@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticUndefined
 
 from darkroom.monitoring.rows import MOST_BYTES
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import BUNDLE, CHAMPION
 
 PREFIX = "DARKROOM_"
 # The ports that Vertex AI and Cloud Run ask for; our own variable goes before them.
@@ -36,6 +37,11 @@ def _origin(text: str) -> str:
     return text
 
 
+def _default_bundle() -> Path:
+    # Also a link that leads nowhere: another model than the one that was promoted is no answer to that.
+    return CHAMPION if CHAMPION.is_symlink() else BUNDLE
+
+
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
@@ -45,8 +51,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    bundle: Path = Path("models/export")
-    """the bundle: a folder that the export stage wrote, or a link to one"""
+    bundle: Path = Field(default_factory=_default_bundle)
+    """the bundle, or a link to one; default models/serving/current, which leads to the champion, else models/export"""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """address to listen at; 0.0.0.0 for all of this machine's"""
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -147,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, field in Settings.model_fields.items():
         words = (field.description or "").replace("%", "%%")
-        default = "" if field.default in (None, []) else f"; default {field.default}"
+        default = "" if field.default in (None, [], PydanticUndefined) else f"; default {field.default}"
         more: dict[str, Any] = {"help": words + default}
         if name == "bundle":
             parser.add_argument(name, nargs="?", **more)

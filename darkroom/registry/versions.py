@@ -9,10 +9,10 @@ from darkroom.bundle.bundle import INDEX
 from darkroom.registry.tags import NAME, Tag, read_tags, version_tag
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash, whole_folder
-from darkroom.runtime.paths import BUNDLE
+from darkroom.runtime.paths import BUNDLE, CHAMPION
 
-SERVING = Path("models/serving")
-LINK = SERVING / "current"
+LINK = CHAMPION
+SERVING = LINK.parent
 FETCHED = Path(".darkroom/registry/bundles")
 
 

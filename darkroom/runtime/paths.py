@@ -26,6 +26,8 @@ EVALUATE_REPORTS = Path("reports/evaluate")
 QUANTIZED = Path("models/quantize")
 QUANTIZE_REPORTS = Path("reports/quantize")
 BUNDLE = Path("models/export")
+# A link to the bundle of the champion, which the service follows.
+CHAMPION = Path("models/serving/current")
 EXPORT_REPORTS = Path("reports/export")
 
 # Not tracked: measured times, what changed since the last commit, images that the service keeps for labelling, the cache of

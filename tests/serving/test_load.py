@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.bundle.bundle import Bundle, load_bundle
+from darkroom.runtime.files import file_hash
 from tests.support.pictures import colour, encoded
 from tests.support.running import Running, ask, running
 from tests.support.tiny_bundle import make_bundle
@@ -171,6 +172,42 @@ def test_sigterm_under_load_fails_no_request_and_exits_with_0(tmp_path: Path) ->
         statuses = balanced_clients(service, encoded(colour(), "PNG"), end)
         assert set(statuses) == {200} and statuses[200] > 100
         assert service.process.wait(20) == 0
+
+
+def test_a_link_that_moves_is_followed_within_two_seconds_and_no_request_fails(tmp_path: Path) -> None:
+    folders = [make_bundle(tmp_path / "v1.0.0"), make_bundle(tmp_path / "v1.1.0", seed=1)]
+    hashes = [file_hash(folder / "bundle.json") for folder in folders]
+    link, following = tmp_path / "current", tmp_path / ".current"
+    link.symlink_to("v1.0.0")
+    image, answered, statuses = encoded(colour(), "PNG"), list[tuple[float, str]](), Counter[int]()
+    moves = list[float]()
+    with running(link) as service:
+        assert f"{link} -> v1.0.0 (model.onnx" in service.hello
+        end = time.monotonic() + 12
+
+        def work() -> None:
+            connection = service.connect()
+            while time.monotonic() < end:
+                connection.request("POST", "/v1/predict", image, {"Content-Type": "image/png"})
+                response = connection.getresponse()
+                statuses[response.status] += 1
+                answered.append((time.monotonic(), response.headers["X-Model-Hash"]))
+                response.read()
+                time.sleep(0.02)
+
+        def move() -> None:
+            for number in (1, 0, 1):
+                time.sleep(3)
+                following.symlink_to(folders[number].name)
+                following.rename(link)
+                moves.append(time.monotonic())
+
+        with ThreadPoolExecutor(5) as pool:
+            for done in [pool.submit(move), *(pool.submit(work) for _ in range(4))]:
+                done.result()
+    assert set(statuses) == {200}
+    for begun, expected in zip(moves, (hashes[1], hashes[0], hashes[1]), strict=True):
+        assert {found for at, found in answered if begun + 2 < at < begun + 3} == {expected}
 
 
 def test_requests_in_work_are_answered_after_ctrl_c_and_a_second_signal_ends_at_once(tmp_path: Path) -> None:

@@ -17,6 +17,16 @@ def test_an_option_goes_before_its_variable_and_ours_before_those_of_platforms()
     assert read_settings(["--port=84"], {"PORT": "82", "DARKROOM_PORT": "83"}).port == 84
 
 
+def test_the_champion_is_served_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_settings([], {}).bundle == Path("models/export")
+    (tmp_path / "models/serving").mkdir(parents=True)
+    # Also where it leads nowhere: the start fails, and no other model answers in its place.
+    (tmp_path / "models/serving/current").symlink_to("v1.0.0")
+    assert read_settings([], {}).bundle == Path("models/serving/current")
+    assert read_settings([], {"DARKROOM_BUNDLE": "models/export"}).bundle == Path("models/export")
+
+
 def test_an_empty_variable_is_not_set_and_switches_and_lists_are_read() -> None:
     assert read_settings([], {"DARKROOM_QUEUE": "", "PORT": " "}) == Settings()
     found = read_settings(["--access-log", "--cors-origins", "https://a.example, https://b.example"], {})
