@@ -80,7 +80,7 @@ def best(results: Mapping[str, CalibrationResult]) -> str:
 
 
 def sensitive_layers(
-    int8: Int8, calibrator: str, whole: float, images: UInt8s, reference: Float32s, folder: Path
+    int8: Int8, calibrator: str, whole: float, images: UInt8s, reference: Float32s, graph: Path
 ) -> list[str] | None:
     """The layers that cause most of the error, so that INT8 is closer to float when they stay in float.
 
@@ -94,12 +94,11 @@ def sensitive_layers(
         calibrator: whose ranges to use.
         whole: how far all layers in 8 bits move the predictions.
         images, reference: see `evaluate_form`.
-        folder: for the graphs.
+        graph: the file for each form that is tried; the last one is that of the answer.
 
     Returns:
         Names of layers, or None when the error is spread over so many that leaving a quarter in float does not halve it.
     """
-    graph = folder / "trial.onnx"
 
     def moved(in_float: list[str]) -> float:
         int8.write(graph, calibrator, in_float)

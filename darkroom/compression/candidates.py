@@ -108,10 +108,11 @@ class Candidates:
         """Static INT8 with its most sensitive layers in float; None when no few layers cause the error."""
         chosen = best(self.calibrators)
         moved = self.calibrators[chosen].moved
-        layers = sensitive_layers(self._int8, chosen, moved, self._search_images, self._reference, self._scratch)
+        trial = self._scratch / "trial.onnx"
+        layers = sensitive_layers(self._int8, chosen, moved, self._search_images, self._reference, trial)
         if layers is None:
             return None
-        self._int8.write(self._folder / "model.int8_mixed.onnx", chosen, layers)
+        shutil.copyfile(trial, self._folder / "model.int8_mixed.onnx")
         of = len(self._int8.layers)
         return Candidate(
             "int8_mixed", "model.int8_mixed.onnx", "Mixed INT8", f"as INT8, {len(layers)} of {of} layers in float"

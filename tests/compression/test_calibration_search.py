@@ -86,11 +86,12 @@ def test_the_layers_with_the_outlier_stay_in_float_and_the_answers_come_back(out
     images = some_images(64, seed=1)
     int8.write(tmp_path / "whole.onnx", "minmax")
     whole = evaluate_form(tmp_path / "whole.onnx", images, answers)
-    found = sensitive_layers(int8, "minmax", whole.moved, images, answers, tmp_path)
+    found = sensitive_layers(int8, "minmax", whole.moved, images, answers, tmp_path / "trial.onnx")
     assert found is not None
     # The layer that takes the outlier.
     assert f"layer{outlier + 1}" in found
     int8.write(tmp_path / "mixed.onnx", "minmax", found)
+    assert (tmp_path / "trial.onnx").read_bytes() == (tmp_path / "mixed.onnx").read_bytes()
     mixed = evaluate_form(tmp_path / "mixed.onnx", images, answers)
     assert mixed.moved <= whole.moved / 2
     graph = onnx.load(tmp_path / "mixed.onnx").graph
