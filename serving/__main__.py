@@ -20,6 +20,7 @@ from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
 from serving.sagemaker import container_arguments
+from serving.samples import Samples
 from serving.server import KEEP_ALIVE, Server, closing, listen
 from serving.service import Service
 from serving.settings import Settings, read_settings
@@ -52,6 +53,8 @@ def main() -> None:
         service.start_recorder(log, settings.prediction_log_features)
         if settings.corrections:
             service.take_corrections(settings.corrections, settings.corrections_images, settings.corrections_bytes)
+        if settings.samples:
+            service.samples = Samples(settings.samples, settings.samples_per_day, settings.samples_days)
         limits = Limits(body=settings.max_body, images=settings.max_images)
         keys = Keys(settings.api_keys) if settings.api_keys else None
         traces = open_traces(os.environ)

@@ -22,6 +22,7 @@ from serving.model import LoadedModel, engine_threads, open_model
 from serving.rate import Rate
 from serving.recorder import Recorder
 from serving.reload import Reloader, bundle_state
+from serving.samples import Samples
 from serving.shadow import Shadow
 from serving.tracing import trace_stages
 from serving.turns import Turns
@@ -50,6 +51,7 @@ class Service:
         engine: the queue and its threads.
         shadow: the candidate beside the model; None where there is none.
         recorder: what is done about answers after they have left; None does nothing.
+        samples: where a sample of the images is kept; None keeps none.
         inbox: where corrections go; None takes none.
         recent: images that were answered last, where corrections are taken.
 
@@ -80,6 +82,7 @@ class Service:
         self._pool = ThreadPoolExecutor(threads or usable_cores(), thread_name_prefix="decode")
         self._limit = DecodingLimit(max_pixels, decoding_memory)
         self.recorder: Recorder | None = None
+        self.samples: Samples | None = None
         self.shadow: Shadow | None = None
         self.inbox: Corrections | None = None
         self.recent: Recent | None = None
@@ -134,7 +137,7 @@ class Service:
         self._heatmaps.close()
         self._pool.shutdown()
         self.engine.close()
-        for each in (self.recorder, self.shadow):
+        for each in (self.recorder, self.shadow, self.samples):
             if each:
                 each.close()
 
@@ -213,6 +216,8 @@ class Service:
             self.recorder.record(ran.prediction, model, decoded.sha256, data)
         if self.shadow and data is not None:
             self.shadow.consider(data, decoded.sha256, ran.prediction, model, ran.cost)
+        if self.samples and data is not None:
+            self.samples.consider(data, decoded.sha256)
         if self.recent and data is not None:
             self.recent.add(decoded.sha256, data)
         return Answer(

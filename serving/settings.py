@@ -93,6 +93,13 @@ class Settings(BaseModel):
     prediction_log_features: bool = False
     """write the features of each image into that log, too"""
 
+    samples: Path | None = None
+    """folder for a sample of the images, which the label queue asks about; without it none is kept"""
+    samples_per_day: Count = 100
+    """images of a day that are kept there, at most"""
+    samples_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """days after which they are removed"""
+
     corrections: Path | None = None
     """folder for corrections that people send; without it none are taken"""
     corrections_images: Count = 10_000
