@@ -137,17 +137,26 @@ def _config_without_git() -> Path:
 
 
 def has_other_inputs(log: Log) -> bool:
-    """Whether an input or a setting of a stage is another one than `dvc.lock` says, once the stages that always run have run.
+    """Whether a stage has an input or a setting that is another one than `dvc.lock` says, after those that always run."""
+    return bool(stages_with_other_inputs(log, stages_always_run()))
 
-    What is only missing here does not count: a worktree has nothing yet of what was made before.
+
+def stages_with_other_inputs(log: Log, first: Sequence[str]) -> list[str]:
+    """The stages with an input or a setting that is another one than `dvc.lock` says.
+
+    What is only missing here does not count: a worktree or a clone has nothing yet of what was made before.
+
+    Args:
+        log: takes each line that DVC prints.
+        first: the stages to run before, of those that always run.
     """
-    always = [stage for stage in ("survey", "code") if stage in stages_in_order()]
-    _run_or_explain(["--wait-for-lock", "repro", "--single-item", *always], log)
-    for found in json.loads(ask("status", "--json")).values():
-        for entry in found:
-            if entry != "always changed" and (isinstance(entry, str) or _differs(entry)):
-                return True
-    return False
+    if always := [stage for stage in first if stage in stages_always_run()]:
+        _run_or_explain(["--wait-for-lock", "repro", "--single-item", *always], log)
+    return [
+        stage
+        for stage, found in json.loads(ask("status", "--json")).items()
+        if any(entry != "always changed" and (isinstance(entry, str) or _differs(entry)) for entry in found)
+    ]
 
 
 def _differs(entry: dict[str, Any]) -> bool:

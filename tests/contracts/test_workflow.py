@@ -65,10 +65,15 @@ def test_the_comparison_reads_two_revisions_from_the_remote(clone: Path) -> None
     command(clone, "git", "checkout", "-q", "-b", "ahead", "first")
     command(clone, "git", "-c", "user.name=A", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "other")
     command(clone, "git", "checkout", "-q", "second")
-    run_step("Compare", clone, TARGET="ahead", SOURCE="second", GITHUB_STEP_SUMMARY=str(summary))
+    variables = {"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(clone / "output")}
+    run_step("Compare", clone, TARGET="ahead", SOURCE="second", FAIL_ON="leak", **variables)
     text = (clone / "data-diff.md").read_text()
     assert "**4 → 5 images**: 2 added, 1 removed, 1 relabelled, 1 moved between splits." in text
     assert summary.read_text() == text
+    assert (clone / "output").read_text() == "status=0\n"
+    # A test image was moved: refused without the label, and only after the comment is written.
+    run_step("Compare", clone, TARGET="ahead", SOURCE="second", FAIL_ON="leak,test-changed", **variables)
+    assert (clone / "output").read_text().endswith("status=3\n") and (clone / "data-diff.md").read_text() == text
     page = (clone / "data-diff.html").read_text()
     assert page.count("data:image/png;base64,") == 9 and "no picture<" not in page
 
@@ -100,7 +105,8 @@ def test_one_comment_is_made_or_brought_up_to_date(tmp_path: Path, earlier: str,
 def test_the_workflow_may_do_no_more_than_it_needs() -> None:
     content = workflow()
     # YAML 1.1 reads the key `on` as true.
-    assert content[True] == {"pull_request": {"paths": ["dvc.lock"]}}, (
+    types = ["opened", "synchronize", "reopened", "labeled", "unlabeled"]
+    assert content[True] == {"pull_request": {"types": types, "paths": ["dvc.lock"]}}, (
         "never pull_request_target, which hands out secrets"
     )
     jobs = content["jobs"]
