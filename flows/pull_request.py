@@ -44,7 +44,7 @@ def decision_text() -> str:
     try:
         decision = json.loads(DECISION.read_text(encoding="utf-8"))
         reasons = [f"- {'✓' if each['passed'] else '✗'} {code(each['words'])}" for each in decision["reasons"]]
-        return "\n".join([f"**The gate: {code(decision['verdict'])}.** {code(decision['sentence'])}", "", *reasons])
+        return "\n".join([f"**The gate: {code(decision['outcome'])}.** {code(decision['sentence'])}", "", *reasons])
     except (ValueError, LookupError, TypeError) as error:
         raise DarkroomError(
             f"{DECISION} is damaged ({error}): `python -m darkroom.gate champion workspace` makes it"

@@ -32,7 +32,7 @@ def test_the_gates_decision_is_shown_and_a_damaged_one_is_named(here: Repository
         {"check": "parity", "passed": True, "words": "it holds"},
         {"check": "slice", "passed": False, "words": "<b>"},
     ]
-    pull_request.DECISION.write_text(json.dumps({"verdict": "reject", "sentence": "It is worse.", "reasons": reasons}))
+    pull_request.DECISION.write_text(json.dumps({"outcome": "reject", "sentence": "It is worse.", "reasons": reasons}))
     assert pull_request.decision_text() == "**The gate: `reject`.** `It is worse.`\n\n- ✓ `it holds`\n- ✗ `<b>`"
     pull_request.DECISION.write_text("{}")
     with pytest.raises(DarkroomError, match=r"decision\.json is damaged"):
