@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from darkroom.runtime.environment import without
+
 SUPERVISED_BY = "DARKROOM_SUPERVISED_BY"
 
 
@@ -86,7 +88,7 @@ class Watchman:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.orphans", self._mark],
                 stdin=subprocess.PIPE,
-                env={name: value for name, value in os.environ.items() if name != SUPERVISED_BY},
+                env=without(SUPERVISED_BY),
                 start_new_session=True,
             )
 

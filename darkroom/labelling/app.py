@@ -30,7 +30,7 @@ STATIC = Path(__file__).parent / "static"
 # The look that all pages of the project share.
 SHARED_STYLE = Path(darkroom.drawing.__file__).parent / "templates" / "page.css"
 FILES = {
-    "/": (STATIC / "index.html", "text/html"),
+    "/": (STATIC / "queue.html", "text/html"),
     "/page/queue.css": (STATIC / "queue.css", "text/css"),
     "/page/queue.js": (STATIC / "queue.js", "text/javascript"),
     "/page/search.js": (STATIC / "search.js", "text/javascript"),

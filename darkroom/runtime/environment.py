@@ -12,6 +12,11 @@ def variable(name: str) -> str | None:
     return value if value.strip() else None
 
 
+def without(name: str) -> dict[str, str]:
+    """The environment of this process but for one variable, for a process that must not inherit it."""
+    return {key: value for key, value in os.environ.items() if key != name}
+
+
 def forget_empty(prefix: str) -> None:
     """Take empty variables out of the environment of this process, for libraries that would count them as set.
 
