@@ -154,6 +154,7 @@ def _comes_up(server: "subprocess.Popen[bytes]", port: int, patience: float, log
         if server.poll() is not None and not _is_free(port):
             return False
         if server.poll() is not None or time.monotonic() > latest:
+            end(server)
             last_lines = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
             raise DarkroomError(
                 f"the Prefect server did not come up on port {port} within {patience:.0f} s; the end of {log}:\n{last_lines}"

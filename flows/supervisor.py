@@ -43,7 +43,7 @@ class Program:
         One that was killed is started at once, and one that failed after a pause, which doubles.
 
         Raises:
-            DarkroomError: when it failed too often in a row.
+            DarkroomError: when it failed too often in a row, while it came up or later.
         """
         status = self.process.poll()
         if status is None:
@@ -57,9 +57,17 @@ class Program:
             )
         how = f"was killed by signal {-status}" if status < 0 else f"ended by itself with status {status}"
         print(f"the {self._name} {how}: starting it again", flush=True)
-        time.sleep(2 ** (self._failures - 1) if self._failures else 0)
-        self.begin()
-        return True
+        while True:
+            time.sleep(2 ** (self._failures - 1) if self._failures else 0)
+            try:
+                self.begin()
+                return True
+            except DarkroomError as error:
+                # It may have been killed while it came up.
+                self._failures += 1
+                if self._failures >= ATTEMPTS:
+                    raise
+                print(f"{error}\nstarting the {self._name} again", flush=True)
 
 
 class Supervisor:

@@ -47,6 +47,36 @@ def test_a_program_that_is_killed_is_started_again_however_often(capsys: pytest.
     assert capsys.readouterr().out.startswith("the server was killed by signal 9: starting it again\n")
 
 
+def test_a_program_that_is_killed_while_it_comes_up_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: None))
+    program = supervisor.Program("server", lambda: start("import os; os.kill(os.getpid(), 9)"))
+    attempts = []
+
+    def come_up_the_second_time() -> "subprocess.Popen[bytes]":
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise DarkroomError("it did not come up")
+        return start("pass")
+
+    program._start = come_up_the_second_time
+    assert program.revive() and program.process.returncode == 0
+
+
+def test_a_program_that_never_comes_up_ends_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: None))
+    program = supervisor.Program("server", lambda: start("import os; os.kill(os.getpid(), 9)"))
+    attempts = []
+
+    def fail() -> "subprocess.Popen[bytes]":
+        attempts.append(1)
+        raise DarkroomError("it did not come up")
+
+    program._start = fail
+    with pytest.raises(DarkroomError, match="it did not come up"):
+        program.revive()
+    assert len(attempts) == supervisor.ATTEMPTS
+
+
 def test_a_program_at_work_is_left_alone() -> None:
     program = supervisor.Program(
         "runner", lambda: subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
