@@ -4,6 +4,7 @@ python -m flows.deployments  # the runner alone, which `make schedule` starts an
 """
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -85,4 +86,8 @@ if __name__ == "__main__":
     with user_errors():
         schedule = cron_schedule(read_params().schedule)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        serve(schedule)
+        try:
+            serve(schedule)
+        except KeyboardInterrupt:
+            # While deployments are made; the runner handles a later one.
+            sys.exit(128 + signal.SIGINT)
