@@ -50,7 +50,7 @@ CONVERTER := $(if $(filter true,$(TFLITE)),$(INSTALLED_TFLITE))
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
-run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive or table; PRESET=photographs; SET="train.epochs=3 …"
+run: $(INSTALLED) $(CONVERTER)  ## bring the line up to date; IMAGES=folder, archive, table or s3://…; PRESET=photographs; SET="train.epochs=3 …"
 	@exec "$(BIN)/python" -m flows.run --images="$$IMAGES" --set="$$SET" --preset="$$PRESET"
 
 serve: $(INSTALLED)  ## the champion over HTTP, or models/export before there is one; BUNDLE=folder PORT=8080

@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^([a-z0-9][a-z0-9.-]*)==(\S+).*\n(?:    --hash=.*\n)+", re.
 CPU_BUILDS = Path(".ci/torch-cpu.sha256")
 CUDA = "requirements-cuda.txt"
 # Parts of the line that are installed alone, in the versions that the whole line has.
-PARTS = ("requirements-diff", "requirements-serve")
+PARTS = tuple(f"requirements-{name}" for name in ("diff", "serve", "s3", "gs", "az", "serve-s3"))
 
 
 def blocks(text: str) -> dict[str, str]:

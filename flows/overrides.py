@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.object_store import ObjectStore, is_url
 from darkroom.settings.read import Params
 from darkroom.settings.yaml_file import read_file
 from darkroom.sources.registry import detect_kind
@@ -20,7 +21,7 @@ def read_overrides(images: str, settings: str, preset: str = "") -> tuple[str, .
     """The settings that `make run IMAGES=… PRESET=… SET=…` asks for; each may be empty.
 
     Args:
-        images: a folder, an archive or a table.
+        images: a folder, an archive, a table, or the URL of a folder in an object store.
         settings: `section.key=value` separated by blanks; a value with blanks in it stands in quotes, as in a shell.
         preset: the name of a file in `presets/`; what `settings` sets comes after it, and so has precedence.
 
@@ -62,6 +63,10 @@ def _preset_settings(name: str) -> tuple[str, ...]:
 
 def _source_settings(images: str) -> tuple[str, ...]:
     """What `ingest` needs to know to read a source. Links in its path stay: `current` may lead elsewhere by the next run."""
+    if is_url(images):
+        # An unknown store and a missing package are shown before anything is written.
+        ObjectStore.open(images)
+        return "ingest.source=folder", f"ingest.path={json.dumps(images, ensure_ascii=False)}"
     path = expand_home(images)
     try:
         source = detect_kind(path)

@@ -24,7 +24,7 @@ from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
 from darkroom.sources.listing import describe_found, read_survey
-from darkroom.sources.registry import SOURCE_KINDS, location_of
+from darkroom.sources.registry import location_of, source_kind
 from darkroom.sources.source import Location
 from darkroom.sources.survey import require_unchanged
 
@@ -63,7 +63,7 @@ def run(
     require_unchanged(surveyed, location, cache)
     known, listing = ImageCache(cache, decoder), surveyed.listing
     decided = read_label_fixes(fixes, [image.path for image in listing.images], listing.classes) if fixes else []
-    read = SOURCE_KINDS[source].reader(location, listing.images)
+    read = (kind := source_kind(source, location)).reader(location, listing.images)
     joined = join_inbox(surveyed, read, decided, read_inbox_survey(survey), inbox, known)
     surveyed, listing, decided_in = joined.surveyed, joined.surveyed.listing, (fixes, joined.lines and inbox)
     for line in [*describe_found(listing, out / "ignored.parquet"), *joined.lines]:
@@ -80,6 +80,7 @@ def run(
             known,
             out / "shards",
             folder / "shards",
+            kind.readers,
         )
         require_few_rejects(found.unreadable, len(found.manifest), max_reject_fraction)
         found.save(folder)

@@ -45,7 +45,10 @@ def run(*, source: str, location: Location, cache: Path, out: Path, inbox: Path 
         write_inbox_survey(labelled, folder)
     files = len(tables["files"]) - tables["files"]["bytes"].null_count
     # The digits come with scikit-learn, and have no files.
-    where = f" in {count(files, 'file')}, {hashed:,} new or changed" if files else ""
+    if location.url and files:
+        where = f" in {count(files, 'object')} of {location.url}, by its listing"
+    else:
+        where = f" in {count(files, 'file')}, {hashed:,} new or changed" if files else ""
     print(f"survey: {count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes{where}")
     if len(labelled):
         print(f"survey: {count(len(labelled), 'image')} in the inbox {inbox}")

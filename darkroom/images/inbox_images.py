@@ -99,7 +99,11 @@ def _content_hashes(surveyed: Surveyed, read: Reader, cache: ImageCache) -> Sequ
 
     def hashed(each: tuple[SourceImage, str | None]) -> str | None:
         image, known = each
-        if known or (known := cache.stamps.get(stamp_key(image))) or (image.place is None and image.file):
+        if (
+            known
+            or (known := cache.stamps.get(stamp_key(image)))
+            or (image.place is None and image.file and not image.stamp)
+        ):
             return known
         try:
             return hashlib.sha256(read(image)).hexdigest()

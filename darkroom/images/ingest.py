@@ -66,6 +66,7 @@ def ingest_images(
     cache: ImageCache,
     previous_shards: Path,
     shards: Path,
+    readers: int | None = None,
 ) -> IngestResult:
     """Make the rows and shards of all images, on all cores, with a progress bar.
 
@@ -80,6 +81,7 @@ def ingest_images(
         cache: results of earlier runs; it is replaced by those of this one.
         previous_shards: the shards of the previous run; the folder need not exist.
         shards: the folder to make.
+        readers: as `SourceKind.readers`.
 
     Raises:
         DarkroomError: when a file is not what the survey found, a fix is of no image, or `depth` has no rule for all images.
@@ -88,7 +90,7 @@ def ingest_images(
     rows = cache.rows(known).tolist()
     columns = _Columns(read, label_fixes, cache, previous_shards, shards)
     fresh = [(image, size) for image, size, row in zip(images, sizes, rows, strict=True) if row < 0]
-    inspections = inspect_all(fresh, read, decoder, columns.row_of)
+    inspections = inspect_all(fresh, read, decoder, columns.row_of, readers)
     for image, sha256, row in zip(images, known, rows, strict=True):
         if row < 0:
             columns.add(image, sha256, next(inspections))
@@ -121,10 +123,10 @@ class _Columns:
     def add(self, image: SourceImage, expected: str | None, inspection: Inspection) -> None:
         """An image that was read; its content may be known, from another place."""
         sha256 = inspection.facts["sha256"]
-        own_file = image.file is not None and image.place is None
+        own_file = image.file is not None and image.place is None and image.stamp is None
         if inspection.gone and (expected or not own_file):
             raise _changed(image, f"the survey could read it, and it {inspection.facts['reason']}")
-        # Of an image in an archive the hash is not known where it was never read.
+        # Of an image in an archive or a bucket the hash is not known where it was never read.
         if sha256 and sha256 != expected and (expected or own_file):
             raise _changed(image, "its content" if expected else "the survey could not read it")
         row = self.row_of.get(str(sha256))

@@ -3,7 +3,9 @@
 import hashlib
 import math
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import repeat
 from operator import itemgetter
 
 import cv2
@@ -154,20 +156,36 @@ def _describe_samples(samples: Samples) -> dict[str, object]:
 
 
 def inspect_all(
-    images: list[tuple[SourceImage, int]], read: Reader, decoder: str, known: Mapping[str, int]
+    images: list[tuple[SourceImage, int]],
+    read: Reader,
+    decoder: str,
+    known: Mapping[str, int],
+    readers: int | None = None,
 ) -> Iterator[Inspection]:
     """Inspect every image, in the order given, on all cores, with a progress bar.
 
     Args:
         images: each with its bytes, about.
         read, decoder, known: as in `inspect_image`.
+        readers: how many images to read at a time, ahead of the cores; None: each core reads its own.
     """
 
-    def inspect_batch(batch: list[tuple[SourceImage, int]]) -> list[Inspection]:
-        return [inspect_image(image, read, decoder, known) for image, _ in batch]
+    def inspect_batch(batch: list[tuple[SourceImage, int, Reader]]) -> list[Inspection]:
+        return [inspect_image(image, content, decoder, known) for image, _, content in batch]
 
-    batches = in_batches(images, itemgetter(1))
+    contents = in_order(lambda each: _fetch(each[0], read), images, itemgetter(1), readers) if readers else repeat(read)
+    batches = in_batches(((*each, content) for each, content in zip(images, contents, strict=False)), itemgetter(1))
     with tqdm(total=len(images), desc="ingest", unit="image", disable=None) as bar:
-        for batch in in_order(inspect_batch, batches, lambda batch: sum(size for _, size in batch)):
+        for batch in in_order(inspect_batch, batches, lambda batch: sum(size for _, size, _ in batch)):
             bar.update(len(batch))
             yield from batch
+
+
+def _fetch(image: SourceImage, read: Reader) -> Reader:
+    """Read an image now, for the core that asks for it later; a failure is raised there."""
+    fetched: Future[bytes] = Future()
+    try:
+        fetched.set_result(read(image))
+    except (OSError, MemoryError) as error:
+        fetched.set_exception(error)
+    return lambda _: fetched.result()

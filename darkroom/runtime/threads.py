@@ -20,7 +20,10 @@ BATCH, BATCH_BYTES = 16, 4 << 20
 
 
 def in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], size: Callable[[Item], int] | None = None
+    work: Callable[[Item], Result],
+    items: Iterable[Item],
+    size: Callable[[Item], int] | None = None,
+    threads: int | None = None,
 ) -> Iterator[Result]:
     """The result for each item, in the order given. The caller's thread iterates over the items, and only when there is room.
 
@@ -30,8 +33,9 @@ def in_order(
         work: what a thread does with an item.
         items: one after the other.
         size: the bytes that an item and its result hold, about; None where they are few.
+        threads: how many, where the work is to wait for a network; None: one for each core.
     """
-    count = usable_cores()
+    count = threads or usable_cores()
     waiting: deque[tuple[Future[Result], int]] = deque()
     in_flight = 0
     pool = ThreadPoolExecutor(count)

@@ -54,7 +54,7 @@ def list_source(kind: SourceKind, location: Location) -> Listing:
         return listing
     images = Counter(image.label for image in listing.images)
     if location.join_classes is None:
-        raise DarkroomError(f"{location.path} {_describe(groups, images, listing)}")
+        raise DarkroomError(f"{location.name} {_describe(groups, images, listing)}")
     names = {name: best for group in groups if (best := _most_frequent(group, images)) for name in group}
     return replace(
         listing,

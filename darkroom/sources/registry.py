@@ -7,7 +7,9 @@ import os
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.object_store import is_url
 from darkroom.settings.ingest import Ingest
+from darkroom.sources.bucket import BUCKET
 from darkroom.sources.digits import DIGITS
 from darkroom.sources.folder import FOLDER
 from darkroom.sources.imagenet import IMAGENET
@@ -37,12 +39,29 @@ def location_of(settings: Ingest) -> Location:
     """The source as the settings of `ingest` name it; a `~` is the home of whoever runs this, and links stay."""
     return Location(
         path=expand_home(settings.path),
+        url=settings.path if is_url(settings.path) else None,
         root=expand_home(settings.root) if settings.root else None,
         max_unpacked_bytes=int(settings.max_unpacked_gib * 2**30),
         class_level=None if settings.class_level == "auto" else settings.class_level,
         join_classes=settings.join_classes,
         zip_encoding=settings.zip_encoding,
     )
+
+
+def source_kind(source: str, location: Location) -> SourceKind:
+    """The kind of a source, as `ingest.source` says; a folder may be in an object store.
+
+    Raises:
+        DarkroomError: when an archive or a table should be read from an object store.
+    """
+    if location.url is None or source not in ("folder", "imagenet", "zip", "tar", "table"):
+        return SOURCE_KINDS[source]
+    if source != "folder":
+        raise DarkroomError(
+            f"ingest.source is {source}, and {location.url} is in an object store, where only folders of class folders are "
+            "read: set ingest.source=folder, or fetch it to this machine first"
+        )
+    return BUCKET
 
 
 def detect_kind(path: Path) -> str:

@@ -22,6 +22,7 @@ class Location:
         class_level: of the class folders in a folder or an archive, counted from 1 for the folders at the top; None: found.
         join_classes: whether classes whose names differ only in case, blanks and the like are one; None: the source is refused.
         zip_encoding: of the names in a zip that are not marked as UTF-8; None: found.
+        url: of a folder in an object store, in place of `path`, such as `s3://bucket/photos`.
     """
 
     path: Path
@@ -30,6 +31,12 @@ class Location:
     class_level: int | None = None
     join_classes: bool | None = None
     zip_encoding: str | None = None
+    url: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The path or the URL, for messages."""
+        return self.url or str(self.path)
 
     @property
     def base(self) -> Path:
@@ -54,8 +61,8 @@ class SourceImage(NamedTuple):
         split: `train`, `validation` or `test` where the source has splits, else None.
         file: the file that it is, or is in, relative to `Location.base` or absolute; None where the source has no files.
         place: where in that file, or in the data set, it is, as its kind of source counts; None where it is the whole file.
-        stamp: of an image inside an archive or a table, a mark that changes when its bytes do, such as a zip's CRC-32 and
-            length, read without opening the image; None where there is no such mark.
+        stamp: of an image inside an archive, a table or a bucket, a mark that changes when its bytes do, such as a zip's CRC-32
+            and length, or an object's ETag, read without opening the image; None where there is no such mark.
         group: the user's own name for images that must stay together, where the source has one.
         timestamp: when the picture was taken, in UTC, where the source has one.
     """
@@ -87,12 +94,15 @@ class Listing:
         ignored: sorted by path.
         inputs: files beside the images that the listing was made from, as `SourceImage.file`: the archive, the table, a list of
             names.
+        sizes: bytes of each image, in the order of the images, where the listing tells all that is known before they are read;
+            None where their files are looked at.
     """
 
     classes: tuple[str, ...]
     images: list[SourceImage]
     ignored: list[Ignored] = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
+    sizes: list[int] | None = None
 
     @cached_property
     def files(self) -> list[str]:
@@ -116,6 +126,7 @@ class SourceKind:
             as they are, so does the listing. None where only a listing finds the files.
         list: list a source. Raises a DarkroomError when it can't be listed.
         reader: open a source to read the images of its listing.
+        readers: how many images to read at a time, where they come over a network; None: one for each core.
     """
 
     name: str
@@ -123,6 +134,7 @@ class SourceKind:
     files: Callable[[Location], Sequence[str] | None]
     list: Callable[[Location], Listing]
     reader: Callable[[Location, Sequence[SourceImage]], Reader]
+    readers: int | None = None
 
 
 def files_by_listing(location: Location) -> None:

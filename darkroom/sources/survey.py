@@ -16,8 +16,8 @@ from darkroom.runtime.files import file_hash
 from darkroom.sources.class_names import list_source
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.listing import FILES, Surveyed, to_tables
-from darkroom.sources.registry import SOURCE_KINDS
-from darkroom.sources.source import Location, SourceKind
+from darkroom.sources.registry import source_kind
+from darkroom.sources.source import Listing, Location, SourceKind
 
 # A file that changed less than this before it was looked at may change again without a trace in its times: file systems
 # count time in steps of up to some hundredths of a second, so such a file is hashed again the next time. Nanoseconds.
@@ -53,7 +53,9 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
     Raises:
         DarkroomError: when the source can't be listed.
     """
-    kind = SOURCE_KINDS[source]
+    kind = source_kind(source, location)
+    if location.url and kind.readers:
+        return _listed(list_source(kind, location)), 0
     found = kind.files(location)
     if found is None:
         return _list_and_hash(kind, location, cache)
@@ -65,6 +67,13 @@ def survey(source: str, location: Location, cache: Path) -> tuple[dict[str, pa.T
         tables = to_tables(list_source(kind, location))
         cached.save(tables | {"key": key})
     return tables | {"files": files}, hashed
+
+
+def _listed(listing: Listing) -> dict[str, pa.Table]:
+    """The tables of a source whose listing tells all that is known of its files before they are read."""
+    none = pa.nulls(len(listing.images), pa.string())
+    paths = pa.array([image.file for image in listing.images], pa.string())
+    return to_tables(listing) | {"files": pa.table([paths, pa.array(listing.sizes, pa.int64()), none], schema=FILES)}
 
 
 def _list_and_hash(kind: SourceKind, location: Location, cache: Path) -> tuple[dict[str, pa.Table], int]:

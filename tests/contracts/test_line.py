@@ -104,6 +104,9 @@ def test_locks_hold_exact_versions_with_the_hashes_of_their_files() -> None:
     assert not set(locked("requirements-dev.txt")) & set(line)
     for part in ("requirements-diff.txt", "requirements-serve.txt"):
         assert all(line[name] == block for name, block in locked(part).items()), "a part has what the line has"
+    for extra in ("s3", "gs", "az", "serve-s3"):
+        found = locked(f"requirements-{extra}.txt")
+        assert all(found[name] == line[name] for name in found.keys() & line), "an extra moves nothing of the line"
     # A program that one version of torch wrote is read by the same one, and a file is run by the runtime it was made for.
     assert all(converter[name] == line[name] for name in ("torch", "ai-edge-litert"))
     # What only torch's build for CUDA needs is apart, so that the others are spared its 3 GB.
