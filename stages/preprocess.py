@@ -1,7 +1,7 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet, models/select/choice.json.
-Writes: data/preprocess/: images.npy, labels.npy, ids.npy of each split, stats.json; .darkroom/cache/pixels: the same rows.
+Writes: data/preprocess/: images, labels, ids and receipt of each split, stats.json; .darkroom/cache/pixels: the same rows.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from darkroom.images.cache import PixelCache, pixel_identity
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import choose_channels, choose_size, load_packed, mean_and_std, pack, write_labels
+from darkroom.images.pack import choose_channels, choose_size, load_packed, mean_and_std, pack_split
 from darkroom.model.classes import load_classes
 from darkroom.model.depth import load_depth
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
@@ -62,9 +62,8 @@ def run(
     decoded = 0
     with whole_folder(out) as folder:
         for split in SPLITS:
-            images, target = manifest.filter(pc.equal(table["split"], split)), folder / split / "images.npy"
-            write_labels(images, classes, target.parent)
-            decoded += pack(images, ingest / "shards", size, channels, settings.resize, decoder, depth, pixels, target)
+            images, form = manifest.filter(pc.equal(table["split"], split)), (size, channels, settings.resize)
+            decoded += pack_split(images, classes, ingest / "shards", *form, decoder, depth, pixels, folder / split)
         pixels.save()
         packed = {split: load_packed(folder / split) for split in SPLITS}
         mean, std = weights.for_channels(channels) if weights else mean_and_std(packed["train"].images)

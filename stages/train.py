@@ -68,7 +68,7 @@ def run(
     with join_processes() as processes:
         own = {name: values[name] for name in own_settings(settings.network)}
         begun = settings.network, own, settings.weights, settings.seed
-        spec = new_spec(*begun, ingest=ingest, splits=splits, arrays=arrays)
+        spec = processes.shared(partial(new_spec, *begun, ingest=ingest, splits=splits, arrays=arrays))
         train, validation = load_splits(arrays, spec.classes)
         use_deterministic_algorithms()
         keep_freed_memory()
@@ -78,6 +78,7 @@ def run(
         spec = replace(spec, precision=str(precision).removeprefix("torch."))
         chosen_from = settings.model_dump(include=CHOSEN_FROM)
         mirrored = partial(find_mirrored, train.images, train.labels, names := spec.classes.names)
+        mirrored = partial(processes.shared, mirrored)
         require_mirrorable(mirror, model, mirrored)
         chosen_from |= {"regression": fits_head(settings, model, train.labels), "find_mirrored": mirrored}
         choices = make_choices(images=len(train.labels), classes=len(names), **chosen_from)
@@ -89,7 +90,7 @@ def run(
             lines = [size_note(model, spec, len(train.labels), processes, reason), loaded, balance, *choices.lines()]
             print("\n".join(f"train: {line}" for line in lines if line))
         identity = settings.model_dump_json(exclude={"processes", "budget"})
-        checkpoint = checkpoint_of(checkpoints, identity, spec, processes, arrays)
+        checkpoint = checkpoint_of(checkpoints, identity, spec, processes.device, arrays)
         both: dict[str, Any] = {"precision": precision, "after_epoch": after_epoch}
         head = fit_head(model, train, validation, config, splits=splits, **both) if config.optimizer == LBFGS else None
         state = head or fit(model, train, validation, config, processes=processes, checkpoint=checkpoint, **both)

@@ -3,7 +3,6 @@
 import copy
 import math
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -57,15 +56,15 @@ def distill(
     device = choose_device()
     teacher = copy.deepcopy(teacher).to(device)
     student.to(device)
-    images, labels = torch.from_numpy(np.array(train.images)), torch.from_numpy(train.labels)
-    batches = TrainingBatches(images.to(device), labels.to(device), train.keys(), BATCH, AUGMENTATION, seed)
+    labels = torch.from_numpy(train.labels)
+    batches = TrainingBatches(train.images, labels, train.keys(), BATCH, AUGMENTATION, seed)
     optimizer = make_optimizer("adamw", student, learning_rate, 0.0, {}, frozenset())
     schedule = make_schedule("one-cycle", optimizer, epochs * len(batches), 0, 1, 1.0)
     # The word is part of the seed: another one would give other weights.
     torch.manual_seed(seed_of("imitation", seed))
     with tqdm(total=epochs * len(batches), desc=progress, unit="step", disable=None) as bar:
         for epoch in range(1, epochs + 1):
-            for batch in batches.epoch(epoch):
+            for batch in (each.on(device) for each in batches.epoch(epoch)):
                 with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
                     with torch.no_grad():
                         targets = teacher(batch.images).float().softmax(1)

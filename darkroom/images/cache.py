@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from darkroom.images.manifest import MEASURED
 from darkroom.images.measure import THUMBNAIL_SIDE
 from darkroom.model.depth import Depth
-from darkroom.runtime.arrays import Bools, Int64s, UInt8s
+from darkroom.runtime.arrays import Int64s, UInt8s
 from darkroom.runtime.cache import TableCache
 
 # A row for each content: its columns of the manifest, or why it is rejected, and where its bytes are in the shards of that run.
@@ -160,7 +160,7 @@ class PixelCache:
         self._checksums: list[int] = rows["crc32"].to_pylist() if self._file.exists() else []
         self._used = 0
 
-    def copy_to(self, hashes: Sequence[str], target: UInt8s) -> Bools:
+    def copy_to(self, hashes: Sequence[str], target: UInt8s) -> Int64s:
         """Copy the cached rows to their places.
 
         Args:
@@ -168,9 +168,10 @@ class PixelCache:
             target: uint8 [N, S, S, C], written where a row is in the cache and undamaged.
 
         Returns:
-            bool [N]: which rows were written.
+            int64 [N]: the CRC-32 of each row that was written, -1 for the others.
         """
         found = np.full(len(hashes), -1, dtype=np.int64)
+        checksums = np.array([*self._checksums, -1], np.int64)
         if self._hashes:
             known = pc.index_in(pa.array(hashes, pa.string()), pa.array(self._hashes, pa.string()))
             found = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -183,9 +184,8 @@ class PixelCache:
             breaks = np.flatnonzero((np.diff(whole) != 1) | (np.diff(found[whole]) != 1)) + 1
             for run in np.split(whole, breaks) if len(whole) else ():
                 target[run[0] : run[-1] + 1] = cached[found[run[0]] : found[run[-1]] + 1]
-        written: Bools = found >= 0
-        self._used += int(written.sum())
-        return written
+        self._used += int((found >= 0).sum())
+        return checksums[found]
 
     def _drop_damaged(self, found: Int64s, cached: UInt8s) -> None:
         """Put -1 in place of each row whose checksum is wrong."""

@@ -1,7 +1,8 @@
 """Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
+import hashlib
 import os
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,13 +20,22 @@ from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
 from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
+from darkroom.runtime.files import file_hash, write_json
 from darkroom.runtime.inputs import stage_input
 from darkroom.runtime.threads import in_batches, in_order
 
 # Pixels that are counted at a time: OpenCV counts in float32, which is exact up to 2 to the 24.
 COUNTED = 1 << 20
-# An id is 16 hex digits.
+# Beside the arrays of a split: how many images, and a hash of what the arrays hold.
+RECEIPT = "receipt.json"
+# An id is 16 hex digits. So many are looked at together.
 IDS = np.dtype("S16")
+CHECKED = 1 << 16
+# By byte: the value of a hex digit; the zero bytes behind a shorter id; what is no digit.
+NO_DIGIT, OTHER = 254, 255
+DIGITS = np.full(256, OTHER, np.uint8)
+DIGITS[0] = NO_DIGIT
+DIGITS[list(b"0123456789abcdef")] = np.arange(16)
 
 
 def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -> int:
@@ -52,7 +62,7 @@ def pack(
     depth: Depth | None,
     cache: PixelCache,
     target: Path,
-) -> int:
+) -> tuple[int, Int64s]:
     """Decode, convert and resize images into one .npy file, uint8 [N, size, size, channels], on all cores.
 
     Args:
@@ -63,7 +73,7 @@ def pack(
         target: the file to write.
 
     Returns:
-        How many images were decoded.
+        How many images were decoded; and the CRC-32 of each row of the file, int64 [N].
     """
     shape = (len(images), size, size, channels)
     array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
@@ -71,7 +81,8 @@ def pack(
     with target.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
     hashes = images["sha256"].to_pylist()
-    missing = np.flatnonzero(~cache.copy_to(hashes, array))
+    checksums = cache.copy_to(hashes, array)
+    missing = np.flatnonzero(checksums < 0)
     fresh = images.take(missing)
     contents = read_shards(
         shards, zip(*(fresh[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
@@ -88,23 +99,48 @@ def pack(
             rows = missing[position : position + len(pixels)]
             array[rows] = pixels
             cache.append([hashes[row] for row in rows], pixels, sums)
+            checksums[rows] = sums
             position += len(pixels)
             bar.update(len(pixels))
-    return len(missing)
+    return len(missing), checksums
 
 
-def write_labels(images: pa.Table, classes: ClassList, folder: Path) -> None:
-    """Write labels.npy and ids.npy beside the pixels of a split.
+def pack_split(
+    images: pa.Table,
+    classes: ClassList,
+    shards: Path,
+    size: int,
+    channels: int,
+    resize: str,
+    decoder: str,
+    depth: Depth | None,
+    cache: PixelCache,
+    folder: Path,
+) -> int:
+    """Write the arrays of a split: images.npy, labels.npy, ids.npy, and `receipt.json`, a hash of what they hold.
+
+    The receipt is made from the CRC-32 of each image, which the cache has, so that no reader needs to hash all pixels.
 
     Args:
-        images: `id` and `label` of each image.
+        images: `id`, `label`, and what `pack` needs of each image [N].
         classes: the list that the labels are of.
+        shards, size, channels, resize, decoder, depth, cache: as for `pack`.
         folder: of the split, to make.
+
+    Returns:
+        How many images were decoded.
     """
     folder.mkdir()
     labels = pc.index_in(images["label"], value_set=pa.array(classes.names)).to_numpy()
     np.save(folder / "labels.npy", labels.astype(np.int64))
     np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype=IDS))
+    target = folder / "images.npy"
+    decoded, checksums = pack(images, shards, size, channels, resize, decoder, depth, cache, target)
+    digest = hashlib.sha256(checksums.astype("<u4").tobytes())
+    for name in ("labels.npy", "ids.npy"):
+        digest.update(bytes.fromhex(file_hash(folder / name)))
+    write_json(folder / RECEIPT, {"images": len(images), "sha256": digest.hexdigest()})
+    return decoded
 
 
 def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -144,12 +180,32 @@ class Packed:
 
     def keys(self) -> UInt64s:
         """The ids as numbers, uint64 [N]: what each image's random numbers are drawn from."""
-        return np.array([int(image_id, 16) for image_id in self.ids], dtype=np.uint64)
+        found = np.zeros(len(self.ids), dtype=np.uint64)
+        for rows, digits in _digits(self.ids):
+            for digit in digits.T:
+                found[rows] = np.where(digit == NO_DIGIT, found[rows], (found[rows] << np.uint64(4)) | digit)
+        return found
+
+
+def _digits(ids: npt.NDArray[np.bytes_]) -> Iterator[tuple[slice, UInt8s]]:
+    """The values of the hex digits of some ids after others, uint8 [n, 16], behind the last one `NO_DIGIT`."""
+    for start in range(0, len(ids), CHECKED):
+        rows = slice(start, start + CHECKED)
+        yield rows, DIGITS[np.ascontiguousarray(ids[rows]).view(np.uint8).reshape(-1, IDS.itemsize)]
+
+
+def _all_hex(ids: npt.NDArray[np.bytes_]) -> bool:
+    """Whether each id is one hex digit or more, and nothing else."""
+    for _, digits in _digits(ids):
+        ended = digits == NO_DIGIT
+        if (digits == OTHER).any() or ended[:, 0].any() or (ended[:, :-1] & ~ended[:, 1:]).any():
+            return False
+    return True
 
 
 @stage_input
 def load_packed(folder: Path) -> Packed:
-    """Open the packed images of one split; they stay on disk until they are used.
+    """Open the packed images of one split; images and ids stay on disk until they are used.
 
     Raises:
         FileNotFoundError: when there are none.
@@ -158,7 +214,7 @@ def load_packed(folder: Path) -> Packed:
     packed = Packed(
         images=np.load(folder / "images.npy", mmap_mode="r"),
         labels=np.load(folder / "labels.npy"),
-        ids=np.load(folder / "ids.npy"),
+        ids=np.load(folder / "ids.npy", mmap_mode="r"),
     )
     for name, dtype, axes in (("images", np.dtype(np.uint8), 4), ("labels", np.dtype(np.int64), 1), ("ids", IDS, 1)):
         found = getattr(packed, name)
@@ -169,6 +225,6 @@ def load_packed(folder: Path) -> Packed:
             )
     if (packed.labels < 0).any():
         raise ValueError(f"labels.npy has {packed.labels.min()}, which is no class")
-    if not re.fullmatch(b"[0-9a-f]*", b"".join(packed.ids.tolist())) or b"" in packed.ids.tolist():
+    if not _all_hex(packed.ids):
         raise ValueError("ids.npy has other than hex digits")
     return packed

@@ -112,6 +112,9 @@ class Train(Section):
     on it."""
     processes: Literal["auto"] | Annotated[int, Field(ge=1, le=64)] = "auto"
     """Processes that train together, each on its part of every batch. `auto`: one for each GPU, else 1."""
+    sync_batchnorm: bool = False
+    """Several processes: batch normalisation takes mean and variance over all of them, so that they train as one does. It
+    costs two exchanges a layer."""
     patience: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 10
     """Stop after this many epochs without a better validation loss; the best epoch's weights are used."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"

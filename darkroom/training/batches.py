@@ -1,4 +1,4 @@
-"""Batches from a resident array: the order of an epoch, and each batch by its number alone."""
+"""Batches of memory-mapped or resident images: the order of an epoch, and each batch by its number alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,12 +10,22 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from darkroom.runtime.arrays import Int64s, UInt64s
+from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import uniform_per_image
 from darkroom.training.albumentations import Transforms
 from darkroom.training.augmentation import Augmentation, ImageRng, choose_mixing, mix, partners
 from darkroom.training.batch_transforms import augment
+
+# What is trained on, [N, …]: a tensor, or memory maps, of which no process keeps a copy.
+Rows = Tensor | UInt8s
+
+
+def take(rows: Rows, index: Int64s) -> Tensor:
+    """Some rows, in the order of the index int64 [B]: where the tensor is, or read from the memory maps."""
+    if isinstance(rows, Tensor):
+        return rows[torch.from_numpy(index).to(rows.device)]
+    return torch.from_numpy(np.asarray(rows[index]))
 
 
 def epoch_order(keys: UInt64s, seed: int, epoch: int) -> Int64s:
@@ -73,9 +83,9 @@ class TrainingBatches:
     """The training split, batch by batch, in a new order and newly augmented each epoch.
 
     Args:
-        images: uint8 [N, S, S, C], or float32 [N, F] where nothing is augmented; on any device, and in main memory where
-            there are workers.
-        labels: int64 [N], on the same device.
+        images: uint8 [N, S, S, C], or float32 [N, F] where nothing is augmented; memory maps, or a tensor on any device, in
+            main memory where there are workers.
+        labels: int64 [N].
         keys: uint64 [N], one for each image, the same on every run.
         batch_size: images a step, of all processes together; where there are fewer images, all of them. Images that are left
             over at the end of an epoch are not used in it: they are other ones each time, and a last batch of one image would
@@ -93,7 +103,7 @@ class TrainingBatches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Rows,
         labels: Tensor,
         keys: UInt64s,
         batch_size: int,
@@ -120,13 +130,18 @@ class TrainingBatches:
         """Batches an epoch."""
         return len(self._images) // self._batch_size
 
+    @property
+    def share(self) -> float:
+        """What the mean over this process's part of a batch counts beside those of the others: 1 where all are equally long."""
+        return len(range(self._rank, self._batch_size, self._world)) * self._world / self._batch_size
+
     def epoch(self, number: int, first_step: int = 0) -> Iterator[Batch]:
         """The batches of one epoch, from a step on that is counted from 0."""
+        keys = None
         if self._balanced:
             order, keys = balanced_order(self._labels.cpu().numpy(), self._keys, self._seed, number)
         else:
             order = epoch_order(self._keys, self._seed, number)
-            keys = self._keys[order]
         steps = range(first_step, len(self))
         batches = _Epoch(self, number, order, keys)
         if not self._workers:
@@ -144,16 +159,18 @@ class TrainingBatches:
             )
         )
 
-    def _batch(self, step: int, number: int, order: Int64s, keys: UInt64s) -> Batch:
+    def _batch(self, step: int, number: int, order: Int64s, keys: UInt64s | None) -> Batch:
         rows = slice(step * self._batch_size, (step + 1) * self._batch_size)
-        index, rng = order[rows], ImageRng(keys[rows], self._seed, number)
+        index = order[rows]
+        rng = ImageRng(self._keys[index] if keys is None else keys[rows], self._seed, number)
         own = np.arange(self._rank, self._batch_size, self._world)
         if not self._augmentation.mixes:
             return Batch(self._augmented(index, rng, own), self._labels_of(index[own]), None, None)
         theirs = partners(rng)[own]
         # Of the other processes' images those that are mixed into the own ones.
         needed, places = np.unique(np.concatenate([own, theirs]), return_inverse=True)
-        pictures, which = self._augmented(index, rng, needed), torch.from_numpy(places).to(self._images.device)
+        pictures = self._augmented(index, rng, needed)
+        which = torch.from_numpy(places).to(pictures.device)
         mixing = choose_mixing(self._augmentation, step, self._seed, number)
         alpha = self._augmentation.mixup if mixing == "mixup" else self._augmentation.cutmix
         mine, others = pictures[which[: len(own)]], pictures[which[len(own) :]]
@@ -161,10 +178,10 @@ class TrainingBatches:
         return Batch(images, self._labels_of(index[own]), self._labels_of(index[theirs]), weights)
 
     def _augmented(self, index: Int64s, rng: ImageRng, rows: Int64s) -> Tensor:
-        which = torch.from_numpy(index[rows]).to(self._images.device)
+        images = take(self._images, index[rows])
         if self._augmentation.nothing:
-            return self._images[which]
-        return augment(self._images, which, rng.select(rows), self._augmentation, self._transforms)
+            return images
+        return augment(images, rng.select(rows), self._augmentation, self._transforms)
 
     def _labels_of(self, index: Int64s) -> Tensor:
         return self._labels[torch.from_numpy(index).to(self._labels.device)]
@@ -177,7 +194,7 @@ class _Epoch(Dataset[Batch]):
     batches: TrainingBatches
     number: int
     order: Int64s
-    keys: UInt64s
+    keys: UInt64s | None
 
     def __getitem__(self, step: int) -> Batch:
         return self.batches._batch(step, self.number, self.order, self.keys)

@@ -1,15 +1,16 @@
 """Several processes that train one model: what each has of the others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from darkroom.runtime.environment import variable
+from darkroom.training.sync_batchnorm import SyncBatchNorm
 
 Content = TypeVar("Content")
 
@@ -32,14 +33,31 @@ class Processes:
     def first(self) -> bool:
         return self.rank == 0
 
-    def data_parallel(self, model: nn.Module) -> nn.Module:
+    def data_parallel(self, model: nn.Module, sync_batchnorm: bool) -> nn.Module:
         """The model to call in a training step: its gradients are the mean over all processes.
 
         Made anew whenever other parameters are trained. Running statistics are those of process 0.
+
+        Args:
+            model: what is trained.
+            sync_batchnorm: as `train.sync_batchnorm`.
         """
         if self.world == 1 or not any(parameter.requires_grad for parameter in model.parameters()):
             return model
-        return DistributedDataParallel(model)
+        # Where it looks for unused parameters it keeps the order in which it adds gradients. Otherwise it finds a faster one
+        # after the first step, and three numbers added in another order differ in the last bit after a resume.
+        return DistributedDataParallel(
+            SyncBatchNorm(model) if sync_batchnorm else model, find_unused_parameters=self.world > 2
+        )
+
+    def shared(self, make: Callable[[], Content]) -> Content:
+        """What process 0 makes, in all processes; it alone calls `make`."""
+        if self.world == 1:
+            return make()
+        held: list[Any] = [make() if self.first else None]
+        distributed.broadcast_object_list(held, 0)
+        content: Content = held[0]
+        return content
 
     def total(self, values: Tensor) -> Tensor:
         """The sum of a tensor over all processes, the same in each."""

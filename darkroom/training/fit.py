@@ -99,10 +99,10 @@ def _print_notes(trainable: TrainableModel, steps: int, images: int, batch_size:
 
 def _resume(state: TrainState, checkpoint: Path, processes: Processes) -> None:
     """Go back to the checkpoint, where there is one."""
-    content = load_checkpoint(checkpoint)
+    content = processes.shared(lambda: load_checkpoint(checkpoint))
     if content is None:
         return
-    state.load_state_dict(content, processes.rank)
+    state.load_state_dict(content, processes.rank, processes.world)
     if processes.first:
         steps = f" and {state.progress.step} steps" if state.progress.step else ""
         print(f"train: resumed after epoch {len(state.history)}{steps}, from {checkpoint}")
@@ -133,11 +133,13 @@ def enough_memory(batch_size: int, side: int) -> Iterator[None]:
 
 
 def make_batches(trainable: TrainableModel, train: Packed, config: FitConfig, processes: Processes) -> TrainingBatches:
-    """The batches of the training split, resident where the steps run unless other processes prepare them."""
-    place = torch.device("cpu") if config.workers else processes.device
+    """The batches of the training split, made where its images are; in main memory where other processes prepare them."""
+    images = trainable.train
+    if isinstance(images, torch.Tensor) and config.workers:
+        images = images.cpu()
     return TrainingBatches(
-        trainable.train.to(place),
-        torch.from_numpy(train.labels).to(place),
+        images,
+        torch.from_numpy(train.labels),
         train.keys(),
         config.batch_size,
         config.augmentation,

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 from uuid import uuid4
 
 import torch
@@ -24,6 +23,10 @@ from darkroom.runtime.stage import missing_inputs
 # In the environment of a worker: the folder for the reason why it stopped, and the process that started it.
 _ERRORS, _LAUNCHER = "DARKROOM_WORKER_ERRORS", "DARKROOM_LAUNCHER"
 
+# Processes that are killed are started again so often, where they lived less than so many seconds each time: then they miss
+# something, such as memory. The count begins anew after a longer life.
+RESTARTS, SHORT_LIFE = 3, 600
+
 # From Linux's prctl.h.
 _PR_SET_PDEATHSIG = 1
 
@@ -35,6 +38,8 @@ def run_in_processes(processes: int | str, work: Callable[[], None]) -> None:
         processes: as `train.processes`: a number, or `auto` for the number of GPUs, 1 where there is none.
         work: trains, and joins the others with `join_processes`. Each process runs the module that `python -m` began this one
             with, and so comes here again, with work of its own.
+
+    When a process is killed, the others are ended and all start again, from the last checkpoint.
 
     Raises:
         DarkroomError: why a process stopped, once; the others are ended then.
@@ -53,11 +58,35 @@ def run_in_processes(processes: int | str, work: Callable[[], None]) -> None:
     else:
         main = sys.modules["__main__"].__spec__
         assert main is not None, "several processes need a module that python -m can run"
-        _launch(count, main.name)
+        _launch_again(count, main.name)
 
 
-def _launch(count: int, module: str) -> None:
-    """Run a module in several processes, as `torchrun --standalone` does, and end them all when one stops."""
+def _launch_again(count: int, module: str) -> None:
+    """Run a module in several processes, and again when one of them is killed.
+
+    Not with torchrun's own restarts, which would also repeat a user's mistake.
+    """
+    restarts = 0
+    while True:
+        started = time.monotonic()
+        killed = _launch(count, module)
+        if killed is None:
+            return
+        restarts = 1 if time.monotonic() - started > SHORT_LIFE else restarts + 1
+        if restarts > RESTARTS:
+            raise DarkroomError(
+                f"{killed}, {restarts} times in a row, usually because the memory is not enough: set a smaller "
+                "train.batch_size or train.processes. `dvc repro` resumes from the last checkpoint"
+            )
+        print(f"train: {killed}; all start again from the last checkpoint ({restarts} of {RESTARTS})", flush=True)
+
+
+def _launch(count: int, module: str) -> str | None:
+    """Run a module in several processes, as `torchrun --standalone` does, and end them all when one stops.
+
+    Returns:
+        Which process was killed, as text; None after a whole training.
+    """
     # Imported here, since one process needs none of it.
     from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -76,26 +105,23 @@ def _launch(count: int, module: str) -> None:
         )  # fmt: skip
         try:
             elastic_launch(config, sys.executable)("-m", module)
+            return None
         except ChildFailedError as error:
             exits = {rank: failure.exitcode for rank, failure in error.failures.items()}
-            _explain(Path(folder), exits, count)
+            return _explain(Path(folder), exits, count)
         except SignalException as ended:
             raise SystemExit(128 + ended.sigval) from None
 
 
-def _explain(folder: Path, exits: dict[int, int], count: int) -> NoReturn:
-    """Raise the first cause: a user's mistake, a kill, or a fault of ours. What the other processes met follows from it."""
+def _explain(folder: Path, exits: dict[int, int], count: int) -> str:
+    """The first cause: a kill is returned, a user's mistake or a fault of ours raised. What the other processes met follows."""
     reports = sorted((read_json(path) for path in folder.glob("*.json")), key=lambda report: int(report["time"]))
     for report in reports:
         if report["mistake"]:
             raise DarkroomError(report["text"]) from None
     for rank, status in exits.items():
         if status < 0:
-            raise DarkroomError(
-                f"training process {rank + 1} of {count} was killed by {signal.Signals(-status).name}, usually because the "
-                "memory is not enough: set a smaller train.batch_size or train.processes. `dvc repro` resumes from the last "
-                "checkpoint"
-            ) from None
+            return f"training process {rank + 1} of {count} was killed by {signal.Signals(-status).name}"
     if reports:
         print(reports[0]["text"], file=sys.stderr)
     print(f"a training process stopped with exit status {max(exits.values())}", file=sys.stderr)

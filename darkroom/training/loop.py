@@ -14,11 +14,11 @@ from tqdm import tqdm
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
 from darkroom.training.augmentation import Augmentation
-from darkroom.training.batches import Batch, TrainingBatches
+from darkroom.training.batches import Batch, Rows, TrainingBatches, take
 from darkroom.training.curves import Epoch
 from darkroom.training.distributed import Processes
 from darkroom.training.losses import ImageLoss, batch_loss
-from darkroom.training.state import EpochProgress, TrainState, rng_states, set_rng_states
+from darkroom.training.state import EpochProgress, TrainState
 from darkroom.training.trainable import TrainableModel
 
 VALIDATION_BATCH = 512
@@ -55,6 +55,7 @@ class FitConfig:
     step_factor: float
     ema: float
     clip_gradient: float
+    sync_batchnorm: bool
     seed: int
 
 
@@ -159,20 +160,16 @@ def _train_epoch(
 ) -> tuple[float, float]:
     """One pass over the training images; the mean loss and the accuracy over the batches as they came, in all processes."""
     progress, device = state.progress, processes.device
-    model = processes.data_parallel(state.model)
-    if progress.step:
-        set_rng_states(progress.rng_states, device)
-    else:
-        # From the epoch's number alone, so that a resumed training drops the same features as an uninterrupted one.
-        torch.manual_seed(seed_of("dropout", config.seed, number) + processes.rank)
+    model = processes.data_parallel(state.model, config.sync_batchnorm)
     saved = time.monotonic()
     for batch in batches.epoch(number, progress.step):
-        _step(state, model, batch.on(device), number, trainable.precision, loss, config.clip_gradient)
+        # From the step's number alone, so that a resumed training drops the same features as an uninterrupted one.
+        torch.manual_seed(seed_of("dropout", config.seed, number, progress.step) + processes.rank)
+        _step(state, model, batch.on(device), number, trainable.precision, loss, config.clip_gradient, batches.share)
         bar.update()
         due = time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS
         # All processes save after the same step: the first one's clock decides.
         if progress.step < len(batches) and processes.decided(due):
-            progress.rng_states = rng_states(device)
             save()
             saved = time.monotonic()
     loss_sum, correct, images = processes.total(
@@ -189,6 +186,7 @@ def _step(
     precision: torch.dtype,
     image_loss: ImageLoss,
     clip_gradient: float,
+    share: float,
 ) -> None:
     """One step of the optimizer, of its schedule and of the EMA; `model` is the state's own, or its data-parallel form."""
     optimizer, scaler, progress = state.optimizer, state.scaler, state.progress
@@ -203,7 +201,7 @@ def _step(
             "or train.precision=float32 if that does not help"
         )
     optimizer.zero_grad(set_to_none=True)
-    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    scaler.scale(loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
     if clip_gradient:
         scaler.unscale_(optimizer)
         nn.utils.clip_grad_norm_(state.model.parameters(), clip_gradient)
@@ -219,13 +217,13 @@ def _step(
 
 @torch.no_grad()
 def score(
-    model: nn.Module, images: Tensor, labels: Tensor, precision: torch.dtype, processes: Processes
+    model: nn.Module, images: Rows, labels: Tensor, precision: torch.dtype, processes: Processes
 ) -> tuple[float, float]:
     """Mean cross-entropy and accuracy, summed over all processes and then divided once.
 
     Args:
         model: from what `images` holds to logits [N, K].
-        images: [N, …].
+        images: [N, …]; of memory maps a batch at a time is read.
         labels: int64 [N].
         precision: of the multiplications: that of training, since float32 would take as long as a third of the epoch. The
             sums are float32, and the weights that are saved are scored in float32 by `evaluate`.
@@ -234,12 +232,10 @@ def score(
     model.eval()
     device = processes.device
     loss, correct = 0.0, 0
-    mine = slice(processes.rank, None, processes.world)
-    rows = torch.split(images[mine], VALIDATION_BATCH), torch.split(labels[mine], VALIDATION_BATCH)
-    for some, targets in zip(*rows, strict=True):
-        targets = targets.to(device)
+    for rows in torch.split(torch.arange(processes.rank, len(labels), processes.world), VALIDATION_BATCH):
+        targets = labels[rows.to(labels.device)].to(device)
         with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-            logits = model(some.to(device))
+            logits = model(take(images, rows.numpy()).to(device))
         loss += cross_entropy(logits.float(), targets, reduction="sum").item()
         correct += int((logits.argmax(1) == targets).sum())
     total_loss, total_correct = processes.total(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from darkroom.images.pack import Packed, load_packed
+from darkroom.images.pack import RECEIPT, Packed, load_packed
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.depth import Depth
 from darkroom.model.provenance import code_version, data_version
@@ -122,17 +122,15 @@ def size_note(model: Normalized, spec: ModelSpec, images: int, processes: Proces
     return f"{spec.network}, {parameters:,} parameters, {images:,} images, {place}, {spec.precision} since {reason}"
 
 
-def checkpoint_of(folder: Path, settings: str, spec: ModelSpec, processes: Processes, arrays: Path) -> Path:
+def checkpoint_of(folder: Path, settings: str, spec: ModelSpec, device: torch.device, arrays: Path) -> Path:
     """The path of the checkpoint of a training; another path for other settings, code, arrays or hardware.
 
     Args:
         folder: that holds checkpoints.
         settings: of the training, as text.
         spec: of the model.
-        processes: their number and kind of device count.
-        arrays: the folder with the arrays of both splits; their contents count.
+        device: its kind counts, the number of processes does not: others may go on.
+        arrays: the folder with the arrays of both splits; their receipts count, and nothing is hashed.
     """
-    names = ("images.npy", "labels.npy", "ids.npy")
-    files = [arrays / split / name for split in ("train", "validation") for name in names]
-    hardware = spec.precision, str(processes.world), processes.device.type
-    return checkpoint_path(folder, settings, spec.code_version, *hardware, files=files)
+    data = [read_input_json(arrays / split / RECEIPT, {"sha256": str})["sha256"] for split in ("train", "validation")]
+    return checkpoint_path(folder, settings, spec.code_version, *data, spec.precision, device.type)

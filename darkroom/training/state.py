@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from darkroom.runtime.files import file_hash, whole_file
+from darkroom.runtime.files import whole_file
 from darkroom.training.curves import Epoch
 
 
@@ -47,18 +47,12 @@ class EMA:
 
 @dataclass
 class EpochProgress:
-    """How far the current epoch is in this process: its steps, and the sums over the batches so far.
-
-    Attributes:
-        rng_states: of torch's random number generators that dropout draws from, as `rng_states` gives them; empty between
-            two epochs, since an epoch seeds them.
-    """
+    """How far the current epoch is in this process: its steps, and the sums over the batches so far."""
 
     step: int = 0
     loss: float = 0.0
     correct: int = 0
     images: int = 0
-    rng_states: list[Tensor] = field(default_factory=list)
 
 
 @dataclass
@@ -126,8 +120,8 @@ class TrainState:
             "progress": [vars(each) for each in progress],
         }
 
-    def load_state_dict(self, state: dict[str, Any], rank: int) -> None:
-        """Go back to a checkpoint, in the process of this rank."""
+    def load_state_dict(self, state: dict[str, Any], rank: int, world: int) -> None:
+        """Go back to a checkpoint, in the process of this rank; it may be of another number of processes."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
@@ -136,34 +130,25 @@ class TrainState:
         self.scaler.load_state_dict(state["scaler"])
         self.history = [Epoch(**epoch) for epoch in state["history"]]
         self.best_weights = state["best_weights"]
-        self.progress = EpochProgress(**state["progress"][rank])
+        each = [EpochProgress(**values) for values in state["progress"]]
+        if len(each) != world:
+            # The sums of all are process 0's.
+            sums = [sum(getattr(part, name) for part in each) for name in ("loss", "correct", "images")]
+            each = [EpochProgress(each[0].step, *sums)] + [EpochProgress(each[0].step)] * (world - 1)
+        self.progress = each[rank]
 
 
-def rng_states(device: torch.device) -> list[Tensor]:
-    """The states of the generators that dropout draws from: the processor's, and that of a CUDA device."""
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
-
-
-def set_rng_states(states: Sequence[Tensor], device: torch.device) -> None:
-    """Put back what `rng_states` gave."""
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)
-
-
-def checkpoint_path(folder: Path, *identity: str, files: Sequence[Path]) -> Path:
+def checkpoint_path(folder: Path, *identity: str) -> Path:
     """The path of a training's checkpoint, with everything in its name that decides the result.
 
     Args:
         folder: that holds checkpoints.
-        identity: settings, code version and hardware, as text.
-        files: data that is trained on; their contents count.
+        identity: settings, code version, data and hardware, as text.
 
     Returns:
         A path that no training with other settings, code or data has, so that none is ever resumed by mistake.
     """
-    digest = hashlib.sha256("\0".join([*identity, *(file_hash(file) for file in files)]).encode())
+    digest = hashlib.sha256("\0".join(identity).encode())
     return folder / f"train-{digest.hexdigest()[:16]}.pt"
 
 

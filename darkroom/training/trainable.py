@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from darkroom.inference.device import depthwise_in_float32
 from darkroom.inference.features import features
@@ -15,9 +15,12 @@ from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
+from darkroom.training.batches import Rows
 
 # Enough for the covariance of 12 values.
 WHITENING_IMAGES = 5000
+# Of a GPU's free memory, what the images of a split may take, so that a step has room; and images that are copied at a time.
+GPU_PART, COPIED = 0.5, 4096
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class TrainableModel:
 
     Attributes:
         model: takes `train` and gives logits.
-        train, validation: images uint8 [N, S, S, C], or features float32 [N, F].
+        train, validation: images uint8 [N, S, S, C], as memory maps or on the device; or features float32 [N, F].
         precision: of the multiplications of a step; weights and losses are float32.
         start_epoch: called before each epoch (counted from 1); sets which parameters are trained in it.
         rate_scale: parameter name of `model` → what its learning rate is multiplied by.
@@ -35,8 +38,8 @@ class TrainableModel:
     """
 
     model: nn.Module
-    train: Tensor
-    validation: Tensor
+    train: Rows
+    validation: Rows
     precision: torch.dtype
     start_epoch: Callable[[int], None]
     rate_scale: Mapping[str, float]
@@ -85,9 +88,20 @@ def make_trainable(
 
     first = len(trained_groups(groups, freeze, unfreeze, 1))
     note = f"{first} of the network's {len(groups)} layer groups are trained at first" if first < len(groups) else None
-    images = torch.from_numpy(np.array(train)), torch.from_numpy(np.array(validation)).to(device)
     names = frozenset(f"network.{name}" for name in groups[-1].parameters)
-    return TrainableModel(model, *images, precision, start_epoch, scales, names, note)
+    images = _near(validation, device), _near(train, device)
+    return TrainableModel(model, images[1], images[0], precision, start_epoch, scales, names, note)
+
+
+def _near(images: UInt8s, device: torch.device) -> Rows:
+    """Images uint8 [N, S, S, C] on a GPU where half of its free memory holds them; otherwise as they are, on the disk."""
+    if device.type != "cuda" or images.nbytes > torch.cuda.mem_get_info(device)[0] * GPU_PART:
+        return images
+    resident = torch.empty(images.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(images), COPIED):
+        rows = slice(start, start + COPIED)
+        resident[rows] = torch.from_numpy(np.array(images[rows]))
+    return resident
 
 
 def _last_layer(

@@ -40,7 +40,7 @@ def test_ids_are_numbers(tmp_path: Path) -> None:
         ("ids", np.array([b"x" * 16] * 3), r"ids\.npy has other than hex digits"),
         ("ids", np.array([b"", b"1", b"2"], "S16"), r"ids\.npy has other than hex digits"),
         ("ids", np.arange(3), r"ids\.npy has int64"),
-        ("ids", np.array([{}, {}, {}], object), "Object arrays cannot be loaded"),
+        ("ids", np.array([{}, {}, {}], object), "Python objects in dtype"),
     ],
 )
 def test_arrays_of_another_form_are_named(
