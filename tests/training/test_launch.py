@@ -1,5 +1,7 @@
 """Several training processes: when they are started again, and when not."""
 
+import time
+
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
@@ -18,7 +20,7 @@ def lives(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> list[int]:
         return KILLED if len(starts) < len(seconds) else None
 
     monkeypatch.setattr(launch, "_launch", live)
-    monkeypatch.setattr(launch.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     return starts
 
 
