@@ -24,9 +24,11 @@ from prefect.states import Completed, Failed
 from darkroom.labels.queue_labels import TAKEN, new_labels
 from darkroom.monitor.status import Status
 from darkroom.monitor.watch import REPORTS, default_bundle, mark_sent, watch
+from darkroom.monitoring.log_copy import local_log
 from darkroom.runtime.disk import disk_errors
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
+from darkroom.runtime.object_store import is_url
 from darkroom.settings.base import read_section
 from darkroom.settings.monitor import Monitor
 from darkroom.settings.registry import Registry
@@ -48,9 +50,9 @@ def monitor(log: str | None = None, bundle: str | None = None) -> State[Any]:
             settings = read_section(Monitor)
             retrain_with_labels(read_section(Registry).labels)
             # A schedule without a service that logs is no fault, and would fail every 15 minutes.
-            if log is None and not Path(settings.log).is_dir():
+            if log is None and not is_url(settings.log) and not Path(settings.log).is_dir():
                 return Completed(message=f"nothing to watch: no service writes a prediction log to {settings.log}")
-            status = watch(Path(log or settings.log), Path(bundle or default_bundle()), settings.run_length)
+            status = watch(local_log(log or settings.log), Path(bundle or default_bundle()), settings.run_length)
             create_markdown_artifact(_summary(status), key="darkroom-monitor", description="What the monitor found")
             if status.found and mark_sent(status.found, settings.cooldown, time.time()):
                 send_alarm(status, settings.notify)

@@ -7,10 +7,12 @@ import gc
 import os
 import signal
 import sys
+from pathlib import Path
 
 import uvicorn
 
 from darkroom.monitoring.log_writer import PredictionLog
+from darkroom.monitoring.shipped_log import ShippedLog
 from darkroom.runtime.stage import user_errors
 from darkroom.runtime.text import count
 from serving.app import make_app
@@ -19,6 +21,7 @@ from serving.decoding_memory import give_back_large_blocks
 from serving.keys import Keys
 from serving.limits import Limits
 from serving.logs import set_up_logs
+from serving.remote_bundle import RemoteBundle
 from serving.sagemaker import container_arguments
 from serving.samples import Samples
 from serving.server import KEEP_ALIVE, Server, closing, listen
@@ -36,8 +39,9 @@ def main() -> None:
         set_up_logs(settings.log_form)
         give_back_large_blocks()
         sockets = listen(settings.host, settings.port)
+        remote = RemoteBundle(settings.bundle) if isinstance(settings.bundle, str) else None
         service = Service(
-            settings.bundle,
+            remote.link if remote else Path(settings.bundle),
             threads=settings.threads,
             batch=settings.batch,
             queue=settings.queue,
@@ -45,9 +49,7 @@ def main() -> None:
             max_pixels=settings.max_pixels,
             decoding_memory=settings.decoding_memory,
         )
-        log = None
-        if settings.prediction_log:
-            log = PredictionLog(settings.prediction_log, settings.prediction_log_bytes, service.metrics.log_rows)
+        log, shipped = _open_log(settings, service)
         if settings.candidate:
             service.start_candidate(settings.candidate, settings.candidate_fraction, settings.candidate_pairs)
         service.start_recorder(log, settings.prediction_log_features)
@@ -86,8 +88,21 @@ def main() -> None:
         print(_hello(settings, service, sockets[0].getsockname()[1]), flush=True)
         Server(config, service, settings.grace).run(sockets)
         service.close()
+        if shipped:
+            shipped.close()
+        if remote:
+            remote.close()
         if traces:
             traces.shutdown()
+
+
+def _open_log(settings: Settings, service: Service) -> tuple[PredictionLog | None, ShippedLog | None]:
+    """The prediction log, and what sends it where it is in an object store."""
+    place, most, count_rows = settings.prediction_log, settings.prediction_log_bytes, service.metrics.log_rows
+    if isinstance(place, str):
+        shipped = ShippedLog(place, most, count_rows)
+        return shipped.log, shipped
+    return PredictionLog(place, most, count_rows) if place else None, None
 
 
 def _hello(settings: Settings, service: Service, port: int) -> str:
@@ -96,7 +111,8 @@ def _hello(settings: Settings, service: Service, port: int) -> str:
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     bundle = service.model.bundle
     classes = count(len(bundle.classes), "class", "classes")
-    behind = f" -> {bundle.folder.name}" if settings.bundle.is_symlink() else ""
+    linked = isinstance(settings.bundle, str) or settings.bundle.is_symlink()
+    behind = f" -> {bundle.folder.name}" if linked else ""
     return (
         f"{settings.bundle}{behind} ({bundle.graph}, {classes}) answers at {address}\n"
         f"In a browser: {address}/\n"

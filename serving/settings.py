@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 
 from darkroom.monitoring.rows import MOST_BYTES
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.object_store import is_url
 from darkroom.runtime.paths import BUNDLE, CHAMPION
 
 PREFIX = "DARKROOM_"
@@ -37,12 +38,18 @@ def _origin(text: str) -> str:
     return text
 
 
+def _place(value: object) -> object:
+    return Path(value) if isinstance(value, str) and not is_url(value) else value
+
+
 def _default_bundle() -> Path:
     # Also a link that leads nowhere: another model than the one that was promoted is no answer to that.
     return CHAMPION if CHAMPION.is_symlink() else BUNDLE
 
 
 Count = Annotated[int, Field(ge=1)]
+# A folder, or the URL of one in an object store.
+Place = Annotated[Path | str, BeforeValidator(_place)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -51,8 +58,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
-    bundle: Path = Field(default_factory=_default_bundle)
-    """the bundle, or a link to one; default models/serving/current, which leads to the champion, else models/export"""
+    bundle: Place = Field(default_factory=_default_bundle)
+    """bundle, link to one, or s3://bucket/bundles/current; default models/serving/current, the champion, else models/export"""
     host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
     """address to listen at; 0.0.0.0 for all of this machine's"""
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
@@ -86,8 +93,8 @@ class Settings(BaseModel):
     cors_origins: Annotated[list[Annotated[str, AfterValidator(_origin)]], BeforeValidator(_split)] = []
     """pages of other hosts that may ask, with commas between them: https://example.org"""
 
-    prediction_log: Path | None = None
-    """folder for the log of predictions; without it none is written"""
+    prediction_log: Place | None = None
+    """folder or URL for the log of predictions; without it none is written"""
     prediction_log_bytes: Count = MOST_BYTES
     """bytes of that log, at most; the oldest parts make room, but for those of another service that runs"""
     prediction_log_features: bool = False

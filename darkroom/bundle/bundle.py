@@ -115,6 +115,15 @@ def load_bundle(folder: Path, graph: str | None = None, threads: int = 0) -> Bun
     return Bundle(folder, graph, classes, spec.preprocessing, calibration, spec.data_version, session)
 
 
+def listed_files(folder: Path) -> dict[str, str]:
+    """The files that `bundle.json` names, each with its SHA-256 in hex; none but that one needs to be there yet.
+
+    Raises:
+        DarkroomError: when it is damaged, or of another format.
+    """
+    return _read_index(folder).files
+
+
 @dataclass(frozen=True)
 class _Format:
     """The key of `bundle.json` that says how the others are to be read."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from darkroom.monitor.watch import REPORTS, default_bundle, watch
+from darkroom.monitoring.log_copy import local_log
 from darkroom.runtime.stage import user_errors
 from darkroom.settings.base import read_section
 from darkroom.settings.monitor import Monitor
@@ -21,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.monitor", description="Look for shifts in what a service answers."
     )
-    parser.add_argument("log", nargs="?", type=Path, help="the prediction log; default: monitor.log of params.yaml")
+    parser.add_argument(
+        "log", nargs="?", help="the prediction log, a folder or a URL; default: monitor.log of params.yaml"
+    )
     parser.add_argument("--bundle", type=Path, help="whose answers; default: models/serving/current, or models/export")
     parser.add_argument(
         "--accept-baseline",
@@ -32,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with user_errors():
         settings = read_section(Monitor)
         status = watch(
-            options.log or Path(settings.log),
+            local_log(options.log or settings.log),
             options.bundle or default_bundle(),
             settings.run_length,
             accept=options.accept_baseline,

@@ -17,8 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.monitoring.keyed import LogKey
+from darkroom.monitoring.log_copy import local_log, send_changes, states
 from darkroom.monitoring.prediction_log import log_parts, read_part, write_part
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.object_store import is_url
 from darkroom.runtime.stage import user_errors
 from darkroom.runtime.text import count
 
@@ -97,14 +99,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.monitoring.forget", description="Remove rows from a prediction log."
     )
-    parser.add_argument("log", type=Path, help="the folder that the service was given: --prediction-log")
+    parser.add_argument("log", help="the folder or the URL that the service was given: --prediction-log")
     parser.add_argument(
         "ids", nargs="+", metavar="id", help="SHA-256 of an image's file, a request id, or a session as it was sent"
     )
     arguments = parser.parse_args()
     with user_errors():
         try:
-            removed = forget(arguments.log, list(dict.fromkeys(arguments.ids)))
+            folder = local_log(arguments.log)
+            before = states(folder)
+            removed = forget(folder, list(dict.fromkeys(arguments.ids)))
+            if is_url(arguments.log):
+                send_changes(arguments.log, folder, before)
         except OSError as error:
             raise DarkroomError(
                 f"{arguments.log} can't be changed: {error.strerror}; run this as the user of the service"

@@ -44,13 +44,26 @@ class PredictionLog:
         folder: of the log; made where it is missing.
         most_bytes: of its parts, and of those that services which run no more have left; the oldest make room.
         count: told how many rows were written, dropped because the disk refuses them, and removed with the oldest part.
+        part_seconds: after which a part ends.
+        ended: told of each part that has ended.
+
+    Attributes:
+        writer: the name of this writer, which its parts have.
 
     Raises:
         DarkroomError: when the folder can't be written to.
     """
 
-    def __init__(self, folder: Path, most_bytes: int, count: Counted) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        most_bytes: int,
+        count: Counted,
+        part_seconds: float = PART_SECONDS,
+        ended: Callable[[Path], None] = lambda path: None,
+    ) -> None:
         self._folder, self._most_bytes, self._count = folder, most_bytes, count
+        self._part_seconds, self._ended = part_seconds, ended
         self._part_bytes = min(PART_BYTES, most_bytes // PARTS_AT_LEAST)
         self._numbered = 0
         self._file: BinaryIO | None = None
@@ -62,7 +75,7 @@ class PredictionLog:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._key = LogKey(folder)
             self._lock = lock_writer(folder)
-            self._writer = writer_of_lock(Path(self._lock.name))
+            self.writer = writer_of_lock(Path(self._lock.name))
             for path in folder.glob("*/.*.partial"):
                 if time.time() - path.stat().st_mtime > ABANDONED:
                     path.unlink(missing_ok=True)
@@ -95,7 +108,7 @@ class PredictionLog:
 
     def tick(self) -> None:
         """End a part whose time or day is over."""
-        if self._file and (time.monotonic() - self._begun > PART_SECONDS or self._day != _today()):
+        if self._file and (time.monotonic() - self._begun > self._part_seconds or self._day != _today()):
             self.close()
 
     def close(self) -> None:
@@ -106,10 +119,11 @@ class PredictionLog:
         self._file.close()
         self._file = None
         try:
-            _pack(path)
+            path = _pack(path)
         except OSError as error:
             # The rows are there as they were.
             LOG.warning("%s stays JSON lines: its Parquet can't be written: %s", path, error.strerror or error)
+        self._ended(path)
 
     def _append(self, rows: Sequence[PredictionRow]) -> None:
         data = b"".join(row.to_json(self._key) for row in rows)
@@ -128,7 +142,7 @@ class PredictionLog:
         self._begun, self._size, self._rows, self._day = time.monotonic(), 0, 0, _today()
         self._numbered += 1
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        path = self._folder / self._day / f"predictions-{stamp}-{self._writer}-{self._numbered}.jsonl"
+        path = self._folder / self._day / f"predictions-{stamp}-{self.writer}-{self._numbered}.jsonl"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         # Unbuffered: each write is one of the system's, and what was written is there after a kill.
         return open(path, "xb", buffering=0, opener=private_opener)
@@ -147,7 +161,7 @@ class PredictionLog:
 
     def _make_room(self) -> None:
         """Pack the parts that killed services left, and remove the oldest of all, until another fits."""
-        others = running_writers(self._folder, self._writer)
+        others = running_writers(self._folder, self.writer)
         parts = [path for path in self._folder.glob(PARTS) if writer_of_part(path) not in others]
         sizes = {}
         for path in sorted(parts, key=lambda path: path.name):

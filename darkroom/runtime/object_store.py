@@ -15,62 +15,12 @@ from typing import Any, NamedTuple
 
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.store_backends import BACKENDS, SCHEMES, TRIES, Backend
 
-# Seconds until a server must take a connection, and until it must give the next bytes; how often a request is tried. A server
-# that takes connections and never answers stops the line after four minutes.
-CONNECT, READ, TRIES = 10, 30, 4
-# Requests wait for the network and not for a core: with 32 at a time a store gives some thousand small objects a second.
-AT_ONCE = 32
 URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://(?P<path>.+)", re.DOTALL)
 # What listings tell of an object that changes when its bytes do; the first that is there.
 MARKS = ("ETag", "etag", "generation", "LastModified", "last_modified", "mtime", "created")
 MD5 = re.compile(r"[0-9a-f]{32}")
-
-
-class Backend(NamedTuple):
-    """A kind of store: the package that reads it, its extra, where its errors come from, and how to get credentials."""
-
-    package: str
-    extra: str
-    errors: tuple[str, ...]
-    credentials: str
-    options: dict[str, Any]
-
-
-BACKENDS = {
-    "s3": Backend(
-        "s3fs",
-        "requirements-s3.txt",
-        ("botocore.exceptions.BotoCoreError", "botocore.exceptions.ClientError", "aiohttp.ClientError"),
-        "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; FSSPEC_S3_ANON=true reads a public bucket",
-        {
-            "use_listings_cache": False,
-            "config_kwargs": {
-                "connect_timeout": CONNECT,
-                "read_timeout": READ,
-                "max_pool_connections": AT_ONCE,
-                "retries": {"max_attempts": TRIES, "mode": "standard"},
-            },
-        },
-    ),
-    "gs": Backend(
-        "gcsfs",
-        "requirements-gs.txt",
-        ("google.auth.exceptions.GoogleAuthError", "gcsfs.retry.HttpError", "aiohttp.ClientError"),
-        "set GOOGLE_APPLICATION_CREDENTIALS, or run `gcloud auth application-default login`",
-        {"use_listings_cache": False, "requests_timeout": READ},
-    ),
-    "az": Backend(
-        "adlfs",
-        "requirements-az.txt",
-        ("azure.core.exceptions.AzureError", "aiohttp.ClientError", "builtins.ValueError"),
-        "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
-        {"use_listings_cache": False, "connection_timeout": CONNECT, "read_timeout": READ},
-    ),
-    # In this process alone; tests use it.
-    "memory": Backend("fsspec", "requirements.txt", (), "", {}),
-}
-SCHEMES = ", ".join(f"{scheme}://" for scheme in BACKENDS if scheme != "memory")
 
 
 class Stored(NamedTuple):
@@ -198,6 +148,15 @@ class ObjectStore:
         with _named_failures(f"{self.url}/{name}", self.backend):
             self.files.pipe_file(self.place(name), content)
 
+    def write_new(self, name: str, content: bytes) -> None:
+        """Put a whole object where none is; of several that do so at once, one does.
+
+        Raises:
+            FileExistsError: where there is one.
+        """
+        with _named_failures(f"{self.url}/{name}", self.backend):
+            self.files.pipe_file(self.place(name), content, mode="create")
+
     def remove(self, name: str) -> None:
         """Remove an object; one that is not there is no failure."""
         with _named_failures(f"{self.url}/{name}", self.backend):
@@ -221,9 +180,11 @@ def _failures(backend: Backend) -> tuple[type[Exception], ...]:
 
 @contextmanager
 def _named_failures(url: str, backend: Backend) -> Iterator[None]:
-    """Failures of a store as a DarkroomError that says what to do; only FileNotFoundError of an object stays as it is."""
+    """Failures of a store as a DarkroomError that says what to do; that an object is there or not stays as it is."""
     try:
         yield
+    except FileExistsError:
+        raise
     except FileNotFoundError as error:
         if "bucket does not exist" in str(error):
             raise DarkroomError(

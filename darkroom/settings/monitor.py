@@ -11,7 +11,7 @@ class Monitor(Section):
     """What watches the answers in service."""
 
     log: PathText = "log"
-    """The folder of the prediction log, which the service writes with `--prediction-log`."""
+    """The folder of the prediction log, which the service writes with `--prediction-log`; or its URL, `s3://bucket/log`."""
     run_length: Annotated[int, Field(ge=1_000, le=10**12)] = 1_000_000
     """Images between false alarms, on average, at least. Ten times as many find a shift some 5 to 20% later."""
     cooldown: Annotated[float, Field(ge=0, le=8760)] = 24.0

@@ -4,7 +4,8 @@ import errno
 from collections.abc import Sequence
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.object_store import AT_ONCE, Changed, ObjectStore, Stored
+from darkroom.runtime.object_store import Changed, ObjectStore, Stored
+from darkroom.runtime.store_backends import AT_ONCE
 from darkroom.runtime.threads import in_order
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out

@@ -9,17 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from darkroom.runtime.environment import variable
+from darkroom.runtime.cache_folder import cache_folder
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
 
 SECONDS_TO_WAIT = 15
-
-
-def cache_folder() -> Path:
-    """The folder of fetched data sets, for all clones of one user; safe to delete."""
-    base = variable("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    return Path(base) / "darkroom"
 
 
 def fetched(name: str, dataset: Any) -> Path:

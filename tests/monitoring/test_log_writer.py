@@ -212,7 +212,7 @@ def test_a_part_ends_with_its_time_or_its_day(
         ("2026-11-21", ".parquet"),
         ("2026-11-22", ".jsonl"),
     ]
-    monkeypatch.setattr(module, "PART_SECONDS", -1.0)
+    monkeypatch.setattr(log, "_part_seconds", -1.0)
     log.tick()
     assert {path.suffix for path in log_parts(tmp_path)} == {".parquet"}
     assert requests(tmp_path) == ["r-0", "r-1", "r-2"]

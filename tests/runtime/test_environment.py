@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.runtime.cache_folder import cache_folder
 from darkroom.runtime.environment import forget_empty, set_default, variable
-from darkroom.sources.fetching import cache_folder
 from tests.conftest import ROOT
 
 # Reading one value; assigning one and handing all of them on are something else.

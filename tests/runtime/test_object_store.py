@@ -8,9 +8,9 @@ from typing import Any
 import fsspec
 import pytest
 
-from darkroom.runtime import object_store
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.object_store import ObjectStore, is_url
+from darkroom.runtime.store_backends import BACKENDS
 from tests.support.object_stores import s3_server
 
 
@@ -24,14 +24,14 @@ def test_what_is_a_url(url: str, known: bool) -> None:
 def test_a_store_that_is_not_known_and_a_package_that_is_missing_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DarkroomError, match=r"ftp://a/b is in no store that is read here: give s3://, gs://, az://"):
         ObjectStore.open("ftp://a/b")
-    missing = object_store.BACKENDS["gs"]._replace(package="nowhere_to_be_found")
-    monkeypatch.setitem(object_store.BACKENDS, "gs", missing)
+    missing = BACKENDS["gs"]._replace(package="nowhere_to_be_found")
+    monkeypatch.setitem(BACKENDS, "gs", missing)
     with pytest.raises(DarkroomError, match=r"gs://a needs the package nowhere_to_be_found.*requirements-gs\.txt"):
         ObjectStore.open("gs://a")
 
 
 def test_every_extra_is_there() -> None:
-    for backend in object_store.BACKENDS.values():
+    for backend in BACKENDS.values():
         assert Path(backend.extra).exists(), backend.extra
 
 
@@ -64,7 +64,7 @@ def fresh(s3: str, monkeypatch: pytest.MonkeyPatch) -> str:
         "config_kwargs": {"connect_timeout": 1, "read_timeout": 1, "retries": {"total_max_attempts": 1}},
         "skip_instance_cache": True,
     }
-    monkeypatch.setitem(object_store.BACKENDS, "s3", object_store.BACKENDS["s3"]._replace(options=options))
+    monkeypatch.setitem(BACKENDS, "s3", BACKENDS["s3"]._replace(options=options))
     return s3
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
+from darkroom.runtime.cache_folder import cache_folder
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.vision import torchvision
 from darkroom.sources import fetching
@@ -236,7 +237,7 @@ def test_without_any_network_the_offline_way_is_named(tmp_path: Path, monkeypatc
 
 
 def test_fashion_mnist_where_it_is_cached() -> None:
-    if not (fetching.cache_folder() / "fashion-mnist").exists():
+    if not (cache_folder() / "fashion-mnist").exists():
         pytest.skip("needs Fashion-MNIST, which `make run` fetches")
     listing = torchvision_set("fashion-mnist", None)
     assert len(listing.images) == 70_000

@@ -5,6 +5,8 @@ first event. There is no prediction log, no inbox of corrections and no candidat
 has no disk that stays, and does nothing between two events.
 """
 
+from pathlib import Path
+
 from mangum import Mangum
 
 from serving.app import make_app
@@ -24,7 +26,7 @@ def make_handler(settings: Settings) -> Mangum:
         DarkroomError: when the bundle can't be opened.
     """
     service = Service(
-        settings.bundle,
+        Path(settings.bundle),
         threads=settings.threads,
         batch=settings.batch,
         queue=settings.queue,
