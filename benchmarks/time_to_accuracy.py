@@ -8,7 +8,7 @@ images of 28 pixels, is the published one (github.com/pytorch/examples, mnist/ma
 layers; Adadelta with rate 1, falling to 0.7 of itself after each epoch; batches of 64; 14 epochs; each image through Pillow
 and torchvision). Both train on the training and validation splits together, since they choose nothing. Imports, and the test
 split after each epoch, are outside of the clock. The test split chooses nothing: the whole course is told, of the epoch that
-training keeps too.
+training keeps too. With `--stop` ours and fastai end as soon as they have reached the largest of the wanted accuracies.
 
     python -m benchmarks.time_to_accuracy DATA --wanted 0.93 --seeds 0 1 2 --example
     python -m benchmarks.time_to_accuracy CIFAR10_DATA --preset presets/small-images.yaml --wanted 0.90 --fastai PEER_PYTHON
@@ -24,7 +24,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,10 @@ class Course:
         return next((at for at, found in zip(self.seconds, self.accuracies, strict=True) if found >= wanted), None)
 
 
+class Reached(Exception):
+    """The accuracy at which a training is stopped."""
+
+
 class Clock:
     """Seconds since it was made, but for those outside."""
 
@@ -86,8 +90,8 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     return score(model, images, labels, torch.float32, Processes(0, 1, torch.device("cpu")))[1]
 
 
-def ours(settings: Train, data: Path) -> Course:
-    """The train stage, watched through its checkpoint."""
+def ours(settings: Train, data: Path, stop: float) -> Course:
+    """The train stage, watched through its checkpoint, and ended by the accuracy `stop`."""
     packed = load_packed(data / "preprocess/test")
     images, labels = torch.from_numpy(np.array(packed.images)), torch.from_numpy(packed.labels)
     size, channels = packed.images.shape[1], packed.images.shape[3]
@@ -103,13 +107,15 @@ def ours(settings: Train, data: Path) -> Course:
             model.load_state_dict(state["model"] if state["ema"] is None else state["ema"]["weights"])
             accuracies.append(accuracy(model, images, labels))
             clock.leave_out(seconds[-1])
+            if accuracies[-1] >= stop:
+                raise Reached
 
         stats = YAML(typ="safe").load((data / "preprocess/stats.json").read_text(encoding="utf-8"))
         own = settings.model_dump()
         network = build_network(settings.network, own, int(labels.max()) + 1, channels, size)
         model = Normalized(network, stats["mean"], stats["std"]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         clock = Clock()
-        with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing):
+        with Path(os.devnull).open("w", encoding="utf-8") as nothing, redirect_stdout(nothing), suppress(Reached):
             train.run(
                 settings=settings,
                 ingest=data / "ingest",
@@ -120,6 +126,8 @@ def ours(settings: Train, data: Path) -> Course:
                 checkpoints=folder / "checkpoints",
                 after_epoch=after_epoch,
             )
+        if accuracies[-1] >= stop:
+            return Course(seconds, accuracies, accuracies[-1])
         best, _ = load_model(folder / "model")
         return Course(seconds, accuracies, accuracy(best, images, labels))
 
@@ -179,7 +187,7 @@ def example(seed: int, data: Path, epochs: int) -> Course:
     return Course(seconds, accuracies, accuracies[-1])
 
 
-def fastai(settings: Train, data: Path, python: str, epochs: int) -> Course:
+def fastai(settings: Train, data: Path, python: str, epochs: int, stop: float) -> Course:
     """fastai at its best, in a process with another Python, over the training and validation splits together."""
     parts = {part: load_packed(data / "preprocess" / part) for part in ("train", "validation", "test")}
     images = np.concatenate([parts["train"].images, parts["validation"].images])
@@ -200,6 +208,7 @@ def fastai(settings: Train, data: Path, python: str, epochs: int) -> Course:
             "seed": settings.seed,
             "reach": round(float(settings.shift) * images.shape[1]),
             "label_smoothing": settings.label_smoothing,
+            "stop": stop,
         }
         command = [python, "-m", "benchmarks.time_to_accuracy_peers", name, json.dumps(chosen)]
         ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -248,7 +257,10 @@ def main() -> None:
     parser.add_argument("--fastai-epochs", type=int, help="(as many as ours)")
     parser.add_argument("--example", action="store_true", help="PyTorch's MNIST example too")
     parser.add_argument("--example-epochs", type=int, default=EXAMPLE_EPOCHS)
+    parser.add_argument("--stop", action="store_true", help="end ours and fastai at the largest accuracy of --wanted")
     chosen = parser.parse_args()
+    # No accuracy is above 1.
+    stop = max(chosen.wanted) if chosen.stop else 2.0
     preset = YAML(typ="safe").load(chosen.preset.read_text(encoding="utf-8"))["train"] if chosen.preset else {}
     settings = {**read_params(ROOT / "params.yaml").train.model_dump(), **preset}
     if settings["network"] == "auto":
@@ -256,10 +268,10 @@ def main() -> None:
     courses: dict[str, dict[int, Course]] = {"ours": {}, "fastai, at its best": {}, "PyTorch's MNIST example": {}}
     for seed in chosen.seeds:
         own = Train(**{**settings, "seed": seed}).resolved()
-        courses["ours"][seed] = ours(own, chosen.data)
+        courses["ours"][seed] = ours(own, chosen.data, stop)
         if chosen.fastai:
             epochs = chosen.fastai_epochs or own.epochs
-            courses["fastai, at its best"][seed] = fastai(own, chosen.data, chosen.fastai, epochs)
+            courses["fastai, at its best"][seed] = fastai(own, chosen.data, chosen.fastai, epochs, stop)
         if chosen.example:
             courses["PyTorch's MNIST example"][seed] = example(seed, chosen.data, chosen.example_epochs)
     for name, found in courses.items():

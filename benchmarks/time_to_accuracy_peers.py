@@ -65,6 +65,8 @@ def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[l
             seconds.append(now - self.start)
             accuracies.append(accuracy(network, *test))
             self.start += time.perf_counter() - now
+            if accuracies[-1] >= settings["stop"]:
+                raise vision.CancelFitException
 
         def before_validate(self) -> None:
             raise vision.CancelValidException
