@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from darkroom.settings.base import MOST_EPOCHS, PathText, Section, Seed
-from darkroom.settings.networks import AUTO, CAPSULE_NET, OWN, unknown_network
+from darkroom.settings.networks import AUTO, CAPSULE_NET, OWN, SMALL_IMAGE_NET, unknown_network
 from darkroom.settings.transforms import transform_mistakes
 
 # The values of `weights` that are no file.
@@ -63,18 +63,20 @@ class Train(Section):
     """The highest rate of the schedule. `auto`: by optimizer, network and what is frozen."""
     weight_decay: Literal["auto"] | Annotated[float, Field(ge=0, le=100)] = "auto"
     """L2 penalty, or decoupled decay for adamw and muon. `auto`: by the optimizer."""
-    schedule: Literal["constant", "cosine", "one-cycle", "step"] = "one-cycle"
-    """`one-cycle` climbs for the first quarter, then falls to nothing; `cosine` falls to nothing from the start;
-    `step` falls every `step_epochs`. The steps are counted from `epochs`."""
+    schedule: Literal["auto", "constant", "cosine", "one-cycle", "step", "triangle"] = "auto"
+    """`one-cycle` climbs for the first quarter, then falls to nothing; `triangle` climbs for a fifth and falls, both in
+    straight lines; `cosine` falls to nothing from the start; `step` falls every `step_epochs`. The steps are counted from
+    `epochs`. `auto`: triangle for small_image_net, one-cycle for all others."""
     warmup: Annotated[float, Field(ge=0, le=MOST_EPOCHS)] = 0.0
-    """Epochs in which the rate climbs to its highest, before the schedule; one-cycle: in place of its quarter."""
+    """Epochs in which the rate climbs to its highest, before the schedule; one-cycle and triangle: in
+    place of their own climb."""
     step_epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] = 10
     """step: epochs between two falls."""
     step_factor: Annotated[float, Field(ge=0.0001, le=1)] = 0.1
     """step: what a fall multiplies the rate by."""
-    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    ema: Literal["auto"] | Annotated[float, Field(ge=0, lt=1)] = "auto"
     """Keep a moving average of the weights, with this fraction of the average staying at each step, and use it in
-    their place; 0: none."""
+    their place; 0: none. `auto`: 0.99 for small_image_net, none for all others."""
     clip_gradient: Annotated[float, Field(ge=0, le=1_000_000)] = 0.0
     """Longest gradient, as its norm over all weights; longer ones are shortened to it. 0: none."""
     flip: Literal["auto"] | bool = "auto"
@@ -179,5 +181,8 @@ class Train(Section):
         frozen = "none" if self.freeze == "auto" else self.freeze
         head_alone = frozen == "backbone" and not self.unfreeze
         values: dict[str, Any] = {"weights": "none", "pooling": "mean", "freeze": frozen}
+        # Measured for this network (docs/decisions/2026-11-28-training-from-nothing.md).
+        quick = self.network == SMALL_IMAGE_NET
+        values |= {"schedule": "triangle", "ema": 0.99} if quick else {"schedule": "one-cycle", "ema": 0.0}
         values |= {"shift": 0.0, "cutout": 0.0, "flip": False} if head_alone else {"shift": 0.08, "cutout": 0.25}
         return self.model_copy(update={name: each for name, each in values.items() if getattr(self, name) == "auto"})

@@ -146,12 +146,13 @@ def make_schedule(
 
     Args:
         name: `constant`; `cosine`, half a wave down to nothing (Loshchilov and Hutter 2017, "SGDR", without restarts); `step`;
-            or `one-cycle` (Smith and Topin 2018, "Super-Convergence"): a cosine up in the first quarter, a cosine down to
-            nothing in the rest. torch's own OneCycleLR divides by zero for trainings of four steps, and moves the
-            momentum of optimizers that have one.
+            `triangle`, straight up from a fifth of the rate in the first fifth and straight down to nothing in the rest
+            (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU"); or `one-cycle` (Smith and Topin 2018,
+            "Super-Convergence"): a cosine up in the first quarter, a cosine down to nothing in the rest. torch's own
+            OneCycleLR divides by zero for trainings of four steps, and moves the momentum of optimizers that have one.
         steps: of the whole training.
-        warmup: steps in which the rate climbs in a straight line, before the schedule begins; for one-cycle the length of
-            its climb, where it is not 0.
+        warmup: steps in which the rate climbs in a straight line, before the schedule begins; for one-cycle and triangle
+            the length of their climb, where it is not 0.
         fall_every, fall_to: `step` multiplies the rate by `fall_to` after each so many steps.
     """
 
@@ -162,6 +163,11 @@ def make_schedule(
             if position < climb:
                 return 0.04 + 0.96 * _cosine(position / climb)
             return _cosine((steps - position) / (steps - climb)) if climb < steps else 1.0
+        if name == "triangle":
+            climb = warmup or 0.2 * steps
+            if position < climb:
+                return 0.2 + 0.8 * position / climb
+            return max(0.0, steps - position) / max(1, steps - climb)
         if position < warmup:
             return position / warmup
         if name == "cosine":

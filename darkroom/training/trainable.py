@@ -85,6 +85,8 @@ def make_trainable(
     def start_epoch(epoch: int) -> None:
         model.train()
         freeze_all_but(network, trained_groups(groups, freeze, unfreeze, epoch))
+        if isinstance(network, SmallImageNet) and epoch > 1:
+            network.freeze_whitening()
 
     first = len(trained_groups(groups, freeze, unfreeze, 1))
     note = f"{first} of the network's {len(groups)} layer groups are trained at first" if first < len(groups) else None

@@ -97,6 +97,13 @@ def test_the_climb_of_one_cycle_is_as_long_as_the_warmup() -> None:
     assert 3 <= found.index(max(found)) <= 4
 
 
+def test_triangle_climbs_and_falls_in_straight_lines() -> None:
+    # 10 steps, the middle of each: from a fifth of the rate to the rate in the first two, then to nothing.
+    expected = [0.4, 0.8, 7.5 / 8, 6.5 / 8, 5.5 / 8, 4.5 / 8, 3.5 / 8, 2.5 / 8, 1.5 / 8, 0.5 / 8]
+    assert rates("triangle", 10) == pytest.approx([0.4 * fraction for fraction in expected])
+    assert rates("triangle", 10, warmup=5)[:5] == pytest.approx([0.4 * f for f in (0.28, 0.44, 0.6, 0.76, 0.92)])
+
+
 def test_cosine_falls_from_the_start_after_its_warmup() -> None:
     assert rates("cosine", 40) == sorted(rates("cosine", 40), reverse=True)
     found = rates("cosine", 40, warmup=10)
@@ -113,7 +120,7 @@ def test_constant_is_constant() -> None:
 
 
 @given(
-    name=st.sampled_from(["constant", "cosine", "one-cycle", "step"]),
+    name=st.sampled_from(["constant", "cosine", "one-cycle", "step", "triangle"]),
     steps=st.integers(1, 60),
     share=st.floats(0, 1),
     every=st.integers(1, 10),

@@ -1,13 +1,15 @@
 """Freezing by layer groups, unfreezing by epoch, rates that fall toward the input."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from darkroom.network.layer_groups import LayerGroup, layer_groups
+from darkroom.network.load import Normalized
 from darkroom.network.zoo import build_network
 from darkroom.runtime.errors import DarkroomError
-from darkroom.training.trainable import freeze_all_but, rate_scale, trained_groups
+from darkroom.training.trainable import freeze_all_but, make_trainable, rate_scale, trained_groups
 
 GROUPS = [LayerGroup(name, [f"{name}.weight", f"{name}.bias"], [name]) for name in ("stem", "low", "high", "head")]
 
@@ -74,3 +76,24 @@ def test_nothing_is_dropped_in_frozen_groups() -> None:
     trained = {name for group in found[-2:] for name in group.modules}
     assert trained <= training
     assert all(any(inner.startswith(f"{name}.") for inner in trained) or not name for name in training - trained)
+
+
+def test_the_biases_of_the_whitening_are_trained_in_the_first_epoch_alone() -> None:
+    network = build_network("small_image_net", {"filters": 8, "dropout": 0.0}, 3, 1, 16)
+    black = np.zeros((4, 16, 16, 1), np.uint8)
+    trainable = make_trainable(
+        Normalized(network, [0.5], [0.25]),
+        black,
+        black,
+        device=torch.device("cpu"),
+        precision=torch.float32,
+        augmented=True,
+        freeze="none",
+        unfreeze=[],
+        layer_decay=1.0,
+    )
+    always = {f"blocks.{block}.{layer}.weight" for block in range(3) for layer in ("first", "second")} | {"head.weight"}
+    always |= {f"blocks.{block}.norms.{norm}.bias" for block in range(3) for norm in range(2)}
+    for epoch, trained in ((1, always | {"whitening.bias"}), (2, always), (1, always | {"whitening.bias"})):
+        trainable.start_epoch(epoch)
+        assert {name for name, parameter in network.named_parameters() if parameter.requires_grad} == trained
