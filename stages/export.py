@@ -3,11 +3,11 @@
 Reads: models/train/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of data/ingest/,
 data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
 Writes: models/export/ with the files that docs/bundle.md lists, TFLite unless export.tflite is off; reports/export/parity.json.
-Costs: a decoding and a pass through each model for up to export.parity_images test images; some ten seconds of one core for
-TFLite, unless .darkroom/tflite has it: a new threshold converts nothing.
+Costs: a decoding and a pass through each model for up to export.parity_images test images; some twenty seconds of one core for
+TFLite, unless .darkroom/tflite has it, which predict fills.
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -19,12 +19,10 @@ from darkroom.bundle.parity_report import ParityLimits, check_parity, parity_rep
 from darkroom.bundle.reference_predictions import load_reference
 from darkroom.bundle.software import write_software
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8
-from darkroom.bundle.tflite_conversion import CACHE, convert, converter_versions, write_tflite
+from darkroom.bundle.tflite_conversion import CACHE, CONVERTER, Conversion, converter_versions, write_tflite
 from darkroom.model.classes import load_classes
-from darkroom.model.provenance import code_version
 from darkroom.model.spec import load_spec
 from darkroom.runtime import paths
-from darkroom.runtime.environment import variable
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.inputs import read_input_json
 from darkroom.runtime.stage import stage
@@ -34,8 +32,6 @@ from darkroom.settings.quantize import Quantize
 from darkroom.statistics.temperature import load_calibration
 from serving.offline.browser import EvaluatedImages, require_page_check
 from serving.parity import check_answers
-
-CONVERTER = Path(variable("VENV_TFLITE") or ".venv-tflite")  # as in the Makefile
 
 
 def run(
@@ -51,7 +47,6 @@ def run(
     settings: Export,
     calibration_images: int,
     converter: Path,
-    code: str,
     cache: Path = CACHE,
 ) -> None:
     """Write the bundle, open it as a user would, and compare its predictions with those of the evaluated model.
@@ -61,7 +56,7 @@ def run(
         calibrated: the `calibration.json` that evaluate wrote.
         out, reports, settings: the folders for the bundle and for the parity report; the section of the settings.
         calibration_images: of quantize, which set the ranges of the INT8 TFLite file too, at most.
-        converter, cache, code: as for `convert`.
+        converter, cache: as for `Conversion`.
 
     Raises:
         DarkroomError: when predictions differ too much, or the network can't be converted; nothing is written then.
@@ -76,12 +71,16 @@ def run(
     reference = load_reference(ingest, arrays / "test", predictions, classes, settings.parity_images)
     limits = ParityLimits(settings.max_probability_difference, settings.max_label_disagreement)
     graphs = list(dict.fromkeys((names.FLOAT_GRAPH, served := str(decision["graph"]))))
-    with ThreadPoolExecutor(1) as beside, whole_folder(out) as folder, whole_folder(reports) as report:
+    given = model, converter, arrays / "train", calibration_images, cache
+    with (
+        Conversion(*given) if settings.tflite else nullcontext() as conversion,
+        whole_folder(out) as folder,
+        whole_folder(reports) as report,
+    ):
+        if conversion:
+            conversion.begin()
         for name in graphs:
             finalize_graph(quantized / name, folder / name, spec, calibration, model / "weights.safetensors")
-        if settings.tflite:
-            given = converter, arrays / "train", calibration_images, cache, code
-            conversion = beside.submit(convert, model, spec, calibration.temperature, *given)
         names.write_facts(folder, spec, classes, calibration)
         write_software(folder / names.SOFTWARE, spec)
         write_drift_reference(folder, served, classes, calibration, ingest, arrays / "validation")
@@ -89,8 +88,8 @@ def run(
         found, left_out, predicted = check_parity(folder, graphs, reference, ingest / "shards", limits)
         tested = EvaluatedImages(ingest, arrays / "test", predictions, settings.parity_images)
         asked, sentences = check_answers(folder, reference, predicted[served], classes.names, tested, settings.browser)
-        if settings.tflite:
-            write_tflite(conversion.result(), folder, spec, calibration)
+        if conversion:
+            write_tflite(conversion.folder(), folder, spec, calibration)
             names.seal(folder, served)
             small, left_out, _ = check_parity(folder, (TFLITE, TFLITE_INT8), reference, ingest / "shards", limits)
             found |= small
@@ -110,7 +109,7 @@ def main() -> None:
         settings, images = read_section(Export), read_section(Quantize).calibration_images
         begin = partial(run, model=paths.MODEL, calibrated=paths.CALIBRATION, quantized=paths.QUANTIZED)
         begin = partial(begin, ingest=paths.INGEST, arrays=paths.ARRAYS, evaluated=paths.EVALUATE_REPORTS)
-        begin = partial(begin, settings=settings, calibration_images=images, code=code_version("export"))
+        begin = partial(begin, settings=settings, calibration_images=images)
         begin(converter=CONVERTER, out=paths.BUNDLE, reports=paths.EXPORT_REPORTS)
 
 

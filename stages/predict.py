@@ -4,35 +4,39 @@ Reads: models/train/, the arrays of data/preprocess/, manifest, class list and l
     data/split/splits.parquet.
 Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
     images), heatmaps.npy, damaged.npy and explained.json; models/predict/network.onnx, a graph that gives logits, for all
-    that ships.
+    that ships. Fills .darkroom/tflite with the files that export ships, unless export.tflite is off.
 Costs: some seconds for the graph; a pass in float32 over validation and test images; in bfloat16, where there is such, 21 over
     `evaluate.robustness_images` test images, and one over the training images unless `train` left answers to them.
 """
 
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 
+from darkroom.bundle.tflite_conversion import CACHE, CONVERTER, Conversion
+from darkroom.bundle.tflite_program import write_program
 from darkroom.inference.device import choose_device, keep_freed_memory
 from darkroom.inference.explain import explain_test_images
 from darkroom.inference.export import export_network
-from darkroom.inference.inputs import open_splits
+from darkroom.inference.inputs import open_splits, require_trained_on
 from darkroom.inference.logits import damaged_logits, damaged_rows, float32_logits
 from darkroom.inference.network_graph import NETWORK
 from darkroom.inference.out_of_fold import training_answers
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
-from darkroom.model.provenance import data_version
 from darkroom.network.folding import fold_batch_norms
 from darkroom.network.load import load_model
-from darkroom.runtime import paths
-from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder
+from darkroom.runtime.paths import ARRAYS, INGEST, MODEL, NETWORK_GRAPH, PREDICTIONS, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.evaluate import Evaluate
+from darkroom.settings.export import Export
+from darkroom.settings.quantize import Quantize
 
 
 def run(
@@ -45,6 +49,7 @@ def run(
     graphs: Path,
     gallery: int,
     robustness_images: int | Literal["auto"],
+    conversion: Conversion | None = None,
 ) -> None:
     """Predict.
 
@@ -57,6 +62,7 @@ def run(
         graphs: the folder for the network as a graph.
         gallery: how many images each gallery of the report shows.
         robustness_images: how many test images are damaged, at most; 0 for none, `auto` for what `damaged_rows` finds.
+        conversion: to TFLite, which goes on beside the rest; None: there is none.
 
     Raises:
         DarkroomError: when model, arrays, manifest and splits do not belong together, or there can be no graph of the network;
@@ -66,17 +72,14 @@ def run(
     classes = load_classes(ingest / "classes.json")
     network, spec = load_model(model)
     classes.require_same(spec.classes.names, str(model))
-    data = data_version(ingest, splits)
-    if spec.data_version != data:
-        raise DarkroomError(
-            f"{model} was trained on data version {spec.data_version}, and {ingest} and {splits} are of {data}, so that test "
-            "images may have been trained on: run `dvc repro`"
-        )
+    require_trained_on(model, spec, ingest, splits)
     opened, device = open_splits(arrays, ingest, splits, classes), choose_device()
     test, train = opened["test"], opened["train"]
     rows = damaged_rows(test.images, robustness_images)
     with whole_folder(graphs) as graph_folder, whole_folder(out) as folder:
         folded = fold_batch_norms(network, torch.from_numpy(np.array(test.images[:1])))
+        if conversion:
+            conversion.begin(partial(write_program, folded, spec.preprocessing))
         export_network(folded, spec, graph_folder / NETWORK)
         images = {split: opened[split].images for split in ("validation", "test")}
         answers = float32_logits(network, graph_folder / NETWORK, images, device)
@@ -89,7 +92,7 @@ def run(
             epoch=spec.epoch,
             classes=classes.names,
             class_hash=classes.hash,
-            data_version=data,
+            data_version=spec.data_version,
             training_code_version=spec.code_version,
             damaged_precision=precision,
             explanation=explained.method,
@@ -97,23 +100,20 @@ def run(
         )
         write_predictions(folder, described, opened, answers, folds, damaged)
         explained.save(folder)
+        if conversion:
+            conversion.folder()
     counts = ", ".join(f"{len(opened[split].ids):,} {split}" for split in ("test", "validation", "train"))
     print(f"predict: {spec.network}, epoch {spec.epoch}; {counts} images, {len(rows):,} of test damaged in 20 ways")
 
 
 def main() -> None:
     with stage("predict"):
-        settings = read_section(Evaluate)
-        run(
-            model=paths.MODEL,
-            arrays=paths.ARRAYS,
-            ingest=paths.INGEST,
-            splits=paths.SPLIT_TABLE,
-            out=paths.PREDICTIONS,
-            graphs=paths.NETWORK_GRAPH.parent,
-            gallery=settings.gallery,
-            robustness_images=settings.robustness_images,
-        )
+        settings, images = read_section(Evaluate), read_section(Quantize).calibration_images
+        begin = partial(run, model=MODEL, arrays=ARRAYS, ingest=INGEST, splits=SPLIT_TABLE, gallery=settings.gallery)
+        begin = partial(begin, robustness_images=settings.robustness_images, graphs=NETWORK_GRAPH.parent)
+        tflite = partial(Conversion, MODEL, CONVERTER, ARRAYS / "train", images, CACHE)
+        with tflite() if read_section(Export).tflite else nullcontext() as conversion:
+            begin(out=PREDICTIONS, conversion=conversion)
 
 
 if __name__ == "__main__":

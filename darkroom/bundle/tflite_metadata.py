@@ -1,12 +1,15 @@
-"""Metadata of TFLite files, as Android's tools and MediaPipe read them: what goes in, what comes out, and the labels.
+"""What is put into a converted TFLite file: the temperature, and metadata as Android's tools and MediaPipe read them.
 
-A table in the file's own format under the name `TFLITE_METADATA`, by the schema `metadata_schema.fbs` of TFLite Support, and
-the labels as a text file in a zip behind it. tflite-support would write both and asks for protobuf below 4, mediapipe for an
-OpenCV of its own; so the few tables are written here, with the library that both use, flatbuffers.
+The metadata say what goes in, what comes out, and the labels: a table in the file's own format under the name
+`TFLITE_METADATA`, by the schema `metadata_schema.fbs` of TFLite Support, and the labels as a text file in a zip behind it.
+tflite-support would write both and asks for protobuf below 4, mediapipe for an OpenCV of its own; so the few tables are written
+here, with the library that both use, flatbuffers.
 """
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import flatbuffers  # type: ignore[import-untyped]
 import numpy as np
@@ -30,29 +33,74 @@ FEATURE, IMAGE = 1, 2
 NORMALIZATION, THRESHOLD = 1, 3
 
 
-def add_metadata(file: Path, spec: ModelSpec, calibration: Calibration) -> None:
-    """Put metadata into a TFLite file; the same file and model give the same bytes.
-
-    Args:
-        file: with one input and one output; it is written anew.
-        spec, calibration: of the model.
-    """
+def read_file(file: Path) -> Any:
+    """A TFLite file as an object tree, as it may be changed."""
     model = flatbuffer_utils.read_model(str(file))
     for stored in model.buffers:
         # Other forms of bytes are written one at a time: 2.3 s in place of 0.1 for EfficientNet-Lite0 in 8 bits.
         if isinstance(stored.data, memoryview):
             stored.data = np.frombuffer(stored.data, np.uint8)
+    return model
+
+
+def write_file(model: Any, file: Path, names: Sequence[str]) -> None:
+    """Write a TFLite file with its labels; the same model gives the same bytes.
+
+    Args:
+        model: as `read_file` gives it.
+        file: to write.
+        names: of the classes.
+    """
+    file.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    # Behind the model, where its readers do not look; offsets count from the start of the whole file.
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(LABELS, NO_TIME), "".join(f"{printable(name)}\n" for name in names))
+
+
+def divide_logits(model: Any, temperature: float) -> None:
+    """Divide by the temperature what the softmax at the end is given.
+
+    Here, and not before the conversion: a conversion then holds for every temperature. The softmax has a factor of its own,
+    which accelerators of phones do not all heed.
+
+    Args:
+        model: as `read_file` gives it, in place.
+        temperature: of the calibrated probabilities.
+    """
+    graph = model.subgraphs[0]
+    last = next(operator for operator in graph.operators if graph.outputs[0] in operator.outputs)
+    assert model.operatorCodes[last.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX
+    constant, code, division = schema.BufferT(), schema.OperatorCodeT(), schema.OperatorT()
+    constant.data = np.frombuffer(np.float32(temperature).tobytes(), np.uint8)
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DIV
+    code.version = 1
+    logits = graph.tensors[last.inputs[0]]
+    model.buffers.append(constant)
+    model.operatorCodes.append(code)
+    for name, shape, buffer in ((b"temperature", [], len(model.buffers) - 1), (b"scaled_logits", logits.shape, 0)):
+        tensor = schema.TensorT()
+        tensor.name, tensor.shape, tensor.buffer, tensor.type = name, shape, buffer, schema.TensorType.FLOAT32
+        graph.tensors.append(tensor)
+    division.opcodeIndex = len(model.operatorCodes) - 1
+    division.inputs, division.outputs = [last.inputs[0], len(graph.tensors) - 2], [len(graph.tensors) - 1]
+    division.builtinOptionsType, division.builtinOptions = schema.BuiltinOptions.DivOptions, schema.DivOptionsT()
+    graph.operators.insert(graph.operators.index(last), division)
+    last.inputs = division.outputs
+
+
+def add_metadata(model: Any, spec: ModelSpec, calibration: Calibration) -> None:
+    """Put metadata into a model with one input and one output, in place.
+
+    Args:
+        model: as `read_file` gives it.
+        spec, calibration: of the model.
+    """
     buffer = schema.BufferT()
     buffer.data = metadata(spec, calibration)
     model.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = NAME, len(model.buffers) - 1
     model.metadata = [*(model.metadata or []), entry]
-    file.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    # Behind the model, where its readers do not look; offsets count from the start of the whole file.
-    with zipfile.ZipFile(file, "a") as archive:
-        text = "".join(f"{printable(name)}\n" for name in spec.classes.names)
-        archive.writestr(zipfile.ZipInfo(LABELS, NO_TIME), text)
 
 
 def metadata(spec: ModelSpec, calibration: Calibration) -> bytes:

@@ -1,8 +1,9 @@
 """A trained network as a `torch.export` program of one image, which the converter to TFLite reads: a program of its own.
 
-    python -m darkroom.bundle.tflite_program models/train 1.25 network.pt2
+    python -m darkroom.bundle.tflite_program models/train network.pt2
 
-It runs beside the rest of `export`, which needs no torch.
+`predict`, which has the network in memory, writes it by itself. The process is for `export`, which needs no torch: where the
+cache of `predict` is gone.
 """
 
 import sys
@@ -17,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 from darkroom.inference.export import without_inplace
 from darkroom.inference.network_graph import quiet
 from darkroom.inference.session import INPUT, OUTPUT
+from darkroom.model.spec import Preprocessing
 from darkroom.network.folding import fold_batch_norms
 from darkroom.network.load import load_model
 
@@ -24,33 +26,30 @@ CONVOLUTIONS = (torch.ops.aten.conv2d.default, torch.ops.aten.conv2d.padding)
 
 
 class Probabilities(nn.Module):
-    """A classifier with its temperature and softmax, whose output has the name that it will have in the file's signature."""
+    """A classifier with a softmax, whose output has the name that it will have in the file's signature."""
 
-    def __init__(self, model: nn.Module, temperature: float) -> None:
+    def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.temperature = temperature
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """By name, calibrated probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
-        return {OUTPUT: torch.softmax(self.model(images) / self.temperature, dim=1)}
+        """By name, probabilities float32 [N, K] of images uint8 [N, S, S, C]."""
+        return {OUTPUT: torch.softmax(self.model(images), dim=1)}
 
 
-def write_program(model: Path, temperature: float, target: Path) -> None:
-    """Write the program: from `images`, uint8 [1, S, S, C], to `probabilities`, float32 [1, K].
+def write_program(folded: nn.Module, preprocessing: Preprocessing, target: Path) -> None:
+    """Write the program: from `images`, uint8 [1, S, S, C], to `probabilities`, float32 [1, K], not calibrated yet.
 
     Args:
-        model: the folder that train wrote.
-        temperature: the logits are divided by it before the softmax.
+        folded: the network, in eval mode, as `fold_batch_norms` gives it.
+        preprocessing: of its images.
         target: the file to write.
     """
-    network, spec = load_model(model)
-    shape = spec.preprocessing
+    side, channels = preprocessing.size, preprocessing.channels
     # One image at a time: that is what phones run, and what every accelerator of theirs accepts.
-    example = {INPUT: torch.zeros(1, shape.size, shape.size, shape.channels, dtype=torch.uint8)}
-    with quiet(), without_inplace(network), torch.no_grad():
-        folded = fold_batch_norms(network, example[INPUT])
-        program = torch.export.export(Probabilities(folded, temperature).eval(), (), example)
+    example = {INPUT: torch.zeros(1, side, side, channels, dtype=torch.uint8)}
+    with quiet(), without_inplace(folded), torch.no_grad():
+        program = torch.export.export(Probabilities(folded).eval(), (), example)
         module = program.module()
         assert isinstance(module, GraphModule)
         if fold_exported_batch_norms(module):
@@ -104,5 +103,12 @@ def fold_exported_batch_norms(program: GraphModule) -> int:
     return folded
 
 
+def _main() -> None:
+    network, spec = load_model(Path(sys.argv[1]))
+    shape = spec.preprocessing
+    example = torch.zeros(1, shape.size, shape.size, shape.channels, dtype=torch.uint8)
+    write_program(fold_batch_norms(network, example), shape, Path(sys.argv[2]))
+
+
 if __name__ == "__main__":
-    write_program(Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3]))
+    _main()

@@ -9,6 +9,8 @@ from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
 from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
+from darkroom.model.provenance import data_version
+from darkroom.model.spec import ModelSpec
 from darkroom.runtime.arrays import Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_json, read_input_table
@@ -35,6 +37,26 @@ class SplitImages:
     labels: Int64s
     ids: list[str]
     facts: pa.Table
+
+
+def require_trained_on(model: Path, spec: ModelSpec, ingest: Path, splits: Path) -> None:
+    """Stop where a model was trained on another data version.
+
+    Args:
+        model: its folder, for the message.
+        spec: of the model.
+        ingest: the folder that the ingest stage wrote.
+        splits: `splits.parquet`.
+
+    Raises:
+        DarkroomError: with both versions.
+    """
+    data = data_version(ingest, splits)
+    if spec.data_version != data:
+        raise DarkroomError(
+            f"{model} was trained on data version {spec.data_version}, and {ingest} and {splits} are of {data}, so that test "
+            "images may have been trained on: run `dvc repro`"
+        )
 
 
 def open_splits(arrays: Path, ingest: Path, splits: Path, classes: ClassList) -> dict[str, SplitImages]:

@@ -61,8 +61,12 @@ class Code:
 
     def version(self, stage: str) -> str:
         """12 hex digits of the SHA-256 over the code that `stages/<stage>.py` reaches: the same code gives the same version."""
+        return self.version_of(f"stages/{stage}.py")
+
+    def version_of(self, module: str) -> str:
+        """As `version`, of any Python file, as a POSIX path from the root."""
         digest = hashlib.sha256()
-        for path in self.closure(f"stages/{stage}.py"):
+        for path in self.closure(module):
             digest.update(f"{path} {self._file(path).hash}\n".encode())
         return digest.hexdigest()[:12]
 

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,11 +20,11 @@ from flatbuffers.number_types import Float32Flags, Int8Flags, Uint32Flags  # typ
 from flatbuffers.table import Table  # type: ignore[import-untyped]
 from torch import nn
 
-from darkroom.bundle import tflite_conversion, tflite_quantizer
+from darkroom.bundle import tflite_quantizer
 from darkroom.bundle.bundle import load_bundle
 from darkroom.bundle.tflite import TFLITE, TFLITE_INT8, TFLiteSession
-from darkroom.bundle.tflite_conversion import CONVERTER_PACKAGES, convert, converter_versions, write_tflite
-from darkroom.bundle.tflite_metadata import add_metadata, metadata
+from darkroom.bundle.tflite_conversion import CONVERTER_PACKAGES, Conversion, converter_versions, write_tflite
+from darkroom.bundle.tflite_metadata import divide_logits, metadata, read_file, write_file
 from darkroom.bundle.tflite_program import fold_exported_batch_norms
 from darkroom.images.pack import Packed, load_packed
 from darkroom.model.classes import ClassList
@@ -61,12 +62,12 @@ def line(shipped: Path, tmp_path: Path) -> Path:
     return root
 
 
-def convert_line(root: Path, environment: Path, cache: Path, temperature: float | None = None, code: str = "c") -> Path:
-    """Convert the model of a line, with its temperature or another."""
-    spec = load_spec(root / "models/train/model.json")
-    own = load_calibration(root / "models/evaluate/calibration.json").temperature
-    train = root / "data/preprocess/train"
-    return convert(root / "models/train", spec, temperature or own, environment, train, 1_000, cache, code)
+def convert_line(root: Path, environment: Path, cache: Path, images: int = 1_000, code: str = "c") -> Path:
+    """Convert the model of a line, by a process that loads it."""
+    model, train = root / "models/train", root / "data/preprocess/train"
+    with Conversion(model, environment, train, images, cache, code) as conversion:
+        conversion.begin()
+        return conversion.folder()
 
 
 def fake_converter(folder: Path, script: str) -> Path:
@@ -108,7 +109,7 @@ def export_with(line: Path, monkeypatch: pytest.MonkeyPatch, float_file: Path, i
         shutil.copyfile(float_file, folder / TFLITE)
         shutil.copyfile(int8_file, folder / TFLITE_INT8)
 
-    monkeypatch.setattr(export, "convert", lambda *_: None)
+    monkeypatch.setattr(export, "Conversion", MagicMock())
     monkeypatch.setattr(export, "write_tflite", give)
     run_export(line, converter=CONVERTER)
 
@@ -139,7 +140,7 @@ def test_the_same_images_give_the_same_bytes_in_8_bits(shipped: Path, converted:
     assert (tmp_path / "again.tflite").read_bytes() == (tmp_path / "once.tflite").read_bytes()
 
 
-def test_they_carry_labels_and_metadata_and_answer_as_before(shipped: Path, converted: Path, tmp_path: Path) -> None:
+def test_they_carry_labels_and_metadata(shipped: Path, converted: Path) -> None:
     spec = load_spec(shipped / "models/train/model.json")
     calibration = load_calibration(shipped / "models/evaluate/calibration.json")
     for name in (TFLITE, TFLITE_INT8):
@@ -149,13 +150,17 @@ def test_they_carry_labels_and_metadata_and_answer_as_before(shipped: Path, conv
         assert found == metadata(spec, calibration) and found[4:8] == b"M001"
         with zipfile.ZipFile(converted / name) as archive:
             assert archive.read("labels.txt").decode() == "one\nzero\nété\n"
-    shutil.copyfile(converted / TFLITE, tmp_path / "again.tflite")
-    add_metadata(tmp_path / "again.tflite", spec, calibration)
-    tested, _ = evaluated(shipped)
-    before, after = (
-        TFLiteSession(path).predict(tested.images) for path in (converted / TFLITE, tmp_path / "again.tflite")
-    )
-    assert np.array_equal(before, after)
+
+
+def test_the_logits_are_divided_by_the_temperature(shipped: Path, converted: Path, tmp_path: Path) -> None:
+    images = evaluated(shipped)[0].images
+    for name in (TFLITE, TFLITE_INT8):
+        model = read_file(converted / name)
+        divide_logits(model, 2.0)
+        write_file(model, tmp_path / name, ["a"])
+        before, after = (TFLiteSession(folder / name).predict(images) for folder in (converted, tmp_path))
+        powers = np.sqrt(before)
+        np.testing.assert_allclose(after, powers / powers.sum(1, keepdims=True), atol=1e-5)
 
 
 def table_at(data: bytes, position: int, *path: tuple[int, bool]) -> Table:
@@ -288,31 +293,31 @@ def test_a_network_that_cannot_be_converted_is_named_with_its_last_line_and_leav
         DarkroomError, match=r"simple_cnn can't be converted to TFLite: NotImplementedError: no lowering"
     ):
         convert_line(shipped, environment, tmp_path / "cache")
-    assert not list((tmp_path / "cache").iterdir())
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_conversion_is_made_again_only_for_what_it_depends_on_or_where_its_files_are_damaged(
     shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def write(*arguments: object) -> None:
-        made.append(arguments[2])
-        for file in (TFLITE, TFLITE_INT8):
-            (Path(str(arguments[-1])) / file).write_bytes(b"a model")
+    def finish(_: object, process: subprocess.Popen[str], line: str = "") -> None:
+        process.kill()
+        command = process.args
+        assert isinstance(command, list)
+        made.append(Path(command[2]).stem)
+        if line or made[-1] == "tflite_quantizer":
+            Path(command[-1]).write_bytes(b"a model")
 
-    made: list[object] = []
-    monkeypatch.setattr(tflite_conversion, "_convert", write)
+    made: list[str] = []
+    monkeypatch.setattr(Conversion, "_finish", finish)
+    each = ["darkroom.bundle", "tflite_converter", "tflite_quantizer"]
     environment, cache = fake_converter(tmp_path / "venv", "exit 1"), tmp_path / "cache"
-    first = convert_line(shipped, environment, cache, 1.5)
-    assert convert_line(shipped, environment, cache, 1.5) == first and made == [1.5]
-    assert (
-        len(
-            {first, convert_line(shipped, environment, cache, 2.5), convert_line(shipped, environment, cache, 1.5, "d")}
-        )
-        == 3
-    )
-    assert made == [1.5, 2.5, 1.5] and "is damaged" not in capsys.readouterr().out
+    first = convert_line(shipped, environment, cache)
+    assert convert_line(shipped, environment, cache) == first and made == each
+    others = convert_line(shipped, environment, cache, 8), convert_line(shipped, environment, cache, code="d")
+    assert len({first, *others}) == 3 and made == 3 * each
+    assert "is damaged" not in capsys.readouterr().out
     (first / TFLITE).write_bytes(b"a mode")
-    assert convert_line(shipped, environment, cache, 1.5) == first and made == [1.5, 2.5, 1.5, 1.5]
+    assert convert_line(shipped, environment, cache) == first and made == 4 * each
     assert "is damaged: it is made again" in capsys.readouterr().out and (first / TFLITE).read_bytes() == b"a model"
 
 

@@ -152,7 +152,6 @@ def run_export(root: Path, parity_images: int = 10_000, converter: Path | None =
         ),
         calibration_images=48,
         converter=converter or Path(".venv-tflite"),
-        code="f" * 12,
         cache=root / ".darkroom/tflite",
     )
 
