@@ -25,12 +25,11 @@ from serving.service import Service
 # Of probabilities. Digits in the report: the last bits depend on which images come to be predicted together.
 LIMIT = 0.001
 DIGITS = 4
-# Test images that go through every form, at most, and fewer large ones: as many as make so many pixel values, 55 of 224 pixels
-# in colour. As many go through one of the forms, or SAMPLE: 10,000 of 28 x 28 pixels. `python -m serving.check` takes all, in
-# every form.
+# Test images that go through every form, at most, and fewer large ones: as many as make so many pixel values, 32 of 224 pixels
+# in colour. Before, the graph has answered for all that parity takes; here the forms are tested: with no difference on 256
+# images, less than 1.2% of all differ (95%). `python -m serving.check` takes all, in every form.
 SAMPLE, LEAST = 256, 32
-VALUES = 1 << 23
-LARGEST_SAMPLE = "multipart"
+VALUES = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def service_parity(
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             found = {}
             for form in FORMS:
-                count = max(SAMPLE, most) if form == LARGEST_SAMPLE else min(SAMPLE, max(LEAST, most))
+                count = min(SAMPLE, max(LEAST, most))
                 found[form] = await form_parity(client, form, reference, expected, classes, shards, count)
             return found
 

@@ -70,7 +70,7 @@ def divide_logits(model: Any, temperature: float) -> None:
     graph = model.subgraphs[0]
     last = next(operator for operator in graph.operators if graph.outputs[0] in operator.outputs)
     assert model.operatorCodes[last.opcodeIndex].builtinCode == schema.BuiltinOperator.SOFTMAX
-    constant, code, division = schema.BufferT(), schema.OperatorCodeT(), schema.OperatorT()
+    constant, code, added = schema.BufferT(), schema.OperatorCodeT(), schema.OperatorT()
     constant.data = np.frombuffer(np.float32(temperature).tobytes(), np.uint8)
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.DIV
     code.version = 1
@@ -81,11 +81,11 @@ def divide_logits(model: Any, temperature: float) -> None:
         tensor = schema.TensorT()
         tensor.name, tensor.shape, tensor.buffer, tensor.type = name, shape, buffer, schema.TensorType.FLOAT32
         graph.tensors.append(tensor)
-    division.opcodeIndex = len(model.operatorCodes) - 1
-    division.inputs, division.outputs = [last.inputs[0], len(graph.tensors) - 2], [len(graph.tensors) - 1]
-    division.builtinOptionsType, division.builtinOptions = schema.BuiltinOptions.DivOptions, schema.DivOptionsT()
-    graph.operators.insert(graph.operators.index(last), division)
-    last.inputs = division.outputs
+    added.opcodeIndex = len(model.operatorCodes) - 1
+    added.inputs, added.outputs = [last.inputs[0], len(graph.tensors) - 2], [len(graph.tensors) - 1]
+    added.builtinOptionsType, added.builtinOptions = schema.BuiltinOptions.DivOptions, schema.DivOptionsT()
+    graph.operators.insert(graph.operators.index(last), added)
+    last.inputs = added.outputs
 
 
 def add_metadata(model: Any, spec: ModelSpec, calibration: Calibration) -> None:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -65,7 +66,11 @@ def test_test_images_are_damaged_and_explained(scored: Path) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run_predict(scored, out=tmp_path / "again", graphs=tmp_path / "graphs")
+    program = tmp_path / "network.pt2"
+    conversion = MagicMock(begin=lambda write: write(program))
+    run_predict(scored, out=tmp_path / "again", graphs=tmp_path / "graphs", conversion=conversion)
+    assert torch.export.load(program).example_inputs[1]["images"].shape == (1, 8, 8, 1)
+    conversion.folder.assert_called_once()
     assert (tmp_path / "graphs/network.onnx").read_bytes() == (scored / "models/predict/network.onnx").read_bytes()
     for name in OUTPUTS:
         found = (tmp_path / "again" / name).read_bytes()
