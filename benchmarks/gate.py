@@ -5,6 +5,7 @@ Measures, with the functions that decide in `darkroom.gate`, 2,000 runs each:
 - a candidate that is 1 point worse than the champion: how often it is promoted at once by the test split, and how often in the
   end, with labels of disagreements among 10,000 images without labels; beside the naive rule "at least as many correct";
 - one that is as good: how often it is promoted in the end, and after how many labels;
+- the same for more shares of images on which two models differ, beside what the best of all tests could do;
 - 52 candidates, one a week, each 0.05 points worse than the champion of its week: where accuracy ends, with the naive
   rule, with non-inferiority alone, and with the anchor; on the same test images each week, and on fresh ones.
 
@@ -14,6 +15,7 @@ Measures, with the functions that decide in `darkroom.gate`, 2,000 runs each:
 import argparse
 
 import numpy as np
+from scipy.stats import binom
 
 from benchmarks.rounds import print_table
 from darkroom.gate.comparisons import ANCHOR_PART
@@ -26,6 +28,9 @@ MARGIN, UNLABELLED, WEEKS, STEP = 0.01, 10_000, 52, 0.0005
 SIZES = (200, 2_000, 10_000)
 # Images on which one of two models alone is correct, of all images.
 RATES = (0.02, 0.05, 0.1)
+CURVE = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15)
+# Test split and labels together.
+ERRORS = 2 * ALPHA
 
 
 def stream(runs: int, images: int, rate: float, difference: float, seed: int) -> tuple[Int64s, Int64s]:
@@ -74,6 +79,45 @@ def decide(test: int, rate: float, difference: float, runs: int, seed: int) -> d
 def until(agreed: Int64s, outcomes: Int64s, limit: float) -> Int64s:
     """After how many disagreements a stream ends, int64 [R]; -1 where it does not."""
     return labels_until(log_wealth(agreed, outcomes, MARGIN, limit), ALPHA)
+
+
+def most_power(disagreements: int, rate: float) -> float:
+    """How often the best of all tests promotes an equal model.
+
+    It may promote one that is a margin worse in `ERRORS` of the cases. What is won among the disagreements has a binomial
+    distribution for either, so by the lemma of Neyman and Pearson no test is more powerful, whatever its order, stakes and
+    looks, than to promote where more than so many are won.
+
+    Args:
+        disagreements: all that are ever labelled.
+        rate: of images on which one model alone is correct.
+    """
+    worse = (rate - MARGIN) / (2 * rate)
+    bar = int(binom.isf(ERRORS, disagreements, worse))
+    # At that very number a coin may decide, so that exactly `ERRORS` is used.
+    coin = (ERRORS - binom.sf(bar, disagreements, worse)) / binom.pmf(bar, disagreements, worse)
+    return float(binom.sf(bar, disagreements, 0.5) + coin * binom.pmf(bar, disagreements, 0.5))
+
+
+def least(power: float, rate: float) -> int:
+    """So many disagreements have to be labelled at least until a test has promoted such a part of all equal models."""
+    low, high = 1, 1_000_000
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (middle + 1, high) if most_power(middle, rate) < power else (low, middle)
+    return low
+
+
+def bound(test: int, rate: float, runs: int, seed: int) -> list[str]:
+    """What the gate reaches with an equal model, beside what no test can exceed."""
+    found = decide(test, rate, 0.0, runs, seed)
+    tested = round(test * rate)
+    return [
+        *(found[name] for name in ("test images", "differ", "promoted in the end", "labels, median")),
+        f"{most_power(tested + round(UNLABELLED * rate), rate):.1%}",
+        f"{max(0, least(0.5, rate) - tested):,}",
+        f"{max(0, least(0.95, rate) / rate - test):,.0f}",
+    ]
 
 
 def walk(test: int, rule: str, fresh: bool, runs: int, seed: int) -> tuple[float, float]:
@@ -128,6 +172,10 @@ def main() -> None:
         rows = [decide(test, rate, difference, runs, seed=n) for n, (test, rate) in enumerate(cases())]
         print(f"\n{title}, {runs:,} runs, {UNLABELLED:,} images without labels")
         print_table(list(rows[0]), [list(row.values()) for row in rows])
+    curve = [bound(test, rate, runs, seed=n) for test in SIZES[:2] for n, rate in enumerate(CURVE)]
+    print(f"\na candidate as good, {runs:,} runs, beside the best of all tests that err in {ERRORS:.0%}")
+    names = ["test images", "differ", "promoted in the end", "labels, median"]
+    print_table([*names, "any test at most", "labels for half at least", "images for 95% at least"], curve)
     found = []
     for test in SIZES:
         for fresh in (False, True):

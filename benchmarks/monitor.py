@@ -6,13 +6,13 @@ the estimated accuracy is off; how often the 95% interval of 200 weighted labels
 from the test images, references from the validation images, shifts come after 2,000 clean images. Some 10 minutes on one
 core; the first run also trains two networks that lack a class, 3 minutes each.
 
-    python -m benchmarks.monitor --bundle models/export --arrays data/preprocess
+    python -m benchmarks.monitor --bundle models/export --arrays data/preprocess [--without-features]
 """
 
 import argparse
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ class Watched:
                 validation.probabilities[rows],
                 validation.labels[rows],
                 validation.properties[rows],
-                validation.features[rows],
+                validation.features[rows] if validation.features.shape[1] else None,
             )
             reference = read_reference_rows(Path(folder))
         rule = ScoreRule(reference)
@@ -69,7 +69,10 @@ class Watched:
     def live(self, answers: Answers) -> tuple[Float64s, Int64s, Float64s]:
         """Scores, predicted classes and confidence of answers."""
         directions = self.reference.directions
-        rows = Rows(answers.probabilities, answers.properties, project(answers.features, directions))
+        projections = project(answers.features, directions)
+        if not len(directions):
+            projections = np.full_like(projections, np.nan)
+        rows = Rows(answers.probabilities, answers.properties, projections)
         return self.rule.live(rows), rows.predicted, in_steps(answers.probabilities).max(axis=1).astype(np.float64)
 
     def stream(self) -> Stream:
@@ -139,6 +142,11 @@ def make_shifts(bundle: Path, arrays: Path, cache: Path) -> tuple[list[Shift], A
         name = f"new class {left_out} 20%"
         shifts.append(Shift(name, "unknown things", known, unknown, unknown, before, fifth))
     return shifts, validation, test
+
+
+def featureless(answers: Answers) -> Answers:
+    """The same answers of a graph without features."""
+    return replace(answers, features=answers.features[:, :0])
 
 
 def bursts(test: Answers, count: int, rng: np.random.Generator) -> Int64s:
@@ -262,9 +270,14 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "darkroom-monitor")
     parser.add_argument("--streams", type=int, default=10)
     parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--without-features", action="store_true", help="as of a graph that gives none")
     options = parser.parse_args()
     cache = options.cache / file_hash(options.bundle / "bundle.json")[:12]
     shifts, validation, test = make_shifts(options.bundle, options.arrays, cache)
+    if options.without_features:
+        validation, test = featureless(validation), featureless(test)
+        pools = ("validation", "clean", "shifted")
+        shifts = [replace(each, **{name: featureless(getattr(each, name)) for name in pools}) for each in shifts]
     delays(shifts, options.repetitions)
     estimates(shifts, options.repetitions)
     coverage(shifts, 500)

@@ -13,6 +13,7 @@ from darkroom.drawing.pictures import image_data_uri, is_small
 from darkroom.gate.comparisons import ALPHA, CONFIDENCE, SliceChange
 from darkroom.gate.decision import Decision
 from darkroom.gate.reasons import Reason, margin_words, points
+from darkroom.runtime.text import count
 
 # Pictures, and rows of the table of classes.
 SHOWN, SLICES, SIDE = 24, 30, 160
@@ -100,10 +101,25 @@ def decision_page(decision: Decision, changes: Sequence[SliceChange], shown: Seq
         slices_reach=f"{100 * spread:.1f}",
         shown=shown,
         queued=queued,
+        labels=_labels_words(decision),
         detectable=None
         if decision.detectable_difference is None
         else f"{100 * decision.detectable_difference:.2f} points",
     )
+
+
+def _labels_words(decision: Decision) -> str:
+    """How many labels would end a hold, and whether there are as many images to give them to; nothing where none wait."""
+    found = decision.disagreements
+    if not found.get("unlabelled_differ"):
+        return ""
+    images, differ, needed = (int(found[name]) for name in ("unlabelled", "unlabelled_differ", "labels_needed"))
+    words = (
+        f"They differ on {differ:,} of {count(images, 'image')} without a label, and {count(int(found['labels']), 'label')} "
+        f"came so far. Of an equal model some {needed:,} would show that it loses at most {margin_words(decision.margin)}"
+    )
+    more = round(needed * images / differ) - images
+    return f"{words}." if more <= 0 else f"{words}: for so many, some {more:,} more images have to be stored."
 
 
 def _accuracy(reason: Reason, widest: float) -> Drawn:

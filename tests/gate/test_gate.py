@@ -109,6 +109,11 @@ def test_labels_of_disagreements_end_a_hold(tmp_path: Path) -> None:
     held = decide(root, champion)
     assert held.outcome == "hold"
     assert held.disagreements["unlabelled"] == 400 and held.disagreements["unlabelled_differ"] == 32
+    page = " ".join((root / "reports/gate/index.html").read_text().split())
+    assert (
+        "They differ on 32 of 400 images without a label, and 0 labels came so far. "
+        f"Of an equal model some {held.disagreements['labels_needed']:,} would show" in page
+    )
     queue = pq.read_table(root / "reports/gate/disagreements.parquet").to_pylist()
     assert [each["split"] for each in queue] == ["unlabelled"] * 32 + ["test"] * 5
     won = [each["sha256"] for each in queue[:32] if each["candidate_label"] == shown[each["sha256"]]]
