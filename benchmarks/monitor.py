@@ -276,8 +276,15 @@ def main() -> None:
     shifts, validation, test = make_shifts(options.bundle, options.arrays, cache)
     if options.without_features:
         validation, test = featureless(validation), featureless(test)
-        pools = ("validation", "clean", "shifted")
-        shifts = [replace(each, **{name: featureless(getattr(each, name)) for name in pools}) for each in shifts]
+        shifts = [
+            replace(
+                each,
+                validation=featureless(each.validation),
+                clean=featureless(each.clean),
+                shifted=featureless(each.shifted),
+            )
+            for each in shifts
+        ]
     delays(shifts, options.repetitions)
     estimates(shifts, options.repetitions)
     coverage(shifts, 500)

@@ -9,7 +9,7 @@ from darkroom.diff.difference import Difference
 from darkroom.diff.galleries import Gallery, Shown, galleries
 from darkroom.diff.measures import LARGE, DistributionShift, Score
 from darkroom.diff.pictures import Picture, Pictures, read_pictures
-from darkroom.diff.relabels import Relabels
+from darkroom.diff.relabels import Relabels, relabel_matrix
 from darkroom.diff.state import State
 from darkroom.diff.text import (
     changes,
@@ -69,6 +69,8 @@ def changes_page(difference: Difference, before: State, after: State, relabels: 
         largest=max(1, int(few[["before", "after"]].to_numpy().max(initial=0))),
         relabels=relabels[:LISTED],
         relabel_pairs=len(relabels),
+        relabel_matrix=relabel_matrix(relabels),
+        relabels_predicted=sum(sum(each.predicted or ()) for each in relabels),
         test_changed=[] if difference.test_changed is None else difference.test_changed.head(LISTED).to_dict("records"),
         splits=[] if difference.splits is None else difference.splits.to_dict("records"),
         histograms=[(shift, _histogram(shift)) for shift in difference.shifts],

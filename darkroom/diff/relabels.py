@@ -106,17 +106,23 @@ def _read(file: "ds.Dataset", paths: pd.Series, names: np.ndarray) -> dict[str, 
     return found
 
 
+def relabel_matrix(relabels: Sequence[Relabels]) -> tuple[list[str], list[tuple[str, list[int]]]]:
+    """Images from class to class: the classes, and how many of each class went to each; empty above `CLASSES`."""
+    classes = list(in_label_order({name for each in relabels for name in (each.before, each.after)}))
+    if len(classes) > CLASSES:
+        return [], []
+    images = {(each.before, each.after): each.images for each in relabels}
+    rows = [(before, [images.get((before, after), 0) for after in classes]) for before in classes]
+    return classes, [(before, row) for before, row in rows if any(row)]
+
+
 def relabel_table(relabels: Sequence[Relabels]) -> str:
     """A matrix, from class to class, and what the model says; pairs alone where there are too many classes."""
     if not relabels:
         return ""
-    classes = list(in_label_order({name for each in relabels for name in (each.before, each.after)}))
-    if len(classes) <= CLASSES:
-        images = {(each.before, each.after): f"{each.images:,}" for each in relabels}
-        rows = [[code(before), *(images.get((before, after), "") for after in classes)] for before in classes]
-        matrix = table(["Relabelled from ↓ to →", *map(code, classes)], [row for row in rows if any(row[1:])])
-    else:
-        matrix = ""
+    classes, counts = relabel_matrix(relabels)
+    lines = [[code(name), *(f"{number:,}" if number else "" for number in row)] for name, row in counts]
+    matrix = table(["Relabelled from ↓ to →", *map(code, classes)], lines) if lines else ""
     known = [each for each in relabels if each.predicted or not matrix]
     rows = [
         [code(each.before), code(each.after), f"{each.images:,}", *(f"{number:,}" for number in each.predicted or ())]

@@ -46,8 +46,7 @@ def publish(root: Path, number: str, bundle: Path, images: Sequence[bytes]) -> N
         )
     answers = ask(load_bundle(bundle, threads=1), images)
     partial = target.with_name(f".{number}.partial")
-    for left in (partial, target):
-        shutil.rmtree(left, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         for file in sorted(bundle.iterdir()):
@@ -59,6 +58,8 @@ def publish(root: Path, number: str, bundle: Path, images: Sequence[bytes]) -> N
         store_answers(stored, images, answers)
         flush(stored)
         stored.replace(answers_file(root, number))
+        # What is there may be the bundle itself, whose stored answers alone were missing.
+        shutil.rmtree(target, ignore_errors=True)
         partial.rename(target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)

@@ -16,7 +16,7 @@ from darkroom.diff.findings import findings, to_json
 from darkroom.diff.galleries import OutlierScore, galleries
 from darkroom.diff.markdown import MAX_CHARACTERS
 from darkroom.diff.measures import class_shift, measured_shifts
-from darkroom.diff.relabels import Relabels, relabels
+from darkroom.diff.relabels import Relabels, relabel_matrix, relabels
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.classes import ClassList
 from tests.support.revisions import rows
@@ -446,3 +446,6 @@ def test_all_relabels_are_counted_from_class_to_class_with_what_the_model_says()
         "predicted": (1, 2, 1),
     }
     json.dumps(to_json(found, pairs))
+    assert relabel_matrix(pairs) == (["cat", "dog", "owl"], [("cat", [0, 7, 0]), ("dog", [0, 0, 1])])
+    many = [Relabels(str(number), str(number + 1), 1, None) for number in range(12)]
+    assert relabel_matrix(many) == ([], [])

@@ -133,6 +133,26 @@ def test_a_copy_that_answers_otherwise_is_not_published(root: Path, monkeypatch:
     assert state(root) == before and not list((root / "models/serving").glob(".*"))
 
 
+def test_a_published_bundle_without_its_stored_answers_stays_and_gets_them_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote_bundle(root, 1)
+    promote_bundle(root, 2)
+    answers_file(root, "v1.0.0").unlink()
+    monkeypatch.setattr(moves, "_images_of", lambda *_: pictures())
+    with monkeypatch.context() as failing:
+        failing.setattr(published, "require_same_answers", fail)
+        with pytest.raises(DarkroomError):
+            rollback(root)
+    load_bundle(root / "models/serving/v1.0.0")
+    assert rollback(root).number == "v1.0.0" == linked(root)
+    assert len(stored_answers(answers_file(root, "v1.0.0"))[0]) == len(pictures())
+
+
+def fail(*_: object) -> None:
+    raise DarkroomError("other answers")
+
+
 def test_a_commit_is_one_version_and_versions_that_are_none_are_named(root: Path) -> None:
     first = promote_bundle(root, 1)
     with pytest.raises(DarkroomError, match=f"the commit {first.commit[:12]} is classifier@v1.0.0 already"):
