@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect.artifacts import create_markdown_artifact
 
 from darkroom import registry
+from darkroom.drawing.markdown import table
 from darkroom.gate.decision import Decision
 from darkroom.registry.answers import sample_images
 from darkroom.runtime.errors import DarkroomError
@@ -57,11 +58,11 @@ def show(decision: Decision, reports: Path, root: Path | None) -> None:
         reports: the folder that it wrote.
         root: of the user's repository, where that is another one.
     """
-    reasons = "\n".join(
-        f"- {'✓' if reason.passed else '✗'} {reason.check}: {reason.words}" for reason in decision.reasons
-    )
+    rows = [[each.check, "✓" if each.passed else f"✗ {each.otherwise}", each.words] for each in decision.reasons]
     create_markdown_artifact(
-        f"**{decision.outcome}**: {decision.sentence}\n\n{reasons}\n", key="darkroom-decision", description="The gate"
+        f"**{decision.sentence}**\n\n{table(['Check', 'Passed', 'Reason'], rows, '---')}\n",
+        key="darkroom-decision",
+        description="What the gate decided on the candidate, and why",
     )
     if root:
         with whole_folder(root / reports) as folder:

@@ -19,7 +19,9 @@ def doctor() -> State[Any]:
         get_run_logger().info(str(each))
     rows = [[each.about, each.words, each.remedy] for each in found]
     create_markdown_artifact(
-        table(["", "Found", "What to do"], rows), key="darkroom-doctor", description="How it is here"
+        table(["", "Found", "What to do"], rows, "---"),
+        key="darkroom-doctor",
+        description="What this machine and folder need for the next run",
     )
     if problems := [each for each in found if each.remedy]:
         return Failed(message="; ".join(f"{each.about}: {each.words}: {each.remedy}" for each in problems))

@@ -90,7 +90,7 @@ def publish_summary() -> str:
     create_markdown_artifact(
         f"**Test accuracy {accuracy}**\n\n- data version `{version}`\n- report `{REPORT}`\n- bundle `{BUNDLE}`\n",
         key="darkroom-run",
-        description="What the line made",
+        description="What the line made: accuracy, data, report and bundle",
     )
     return f"test accuracy {accuracy}\ndata version {version}\nreport {REPORT}\nbundle {BUNDLE}"
 

@@ -151,7 +151,7 @@ def _publish_changes(champion: Version | None, log: Callable[[str], None]) -> No
     else:
         changes = f"The first candidate: {len(after.images):,} images, and no champion to compare them with.\n"
     log(f"what changed in the data:\n{changes}")
-    create_markdown_artifact(changes, key="darkroom-changes", description="Data, against the champion's")
+    create_markdown_artifact(changes, key="darkroom-changes", description="What changed in the data since the champion")
     CHANGES.parent.mkdir(parents=True, exist_ok=True)
     CHANGES.write_text(changes, encoding="utf-8")
 
@@ -209,5 +209,9 @@ def _publish_summary(decision: Decision) -> str:
         f"data version {read_headline(METRICS).provenance['data_version']}",
     ]
     text = "".join(f"- {line}\n" for line in lines)
-    create_markdown_artifact(f"**{decision.sentence}**\n\n{text}", key="darkroom-run", description="The candidate")
+    create_markdown_artifact(
+        f"**{decision.sentence}**\n\n{text}- the gate's page `{PAGE}`\n",
+        key="darkroom-run",
+        description="The candidate: its accuracy, its data, and the decision",
+    )
     return "\n".join(lines)

@@ -9,9 +9,9 @@ from darkroom.runtime.text import printable
 LONGEST = 120
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """The first column is text, the others are numbers."""
-    lines = [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], align: str = "--:") -> str:
+    """The first column is text; the others are numbers, or with `---` text, too."""
+    lines = [heads, ["---", *[align] * (len(heads) - 1)], *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from darkroom.registry.published import is_published, linked
 from darkroom.registry.tags import NAME, read_tags
 from darkroom.registry.versions import LINK, champion, versions
+from darkroom.runtime.git import git
 from darkroom.runtime.text import count
 
 DIGITS = 8
@@ -18,8 +19,11 @@ def history_text(root: Path) -> str:
     """
     found, now, leads_to = versions(root), champion(root), linked(root)
     if not found:
+        # A shallow clone has none of them, and its first candidate would be held against nothing.
+        fetch = "; `git fetch --tags` gets those of the remote" if git(root, "remote") else ""
         return (
-            f"no version of {NAME} yet: `make retrain` makes a candidate, and the first that passes the gate is v1.0.0"
+            f"no version of {NAME} here yet: `make retrain` makes a candidate, and the first that passes the gate is v1.0.0"
+            f"{fetch}"
         )
     lines = [f"{NAME}: {count(len(found), 'version')}, the newest first"]
     for version in reversed(found):

@@ -5,12 +5,16 @@ from pathlib import Path
 from darkroom.registry import rollback
 from darkroom.registry.history import history_text
 from darkroom.registry.versions import LINK
+from darkroom.runtime.git import git
 from tests.support.registry import make_git, promote_bundle
 
 
 def test_the_history_has_versions_moves_and_a_link_that_leads_elsewhere(tmp_path: Path) -> None:
     make_git(tmp_path)
-    assert history_text(tmp_path).startswith("no version of classifier yet")
+    assert history_text(tmp_path).endswith("the first that passes the gate is v1.0.0")
+    git(tmp_path, "remote", "add", "origin", "elsewhere")
+    assert history_text(tmp_path).startswith("no version of classifier here yet: `make retrain` makes a candidate")
+    assert history_text(tmp_path).endswith("is v1.0.0; `git fetch --tags` gets those of the remote")
     first, second = promote_bundle(tmp_path, 1), promote_bundle(tmp_path, 2)
     rollback(tmp_path, reason="complaints")
     lines = history_text(tmp_path).splitlines()
