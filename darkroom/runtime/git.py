@@ -39,6 +39,8 @@ def git(root: Path, *arguments: str, text: str | None = None, environment: Mappi
     except FileNotFoundError:
         raise DarkroomError("there is no git on this machine") from None
     if done.returncode != 0:
+        if "not a git repository" in done.stderr:
+            raise DarkroomError(f"{root.resolve()} is not a git repository: work in a clone, or `git init` and commit")
         reason = done.stderr.strip() or f"it ended with status {done.returncode}"
         raise DarkroomError(f"`git {' '.join(arguments)[:200]}` in {root} failed: {reason}")
     return done.stdout.rstrip("\n")

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from darkroom.registry import rollback
 from darkroom.registry.history import history_text
 from darkroom.registry.versions import LINK
+from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.git import git
 from tests.support.registry import make_git, promote_bundle
 
@@ -33,3 +36,10 @@ def test_the_history_has_versions_moves_and_a_link_that_leads_elsewhere(tmp_path
     assert history_text(tmp_path).endswith(
         f"{LINK} is not there: `make rollback VERSION=v1.0.0` leads it to the champion"
     )
+
+
+def test_without_git_the_remedy_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        DarkroomError, match=f"{tmp_path} is not a git repository: work in a clone, or `git init` and commit"
+    ):
+        history_text(tmp_path)
