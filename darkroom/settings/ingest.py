@@ -27,7 +27,7 @@ class Ingest(Section):
     path: PathText = "images"
     """The folder of class folders (or of train/, val/, test/ with class folders), the zip or tar of one, the folder in
     ImageNet's layout, or the CSV or Parquet table. For `folder` it may be in an object store: `s3://bucket/photos`, `gs://`,
-    `az://`. The data sets that have a name do not read it."""
+    `az://`, also a Parquet table there that lists it. The data sets that have a name do not read it."""
     root: PathText | None = None
     """For a data set that has a name: the folder of a copy that is there already, as torchvision lays it out. Empty:
     fetched once to the user's cache folder."""

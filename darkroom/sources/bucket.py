@@ -7,6 +7,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.object_store import Changed, ObjectStore, Stored
 from darkroom.runtime.store_backends import AT_ONCE
 from darkroom.runtime.threads import in_order
+from darkroom.sources.bucket_listing import SUFFIX, bucket_of, read_bucket_listing
 from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
@@ -15,14 +16,16 @@ from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceIm
 def list_bucket(location: Location) -> Listing:
     """List a folder of class folders in an object store, or one of train/, val/ and test/ that hold class folders.
 
-    Objects are named as files of the same folder on a disk would be. No object is read.
+    Objects are named as files of the same folder on a disk would be. No object is read. A URL that ends with `.parquet`
+    is that of a table with the listing, as `darkroom.sources.bucket_listing` reads it.
 
     Raises:
         DarkroomError: when the store can't be listed, nothing is there, or it has fewer than two classes.
     """
     url = location.url or ""
-    store = ObjectStore.open(url)
-    objects = {each.name: each for each in _objects(store)}
+    store = _store(url)
+    found = read_bucket_listing(store, bucket_of(url)[1]) if url.endswith(SUFFIX) else _objects(store)
+    objects = {each.name: each for each in found}
     unusual = [name for name in objects if not all(name.split("/"))]
     others = [Ignored(name, "its name has an empty part between two slashes") for name in unusual]
     layout = lay_out(objects.keys() - set(unusual), url, (), others, location.class_level)
@@ -30,6 +33,11 @@ def list_bucket(location: Location) -> Listing:
         SourceImage(name, label, split, path, stamp=stamp(objects[path])) for path, name, label, split in layout.images
     ]
     return Listing(layout.classes, images, layout.ignored, sizes=[objects[image.file or ""].bytes for image in images])
+
+
+def _store(url: str) -> ObjectStore:
+    """Where the names of objects start: the folder, or the bucket of a table."""
+    return ObjectStore.open(bucket_of(url)[0] if url.endswith(SUFFIX) else url)
 
 
 def _objects(store: ObjectStore) -> list[Stored]:
@@ -61,7 +69,7 @@ def stamp(stored: Stored) -> str:
 
 def read_bucket(location: Location, images: Sequence[SourceImage]) -> Reader:
     """Read images that are objects; each must be what the listing told of."""
-    store = ObjectStore.open(location.url or "")
+    store = _store(location.url or "")
 
     def read(image: SourceImage) -> bytes:
         mark, _, size = (image.stamp or "").rpartition(" ")

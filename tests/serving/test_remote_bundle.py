@@ -1,21 +1,32 @@
 """Bundles in an object store: published, followed by a pointer, held against their hashes, and copied whole or not at all."""
 
 import shutil
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
+import httpx
+import numpy as np
+import pyarrow as pa
 import pytest
+from PIL import Image
 
 from darkroom.bundle.bundle import load_bundle
+from darkroom.monitoring.log_copy import local_log
+from darkroom.monitoring.prediction_log import read_prediction_log
 from darkroom.registry.remote import publish_remote
 from darkroom.registry.versions import LINK, SERVING
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
 from darkroom.runtime.object_store import ObjectStore
 from serving import remote_bundle
 from serving.remote_bundle import RemoteBundle
+from tests.conftest import ROOT
+from tests.support.object_stores import s3_server
 from tests.support.tiny_bundle import make_bundle
 
 
@@ -115,3 +126,35 @@ def test_what_is_missing_is_named_with_what_to_do(url: str, tmp_path: Path) -> N
     shutil.rmtree(tmp_path / SERVING)
     with pytest.raises(DarkroomError, match="there is no champion"):
         publish_remote(tmp_path, url)
+
+
+@pytest.mark.slow
+def test_a_service_answers_from_s3_and_logs_there(tmp_path: Path, url: str) -> None:
+    image = tmp_path / "a.png"
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(image)
+    with s3_server():
+        publish_remote(tmp_path, "s3://photos/bundles")
+        options = ["s3://photos/bundles/current", "--prediction-log", "s3://photos/log", "--port", "0"]
+        command = [sys.executable, "-m", "serving", *options]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as service:
+            try:
+                assert service.stdout
+                address = service.stdout.readline().split()[-1]
+                first = httpx.post(f"{address}/v1/predict", files={"image": image.read_bytes()}, timeout=60)
+                assert first.status_code == 200
+                publish_remote(tmp_path, "s3://photos/bundles", "v1.2.0")
+                wait(lambda: predicted(address, image) != predicted_of(first))
+            finally:
+                service.terminate()
+        assert service.returncode == 0
+        hashes = {file_hash(tmp_path / SERVING / number / "bundle.json") for number in ("v1.1.0", "v1.2.0")}
+        rows = pa.concat_tables(read_prediction_log(local_log("s3://photos/log")))
+        assert set(rows["bundle"].to_pylist()) == hashes
+
+
+def predicted(address: str, image: Path) -> object:
+    return predicted_of(httpx.post(f"{address}/v1/predict", files={"image": image.read_bytes()}, timeout=60))
+
+
+def predicted_of(answer: httpx.Response) -> object:
+    return answer.json()["probabilities"]

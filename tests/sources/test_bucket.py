@@ -1,10 +1,13 @@
 """A folder in an object store: as the same folder on a disk, listed each time, and read only where an object is new."""
 
+import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,15 +17,16 @@ from darkroom.runtime.object_store import ObjectStore
 from darkroom.sources.source import Location
 from stages import ingest, survey
 from tests.conftest import ingest_source
+from tests.support.object_stores import s3_server
 
 ROOM = 1 << 30
 
 
 class Bucket:
-    """A copy of a folder in fsspec's memory, and the names of the objects that are read."""
+    """A copy of a folder in fsspec's memory or in S3, and the names of the objects that are read."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.url = f"memory://{uuid.uuid4().hex}/photos"
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, scheme: str = "memory") -> None:
+        self.url = f"{scheme}://{uuid.uuid4().hex}/photos" if scheme == "memory" else "s3://photos/a b"
         self.read: list[str] = []
         for file in sorted(folder.rglob("*")):
             if file.is_file():
@@ -36,7 +40,7 @@ class Bucket:
         monkeypatch.setattr(ObjectStore, "read", counted)
 
     def put(self, name: str, content: bytes) -> None:
-        fsspec.filesystem("memory").pipe_file(f"{self.url}/{name}", content)
+        fsspec.filesystem(self.url.partition(":")[0]).pipe_file(f"{self.url}/{name}", content)
 
     def remove(self, name: str) -> None:
         fsspec.filesystem("memory").rm_file(f"{self.url}/{name}")
@@ -152,3 +156,71 @@ def test_what_is_no_folder_of_class_folders_is_refused_with_what_to_do(bucket: B
 def look_at(url: str, root: Path) -> None:
     location = Location(Path(url), None, ROOM, url=url)
     survey.run(source="folder", location=location, cache=root / "c", out=root / "s", inbox=root / "inbox")
+
+
+def listing(bucket: Bucket, **columns: Sequence[object]) -> bytes:
+    """A table of all objects, as S3 Inventory writes it; `columns` are changed or, where empty, left out."""
+    store = ObjectStore.open(bucket.url)
+    prefix = bucket.url.partition("://")[2].partition("/")[2]
+    found = [(f"{prefix}/{each.name}", each.bytes, store.read(each.name)) for each in store.find()]
+    table = {
+        "key": [key for key, _, _ in found],
+        "size": [size for _, size, _ in found],
+        "e_tag": [hashlib.md5(content).hexdigest() for _, _, content in found],
+    } | columns
+    buffer = BytesIO()
+    pq.write_table(pa.table({name: column for name, column in table.items() if column}), buffer)
+    return buffer.getvalue()
+
+
+def test_a_table_in_place_of_the_listing_gives_the_same(
+    bucket: Bucket, digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_source("folder", digit_folder, tmp_path / "disk")
+    content = listing(bucket)
+    bucket.url = f"{bucket.url.rpartition('/')[0]}/list.parquet"
+    fsspec.filesystem("memory").pipe_file(bucket.url, content)
+    for name in ("find", "folders_and_objects"):
+        monkeypatch.setattr(ObjectStore, name, None)
+    bucket.read.clear()
+    look(bucket, tmp_path)
+    assert bucket.read == ["list.parquet"]
+    take(bucket, tmp_path)
+    assert files(tmp_path / "data/ingest") == files(tmp_path / "disk/data/ingest")
+
+
+def test_old_versions_in_a_table_are_no_images_and_what_it_lacks_is_named(bucket: Bucket, tmp_path: Path) -> None:
+    place = f"{bucket.url.rpartition('/')[0]}/list.parquet"
+    write = fsspec.filesystem("memory").pipe_file
+    write(place, listing(bucket, is_latest=[True] * 119 + [False], is_delete_marker=[True] + [False] * 119))
+    look_at(place, tmp_path)
+    assert len(pq.read_table(tmp_path / "s/images.parquet")) == 118
+    write(place, listing(bucket, e_tag=[]))
+    with pytest.raises(DarkroomError, match=r"list\.parquet lacks the columns etag: it has key, size"):
+        look_at(place, tmp_path)
+    write(place, listing(bucket, size=[None] * 120))
+    with pytest.raises(DarkroomError, match="has rows without size"):
+        look_at(place, tmp_path)
+    write(place, b"no table")
+    with pytest.raises(DarkroomError, match="can't be read as Parquet"):
+        look_at(place, tmp_path)
+    with pytest.raises(DarkroomError, match=r"there is no memory://.*/gone\.parquet"):
+        look_at(f"{bucket.url}/gone.parquet", tmp_path)
+
+
+@pytest.mark.slow
+def test_s3_gives_what_the_folder_gives_and_reads_nothing_twice(
+    digit_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest_source("folder", digit_folder, tmp_path / "disk")
+    with s3_server():
+        bucket = Bucket(digit_folder, monkeypatch, "s3")
+        for _ in range(2):
+            look(bucket, tmp_path)
+            take(bucket, tmp_path)
+            assert len(bucket.read) == 120
+        assert files(tmp_path / "data/ingest") == files(tmp_path / "disk/data/ingest")
+        bucket.put("two/00.png", (digit_folder / "one/00.png").read_bytes())
+        look(bucket, tmp_path)
+        take(bucket, tmp_path)
+        assert bucket.read[120:] == ["two/00.png"]
