@@ -71,7 +71,10 @@ def open_worktree(
         try:
             commit = git(root, "rev-parse", "--verify", f"{name or 'HEAD'}^{{commit}}")
         except DarkroomError as error:
-            raise DarkroomError(f"retraining starts at a commit, and there is no {name or 'HEAD'}: {error}") from None
+            raise DarkroomError(
+                f"retraining starts at a commit, and there is no {name or 'HEAD'}: commit first, or set registry.branch to a "
+                f"branch that is there ({error})"
+            ) from None
         params = _params_of(root, commit)
         (root / TREES).mkdir(parents=True, exist_ok=True)
         place = Path(tempfile.mkdtemp(dir=root / TREES))
