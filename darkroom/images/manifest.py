@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.images.shards import chunk_ends
+from darkroom.runtime.columns import addressable
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import stage_input
 from darkroom.sources.source import Ignored
@@ -112,7 +113,7 @@ def read_parts(
     parts = [part.cast(pa.schema([schema.field(name) for name in part.column_names])) for part in parts]
     # A column that a part lacks is null there.
     table = pa.concat_tables([schema.empty_table(), *parts], promote_options="default")
-    return table.sort_by("path").combine_chunks().select(names)
+    return addressable(table).sort_by("path").combine_chunks().select(names)
 
 
 def _parts(folder: Path) -> list[Path]:

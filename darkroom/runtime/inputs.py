@@ -76,12 +76,14 @@ def read_input_table(path: Path, columns: list[str] | None = None) -> "pa.Table"
     """
     import pyarrow.parquet as pq
 
+    from darkroom.runtime.columns import addressable
+
     if path.is_dir():  # pyarrow would read every file in it
         raise IsADirectoryError(21, "Is a directory")
     table = pq.read_table(path, columns=columns)
     if columns and table.column_names != columns:
         raise KeyError(f"columns {', '.join(table.column_names)}, and {', '.join(columns)} are needed")
-    return table
+    return addressable(table)
 
 
 @stage_input

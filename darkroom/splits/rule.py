@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.runtime.arrays import Bools, Float64s, Int16s, Int64s, UInt64s
+from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.seeding import uniform_per_image
 
 SPLITS = ("train", "validation", "test")
@@ -89,8 +90,7 @@ class SplitInput:
 
     def keys(self) -> UInt64s:
         """The first 64 bits of each group's name, a SHA-256 in hex: uint64 [G]."""
-        words = "".join(pc.utf8_slice_codeunits(self.group_names, 0, 16).to_pylist())
-        return np.frombuffer(bytes.fromhex(words), dtype=">u8").astype(np.uint64)
+        return leading_bits(self.group_names)
 
 
 @dataclass(frozen=True)

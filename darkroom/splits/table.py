@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.runtime.arrays import Bools, Int16s
+from darkroom.runtime.columns import addressable, leading_bits
 from darkroom.runtime.errors import DarkroomError
 from darkroom.splits.rule import EXCLUDED, NO_PARTITION, TEST, Assignment, SplitConfig, SplitInput
 from darkroom.splits.sticky import in_split_groups
@@ -102,7 +103,7 @@ def read_previous_split(
     if previous is None:
         return PreviousSplit(partitions, [], 0)
     try:
-        table = pq.read_table(previous)
+        table = addressable(pq.read_table(previous))
     except (pa.ArrowException, OSError) as error:
         raise DarkroomError(
             f"{previous}, the split of the previous run, can't be read ({error}): get it back with "
@@ -161,8 +162,7 @@ def _renamed(then: pa.UInt64Array, partitions: Int16s, gone: Bools, now: pa.UInt
 
 def _content(manifest: pa.Table) -> pa.UInt64Array:
     """The first 64 bits of each image's SHA-256: enough to distinguish a million files."""
-    start = pc.binary_slice(pc.cast(manifest["sha256"].combine_chunks(), pa.binary()), 0, 16)
-    return pa.array([int(digits, 16) for digits in start.to_pylist()], pa.uint64())
+    return pa.array(leading_bits(manifest["sha256"]))
 
 
 def settings_of(config: SplitConfig) -> dict[str, str | int | float | None]:
@@ -199,7 +199,7 @@ def split_table(manifest: pa.Table, images: SplitInput, partitions: Int16s, conf
         for row in split_rows:
             partition = config.partitions[partitions[row]] if partitions[row] != NO_PARTITION else EXCLUDED
             names[row] = hashlib.sha256(f"{names[row]}\0{partition}".encode()).hexdigest()
-        groups = pa.array(names, pa.string())
+        groups = pa.array(names, groups.type)
     positions = np.where(partitions == NO_PARTITION, len(config.partitions), partitions)
     columns = {
         "id": manifest["id"].combine_chunks(),

@@ -1,0 +1,32 @@
+"""Columns of text that are longer than 32-bit offsets reach: 33.5 million SHA-256 in hex are 2 GiB."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.runtime.arrays import UInt64s
+
+# What the 32-bit offsets of pyarrow's `string` reach; those of `large_string` have 64.
+REACH = 2**31 - 1
+
+
+def addressable(table: pa.Table) -> pa.Table:
+    """A table whose long columns of text are `large_string`; the others stay `string`.
+
+    pyarrow joins the chunks of a column to sort a table, to take rows of it and to combine it, and fails beyond the reach.
+    """
+    for position, field in enumerate(table.schema):
+        column = table.column(position)
+        if pa.types.is_string(field.type) and column.nbytes > REACH:
+            table = table.set_column(position, field.with_type(pa.large_string()), column.cast(pa.large_string()))
+    return table
+
+
+def leading_bits(hashes: pa.ChunkedArray | pa.Array) -> UInt64s:
+    """The first 64 bits of hashes in hex, uint64 [N]; all of them have 16 digits or more."""
+    chunks = hashes.chunks if isinstance(hashes, pa.ChunkedArray) else [hashes]
+    digits = (pc.utf8_slice_codeunits(chunk, 0, 16).cast(pa.binary(16)) for chunk in chunks)
+    words = [
+        bytes.fromhex(chunk.buffers()[1].to_pybytes()[: 16 * len(chunk)].decode()) for chunk in digits if len(chunk)
+    ]
+    return np.frombuffer(b"".join(words), dtype=">u8").astype(np.uint64)
