@@ -185,7 +185,9 @@ def test_the_page_of_settings_is_current() -> None:
 @pytest.mark.parametrize(
     ("network", "schedule", "ema"), [("small_image_net", "triangle", 0.99), ("resnet18", "one-cycle", 0.0)]
 )
-def test_schedule_and_average_go_with_the_network_and_what_is_set_stays(network: str, schedule: str, ema: float) -> None:
+def test_schedule_and_average_go_with_the_network_and_what_is_set_stays(
+    network: str, schedule: str, ema: float
+) -> None:
     found = Train(network=network).resolved()
     assert (found.schedule, found.ema) == (schedule, ema)
     found = Train(network=network, schedule="cosine", ema=0.5).resolved()
