@@ -1,4 +1,4 @@
-"""What the schedule serves: each flow as a deployment, with its times, what it is for, and one run at a time.
+"""The flows as deployments, each with its times, what it is for, and one run at a time; and the runner of the schedule.
 
 python -m flows.deployments  # the runner alone, which `make schedule` starts and supervises
 """
@@ -17,6 +17,7 @@ from flows.crashed import NAME
 
 if TYPE_CHECKING:
     from prefect.client.schemas.schedules import SCHEDULE_TYPES, CronSchedule
+    from prefect.deployments.runner import RunnerDeployment
 
 # When the others are due, in UTC: every quarter of an hour, and every six hours.
 MONITOR_CRON, DOCTOR_CRON = "*/15 * * * *", "30 */6 * * *"
@@ -40,13 +41,13 @@ def cron_schedule(settings: Schedule) -> "CronSchedule":
         raise DarkroomError(mistakes) from None
 
 
-def serve(retraining: "SCHEDULE_TYPES") -> None:
-    """Run each flow when it is due, or when somebody asks for it, until SIGINT.
+def make_deployments(retraining: "SCHEDULE_TYPES", name: str) -> "list[RunnerDeployment]":
+    """Each flow as a deployment.
 
     Args:
         retraining: when to retrain.
+        name: of all of them; each flow has one.
     """
-    from prefect import serve as serve_deployments
     from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
     from prefect.client.schemas.schedules import CronSchedule
     from prefect.deployments.runner import RunnerDeployment
@@ -57,10 +58,10 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
     from flows.retrain import retrain
 
     enqueue, cancel = ConcurrencyLimitStrategy.ENQUEUE, ConcurrencyLimitStrategy.CANCEL_NEW
-    deployments = [
+    return [
         RunnerDeployment.from_flow(
             flow,
-            NAME,
+            name,
             schedules=[due],
             description=description,
             tags=["darkroom", tag],
@@ -75,6 +76,17 @@ def serve(retraining: "SCHEDULE_TYPES") -> None:
             (doctor, CronSchedule(cron=DOCTOR_CRON), "machine", cancel, DOCTOR),
         )
     ]
+
+
+def serve(retraining: "SCHEDULE_TYPES") -> None:
+    """Run each flow when it is due, or when somebody asks for it, until SIGINT.
+
+    Args:
+        retraining: when to retrain.
+    """
+    from prefect import serve as serve_deployments
+
+    deployments = make_deployments(retraining, NAME)
     serve_deployments(*deployments, pause_on_shutdown=False, print_starting_message=False, limit=len(deployments))
 
 

@@ -118,28 +118,48 @@ def start(
     Raises:
         DarkroomError: with the end of the server's log, when it does not answer; when another one has the port asked for.
     """
-    log = Path(variable("PREFECT_HOME") or HOME) / "server.log"
+    while True:
+        server = launch(port, schedules)
+        meanwhile()
+        if _comes_up(server, port, patience):
+            return server
+        end(server)
+        port = another_port()
+
+
+def launch(port: int, schedules: bool) -> "subprocess.Popen[bytes]":
+    """Start a server, and don't wait until it answers; it ends when this process does.
+
+    Args:
+        port: of its own.
+        schedules: whether it also plans scheduled runs.
+
+    Returns:
+        Its process; its address is `address()` from now on.
+    """
+    log = _log()
     if log.exists():
         # It may say why the one before ended.
         log.replace(log.with_name("server-before.log"))
-    while True:
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                _command(port, schedules),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-        # Threads that still send logs and states finish before functions registered here are called.
-        atexit.register(end, server)
-        meanwhile()
-        if _comes_up(server, port, patience, log):
-            os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
-            return server
-        end(server)
-        atexit.unregister(end)
-        port = _free_port(variable("PREFECT_SERVER_API_PORT"), usual=0)
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            _command(port, schedules), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
+    # Threads that still send logs and states finish before functions registered here are called. The one before has ended.
+    atexit.unregister(end)
+    atexit.register(end, server)
+    os.environ["PREFECT_API_URL"] = f"http://127.0.0.1:{port}/api"
+    return server
+
+
+def last_lines() -> str:
+    """The end of what the server printed, in words."""
+    lines = _log().read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+    return "\n".join([f"the end of {_log()}:", *lines])
+
+
+def _log() -> Path:
+    return Path(variable("PREFECT_HOME") or HOME) / "server.log"
 
 
 def _command(port: int, schedules: bool) -> list[str]:
@@ -147,23 +167,22 @@ def _command(port: int, schedules: bool) -> list[str]:
     return command if schedules else [*command, "--no-services"]
 
 
-def _comes_up(server: "subprocess.Popen[bytes]", port: int, patience: float, log: Path) -> bool:
+def _comes_up(server: "subprocess.Popen[bytes]", port: int, patience: float) -> bool:
     """Wait until the server answers; False where another one has its port."""
     latest = time.monotonic() + patience
     while not is_healthy(f"http://127.0.0.1:{port}/api"):
-        if server.poll() is not None and not _is_free(port):
+        if server.poll() is not None and not is_free(port):
             return False
         if server.poll() is not None or time.monotonic() > latest:
             end(server)
-            last_lines = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
             raise DarkroomError(
-                f"the Prefect server did not come up on port {port} within {patience:.0f} s; the end of {log}:\n{last_lines}"
+                f"the Prefect server did not come up on port {port} within {patience:.0f} s; {last_lines()}"
             )
         time.sleep(0.1)
-    return _listens(server, port)
+    return listens(server, port)
 
 
-def _listens(server: "subprocess.Popen[bytes]", port: int) -> bool:
+def listens(server: "subprocess.Popen[bytes]", port: int) -> bool:
     """Whether a server, or what it started, is who listens at a port."""
     with contextlib.suppress(psutil.Error):
         leader = psutil.Process(server.pid)
@@ -182,11 +201,20 @@ def is_healthy(address: str) -> bool:
     return False
 
 
-def _is_free(port: int) -> int | None:
+def is_free(port: int) -> int | None:
     """The port, or any for 0; None where it is taken."""
     with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
         return int(probe.getsockname()[1])
     return None
+
+
+def another_port() -> int:
+    """A free port in the place of one that another program has taken.
+
+    Raises:
+        DarkroomError: when that was the one asked for.
+    """
+    return _free_port(variable("PREFECT_SERVER_API_PORT"), usual=0)
 
 
 def _free_port(wanted: str | None, usual: int = USUAL_PORT) -> int:
@@ -194,7 +222,7 @@ def _free_port(wanted: str | None, usual: int = USUAL_PORT) -> int:
     if wanted and not (wanted.isdecimal() and 0 < int(wanted) < 65536):
         raise DarkroomError(f"PREFECT_SERVER_API_PORT is {wanted!r}, should be the number of a free port")
     for port in (int(wanted),) if wanted else (usual, 0):
-        if free := _is_free(port):
+        if free := is_free(port):
             return free
     raise DarkroomError(
         f"port {wanted} is taken (PREFECT_SERVER_API_PORT): name another, or set PREFECT_API_URL if it is your Prefect server"

@@ -1,14 +1,13 @@
 """A schedule starts real runs, goes on after one that fails, and nothing is left when the schedule is stopped."""
 
-import json
 import urllib.request
-from typing import Any
 
 import psutil
 import pytest
 
 from flows.worktree import STATE
 from tests.support.repository import FAILS, HANGS, Repository, ended, git_state, wait_for
+from tests.support.scheduled import QUICK, ask, served
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -27,25 +26,6 @@ from flows.deployments import serve
 serve(IntervalSchedule(interval=timedelta(seconds=2)))
 '''])
 """
-
-
-# Seconds between two looks at what is due; ten by default.
-QUICK = {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}
-
-
-def ask(api: str, path: str, **filters: object) -> Any:
-    request = urllib.request.Request(
-        f"{api}/{path}", data=json.dumps(filters).encode(), headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
-
-
-def served(api: str) -> dict[str, Any] | None:
-    """The deployments by the names of their flows, once all are there."""
-    names = {flow["id"]: flow["name"] for flow in ask(api, "flows/filter")}
-    found = {names[deployment["flow_id"]]: deployment for deployment in ask(api, "deployments/filter")}
-    return found if len(found) == 3 else None
 
 
 def test_a_run_asked_for_starts_and_ends_with_the_schedule(ran: Repository, prefect_api: str) -> None:

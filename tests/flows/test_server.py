@@ -52,7 +52,7 @@ def test_a_server_whose_port_was_taken_meanwhile_takes_another(taken: int, monke
     try:
         port = int(server.address().removeprefix("http://127.0.0.1:").removesuffix("/api"))
         assert port != taken and len(started) == 2
-        assert server._listens(started[1], port) and not server._listens(started[1], taken)  # type: ignore[arg-type]
+        assert server.listens(started[1], port) and not server.listens(started[1], taken)  # type: ignore[arg-type]
     finally:
         end(started[1])  # type: ignore[arg-type]
 
