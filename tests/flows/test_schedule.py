@@ -69,7 +69,7 @@ def test_a_schedule_starts_runs_by_itself_and_goes_on_after_one_that_fails(ran: 
     before = git_state(ran.root)
     schedule = ran.start("-c", EVERY_TWO_SECONDS, **QUICK, PREFECT_API_URL=prefect_api)
     failed = {"flows": {"name": {"any_": ["retrain"]}}, "flow_runs": {"state": {"type": {"any_": ["FAILED"]}}}}
-    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", **failed))
+    run = wait_for(lambda: ask(prefect_api, "flow_runs/filter", **failed), patience=180)
     schedule.terminate()
     printed = schedule.communicate()[0]
     assert schedule.returncode == 143
