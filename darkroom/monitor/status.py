@@ -139,7 +139,7 @@ def make_status(
     since = since_of(state)
     accuracy = estimate.accuracy if estimate else np.trace(reference.confusion) / reference.confusion.sum()
     return Status(
-        sentence=_sentence(kind, since, stream.images, estimate, measured),
+        sentence=_sentence(kind, since, stream.images, estimate, measured, baseline.accepted),
         kind=kind,
         since=since,
         found=_iso(alarm.time) if alarm else None,
@@ -182,7 +182,10 @@ def _sentence(
     images: int,
     estimate: EstimatedAccuracy | None,
     measured: MeasuredAccuracy | None,
+    accepted: bool,
 ) -> str:
+    if estimate is None and accepted:
+        return "No answer of this bundle came since the baseline was accepted."
     if estimate is None:
         return "No answer of this bundle is in the log yet."
     accuracy = f"accuracy is estimated at {estimate.accuracy:.1%}, and was {estimate.reference:.1%} on the reference"

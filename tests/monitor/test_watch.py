@@ -58,6 +58,7 @@ def test_darker_pictures_are_named_with_their_beginning_and_accepted_they_are_us
     assert "make accept-baseline" in (root / "reports/monitor/index.html").read_text()
     accepted = look(accept=True)
     assert (accepted.kind, accepted.images) == (None, 0)
+    assert accepted.sentence == "No answer of this bundle came since the baseline was accepted."
     write_part(
         root / "log/2026-11-27/predictions-a.jsonl", log_rows(root / "bundle", 200, light=0.6, seed=4, after=2000)
     )
