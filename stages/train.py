@@ -11,17 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-import torch
-
-from darkroom.inference.device import keep_freed_memory, resolve_precision, use_deterministic_algorithms
+from darkroom.inference.device import keep_freed_memory, use_deterministic_algorithms
 from darkroom.network.load import save_model
 from darkroom.runtime.files import whole_files, whole_folder
 from darkroom.runtime.paths import ARRAYS, CHECKPOINTS, INGEST, MODEL, SELECTION, SPLIT_TABLE, TRAIN_REPORTS
 from darkroom.runtime.stage import stage
-from darkroom.selection.apply import with_choice
+from darkroom.selection.apply import recipe_of, with_choice
 from darkroom.settings.base import read_section
-from darkroom.settings.networks import LBFGS, own_settings
 from darkroom.settings.predict import Predict
 from darkroom.settings.train import Train
 from darkroom.training.augmentation import Augmentation
@@ -29,15 +25,17 @@ from darkroom.training.choices import CHOSEN_FROM, make_choices
 from darkroom.training.curves import Epoch, write_curves
 from darkroom.training.distributed import join_processes
 from darkroom.training.examples import augmented_examples
+from darkroom.training.fine_tuning import fit_last_layer
 from darkroom.training.fit import fit
-from darkroom.training.head_fit import fit_head, fits_head
+from darkroom.training.head_fit import fits_head
 from darkroom.training.launch import run_in_processes
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import balance_note
 from darkroom.training.mirror_answers import choose_mirror, require_mirrorable
 from darkroom.training.mirrored import find_mirrored
+from darkroom.training.recipe import Recipe
 from darkroom.training.record import TrainingRecord, write_record
-from darkroom.training.setup import checkpoint_of, load_splits, new_model, new_spec, size_note
+from darkroom.training.setup import checkpoint_of, load_splits, new_model, new_spec, size_note, with_precision
 
 
 def run(
@@ -50,6 +48,7 @@ def run(
     reports: Path,
     checkpoints: Path = CHECKPOINTS,
     mirror: Literal["auto"] | bool = False,
+    recipe: Recipe | None = None,
     after_epoch: Callable[[Epoch], None] | None = None,
 ) -> None:
     """Train one network, in this process and those that were started with it.
@@ -59,6 +58,7 @@ def run(
         ingest, splits, arrays: outputs of the stages before.
         out, reports, checkpoints: folders for the weights, for record and curves, and for an unfinished training's checkpoint.
         mirror: as `predict.mirror`.
+        recipe: of a fine-tuning of the upper blocks, which follows where the last layer is fitted by regression.
         after_epoch: called with each finished epoch; what it raises ends the training.
 
     Raises:
@@ -66,16 +66,13 @@ def run(
     """
     values = (settings := settings.resolved()).model_dump()
     with join_processes() as processes:
-        own = {name: values[name] for name in own_settings(settings.network)}
-        begun = settings.network, own, settings.weights, settings.seed
+        begun = settings.network, values, settings.weights, settings.seed
         spec = processes.shared(partial(new_spec, *begun, ingest=ingest, splits=splits, arrays=arrays))
         train, validation = load_splits(arrays, spec.classes)
         use_deterministic_algorithms()
         keep_freed_memory()
         model, loaded = new_model(spec, settings.weights, train.images, processes.device)
-        image = torch.from_numpy(np.array(train.images[:1])).to(processes.device)
-        precision, reason = resolve_precision(settings.precision, processes.device, model, image)
-        spec = replace(spec, precision=str(precision).removeprefix("torch."))
+        spec, precision, reason = with_precision(spec, settings.precision, model, train.images)
         chosen_from = settings.model_dump(include=CHOSEN_FROM)
         mirrored = partial(find_mirrored, train.images, train.labels, names := spec.classes.names)
         mirrored = partial(processes.shared, mirrored)
@@ -89,31 +86,33 @@ def run(
             balance = balance_note(train.labels, names, settings.balance)
             lines = [size_note(model, spec, len(train.labels), processes, reason), loaded, balance, *choices.lines()]
             print("\n".join(f"train: {line}" for line in lines if line))
-        identity = settings.model_dump_json(exclude={"processes", "budget"})
+        identity = settings.model_dump_json(exclude={"processes", "budget"}) + str(recipe or "")
         checkpoint = checkpoint_of(checkpoints, identity, spec, processes.device, arrays)
-        both: dict[str, Any] = {"precision": precision, "after_epoch": after_epoch}
-        head = fit_head(model, train, validation, config, splits=splits, **both) if config.optimizer == LBFGS else None
-        state = head or fit(model, train, validation, config, processes=processes, checkpoint=checkpoint, **both)
+        both: dict[str, Any] = {"precision": precision, "after_epoch": after_epoch, "checkpoint": checkpoint}
+        both["processes"] = processes
+        head = fit_last_layer(model, train, validation, config, splits=splits, recipe=recipe, **both)
+        state = head or fit(model, train, validation, config, **both)
         if processes.first:
             best = state.best()
             mirrors, why = choose_mirror(mirror, resolved["flip"], model, validation, precision)
             examples = augmented_examples(train.images, train.labels, train.keys(), names, changed, settings.seed)
-            record = TrainingRecord(state.history, best, choices.used(values), examples, state.strengths())
+            found = examples, state.strengths(), state.tuned
             with whole_folder(out) as folder, whole_files(reports) as report:
                 save_model(model, replace(spec, epoch=best.number, mirror=mirrors), folder)
                 write_curves(state.history, best, report)
                 if head and not mirrors:
                     head.save(folder)
-                write_record(report, record)
+                write_record(report, TrainingRecord(state.history, best, choices.used(values), *found))
             checkpoint.unlink(missing_ok=True)
             print(f"train: {state.text()}{why}")
 
 
 def main() -> None:
     with stage("train"):
-        settings, mirror = with_choice(read_section(Train), SELECTION), read_section(Predict).mirror
+        train, mirror = read_section(Train), read_section(Predict).mirror
+        settings, recipe = with_choice(train, SELECTION), recipe_of(train, SELECTION)
         begin = partial(run, settings=settings, mirror=mirror, ingest=INGEST, splits=SPLIT_TABLE, arrays=ARRAYS)
-        run_in_processes(settings.processes, partial(begin, out=MODEL, reports=TRAIN_REPORTS))
+        run_in_processes(settings.processes, partial(begin, recipe=recipe, out=MODEL, reports=TRAIN_REPORTS))
 
 
 if __name__ == "__main__":

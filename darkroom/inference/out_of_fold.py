@@ -8,7 +8,7 @@ import torch
 
 from darkroom.inference.device import choose_precision
 from darkroom.inference.features import features
-from darkroom.model.fold_heads import ANSWERS
+from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.network.load import Normalized
 from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
@@ -30,7 +30,8 @@ def training_answers(
         model, images, labels, classes, device: as for `out_of_fold`.
 
     Returns:
-        Whether they are those of `train`: then they are also how sure the network itself is of images that it did not learn.
+        Whether they are those of the network's own heads of cross-validation: then they are also how sure the network itself is
+        of images that it did not learn. Those that `train` leaves of a network that it fine-tuned are of the frozen one.
         And the probabilities float32 [N, K].
 
     Raises:
@@ -45,7 +46,7 @@ def training_answers(
             f"{written} has answers of the shape {answers.shape} for {len(images):,} training images of {classes} classes: "
             "run `dvc repro train`"
         )
-    return True, answers
+    return (folder / FOLD_HEADS).is_file(), answers
 
 
 def out_of_fold(model: Normalized, images: UInt8s, labels: Int64s, classes: int, device: torch.device) -> Float32s:

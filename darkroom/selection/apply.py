@@ -6,6 +6,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.selection.choice import read_choice
 from darkroom.settings.networks import AUTO
 from darkroom.settings.train import Train
+from darkroom.training.recipe import Recipe
 
 
 def with_choice(train: Train, folder: Path) -> Train:
@@ -24,3 +25,13 @@ def with_choice(train: Train, folder: Path) -> Train:
     if "network" not in choice.settings:
         raise DarkroomError(f"{folder} was made for a network that was set: run `dvc repro select` to make it again")
     return train.model_copy(update=choice.settings).resolved()
+
+
+def recipe_of(train: Train, folder: Path) -> Recipe | None:
+    """How the upper blocks are fine-tuned, as the choice of `select` has it; None where they are not.
+
+    Args:
+        train, folder: as for `with_choice`.
+    """
+    tuning = read_choice(folder).plan.get("fine_tuning") if train.network == AUTO else None
+    return Recipe(tuning["epochs"], tuning["forms"]) if tuning and tuning["epochs"] else None

@@ -20,7 +20,8 @@ class Choice:
         settings: of `train`, to be used in place of those that are `auto`; none where the network is set.
         reason: for the choice, in one sentence.
         tried: one row for each candidate that was scored.
-        plan: how many images each round of the search takes, and what it was made for; empty where nothing was searched.
+        plan: how many images each round of the search takes, the fine-tuning where the budget has room for one, and what it was
+            made for; empty where nothing was searched.
     """
 
     settings: dict[str, Any]
@@ -65,10 +66,14 @@ def choice_lines(choice: Choice, network: str) -> list[str]:
     """
     settings = dict(choice.settings)
     chosen = ", ".join([settings.pop("network", network), *(f"{name} {value}" for name, value in settings.items())])
+    if tuning := choice.plan.get("fine_tuning"):
+        tried = f"then {tuning['epochs']} epochs of fine-tuning of the upper blocks are tried"
+        too_many = f"no fine-tuning, since train.budget is enough for {tuning['most']:,} training images"
+        chosen += f"; {tried if tuning['epochs'] else too_many}"
     if not choice.tried:
         return [f"{chosen}, since {choice.reason}"]
     scores: dict[str, list[str]] = {}
     for row in choice.tried:
         scores.setdefault(row["network"], []).append(f"{row['pooling']} {row['accuracy']:.1%} of {row['images']:,}")
-    tried = "; ".join(f"{name}: {', '.join(each)}" for name, each in scores.items())
-    return [chosen, choice.reason, f"tried {tried}"]
+    networks = "; ".join(f"{name}: {', '.join(each)}" for name, each in scores.items())
+    return [chosen, choice.reason, f"tried {networks}"]

@@ -18,12 +18,13 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_table
 from darkroom.selection.candidates import POOLINGS, Candidate, backbones
 from darkroom.selection.choice import Choice
-from darkroom.selection.plan import FEWEST, Plan, make_plan, plan_again
+from darkroom.selection.plan import FEWEST, FINE_TUNING, Plan, fine_tunes, make_plan, plan_again
 from darkroom.selection.scoring import HeadScores, InputForm, TrainingImages
 from darkroom.selection.search import Tried, search
 from darkroom.settings.networks import AUTO
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
+from darkroom.training.recipe import RECIPE
 
 
 def choose_backbone(
@@ -63,6 +64,9 @@ def choose_backbone(
     form = InputForm(**shape, decoder=decoder, depth=load_depth(ingest), weights=weights, precision=train.precision)
     scores = HeadScores(images, form, train.seed, cache, features)
     made_for = {"budget": train.budget, "networks": networks, "poolings": list(poolings), **shape}
+    # What is set to be frozen, or not to be, stays so.
+    if train.budget >= FINE_TUNING and train.freeze == AUTO:
+        made_for["recipe"] = asdict(RECIPE)
     use_deterministic_algorithms()
     keep_freed_memory()
     scores.clear()
@@ -73,7 +77,11 @@ def choose_backbone(
         scores.clear()
     frozen = "backbone" if train.freeze == AUTO else train.freeze
     settings = {"network": chosen.network, "weights": weights, "pooling": chosen.pooling, "freeze": frozen}
-    return Choice(settings, _reason(chosen, tried), [asdict(row) for row in tried], asdict(plan))
+    stored_again = plan.table()
+    if fine_tunes(made_for):
+        slower = PACKAGES[chosen.network].multiply_adds / PACKAGES[networks[0]].multiply_adds
+        stored_again["fine_tuning"] = plan.fine_tuning(len(images.labels), slower)
+    return Choice(settings, _reason(chosen, tried), [asdict(row) for row in tried], stored_again)
 
 
 def _training_images(ingest: Path, splits: Path) -> TrainingImages:
@@ -96,7 +104,7 @@ def _planned(
     So few images need none, and all of them are taken.
     """
     if images <= FEWEST:
-        return Plan(FEWEST, FEWEST, dict(made_for))
+        return Plan(FEWEST, FEWEST, dict(made_for), FEWEST * fine_tunes(made_for))
     seconds = scores.seconds(networks[0], poolings[0]) / PACKAGES[networks[0]].multiply_adds
     return make_plan([seconds * PACKAGES[name].multiply_adds for name in networks], made_for["budget"], made_for)
 

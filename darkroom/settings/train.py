@@ -21,7 +21,8 @@ class Train(Section):
     of timm's; docs/networks.md lists them."""
     budget: Annotated[float, Field(gt=0, le=10_000)] = 2.0
     """network=auto: minutes that the search for a network may take, about, on this machine. More of them see smaller
-    differences; a search that has found its network ends sooner."""
+    differences; a search that has found its network ends sooner. From 5 on the upper blocks of a pretrained network are
+    fine-tuned, too, and kept where validation says that it pays; docs/selection.md."""
     filters: Annotated[int, Field(ge=1, le=1024)] = 32
     """simple_cnn, small_image_net: channels of the first block. Multiples of 32 run fastest."""
     depth: Annotated[int, Field(ge=1, le=6)] = 3

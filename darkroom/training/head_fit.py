@@ -25,6 +25,7 @@ from darkroom.training.curves import Epoch
 from darkroom.training.heads import CrossValidated, accuracy_and_loss, cross_validated, fold_numbers
 from darkroom.training.loop import FitConfig
 from darkroom.training.losses import class_weights
+from darkroom.training.recipe import FineTuned
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,18 @@ class FittedHead:
         history: one for each strength tried, as an epoch; in place of the learning rate the strength.
         found: the heads.
         folds: int64 [N], the fold of each training image, -1 for none.
+        validation: probabilities of the validation images, float32 [M, K].
+        tuned: what a fine-tuning came to; None where none was tried.
+        frozen_answers: where the network below was fine-tuned, the answers out of fold of heads on the frozen one, float32
+            [N, K]: those of `found` are no longer of a network that did not learn from the image.
     """
 
     history: list[Epoch]
     found: CrossValidated
     folds: Int64s
+    validation: Float32s
+    tuned: FineTuned | None = None
+    frozen_answers: Float32s | None = None
 
     def best(self) -> Epoch:
         """That of the strength that is used: the least loss out of fold."""
@@ -48,9 +56,11 @@ class FittedHead:
     def text(self) -> str:
         """The strength and what it reached."""
         best = self.found.tried[self.found.best]
+        # Out of fold a fine-tuned network is no longer judged on images that it did not learn.
+        out_of_fold = f"{best.accuracy:.2%} out of fold, " if self.frozen_answers is None else ""
         return (
             f"strength {best.strength:g} of {', '.join(f'{each.strength:g}' for each in self.found.tried)}: accuracy "
-            f"{best.accuracy:.2%} out of fold, {self.best().validation_accuracy:.2%} on validation"
+            f"{out_of_fold}{self.best().validation_accuracy:.2%} on validation"
         )
 
     def strengths(self) -> list[dict[str, float]]:
@@ -58,7 +68,13 @@ class FittedHead:
         return self.found.table()
 
     def save(self, folder: Path) -> None:
-        """Write the answers out of fold and the heads of the folds beside the weights."""
+        """Write the answers out of fold and the heads of the folds beside the weights.
+
+        A fine-tuned network has no such heads: the answers alone are written, which are of the frozen one.
+        """
+        if self.frozen_answers is not None:
+            np.save(folder / ANSWERS, self.frozen_answers)
+            return
         np.save(folder / ANSWERS, self.found.out_of_fold)
         heads = {"weight": self.found.fold_weights, "bias": self.found.fold_biases, "fold": self.folds}
         save_file({name: np.ascontiguousarray(values) for name, values in heads.items()}, folder / FOLD_HEADS)
@@ -135,7 +151,7 @@ def fit_head(
     for epoch in history if after_epoch is not None else []:
         assert after_epoch is not None
         after_epoch(epoch)
-    return FittedHead(history, found, folds)
+    return FittedHead(history, found, folds, softmax(rows[1] @ found.weight.T + found.bias))
 
 
 def _linear(model: Normalized) -> nn.Linear | None:

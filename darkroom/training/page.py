@@ -37,6 +37,7 @@ def training_page(*, training: Path, selection: Mapping[str, Any]) -> str:
         best=best,
         charts=[] if record.strengths else training_charts(history, best),
         strengths=list(zip(history, record.strengths, strict=True)) if record.strengths else [],
+        tuned=record.tuned,
         chosen=[each for each in record.settings if each.reason],
         given=[each for each in record.settings if not each.reason],
         examples=[_pictured(each) for each in record.examples],

@@ -12,6 +12,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.training.curves import Epoch
+from darkroom.training.recipe import FineTuned
 
 FILE, PICTURES = "training.json", "examples.npy"
 
@@ -52,6 +53,7 @@ class TrainingRecord:
         examples: training images before and after augmentation.
         strengths: where the last layer was fitted by logistic regression, strength, accuracy and loss out of fold of each
             strength tried; the epochs are theirs, with the strength as learning rate. Else empty.
+        tuned: what a fine-tuning came to, where one was tried.
     """
 
     epochs: list[Epoch]
@@ -59,6 +61,7 @@ class TrainingRecord:
     settings: list[UsedSetting]
     examples: list[Example]
     strengths: list[dict[str, float]] = field(default_factory=list)
+    tuned: FineTuned | None = None
 
 
 def write_record(folder: Path, record: TrainingRecord) -> None:
@@ -73,7 +76,7 @@ def write_record(folder: Path, record: TrainingRecord) -> None:
         "settings": [asdict(setting) for setting in record.settings],
         "examples": [{"label": each.label, "draws": [text for _, text in each.draws]} for each in record.examples],
         "strengths": record.strengths,
-    }
+    } | ({"fine_tuning": asdict(record.tuned)} if record.tuned else {})
     write_json(folder / FILE, content)
     np.save(folder / PICTURES, np.stack([_pictures(each) for each in record.examples]))
 
@@ -96,6 +99,7 @@ def read_record(folder: Path) -> TrainingRecord:
             for each, (image, *draws) in zip(content["examples"], pictures, strict=True)
         ],
         strengths=content["strengths"],
+        tuned=FineTuned(**content["fine_tuning"]) if "fine_tuning" in content else None,
     )
 
 

@@ -1,12 +1,15 @@
 """The start of a training: the model spec, the network, the images of a split, and the path of its checkpoint."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from darkroom.images.pack import RECEIPT, Packed, load_packed
+from darkroom.inference.device import resolve_precision
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.depth import Depth
 from darkroom.model.provenance import code_version, data_version
@@ -17,6 +20,7 @@ from darkroom.network.pretrained_input import origin
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_json
+from darkroom.settings.networks import own_settings
 from darkroom.training.distributed import Processes
 from darkroom.training.state import checkpoint_path
 from darkroom.training.trainable import whiten_first_layer
@@ -29,7 +33,7 @@ STATS: dict[str, type | tuple[type, ...]] = {
 
 def new_spec(
     network: str,
-    settings: Mapping[str, int | float | str],
+    settings: Mapping[str, Any],
     weights: str,
     seed: int,
     *,
@@ -41,7 +45,7 @@ def new_spec(
 
     Args:
         network: its name.
-        settings: what it is built with.
+        settings: those of `train`, among which are those that it is built with.
         weights, seed: as in `train`.
         ingest, splits, arrays: folders and table of the stages before.
 
@@ -56,7 +60,7 @@ def new_spec(
     depth = Depth.from_dict(stats["depth"]) if "depth" in stats else None
     return ModelSpec(
         network=network,
-        settings=dict(settings),
+        settings={name: settings[name] for name in own_settings(network)},
         weights=origin(weights),
         classes=classes,
         preprocessing=Preprocessing(*shape, tuple(stats["mean"]), tuple(stats["std"]), depth),
@@ -85,6 +89,21 @@ def new_model(spec: ModelSpec, weights: str, train: UInt8s, device: torch.device
         whiten_first_layer(model, train, spec.seed)
     model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model, loaded
+
+
+def with_precision(
+    spec: ModelSpec, requested: str, model: Normalized, train: UInt8s
+) -> tuple[ModelSpec, torch.dtype, str]:
+    """The specification with the precision that is trained in, the precision, and why.
+
+    Args:
+        requested: as `train.precision`.
+        model: as it is trained.
+        train: training images, uint8 [N, S, S, C].
+    """
+    image = torch.from_numpy(np.array(train[:1])).to(model.mean.device)
+    precision, reason = resolve_precision(requested, model.mean.device, model, image)
+    return replace(spec, precision=str(precision).removeprefix("torch.")), precision, reason
 
 
 def load_splits(arrays: Path, classes: ClassList) -> tuple[Packed, Packed]:

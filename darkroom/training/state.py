@@ -66,6 +66,7 @@ class TrainState:
         history: the finished epochs.
         best_weights: the state of `model` after the best of them.
         progress: of the current epoch.
+        tuned: None, since no fine-tuning was held against a fitted head.
     """
 
     model: nn.Module
@@ -76,6 +77,7 @@ class TrainState:
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     progress: EpochProgress = field(default_factory=EpochProgress)
+    tuned: None = None
 
     def best(self) -> Epoch:
         """The epoch with the lowest validation loss, the first of equals."""

@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from darkroom.inference.out_of_fold import FOLDS, cross_validated_head, out_of_fold, training_answers
-from darkroom.model.fold_heads import ANSWERS
+from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.network.cnn import SmallImageNet
 from darkroom.network.load import Normalized
 from darkroom.runtime.errors import DarkroomError
@@ -59,7 +59,11 @@ def test_answers_that_train_wrote_are_taken_and_must_fit(tmp_path: Path) -> None
     answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]], np.float32)
     np.save(tmp_path / ANSWERS, answers)
     given = cast(Normalized, network), images, labels
-    written, found = training_answers(tmp_path, *given, 2, torch.device("cpu"))
-    assert written and (found == answers).all()
+    # Alone they are of the network before it was fine-tuned, and tell nothing of how sure it is now.
+    of_network, found = training_answers(tmp_path, *given, 2, torch.device("cpu"))
+    assert not of_network and (found == answers).all()
+    (tmp_path / FOLD_HEADS).touch()
+    of_network, found = training_answers(tmp_path, *given, 2, torch.device("cpu"))
+    assert of_network and (found == answers).all()
     with pytest.raises(DarkroomError, match=r"shape \(3, 2\) for 3 training images of 4 classes"):
         training_answers(tmp_path, *given, 4, torch.device("cpu"))

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.selection.apply import with_choice
+from darkroom.selection.apply import recipe_of, with_choice
 from darkroom.selection.choice import FILE, Choice, write_choice
 from darkroom.settings.train import Train
+from darkroom.training.recipe import Recipe
 
 CHOSEN = {"network": "timm/tf_efficientnet_lite0", "weights": "imagenet", "pooling": "grid", "freeze": "backbone"}
 
@@ -20,6 +21,16 @@ def test_the_choice_is_trained_with_and_a_head_alone_sees_images_as_they_are(tmp
     assert {name: getattr(found, name) for name in CHOSEN} == CHOSEN
     assert (found.shift, found.cutout, found.flip, found.epochs, found.rotate) == (0.0, 0.0, False, 7, 5.0)
     assert with_choice(Train(shift=0.1), tmp_path / "select").shift == 0.1
+
+
+def test_the_recipe_is_that_of_the_plan_where_the_network_was_chosen(tmp_path: Path) -> None:
+    def found(train: Train, **tuning: int) -> Recipe | None:
+        write_choice(Choice(CHOSEN, "", [], {"fine_tuning": tuning} if tuning else {}), tmp_path / "select")
+        return recipe_of(train, tmp_path / "select")
+
+    assert found(Train(), epochs=8, forms=7, most=2048) == Recipe(8, 7)
+    assert found(Train(), epochs=0, forms=7, most=128) is None and found(Train()) is None
+    assert found(Train(network="resnet18"), epochs=8, forms=7, most=2048) is None
 
 
 def test_a_network_that_is_set_needs_no_choice_and_has_the_defaults(tmp_path: Path) -> None:

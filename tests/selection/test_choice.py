@@ -27,3 +27,14 @@ def test_a_search_is_shown_in_three_lines_and_a_rule_in_one() -> None:
     assert choice_lines(Choice({}, "train.network is set", [], {}), "resnet18") == [
         "resnet18, since train.network is set"
     ]
+
+
+def test_a_fine_tuning_is_in_the_first_line() -> None:
+    def first(epochs: int) -> str:
+        plan = {"fine_tuning": {"epochs": epochs, "forms": 7, "most": 2_048}}
+        return choice_lines(
+            Choice(SETTINGS, "", [{"network": "a", "pooling": "b", "accuracy": 1, "images": 9}], plan), "auto"
+        )[0]
+
+    assert first(8).endswith("; then 8 epochs of fine-tuning of the upper blocks are tried")
+    assert first(0).endswith("; no fine-tuning, since train.budget is enough for 2,048 training images")

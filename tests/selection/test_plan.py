@@ -14,6 +14,18 @@ def test_a_machine_that_is_for_a_moment_half_as_fast_gets_the_same_plan() -> Non
     assert make_plan([5.0], 0.1, {}) == Plan(128, 128, {})
 
 
+def test_a_budget_of_minutes_is_for_a_fine_tuning_of_so_many_images() -> None:
+    seconds, tunes = [1 / 90, 1 / 55, 1 / 40], {"budget": 10.0, "recipe": {"epochs": 8, "forms": 7}}
+    plan = make_plan(seconds, 10.0, tunes)
+    assert plan.fine_tuned == 2048 == make_plan([2 * each for each in seconds], 10.0, tunes).fine_tuned
+    assert plan.fine_tuning(1_640, 1.0) == {"epochs": 8, "forms": 7, "most": 2048}
+    assert plan.fine_tuning(1_640, 1.75) == {"epochs": 0, "forms": 7, "most": 1170}
+    assert plan_again(plan.table(), tunes) == plan
+    # Without it the plan is stored as before.
+    usual = make_plan(seconds, 2.0, {})
+    assert usual.fine_tuned == 0 and set(usual.table()) == {"first", "most", "made_for"}
+
+
 @pytest.mark.parametrize(
     ("images", "rounds"),
     [(40, [40]), (200, [200]), (300, [128, 300]), (1650, [128, 512, 1650]), (90_000, [128, 512, 2048])],

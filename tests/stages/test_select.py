@@ -82,6 +82,19 @@ def test_photographs_get_a_head_on_the_fastest_backbone_and_a_rerun_takes_the_st
 
 
 @INSTALLED
+def test_a_budget_of_minutes_plans_a_fine_tuning_unless_it_is_set_what_is_frozen(
+    photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "PACKAGES", {name: PACKAGES[name] for name in ("timm/tf_efficientnet_lite0",)})
+    usual = run(photographs, tmp_path / "select", size=72)
+    assert set(usual.plan) == {"first", "most", "made_for"}
+    found = run(photographs, tmp_path / "select", size=72, budget=10.0)
+    assert found.plan["fine_tuning"] == {"epochs": 8, "forms": 7, "most": 128}
+    assert (found.settings, found.tried) == (usual.settings, usual.tried)
+    assert "fine_tuning" not in run(photographs, tmp_path / "other", size=72, budget=10.0, freeze="backbone").plan
+
+
+@INSTALLED
 def test_what_is_set_stays(photographs: Path, tmp_path: Path) -> None:
     assert run(photographs, tmp_path / "select", network="resnet18").settings == {}
     assert run(photographs, tmp_path / "select", weights="none").settings == {"network": "small_image_net"}

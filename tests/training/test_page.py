@@ -1,5 +1,6 @@
 """The page of a training, in a real browser: whole, legible, offline; and the same bytes from the same training."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +11,7 @@ from playwright.sync_api import Browser
 
 from darkroom.training.curves import Epoch
 from darkroom.training.page import training_page
+from darkroom.training.recipe import FineTuned
 from darkroom.training.record import Example, TrainingRecord, UsedSetting, write_record
 from tests.evaluation.test_page import LOW_CONTRAST, Scheme, opened
 
@@ -42,8 +44,16 @@ SEARCHED: dict[str, Any] = {
 }  # fmt: skip
 
 
+TUNED = FineTuned(8, 7, [0.02, 0.004], 222, 5, 4, 1, 2, 0.0736, 0.0587, 0.0101, taken=True)
+
+
 def made(
-    epochs: int = 12, draws: int = 6, size: int = 32, channels: int = 3, selection: dict[str, Any] = SEARCHED
+    epochs: int = 12,
+    draws: int = 6,
+    size: int = 32,
+    channels: int = 3,
+    selection: dict[str, Any] = SEARCHED,
+    tuned: FineTuned | None = None,
 ) -> str:
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (3, draws + 1, size, size, channels), dtype=np.uint8)
@@ -54,7 +64,8 @@ def made(
     history = [Epoch(k, 2 / k, 1 - 0.7 / k, 2 / k + 0.04 * k, 1 - 0.6 / k, 0.1 / k) for k in range(1, epochs + 1)]
     best = min(history, key=lambda epoch: epoch.validation_loss)
     with TemporaryDirectory() as folder:
-        write_record(Path(folder), TrainingRecord(history, best, SETTINGS, examples))
+        strengths = [{"strength": 100.0, "accuracy": 0.98, "loss": 0.1}] * epochs if tuned else []
+        write_record(Path(folder), TrainingRecord(history, best, SETTINGS, examples, strengths, tuned))
         return training_page(training=Path(folder), selection=selection)
 
 
@@ -88,6 +99,17 @@ def test_the_page_says_how_the_network_was_chosen_where_it_was() -> None:
     rule = {"settings": {"network": "small_image_net"}, "reason": "the images are small, 28 pixels"}
     page = made(selection=SET | rule)
     assert "<code>small_image_net</code>, since the images are small, 28 pixels." in page and "95% interval" not in page
+
+
+def test_the_page_says_what_fine_tuning_came_to_and_why_there_was_none() -> None:
+    page = made(draws=0, tuned=TUNED)
+    assert "here it is <b>taken</b>" in page and "the figures out of fold are too good" in page
+    assert "Fine-tuned, used</th><td>4</td><td>2</td><td>0.0587</td>" in page and "-0.0149 in difference" in page
+    page = made(draws=0, tuned=replace(TUNED, taken=False))
+    assert "here it is <b>not taken</b>" in page and "the validation images chose nothing" in page
+    assert "Head on the frozen network, used</th><td>5</td><td>1</td><td>0.0736</td>" in page
+    plan = {"fine_tuning": {"most": 2048, "epochs": 0, "forms": 7}}
+    assert "where there are 2,048 training images or fewer" in made(selection=SEARCHED | {"plan": plan})
 
 
 def test_equal_trainings_give_equal_pages_of_a_fair_size() -> None:

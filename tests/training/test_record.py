@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import pytest
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.training.curves import Epoch
+from darkroom.training.recipe import FineTuned
 from darkroom.training.record import (
     Example,
     TrainingRecord,
@@ -34,6 +36,14 @@ def test_a_record_reads_back_as_it_was_written_without_infinities(tmp_path: Path
     assert example.label == "cat" and np.array_equal(example.image, PICTURE)
     ((picture, text),) = example.draws
     assert text == "62% cat, 38% dog" and np.array_equal(picture, PICTURE + 1)
+
+
+def test_a_fine_tuning_reads_back_and_is_not_named_where_there_was_none(tmp_path: Path) -> None:
+    write_record(tmp_path, RECORD)
+    assert "fine_tuning" not in (tmp_path / "training.json").read_text() and read_record(tmp_path).tuned is None
+    tuned = FineTuned(1, 2, [0.5], 20, 3, 2, 0, 1, 0.2, 0.125, 0.25, taken=True)
+    write_record(tmp_path, replace(RECORD, tuned=tuned))
+    assert read_record(tmp_path).tuned == tuned
 
 
 def test_a_model_of_another_epoch_stops(tmp_path: Path) -> None:
