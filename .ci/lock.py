@@ -15,6 +15,8 @@ CPU_BUILDS = Path(".ci/torch-cpu.sha256")
 CUDA = "requirements-cuda.txt"
 # Parts of the line that are installed alone, in the versions that the whole line has.
 PARTS = tuple(f"requirements-{name}" for name in ("diff", "serve", "s3", "gs", "az", "serve-s3"))
+# What is installed beside the line, which keeps its versions.
+EXTRAS = ("requirements-dask", "requirements-ray")
 
 
 def blocks(text: str) -> dict[str, str]:
@@ -68,6 +70,9 @@ def main() -> None:
     both = resolve("requirements.in", "requirements-dev.in", earlier=("requirements.txt", CUDA, "requirements-dev.txt"))
     tests = {name: block for name, block in both.items() if name not in line}
     write("requirements-dev.txt", tests, "requirements-dev.in")
+    for extra in EXTRAS:
+        both = resolve("requirements.in", f"{extra}.in", earlier=("requirements.txt", CUDA, f"{extra}.txt"))
+        write(f"{extra}.txt", {name: block for name, block in both.items() if name not in line}, f"{extra}.in")
     converter = resolve("requirements-tflite.in", earlier=("requirements-tflite.txt",), constraint=CUDA)
     own = {name: block for name, block in converter.items() if name not in cuda}
     write("requirements-tflite.txt", own, "requirements-tflite.in")

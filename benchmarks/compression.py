@@ -110,7 +110,7 @@ def hand_over(graph: Path, arrays: Path, test: Packed, folder: Path) -> Path:
     shutil.copy(graph, handed / "model.onnx")
     rows = calibration_rows(split.keys(), read_params(ROOT / "params.yaml").quantize.calibration_images)
     np.save(handed / "calibration.npy", split.images[rows])
-    np.save(handed / "images.npy", test.images)
+    np.save(handed / "images.npy", np.asarray(test.images))
     return handed
 
 

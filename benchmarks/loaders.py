@@ -1,7 +1,7 @@
 """Decoding and resizing photographs to 224 x 224: ours beside loaders that people write with torch, Pillow and OpenCV.
 
-Measures images a second into one uint8 array [N, 224, 224, 3], the middle square resized: `darkroom.images.pack.pack`, as
-the preprocess stage runs it; a torch DataLoader with two workers over Pillow (bilinear, antialiased), and over OpenCV with
+Measures images a second into one uint8 array [N, 224, 224, 3], the middle square resized: `darkroom.images.pack`, as the
+preprocess stage runs it; a torch DataLoader with two workers over Pillow (bilinear, antialiased), and over OpenCV with
 its area and its linear filter, of which the faster counts (the linear one aliases). "one epoch" starts the workers, "later
 epochs" has them running. The ceiling is libjpeg-turbo (simplejpeg) alone, on all threads. Two more tables tell what reducing
 JPEGs while they are decoded does to the pixels, beside what the choice of a filter does. All contestants read the same files;
@@ -29,7 +29,7 @@ from benchmarks.fidelity import compare, square
 from benchmarks.pictures import lay_out_files
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
 from darkroom.images.cache import PixelCache
-from darkroom.images.pack import pack
+from darkroom.images.pack import PixelForm, pack_sample
 from darkroom.runtime.arrays import UInt8s
 from darkroom.runtime.cores import usable_cores
 
@@ -101,8 +101,9 @@ class Ours:
 
     def __call__(self) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as out:
-            seen = PixelCache(Path(out) / "seen", "benchmark", (SIDE, SIDE, 3))
-            pack(self._images, self._folder, SIDE, 3, "crop", "turbo", None, seen, Path(out) / "images.npy")
+            form = PixelForm(SIDE, 3, "crop", "turbo", None)
+            seen = PixelCache(Path(out) / "seen", form.identity, form.shape)
+            pack_sample(self._images, self._folder, form, seen, Path(out) / "images.npy")
 
 
 def decode_only(files: list[Path]) -> None:

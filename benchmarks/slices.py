@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200, help="clean sets for the false alarms")
     chosen = parser.parse_args()
     model, _ = load_model(chosen.run / "models/train")
-    pixels = load_packed(chosen.run / "data/preprocess/test").images
+    pixels = np.asarray(load_packed(chosen.run / "data/preprocess/test").images)
     predictions = read_predictions(chosen.run / "data/predict")
     splits = predictions.test, predictions.validation
     labels = np.concatenate([split.labels for split in splits])

@@ -190,13 +190,13 @@ def example(seed: int, data: Path, epochs: int) -> Course:
 def fastai(settings: Train, data: Path, python: str, epochs: int, stop: float) -> Course:
     """fastai at its best, in a process with another Python, over the training and validation splits together."""
     parts = {part: load_packed(data / "preprocess" / part) for part in ("train", "validation", "test")}
-    images = np.concatenate([parts["train"].images, parts["validation"].images])
+    images = np.concatenate([np.asarray(parts[name].images) for name in ("train", "validation")])
     labels = np.concatenate([parts["train"].labels, parts["validation"].labels])
     with tempfile.TemporaryDirectory() as name:
         arrays = {
             "images": images,
             "labels": labels,
-            "test_images": parts["test"].images,
+            "test_images": np.asarray(parts["test"].images),
             "test_labels": parts["test"].labels,
         }
         for key, array in arrays.items():

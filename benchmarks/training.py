@@ -112,9 +112,9 @@ def ceiling(flops: float, precision: torch.dtype) -> Contestant:
 
 def lay_out(packed: Packed, folder: Path) -> None:
     """The images as one array, and as PNG files in a folder for each class."""
-    np.save(folder / "images.npy", packed.images)
+    np.save(folder / "images.npy", np.asarray(packed.images))
     np.save(folder / "labels.npy", packed.labels)
-    for index, (pixels, label) in enumerate(zip(packed.images, packed.labels, strict=True)):
+    for index, (pixels, label) in enumerate(zip(np.asarray(packed.images), packed.labels, strict=True)):
         file = folder / "files" / str(label) / f"{index}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.squeeze()).save(file)
@@ -132,7 +132,7 @@ def main() -> None:
         ours, settings = Ours(chosen.network, chosen.split, chosen.steps), default_settings(chosen.network)
         packed, precision = ours.own.packed, ours.own.trainable.precision
         lay_out(packed, Path(name))
-        reach, flops = round(settings.shift * packed.images.shape[1]), step_flops(ours.own)
+        reach, flops = round(float(settings.shift) * packed.images.shape[1]), step_flops(ours.own)
         built_with = json.dumps(network_settings(chosen.network))
         arguments = name, chosen.network, built_with, str(reach), str(chosen.steps)
         with Peers(chosen.peer_python, "benchmarks.training_peers", *arguments) as peers:

@@ -1,7 +1,8 @@
 """Decode and resize every image once, so that no epoch ever decodes again.
 
 Reads: data/ingest/ (manifest, shards, classes), data/split/splits.parquet, models/select/choice.json.
-Writes: data/preprocess/: images, labels, ids and receipt of each split, stats.json; .darkroom/cache/pixels: the same rows.
+Writes: data/preprocess/: stats.json; for each split receipt.json, a file of pixels for each range of images, labels.npy,
+    ids.npy; .darkroom/cache/ranges: what each file was made from. A file whose images are as before stays.
 Costs: one decoding for each new image; size * size * channels bytes an image on disk.
 """
 
@@ -10,9 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.images.cache import PixelCache, pixel_identity
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import choose_channels, choose_size, load_packed, mean_and_std, pack_split
+from darkroom.images.pack import PixelForm, choose_channels, choose_size, mean_and_std, write_labels
+from darkroom.images.packing import pack_splits
 from darkroom.model.classes import load_classes
 from darkroom.model.depth import load_depth
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
@@ -28,7 +29,7 @@ from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SPLITS
 
-COLUMNS = ["id", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
+COLUMNS = ["id", "path", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
 
 
 def run(
@@ -58,15 +59,13 @@ def run(
         raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
     size, channels = _shape(manifest, settings, weights)
     depth = load_depth(ingest)
-    pixels = PixelCache(cache / "pixels", pixel_identity(settings.resize, decoder, depth), (size, size, channels))
-    decoded = 0
+    form = PixelForm(size, channels, settings.resize, decoder, depth)
+    images = {split: manifest.filter(pc.equal(table["split"], split)) for split in SPLITS}
     with whole_folder(out) as folder:
         for split in SPLITS:
-            images, form = manifest.filter(pc.equal(table["split"], split)), (size, channels, settings.resize)
-            decoded += pack_split(images, classes, ingest / "shards", *form, decoder, depth, pixels, folder / split)
-        pixels.save()
-        packed = {split: load_packed(folder / split) for split in SPLITS}
-        mean, std = weights.for_channels(channels) if weights else mean_and_std(packed["train"].images)
+            write_labels(images[split], classes, folder / split)
+        packed = pack_splits(images, ingest / "shards", form, None if weights else "train", cache, out, folder)
+        mean, std = weights.for_channels(channels) if weights else mean_and_std(packed.counts("train", channels))
         stats = {
             "size": size,
             "channels": channels,
@@ -76,10 +75,11 @@ def run(
             "std": std,
             "statistics_of": weights.source if weights else "the training images",
             "class_hash": classes.hash,
-            "images": {split: len(packed[split].labels) for split in SPLITS},
+            "images": {split: len(rows) for split, rows in images.items()},
         }
         write_json(folder / "stats.json", stats | ({"depth": depth.to_dict()} if depth else {}))
-    print(f"preprocess: {len(manifest):,} images, {decoded:,} of them decoded, the others were in the cache")
+    packed.save()
+    print(f"preprocess: {len(manifest):,} images, {packed}")
 
 
 def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:

@@ -17,7 +17,7 @@ import onnxruntime
 from tqdm import tqdm
 
 from darkroom.inference.session import INPUT, OUTPUT, open_session
-from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.arrays import Images, UInt8s
 from darkroom.runtime.errors import DarkroomError
 
 CALLS = 4  # of one graph, one after the other, so that its weights are in the cache as they are in service
@@ -53,7 +53,7 @@ class Speed:
 
 
 def benchmark(
-    sessions: Mapping[str, onnxruntime.InferenceSession], images: UInt8s, threshold: float
+    sessions: Mapping[str, onnxruntime.InferenceSession], images: Images, threshold: float
 ) -> dict[str, Speed]:
     """Measure graphs in turns, until it is clear which of them are `threshold` times as fast as the first.
 
@@ -66,7 +66,7 @@ def benchmark(
         images: uint8 [N, S, S, C], at least one; their content does not matter to the time.
         threshold: the ratio that is asked for.
     """
-    one, many = images[:1], np.resize(images, (LARGE_BATCH, *images.shape[1:]))
+    one, many = images[:1], np.resize(images[:LARGE_BATCH], (LARGE_BATCH, *images.shape[1:]))
     baseline, *others = sessions
     for session in sessions.values():
         _time(session, one)

@@ -11,7 +11,7 @@ from darkroom.evaluation.error_analysis import RobustnessCurve
 from darkroom.evaluation.label_errors import Suspect
 from darkroom.images.pack import load_packed
 from darkroom.inference.explained import Explained
-from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
+from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_table
 
@@ -30,7 +30,7 @@ class PredictedImages:
         ids, paths: of the images.
     """
 
-    images: UInt8s
+    images: Images
     labels: Int64s
     predicted: Int64s
     probabilities: Float32s

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from darkroom.images.manifest import MEASURED
 from darkroom.images.measure import THUMBNAIL_SIDE
 from darkroom.model.depth import Depth
-from darkroom.runtime.arrays import Int64s, UInt8s
+from darkroom.runtime.arrays import Bools, Int64s, UInt8s
 from darkroom.runtime.cache import TableCache
 
 # A row for each content: its columns of the manifest, or why it is rejected, and where its bytes are in the shards of that run.
@@ -129,16 +129,11 @@ def decoding_identity(decoder: str) -> str:
     return " ".join([decoder, digest.hexdigest(), *(f"{package}=={version(package)}" for package in PACKAGES)])
 
 
-def pixel_identity(resize: str, decoder: str, depth: Depth | None) -> str:
-    """What decides, beside the shape, which pixels a file gives: the resize rule, how it is decoded, and the depth."""
-    return f"{resize} {decoding_identity(decoder)}{'' if depth is None else f' {json.dumps(depth.to_dict())}'}"
-
-
 class PixelCache:
-    """Packed pixels of one shape in one file of rows of equal length, and a table of their hashes and CRC-32.
+    """Packed pixels of samples, of one shape, in one file of rows of equal length, and a table of their hashes and CRC-32.
 
-    Only new rows are written, so the cost follows the change. Rows that a killed run wrote behind the last one of the table
-    are overwritten.
+    `select` packs what it looks at, and `preprocess` copies it. Only new rows are written, so the cost follows the change. Rows
+    that a killed run wrote behind the last one of the table are overwritten.
     """
 
     def __init__(self, folder: Path, identity: str, shape: tuple[int, int, int]) -> None:
@@ -158,9 +153,8 @@ class PixelCache:
             rows = ROWS.empty_table()
         self._hashes: list[str] = rows["sha256"].to_pylist() if self._file.exists() else []
         self._checksums: list[int] = rows["crc32"].to_pylist() if self._file.exists() else []
-        self._used = 0
 
-    def copy_to(self, hashes: Sequence[str], target: UInt8s) -> Int64s:
+    def copy_to(self, hashes: Sequence[str], target: UInt8s) -> Bools:
         """Copy the cached rows to their places.
 
         Args:
@@ -168,10 +162,9 @@ class PixelCache:
             target: uint8 [N, S, S, C], written where a row is in the cache and undamaged.
 
         Returns:
-            int64 [N]: the CRC-32 of each row that was written, -1 for the others.
+            bool [N]: which rows were written.
         """
         found = np.full(len(hashes), -1, dtype=np.int64)
-        checksums = np.array([*self._checksums, -1], np.int64)
         if self._hashes:
             known = pc.index_in(pa.array(hashes, pa.string()), pa.array(self._hashes, pa.string()))
             found = known.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
@@ -184,8 +177,8 @@ class PixelCache:
             breaks = np.flatnonzero((np.diff(whole) != 1) | (np.diff(found[whole]) != 1)) + 1
             for run in np.split(whole, breaks) if len(whole) else ():
                 target[run[0] : run[-1] + 1] = cached[found[run[0]] : found[run[-1]] + 1]
-        self._used += int((found >= 0).sum())
-        return checksums[found]
+        written: Bools = found >= 0
+        return written
 
     def _drop_damaged(self, found: Int64s, cached: UInt8s) -> None:
         """Put -1 in place of each row whose checksum is wrong."""
@@ -209,25 +202,25 @@ class PixelCache:
             file.write(np.ascontiguousarray(pixels).data)
         self._hashes += hashes
         self._checksums += checksums
-        self._used += len(hashes)
 
-    def save(self, sample: bool = False) -> None:
-        """Write the table of rows. Where most belong to images that no call asked for, the cache is emptied; other shapes go.
-
-        Args:
-            sample: the calls asked for some of the images alone: all that is cached stays.
-        """
-        if not sample:
-            self._drop_others()
-            if self._used < (1 - MOST_GONE) * len(self._hashes):
-                self._hashes, self._checksums = [], []
-                self._file.unlink()
+    def save(self) -> None:
+        """Write the table of rows."""
         self._tables.save({"rows": pa.table([self._hashes, self._checksums], schema=ROWS)})
 
-    def _drop_others(self) -> None:
+    def give_up(self, hashes: pa.ChunkedArray) -> None:
+        """Empty the cache where most of its rows are of other images than these, and remove those of other shapes.
+
+        Args:
+            hashes: SHA-256 of the file of each image there is.
+        """
         for other in self._folder.parent.glob("*x*"):
             if other != self._folder:
                 shutil.rmtree(other)
+        there = pc.is_in(pa.array(self._hashes, pa.string()), value_set=hashes.combine_chunks())
+        if (pc.sum(there).as_py() or 0) < (1 - MOST_GONE) * len(self._hashes):
+            self._hashes, self._checksums = [], []
+            self._file.unlink()
+            self.save()
 
 
 def row_checksums(pixels: UInt8s) -> list[int]:

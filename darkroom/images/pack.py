@@ -1,6 +1,6 @@
 """Packed images: uint8 arrays that preprocess writes, and that networks read without decoding again."""
 
-import hashlib
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,21 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from tqdm import tqdm
 
-from darkroom.images.cache import PixelCache, row_checksums
+from darkroom.images.cache import PixelCache, decoding_identity, row_checksums
+from darkroom.images.packed import open_ranges
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
 from darkroom.model.classes import ClassList
 from darkroom.model.depth import Depth
-from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
-from darkroom.runtime.files import file_hash, write_json
+from darkroom.runtime.arrays import Images, Int64s, UInt8s, UInt64s
 from darkroom.runtime.inputs import stage_input
 from darkroom.runtime.threads import in_batches, in_order
 
 # Pixels that are counted at a time: OpenCV counts in float32, which is exact up to 2 to the 24.
 COUNTED = 1 << 20
-# Beside the arrays of a split: how many images, and a hash of what the arrays hold.
-RECEIPT = "receipt.json"
 # An id is 16 hex digits. So many are looked at together.
 IDS = np.dtype("S16")
 CHECKED = 1 << 16
@@ -52,113 +50,129 @@ def choose_channels(modes: set[str]) -> int:
     return 1 if all(map(is_grey, modes)) else 3
 
 
-def pack(
-    images: pa.Table,
-    shards: Path,
-    size: int,
-    channels: int,
-    resize: str,
-    decoder: str,
-    depth: Depth | None,
-    cache: PixelCache,
-    target: Path,
-) -> tuple[int, Int64s]:
-    """Decode, convert and resize images into one .npy file, uint8 [N, size, size, channels], on all cores.
+@dataclass(frozen=True)
+class PixelForm:
+    """What all images become.
 
-    Args:
-        images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
-        shards: the folder of the original bytes.
+    Attributes:
         size, channels, resize, decoder, depth: as in `darkroom.model.spec.Preprocessing`.
-        cache: rows of earlier runs, which are copied; the new ones are appended to it.
-        target: the file to write.
-
-    Returns:
-        How many images were decoded; and the CRC-32 of each row of the file, int64 [N].
     """
-    shape = (len(images), size, size, channels)
-    array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=shape)
+
+    size: int
+    channels: int
+    resize: str
+    decoder: str
+    depth: Depth | None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of one image, [S, S, C]."""
+        return self.size, self.size, self.channels
+
+    @property
+    def identity(self) -> str:
+        """What, beside the shape, decides which pixels a file gives: the resize rule, how it is decoded, and the depth."""
+        depth = "" if self.depth is None else f" {json.dumps(self.depth.to_dict())}"
+        return f"{self.resize} {decoding_identity(self.decoder)}{depth}"
+
+
+def new_array(target: Path, images: int, form: PixelForm) -> UInt8s:
+    """A .npy file uint8 [N, S, S, C] to write to, memory-mapped, with its place on the disk."""
+    array = np.lib.format.open_memmap(target, mode="w+", dtype=np.uint8, shape=(images, *form.shape))
     # Where the disk has no room, the system would kill us at some later row.
     with target.open("r+b") as file:
         os.posix_fallocate(file.fileno(), 0, target.stat().st_size)
-    hashes = images["sha256"].to_pylist()
-    checksums = cache.copy_to(hashes, array)
-    missing = np.flatnonzero(checksums < 0)
-    fresh = images.take(missing)
+    return array
+
+
+def decode_rows(
+    images: pa.Table, rows: Int64s, shards: Path, form: PixelForm, array: UInt8s, word: str
+) -> Iterator[tuple[Int64s, UInt8s]]:
+    """Decode, convert and resize some images into their rows of an array, on all cores; give the rows of each batch.
+
+    Args:
+        images: `shard`, `offset`, `bytes` of each image [N].
+        rows: int64 [n], those to decode.
+        shards: the folder of the original bytes.
+        form: what they become.
+        array: uint8 [N, S, S, C], written.
+        word: before the progress bar.
+    """
+    fresh = images.take(rows)
     contents = read_shards(
         shards, zip(*(fresh[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
     )
 
-    def convert(batch: list[bytes]) -> tuple[UInt8s, list[int]]:
-        pixels = np.stack([read_pixels(data, size, channels, resize, decoder, depth) for data in batch])
-        return pixels, row_checksums(pixels)
+    def convert(batch: list[bytes]) -> UInt8s:
+        pixels = [read_pixels(data, form.size, form.channels, form.resize, form.decoder, form.depth) for data in batch]
+        return np.stack(pixels)
 
-    batches = in_batches(contents, len)
     position = 0
-    with tqdm(total=len(missing), desc=f"preprocess {target.parent.name}", unit="image", disable=None) as bar:
-        for pixels, sums in in_order(convert, batches, lambda batch: sum(map(len, batch))):
-            rows = missing[position : position + len(pixels)]
-            array[rows] = pixels
-            cache.append([hashes[row] for row in rows], pixels, sums)
-            checksums[rows] = sums
+    with tqdm(total=len(rows), desc=word, unit="image", disable=None) as bar:
+        for pixels in in_order(convert, in_batches(contents, len), lambda batch: sum(map(len, batch))):
+            places = rows[position : position + len(pixels)]
+            array[places] = pixels
+            yield places, pixels
             position += len(pixels)
             bar.update(len(pixels))
-    return len(missing), checksums
 
 
-def pack_split(
-    images: pa.Table,
-    classes: ClassList,
-    shards: Path,
-    size: int,
-    channels: int,
-    resize: str,
-    decoder: str,
-    depth: Depth | None,
-    cache: PixelCache,
-    folder: Path,
-) -> int:
-    """Write the arrays of a split: images.npy, labels.npy, ids.npy, and `receipt.json`, a hash of what they hold.
-
-    The receipt is made from the CRC-32 of each image, which the cache has, so that no reader needs to hash all pixels.
+def pack_sample(images: pa.Table, shards: Path, form: PixelForm, cache: PixelCache, target: Path) -> None:
+    """Write some images into one .npy file, uint8 [N, S, S, C].
 
     Args:
-        images: `id`, `label`, and what `pack` needs of each image [N].
-        classes: the list that the labels are of.
-        shards, size, channels, resize, decoder, depth, cache: as for `pack`.
-        folder: of the split, to make.
+        images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
+        shards: the folder of the original bytes.
+        form: what they become.
+        cache: rows of earlier samples, which are copied; the new ones are appended to it.
+        target: the file to write.
+    """
+    array = new_array(target, len(images), form)
+    hashes = images["sha256"].to_pylist()
+    missing = np.flatnonzero(~cache.copy_to(hashes, array))
+    for rows, pixels in decode_rows(images, missing, shards, form, array, "select"):
+        cache.append([hashes[row] for row in rows], pixels, row_checksums(pixels))
 
-    Returns:
-        How many images were decoded.
+
+def write_labels(images: pa.Table, classes: ClassList, folder: Path) -> None:
+    """Write labels.npy and ids.npy beside the pixels of a split.
+
+    Args:
+        images: `id` and `label` of each image.
+        classes: the list that the labels are of.
+        folder: of the split, to make.
     """
     folder.mkdir()
     labels = pc.index_in(images["label"], value_set=pa.array(classes.names)).to_numpy()
     np.save(folder / "labels.npy", labels.astype(np.int64))
     np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype=IDS))
-    target = folder / "images.npy"
-    decoded, checksums = pack(images, shards, size, channels, resize, decoder, depth, cache, target)
-    digest = hashlib.sha256(checksums.astype("<u4").tobytes())
-    for name in ("labels.npy", "ids.npy"):
-        digest.update(bytes.fromhex(file_hash(folder / name)))
-    write_json(folder / RECEIPT, {"images": len(images), "sha256": digest.hexdigest()})
-    return decoded
 
 
-def mean_and_std(images: UInt8s) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """For each channel, of values in [0, 1], over all pixels; counted exactly, in integers.
-
-    A channel that never varies gets a deviation of 1, so that nothing is divided by 0.
-    """
-    levels = np.arange(256)
+def level_counts(images: UInt8s) -> Int64s:
+    """How many pixels of uint8 [N, S, S, C] have each value, for each channel; int64 [C, 256]."""
     pixels = np.asarray(images).reshape(-1, 1, images.shape[3])
-    means, deviations = [], []
+    counts = np.zeros((images.shape[3], 256), np.int64)
     for channel in range(images.shape[3]):
-        counts = np.zeros(256, np.int64)
         # Five times as fast as NumPy's bincount.
         for start in range(0, len(pixels), COUNTED):
             counted = cv2.calcHist([pixels[start : start + COUNTED]], [channel], None, [256], [0, 256])
-            counts += counted.ravel().astype(np.int64)
-        mean = float((counts * levels).sum() / counts.sum())
-        variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
+            counts[channel] += counted.ravel().astype(np.int64)
+    return counts
+
+
+def mean_and_std(counts: Int64s) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """For each channel, of values in [0, 1], over all pixels; counted exactly, in integers.
+
+    A channel that never varies gets a deviation of 1, so that nothing is divided by 0.
+
+    Args:
+        counts: int64 [C, 256], as `level_counts` gives them; those of several arrays can be added.
+    """
+    levels = np.arange(256)
+    means, deviations = [], []
+    for channel in counts:
+        mean = float((channel * levels).sum() / channel.sum())
+        variance = float((channel * (levels - mean) ** 2).sum() / channel.sum())
         means.append(mean / 255)
         deviations.append(variance**0.5 / 255 or 1.0)
     return tuple(means), tuple(deviations)
@@ -174,7 +188,7 @@ class Packed:
         ids: bytes of 16 hex digits [N].
     """
 
-    images: UInt8s
+    images: Images
     labels: Int64s
     ids: npt.NDArray[np.bytes_]
 
@@ -212,11 +226,11 @@ def load_packed(folder: Path) -> Packed:
         DarkroomError: when a file can't be read, or has values of another form.
     """
     packed = Packed(
-        images=np.load(folder / "images.npy", mmap_mode="r"),
+        images=open_ranges(folder),
         labels=np.load(folder / "labels.npy"),
         ids=np.load(folder / "ids.npy", mmap_mode="r"),
     )
-    for name, dtype, axes in (("images", np.dtype(np.uint8), 4), ("labels", np.dtype(np.int64), 1), ("ids", IDS, 1)):
+    for name, dtype, axes in (("labels", np.dtype(np.int64), 1), ("ids", IDS, 1)):
         found = getattr(packed, name)
         if (found.dtype, found.ndim, len(found)) != (dtype, axes, len(packed.images)):
             raise ValueError(

@@ -16,7 +16,7 @@ from darkroom.network.grid import POOLINGS, grid_features, grid_maps
 from darkroom.network.layer_groups import head, layer_groups
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import GreyInput
-from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.arrays import Images
 
 CACHE = Path(".darkroom/features")
 # Newest files that stay: those of a search over three networks, and of two trainings.
@@ -29,7 +29,7 @@ CPU_PIXELS, GPU_PIXELS = 2**19, 2**24
 
 
 def features(
-    model: Normalized, images: UInt8s, precision: torch.dtype = torch.float32, cache: Path | None = CACHE
+    model: Normalized, images: Images, precision: torch.dtype = torch.float32, cache: Path | None = CACHE
 ) -> Tensor:
     """What the network's head is given for each image; taken from a file where an earlier training worked it out.
 
@@ -54,7 +54,7 @@ def features(
 
 
 def features_of_poolings(
-    models: Mapping[str, Normalized], images: UInt8s, precision: torch.dtype, cache: Path | None = CACHE
+    models: Mapping[str, Normalized], images: Images, precision: torch.dtype, cache: Path | None = CACHE
 ) -> dict[str, Tensor]:
     """The features of one of timm's networks in each form of pooling, by one pass for all.
 
@@ -100,7 +100,7 @@ def _store(rows: Tensor, path: Path) -> None:
         old.unlink(missing_ok=True)
 
 
-def _folded(model: Normalized, images: UInt8s) -> Normalized:
+def _folded(model: Normalized, images: Images) -> Normalized:
     """A copy in eval mode with its batch normalisations in the convolutions, which is faster by half in bfloat16."""
     training = model.training
     copied = fold_batch_norms(model.eval(), torch.from_numpy(np.array(images[:1])).to(model.mean.device))
@@ -109,7 +109,7 @@ def _folded(model: Normalized, images: UInt8s) -> Normalized:
     return copied
 
 
-def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tensor:
+def _work_out(model: Normalized, images: Images, precision: torch.dtype) -> Tensor:
     caught, model = list[Tensor](), _folded(model, images)
 
     def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -128,7 +128,7 @@ def _work_out(model: Normalized, images: UInt8s, precision: torch.dtype) -> Tens
 
 @torch.no_grad()
 def _batched(
-    model: Normalized, rows_of: Callable[[Tensor], tuple[Tensor, ...]], images: UInt8s, precision: torch.dtype
+    model: Normalized, rows_of: Callable[[Tensor], tuple[Tensor, ...]], images: Images, precision: torch.dtype
 ) -> list[Tensor]:
     """What a function gives for images uint8 [N, S, S, C] in batches, of a model in eval mode: float32, on the CPU."""
     device = model.mean.device
@@ -148,7 +148,7 @@ def _batched(
     return rows
 
 
-def _identity(model: Normalized, images: UInt8s, precision: torch.dtype) -> str:
+def _identity(model: Normalized, images: Images, precision: torch.dtype) -> str:
     """A hash of all that the features depend on: not of the head, which is another after each training."""
     last = set(layer_groups(model.network)[-1].parameters)
     identity = hashlib.sha256(

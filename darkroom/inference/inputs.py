@@ -11,7 +11,7 @@ from darkroom.labels.fixes import reviewed_images
 from darkroom.model.classes import ClassList
 from darkroom.model.provenance import data_version
 from darkroom.model.spec import ModelSpec
-from darkroom.runtime.arrays import Int64s, UInt8s
+from darkroom.runtime.arrays import Images, Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_json, read_input_table
 
@@ -33,7 +33,7 @@ class SplitImages:
         facts: a row an image: path, label, the columns of `FACTS`, and `reviewed`: whether a reviewer has decided on the label.
     """
 
-    images: UInt8s
+    images: Images
     labels: Int64s
     ids: list[str]
     facts: pa.Table

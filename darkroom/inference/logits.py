@@ -1,6 +1,6 @@
 """A network's logits: of images as they are, and of damaged copies of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,7 @@ from darkroom.inference.device import choose_precision
 from darkroom.inference.explained import spaced
 from darkroom.inference.predictions import UNDAMAGED, DamagedLogits
 from darkroom.inference.session import LOGITS, open_session, values
-from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
+from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import softmax
 
@@ -32,7 +32,7 @@ LARGEST_DIFFERENCE = 1e-3
 
 
 def float32_logits(
-    model: torch.nn.Module, graph: Path, splits: dict[str, UInt8s], device: torch.device
+    model: torch.nn.Module, graph: Path, splits: Mapping[str, Images], device: torch.device
 ) -> dict[str, Float32s]:
     """Logits of whole splits in float32: by ONNX Runtime on a processor, by torch on a GPU.
 
@@ -77,7 +77,7 @@ def _finite(answers: Float32s) -> Float32s:
     return answers
 
 
-def logits(model: torch.nn.Module, images: UInt8s, device: torch.device, progress: str | None) -> Float32s:
+def logits(model: torch.nn.Module, images: Images, device: torch.device, progress: str | None) -> Float32s:
     """Logits of every image, each image predicted once.
 
     Args:
@@ -106,7 +106,7 @@ def logits(model: torch.nn.Module, images: UInt8s, device: torch.device, progres
     return _finite(np.concatenate(batches))
 
 
-def damaged_rows(images: UInt8s, requested: int | Literal["auto"]) -> Int64s:
+def damaged_rows(images: Images, requested: int | Literal["auto"]) -> Int64s:
     """Which test images are damaged, evenly over all.
 
     Args:
@@ -122,7 +122,7 @@ def damaged_rows(images: UInt8s, requested: int | Literal["auto"]) -> Int64s:
 
 
 def damaged_logits(
-    model: torch.nn.Module, images: UInt8s, ids: Sequence[str], rows: Int64s, device: torch.device
+    model: torch.nn.Module, images: Images, ids: Sequence[str], rows: Int64s, device: torch.device
 ) -> tuple[list[DamagedLogits], str]:
     """Logits of test images as they are, and of copies blurred, noisy, dark, JPEG-compressed, each in five steps.
 

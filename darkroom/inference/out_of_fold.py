@@ -10,7 +10,7 @@ from darkroom.inference.device import choose_precision
 from darkroom.inference.features import features
 from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.network.load import Normalized
-from darkroom.runtime.arrays import Bools, Float32s, Int64s, UInt8s
+from darkroom.runtime.arrays import Bools, Float32s, Images, Int64s
 from darkroom.runtime.errors import DarkroomError
 
 FOLDS = 5
@@ -21,7 +21,7 @@ PENALTY = 0.1
 
 
 def training_answers(
-    folder: Path, model: Normalized, images: UInt8s, labels: Int64s, classes: int, device: torch.device
+    folder: Path, model: Normalized, images: Images, labels: Int64s, classes: int, device: torch.device
 ) -> tuple[bool, Float32s]:
     """The answers out of fold: those that `train` wrote, where it fitted the last layer by cross-validation; else made here.
 
@@ -49,7 +49,7 @@ def training_answers(
     return (folder / FOLD_HEADS).is_file(), answers
 
 
-def out_of_fold(model: Normalized, images: UInt8s, labels: Int64s, classes: int, device: torch.device) -> Float32s:
+def out_of_fold(model: Normalized, images: Images, labels: Int64s, classes: int, device: torch.device) -> Float32s:
     """Probabilities from linear heads on the network's features; the network itself has learnt these labels, wrong ones too.
 
     Args:

@@ -8,7 +8,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state
 from tqdm import tqdm
 
-from darkroom.runtime.arrays import Float32s, UInt8s
+from darkroom.runtime.arrays import Float32s, Images, UInt8s
 from darkroom.runtime.cores import operator_threads
 
 INPUT, LOGITS, OUTPUT = "images", "logits", "probabilities"
@@ -62,7 +62,7 @@ def give_back_memory(session: onnxruntime.InferenceSession, images: UInt8s) -> N
     session.run(None, {INPUT: images}, options)
 
 
-def probabilities(session: onnxruntime.InferenceSession, images: UInt8s, progress: str | None = None) -> Float32s:
+def probabilities(session: onnxruntime.InferenceSession, images: Images, progress: str | None = None) -> Float32s:
     """Run a graph of ours over images, in batches.
 
     Args:
@@ -77,7 +77,7 @@ def probabilities(session: onnxruntime.InferenceSession, images: UInt8s, progres
 
 
 def values(
-    session: onnxruntime.InferenceSession, names: list[str], images: UInt8s, progress: str | None = None
+    session: onnxruntime.InferenceSession, names: list[str], images: Images, progress: str | None = None
 ) -> list[Float32s]:
     """As `probabilities`, for any outputs: for each name float32 [N, …]."""
     batch = max(1, min(BATCH_IMAGES, BATCH_VALUES // math.prod(images.shape[1:])))

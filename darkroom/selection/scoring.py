@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from darkroom.images.cache import PixelCache, pixel_identity
-from darkroom.images.pack import pack
+from darkroom.images.cache import PixelCache
+from darkroom.images.pack import PixelForm, pack_sample
 from darkroom.inference.device import choose_device, resolve_precision
 from darkroom.inference.features import features, features_of_poolings
 from darkroom.model.classes import ClassList
@@ -140,11 +140,10 @@ class HeadScores:
         self._folder.mkdir(parents=True, exist_ok=True)
         target = self._folder / f"{size}-{len(rows)}.npy"
         if not target.exists():
-            identity = pixel_identity(form.resize, form.decoder, form.depth)
-            pixels = PixelCache(self.cache / "pixels", identity, (size, size, channels))
-            table = self.images.table.take(pa.array(rows))
-            pack(table, self.images.shards, size, channels, form.resize, form.decoder, form.depth, pixels, target)
-            pixels.save(sample=True)
+            packed_as = PixelForm(size, channels, form.resize, form.decoder, form.depth)
+            pixels = PixelCache(self.cache / "pixels", packed_as.identity, packed_as.shape)
+            pack_sample(self.images.table.take(pa.array(rows)), self.images.shards, packed_as, pixels, target)
+            pixels.save()
         packed: UInt8s = np.load(target, mmap_mode="r")
         return packed
 

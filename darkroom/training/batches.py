@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
+from darkroom.runtime.arrays import Images, Int64s, UInt64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import uniform_per_image
 from darkroom.training.albumentations import Transforms
@@ -18,7 +18,7 @@ from darkroom.training.augmentation import Augmentation, ImageRng, choose_mixing
 from darkroom.training.batch_transforms import augment
 
 # What is trained on, [N, …]: a tensor, or memory maps, of which no process keeps a copy.
-Rows = Tensor | UInt8s
+Rows = Tensor | Images
 
 
 def take(rows: Rows, index: Int64s) -> Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from darkroom.runtime.arrays import UInt8s, UInt64s
+from darkroom.runtime.arrays import Images, UInt64s
 from darkroom.training.augmentation import Augmentation
 from darkroom.training.batches import TrainingBatches
 from darkroom.training.record import Example
@@ -14,7 +14,7 @@ EXAMPLES, DRAWS = 6, 6
 
 
 def augmented_examples(
-    images: UInt8s,
+    images: Images,
     labels: npt.NDArray[np.int64],
     keys: UInt64s,
     names: tuple[str, ...],

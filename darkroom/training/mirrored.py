@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import betainc
 
 from darkroom.images.measure import THUMBNAIL_SIDE, thumbnail
-from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
+from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
 from darkroom.runtime.text import plural
 
 # Pictures that are compared, and the fewest of a class where there are many classes: 4,000 take a second.
@@ -48,7 +48,7 @@ class MirroredClasses:
         return "; ".join(texts) + (f"; and {more:,} more {plural(more, 'pair', 'pairs')}" if more > 0 else "")
 
 
-def find_mirrored(images: UInt8s, labels: Int64s, names: tuple[str, ...]) -> MirroredClasses:
+def find_mirrored(images: Images, labels: Int64s, names: tuple[str, ...]) -> MirroredClasses:
     """The pairs of classes that flips would make one, by the nearest neighbour of each picture, itself left out.
 
     Args:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from darkroom.images.pack import RECEIPT, Packed, load_packed
+from darkroom.images.pack import Packed, load_packed
+from darkroom.images.packed import RECEIPT
 from darkroom.inference.device import resolve_precision
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.depth import Depth
@@ -17,7 +18,7 @@ from darkroom.model.spec import ModelSpec, Preprocessing
 from darkroom.network.load import Normalized, build_model
 from darkroom.network.pretrained import load_pretrained
 from darkroom.network.pretrained_input import origin
-from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.arrays import Images
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_json
 from darkroom.settings.networks import own_settings
@@ -72,7 +73,7 @@ def new_spec(
     )
 
 
-def new_model(spec: ModelSpec, weights: str, train: UInt8s, device: torch.device) -> tuple[Normalized, str | None]:
+def new_model(spec: ModelSpec, weights: str, train: Images, device: torch.device) -> tuple[Normalized, str | None]:
     """A network at the start of its training, channels last, and what was loaded into it, for the console.
 
     Args:

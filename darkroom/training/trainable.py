@@ -12,7 +12,7 @@ from darkroom.inference.features import features
 from darkroom.network.cnn import SmallImageNet
 from darkroom.network.layer_groups import LayerGroup, head, layer_groups
 from darkroom.network.load import Normalized
-from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.arrays import Images
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.seeding import seed_of
 from darkroom.training.batches import Rows
@@ -49,8 +49,8 @@ class TrainableModel:
 
 def make_trainable(
     model: Normalized,
-    train: UInt8s,
-    validation: UInt8s,
+    train: Images,
+    validation: Images,
     *,
     device: torch.device,
     precision: torch.dtype,
@@ -95,7 +95,7 @@ def make_trainable(
     return TrainableModel(model, images[1], images[0], precision, start_epoch, scales, names, note)
 
 
-def _near(images: UInt8s, device: torch.device) -> Rows:
+def _near(images: Images, device: torch.device) -> Rows:
     """Images uint8 [N, S, S, C] on a GPU where half of its free memory holds them; otherwise as they are, on the disk."""
     if device.type != "cuda" or images.nbytes > torch.cuda.mem_get_info(device)[0] * GPU_PART:
         return images
@@ -107,7 +107,7 @@ def _near(images: UInt8s, device: torch.device) -> Rows:
 
 
 def _last_layer(
-    model: Normalized, train: UInt8s, validation: UInt8s, precision: torch.dtype, device: torch.device
+    model: Normalized, train: Images, validation: Images, precision: torch.dtype, device: torch.device
 ) -> TrainableModel:
     """The trained module is the model's own last layer, so that no weight has to be copied back."""
     last = head(model.network)
@@ -176,7 +176,7 @@ def rate_scale(groups: Sequence[LayerGroup], layer_decay: float) -> dict[str, fl
     return {name: layer_decay**step for step, group in zip(steps, groups, strict=True) for name in group.parameters}
 
 
-def whiten_first_layer(model: Normalized, train: UInt8s, seed: int) -> None:
+def whiten_first_layer(model: Normalized, train: Images, seed: int) -> None:
     """Set the first layer of a fresh `small_image_net` from training images uint8 [N, S, S, C]; other networks have none."""
     if isinstance(model.network, SmallImageNet):
         chosen = np.random.default_rng(seed_of("whitening", seed)).permutation(len(train))[:WHITENING_IMAGES]

@@ -21,6 +21,7 @@ from darkroom.model.classes import ClassList, load_classes
 from darkroom.model.spec import load_spec
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ROOT
+from tests.support.packed import read_images
 
 FILES = [
     "MODEL_CARD.md",
@@ -41,7 +42,7 @@ def bundle(shipped: Path, tmp_path: Path) -> Path:
 
 def test_it_answers_the_packed_test_images_as_the_evaluated_model_did(shipped: Path) -> None:
     opened = load_bundle(shipped / "models/export")
-    images = np.load(shipped / "data/preprocess/test/images.npy", mmap_mode="r")
+    images = read_images(shipped / "data/preprocess/test")
     answers = opened.predict(images)
     assert answers.dtype == np.float32
     table = pq.read_table(shipped / "reports/evaluate/predictions.parquet")
@@ -217,7 +218,7 @@ def test_it_takes_the_bytes_of_a_file(shipped: Path) -> None:
     opened = load_bundle(shipped / "models/export")
     row = pq.read_table(shipped / "reports/evaluate/predictions.parquet").slice(0, 1).to_pylist()[0]
     pixels = opened.pixels((shipped / "images" / row["path"]).read_bytes())
-    np.testing.assert_array_equal(pixels, np.load(shipped / "data/preprocess/test/images.npy")[0])
+    np.testing.assert_array_equal(pixels, read_images(shipped / "data/preprocess/test")[0])
 
 
 def test_no_torch_no_tables_and_no_pickle_are_needed(shipped: Path, tmp_path: Path) -> None:

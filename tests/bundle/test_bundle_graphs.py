@@ -12,6 +12,7 @@ from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, load_spec
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import Calibration, load_calibration
+from tests.support.packed import read_images
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def test_it_predicts_as_before_and_twice_gives_the_same_bytes(
 ) -> None:
     first, second = (finalize(shipped, *model, tmp_path / name) for name in ("a.onnx", "b.onnx"))
     assert first.read_bytes() == second.read_bytes()
-    images = np.load(shipped / "data/preprocess/test/images.npy")
+    images = read_images(shipped / "data/preprocess/test")
     before, after = (
         probabilities(open_session(path), images) for path in (shipped / "models/quantize/model.onnx", first)
     )

@@ -18,6 +18,7 @@ from darkroom.images.pack import load_packed
 from darkroom.model.classes import load_classes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import load_calibration
+from tests.support.packed import write_images
 
 
 @given(arrays(np.float32, st.integers(1, 200), elements=st.floats(-1e6, 1e6, width=32)))
@@ -82,7 +83,8 @@ def test_of_very_many_images_an_even_sample_and_always_the_same_bytes(
 
 def test_no_validation_image_is_a_message(shipped: Path, tmp_path: Path) -> None:
     packed = load_packed(shipped / "data/preprocess/validation")
-    for name in ("images", "labels", "ids"):
+    for name in ("labels", "ids"):
         np.save(tmp_path / f"{name}.npy", getattr(packed, name)[:0])
+    write_images(tmp_path, packed.images[:0])
     with pytest.raises(DarkroomError, match=r"raise split\.validation"):
         write(shipped, tmp_path, tmp_path)

@@ -116,8 +116,10 @@ def export_with(line: Path, monkeypatch: pytest.MonkeyPatch, float_file: Path, i
 
 def test_both_files_answer_one_image_at_a_time_as_promised(shipped: Path, converted: Path) -> None:
     tested, expected = evaluated(shipped)
-    np.testing.assert_allclose(TFLiteSession(converted / TFLITE).predict(tested.images), expected, atol=1e-5)
-    small = TFLiteSession(converted / TFLITE_INT8).predict(tested.images)
+    np.testing.assert_allclose(
+        TFLiteSession(converted / TFLITE).predict(np.asarray(tested.images)), expected, atol=1e-5
+    )
+    small = TFLiteSession(converted / TFLITE_INT8).predict(np.asarray(tested.images))
     assert small.dtype == np.float32 and 0 < np.abs(small - expected).max() < 0.2
     for name in (TFLITE, TFLITE_INT8):
         runner = Interpreter(model_path=str(converted / name)).get_signature_runner()
@@ -208,7 +210,8 @@ def test_a_dead_channel_keeps_its_bias_in_8_bits(shipped: Path, converted: Path,
     requantize(tmp_path / "dead.tflite", np.asarray(training_images(shipped).images), tmp_path / "dead.int8.tflite")
     tested, _ = evaluated(shipped)
     before, after = (
-        TFLiteSession(tmp_path / name).predict(tested.images) for name in ("dead.tflite", "dead.int8.tflite")
+        TFLiteSession(tmp_path / name).predict(np.asarray(tested.images))
+        for name in ("dead.tflite", "dead.int8.tflite")
     )
     assert np.abs(before - after).max() < 0.2
 

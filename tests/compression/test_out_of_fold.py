@@ -63,7 +63,7 @@ def test_each_image_is_answered_by_the_head_that_was_not_fitted_to_it(train: Pac
     found = OutOfFold(tmp_path, tmp_path / "model.onnx", train, NONE).compare(candidate)
     heads = load_file(tmp_path / "fold_heads.safetensors")
     lost = won = differ = 0
-    before, after = (features_of(path, train.images, None) for path in (tmp_path / "model.onnx", candidate))
+    before, after = (features_of(path, np.asarray(train.images), None) for path in (tmp_path / "model.onnx", candidate))
     for row in range(IMAGES - 1):
         weight, bias = heads["weight"][row % FOLDS], heads["bias"][row % FOLDS]
         first, second = ((weight @ features[row] + bias).argmax() for features in (before, after))

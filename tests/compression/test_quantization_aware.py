@@ -20,7 +20,7 @@ from tests.support.trained_digits import SPEC, digits, learnt, spec_of
 
 def in_8_bits(model: nn.Module, folder: Path) -> Float32s:
     """Probabilities of all digits by the static INT8 form of a network, calibrated on all of them."""
-    images = digits().images
+    images = np.asarray(digits().images)
     export_graph(model, SPEC, folder / "float.onnx", 1.0)
     quantize_graph(folder / "float.onnx", images, folder / "int8.onnx")
     return probabilities(open_session(folder / "int8.onnx"), images)

@@ -30,7 +30,7 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 
 
 def test_every_benchmark_is_found() -> None:
-    data = {"decoders", "growth", "intake", "loaders", "make_growth", "near_copies", "noop", "strangers"}
+    data = {"decoders", "growth", "intake", "loaders", "near_copies", "noop", "strangers"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training", "training_memory"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"monitor", "serving", "serving_stress"}

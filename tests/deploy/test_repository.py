@@ -18,6 +18,7 @@ from deploy.repository import example_images, triton_config, write_repositories
 from serving.app import make_app
 from serving.service import Service
 from tests.conftest import ROOT
+from tests.support.packed import read_images
 from tests.support.tiny_bundle import make_bundle
 
 
@@ -147,7 +148,7 @@ def test_openvino_answers_the_test_images_as_the_bundle_does(shipped: Path, tmp_
     (entry,) = json.loads((repository / "openvino/config.json").read_text())["model_config_list"]
     graph = repository / "openvino/darkroom/1/model.onnx"
     compiled = openvino.Core().compile_model(graph, "CPU", entry["config"]["plugin_config"])
-    images = np.load(shipped / "data/preprocess/test/images.npy")
+    images = read_images(shipped / "data/preprocess/test")
     found = compiled(images)["probabilities"]
     expected = bundle.predict(images)
     np.testing.assert_allclose(found, expected, atol=1e-4)

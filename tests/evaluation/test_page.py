@@ -25,6 +25,7 @@ from darkroom.runtime.files import write_json
 from darkroom.statistics.temperature import Calibration, softmax
 from darkroom.training.curves import Epoch
 from darkroom.training.record import Example, TrainingRecord, write_record
+from tests.support.packed import write_images
 
 Scheme = Literal["light", "dark", "print"]
 
@@ -114,9 +115,9 @@ def _write_inputs(
     ids = [f"{k:016x}" for k in range(images)]
     paths = [f"{names[label][:60]}/{k}.png" for k, label in enumerate(labels)]
     for split in ("train", "validation", "test"):
-        np.save(root / "arrays" / split / "images.npy", pixels)
         np.save(root / "arrays" / split / "labels.npy", labels)
         np.save(root / "arrays" / split / "ids.npy", np.array(ids, "S16"))
+        write_images(root / "arrays" / split, pixels)
     write_json(root / "arrays/stats.json", {"images": {"train": 900, "validation": 100, "test": images}})
     spec = ModelSpec(
         network="simple_cnn",

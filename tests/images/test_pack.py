@@ -7,7 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from darkroom.images.pack import load_packed
+from darkroom.images.packed import PackedRange, write_receipt
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
 
 WHOLE: dict[str, npt.NDArray[np.generic]] = {
     "images": np.zeros((3, 4, 4, 1), np.uint8),
@@ -20,6 +22,7 @@ def write(folder: Path, **changed: npt.NDArray[np.generic]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, values in (WHOLE | changed).items():
         np.save(folder / f"{name}.npy", values)
+    write_receipt([PackedRange("images", 3, file_hash(folder / "images.npy"))], folder)
     return folder
 
 
@@ -32,7 +35,7 @@ def test_ids_are_numbers(tmp_path: Path) -> None:
     [
         ("images", WHOLE["images"][..., 0], r"images\.npy has uint8 \[3, 4, 4\], and uint8 with 4 axes for 3 images"),
         ("images", WHOLE["images"].astype(np.float32), r"images\.npy has float32"),
-        ("images", WHOLE["images"][:2], r"labels\.npy has int64 \[3\], and int64 with 1 axes for 2 images"),
+        ("images", WHOLE["images"][:2], r"images\.npy has uint8 \[2, 4, 4, 1\], and uint8 with 4 axes for 3 images"),
         ("labels", np.array([0, 1]), r"labels\.npy has int64 \[2\]"),
         ("labels", np.array([0.0, 1, 1]), r"labels\.npy has float64"),
         ("labels", np.array([0, -1, 1]), r"labels\.npy has -1, which is no class"),

@@ -10,6 +10,7 @@ from darkroom.images.manifest import MANIFEST, write_manifest
 from darkroom.inference.inputs import SplitImages, open_splits
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from tests.support.packed import write_images
 
 CLASSES = ClassList(("cat", "dog"))
 SPLITS = ["train", "test", "validation", "test"]
@@ -42,9 +43,9 @@ class Line:
     def pack(self, split: str, members: list[int], labels: list[int]) -> None:
         folder = self.arrays / split
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "images.npy", np.zeros((len(members), 4, 4, 1), np.uint8))
         np.save(folder / "labels.npy", np.array(labels, np.int64))
         np.save(folder / "ids.npy", np.array([self.ids[k] for k in members], "S16"))
+        write_images(folder, np.zeros((len(members), 4, 4, 1), np.uint8))
 
     def open(self, classes: ClassList = CLASSES) -> dict[str, SplitImages]:
         return open_splits(self.arrays, self.ingest, self.splits, classes)

@@ -13,6 +13,7 @@ from darkroom.images.pack import load_packed
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import damaged, read_input_json, read_input_table
 from darkroom.sources.listing import read_survey
+from tests.support.packed import write_images
 
 
 def test_the_message_has_the_file_the_fault_and_the_stage() -> None:
@@ -75,8 +76,9 @@ def test_readers_of_folders(tmp_path: Path) -> None:
     (tmp_path / "data/ingest/manifest/0.parquet").write_bytes(b"PAR1")
     with pytest.raises(DarkroomError, match=r"manifest/0\.parquet is damaged.*dvc repro ingest"):
         read_manifest(tmp_path / "data/ingest")
-    np.save(tmp_path / "data/preprocess/train/images.npy", np.zeros(100))
     (tmp_path / "data/preprocess/train/labels.npy").write_bytes(b"\x93NUMPY")
+    np.save(tmp_path / "data/preprocess/train/ids.npy", np.zeros(3))
+    write_images(tmp_path / "data/preprocess/train", np.zeros((3, 4, 4, 1), np.uint8))
     with pytest.raises(DarkroomError, match=r"data/preprocess/train is damaged.*dvc repro preprocess"):
         load_packed(tmp_path / "data/preprocess/train")
     pq.write_table(pa.table({"x": [1]}), tmp_path / "data/survey/files.parquet")

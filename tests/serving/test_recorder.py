@@ -27,6 +27,7 @@ from serving.model import LoadedModel
 from serving.recorder import Recorder
 from serving.request_id import request_id
 from tests.conftest import ingest_source
+from tests.support.packed import read_images
 from tests.support.tiny_bundle import make_bundle
 
 
@@ -103,7 +104,7 @@ def test_features_are_those_of_the_drift_reference(
     shipped: Path, tmp_path: Path, model: LoadedModel, metrics: Metrics, log: PredictionLog
 ) -> None:
     reference = json.loads((shipped / "models/export/reference.json").read_text())["embedding"]
-    images = np.load(shipped / "data/preprocess/validation/images.npy")
+    images = read_images(shipped / "data/preprocess/validation")
     recorder = Recorder(metrics, log, True, no_limit)
     for found in predict_pixels(model.bundle, [""] * len(images), list(images)):
         recorder.record(found, model, "a" * 64, None)

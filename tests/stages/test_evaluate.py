@@ -21,6 +21,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import load_calibration, softmax
 from tests.conftest import ROOT
 from tests.support.line import run_evaluate, run_predict
+from tests.support.packed import read_images, write_images
 from tests.support.scored import SETTINGS
 
 OUTPUTS = [
@@ -123,8 +124,8 @@ def test_the_test_images_do_not_move_the_calibration_and_what_is_switched_off_is
     scored: Path, tmp_path: Path
 ) -> None:
     copied = shutil.copytree(scored, tmp_path / "copied")
-    images = np.load(copied / "data/preprocess/test/images.npy")
-    np.save(copied / "data/preprocess/test/images.npy", 255 - images)
+    tested = copied / "data/preprocess/test"
+    write_images(tested, 255 - read_images(tested))
     run_predict(copied, gallery=0, robustness_images=0)
     shutil.rmtree(copied / "reports/evaluate")
     run_evaluate(copied)

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from darkroom.images import ingest as ingest_room
-from darkroom.images.cache import ImageCache, PixelCache
+from darkroom.images.cache import ImageCache
+from darkroom.images.receipts import PackedBefore
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.registry import SOURCE_KINDS
@@ -32,8 +33,7 @@ from tests.support.growing import (
 CACHED = [
     "images/facts.arrow",
     "images/sums.json",
-    "pixels/8x3/pixels.bin",
-    "pixels/8x3/rows/rows.arrow",
+    "ranges/receipts/receipts.arrow",
     "survey/hashes.arrow",
 ]
 
@@ -111,7 +111,7 @@ def test_with_no_change_nothing_is_opened_and_nothing_changes(
     assert opened.hashed == ([] if kind == "folder" else ["pile.zip"])
 
 
-@pytest.mark.parametrize("gone", ["", "images", "pixels", "images/facts.arrow"])
+@pytest.mark.parametrize("gone", ["", "images", "ranges", "images/facts.arrow"])
 def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
     change(place / "pile")
     target = place / "folder/.darkroom/cache" / gone
@@ -315,7 +315,7 @@ def test_another_decoder_opens_everything_again(place: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("owner", "name"),
-    [(ShardWriter, "close"), (ImageCache, "save"), (ingest_room, "write_manifest"), (PixelCache, "save")],
+    [(ShardWriter, "close"), (ImageCache, "save"), (ingest_room, "write_manifest"), (PackedBefore, "save")],
 )
 def test_a_killed_run_leaves_nothing_wrong(
     owner: object, name: str, place: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,18 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
 from darkroom.images.cache import PixelCache, row_checksums
 from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import COUNTED, choose_channels, choose_size, load_packed, mean_and_std
+from darkroom.images.pack import COUNTED, choose_channels, choose_size, level_counts, load_packed, mean_and_std
 from darkroom.images.pixels import to_pixels
 from darkroom.network.pretrained_input import PretrainedInput
 from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.preprocess import Preprocess
 from stages import preprocess
+from tests.support.packed import read_images
 
 
 def run(
@@ -53,7 +55,7 @@ def test_each_image_once_with_its_label_and_pixels(prepared: Path, digit_folder:
 
 def test_statistics_come_from_training_images_alone(prepared: Path) -> None:
     stats = json.loads((prepared / "data/preprocess/stats.json").read_text(encoding="utf-8"))
-    train = load_packed(prepared / "data/preprocess/train").images / 255
+    train = np.asarray(load_packed(prepared / "data/preprocess/train").images) / 255
     assert stats["mean"] == pytest.approx([train.mean()], abs=1e-9)
     assert stats["std"] == pytest.approx([train.std()], abs=1e-9)
     assert (stats["size"], stats["channels"], stats["resize"], stats["decoder"]) == (8, 1, "crop", "turbo")
@@ -95,13 +97,13 @@ def test_what_is_chosen_for_the_user() -> None:
 
 
 def test_a_channel_that_never_varies() -> None:
-    mean, std = mean_and_std(np.full((2, 8, 8, 1), 51, dtype=np.uint8))
+    mean, std = mean_and_std(level_counts(np.full((2, 8, 8, 1), 51, dtype=np.uint8)))
     assert (mean, std) == ((0.2,), (1.0,))
 
 
 def test_many_images_are_counted_as_few_are() -> None:
     images = np.random.default_rng(0).integers(0, 256, (COUNTED + 7, 2, 2, 3), dtype=np.uint8)
-    mean, std = mean_and_std(images)
+    mean, std = mean_and_std(level_counts(images))
     assert mean == pytest.approx((images / 255).mean(axis=(0, 1, 2)), abs=1e-12)
     assert std == pytest.approx((images / 255).std(axis=(0, 1, 2)), abs=1e-12)
 
@@ -112,9 +114,9 @@ def run_again(root: Path, resize: Any, capsys: pytest.CaptureFixture[str]) -> tu
     splits = data / "split/splits.parquet"
     capsys.readouterr()
     settings = Preprocess(size=8, channels=1, resize=resize)
-    run(root, splits, settings, root / ".darkroom/cache", root / "out")
+    run(root, splits, settings, root / ".darkroom/cache", root / "data/preprocess")
     decoded = capsys.readouterr().out.split(" images, ")[1].split(" of them decoded")[0]
-    return int(decoded), (root / "out/train/images.npy").read_bytes()
+    return int(decoded), read_images(root / "data/preprocess/train").tobytes()
 
 
 def test_pixels_made_by_another_rule_are_not_reused(
@@ -122,47 +124,33 @@ def test_pixels_made_by_another_rule_are_not_reused(
 ) -> None:
     root = shutil.copytree(prepared, tmp_path / "root")
     first, crop = run_again(root, "crop", capsys)
-    assert first == 0 and crop == (prepared / "data/preprocess/train/images.npy").read_bytes()
+    assert first == 0 and crop == read_images(prepared / "data/preprocess/train").tobytes()
     assert run_again(root, "pad", capsys)[0] == 120
     assert run_again(root, "pad", capsys)[0] == 0
     assert run_again(root, "crop", capsys) == (120, crop)
 
 
-def test_rows_of_images_that_are_gone_are_given_up(prepared: Path, tmp_path: Path) -> None:
-    def keep(numbers: range) -> int:
-        rows = PixelCache(tmp_path / "cache", "a rule", (2, 2, 1))
-        hashes = [f"{number:064x}" for number in numbers]
-        target = np.zeros((len(hashes), 2, 2, 1), np.uint8)
-        missing = np.flatnonzero(rows.copy_to(hashes, target) < 0)
-        pixels = np.full((len(missing), 2, 2, 1), 7, np.uint8)
-        rows.append([hashes[row] for row in missing], pixels, row_checksums(pixels))
-        rows.save()
-        return len(missing)
-
-    assert keep(range(100)) == 100
-    assert keep(range(60)) == 0
-    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 400
-    assert keep(range(40)) == 0
-    assert not (tmp_path / "cache/2x1/pixels.bin").exists()
-    assert keep(range(40)) == 40
-    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 160
-
-
-def test_a_sample_gives_no_row_up_and_all_images_give_other_shapes_up(tmp_path: Path) -> None:
-    def cached(side: int, numbers: range, sample: bool) -> int:
+def test_samples_of_images_that_are_gone_are_given_up_and_other_shapes_are(tmp_path: Path) -> None:
+    def cached(side: int, numbers: range) -> PixelCache:
         rows = PixelCache(tmp_path / "cache", "a rule", (side, side, 1))
         hashes = [f"{number:064x}" for number in numbers]
         pixels = np.zeros((len(hashes), side, side, 1), np.uint8)
-        found = rows.copy_to(hashes, pixels)
-        missing = np.flatnonzero(found < 0)
+        missing = np.flatnonzero(~rows.copy_to(hashes, pixels))
         rows.append([hashes[row] for row in missing], pixels[missing], row_checksums(pixels[missing]))
-        rows.save(sample)
-        return int((found >= 0).sum())
+        rows.save()
+        return rows
 
-    assert cached(4, range(100), sample=False) == 0
-    assert cached(2, range(10), sample=True) == cached(4, range(200, 210), sample=True) == 0
-    assert cached(4, range(100), sample=False) == 100
-    assert cached(2, range(10), sample=True) == 0
+    def there(numbers: range) -> pa.ChunkedArray:
+        return pa.chunked_array([[f"{number:064x}" for number in numbers]])
+
+    cached(4, range(10))
+    rows = cached(2, range(100))
+    rows.give_up(there(range(50, 500)))
+    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 400 and not (tmp_path / "cache/4x1").exists()
+    rows.give_up(there(range(51, 500)))
+    assert not (tmp_path / "cache/2x1/pixels.bin").exists()
+    cached(2, range(30))
+    assert (tmp_path / "cache/2x1/pixels.bin").stat().st_size == 120
 
 
 def test_a_table_of_other_images_stops(prepared: Path, tmp_path: Path) -> None:

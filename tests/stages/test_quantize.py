@@ -20,6 +20,7 @@ from darkroom.statistics.intervals import wilson
 from darkroom.statistics.temperature import load_calibration
 from stages import quantize
 from tests.support.line import run_quantize
+from tests.support.packed import read_images, write_images
 
 
 @pytest.fixture
@@ -112,8 +113,7 @@ def test_twice_gives_the_same_bytes_and_calibration_never_sees_the_test_split(
 ) -> None:
     """Whatever is measured: the decision says nothing of times."""
     settle(monkeypatch, int8=3.0)
-    for name in ("images", "labels", "ids"):
-        (line / f"data/preprocess/test/{name}.npy").unlink()
+    shutil.rmtree(line / "data/preprocess/test")
     run_quantize(line)
     assert contents(line) == contents(shipped)
 
@@ -121,8 +121,8 @@ def test_twice_gives_the_same_bytes_and_calibration_never_sees_the_test_split(
 @pytest.mark.usefixtures("exported")
 def test_other_training_images_give_other_ranges(shipped: Path, line: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settle(monkeypatch)
-    path = line / "data/preprocess/train/images.npy"
-    np.save(path, np.load(path) // 4)
+    train = line / "data/preprocess/train"
+    write_images(train, read_images(train) // 4)
     run_quantize(line)
     name = "models/model.int8.onnx"
     assert contents(line)[name] != contents(shipped)[name]
@@ -241,8 +241,10 @@ def test_nothing_is_left_when_it_fails(line: Path, monkeypatch: pytest.MonkeyPat
         raise DarkroomError("measuring failed")
 
     if fault == "no validation images":
-        for path in (line / "data/preprocess/validation").iterdir():
-            np.save(path, np.load(path)[:0])
+        validation = line / "data/preprocess/validation"
+        for name in ("labels", "ids"):
+            np.save(validation / f"{name}.npy", np.load(validation / f"{name}.npy")[:0])
+        write_images(validation, read_images(validation)[:0])
     elif fault == "no calibration":
         (line / "models/evaluate/calibration.json").unlink()
     else:

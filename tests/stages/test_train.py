@@ -29,6 +29,7 @@ from darkroom.training.loop import score
 from darkroom.training.record import read_record
 from stages import train
 from tests.conftest import ROOT
+from tests.support.packed import read_images, write_images
 
 SETTINGS: dict[str, Any] = read_params(ROOT / "params.yaml").train.model_dump() | {
     "network": "simple_cnn", "filters": 8, "depth": 2, "dropout": 0.1, "epochs": 6, "label_smoothing": 0.0,
@@ -104,7 +105,7 @@ def test_it_learns_and_what_it_writes_loads_again(prepared: Path, tmp_path: Path
     validation = load_packed(prepared / "data/preprocess/validation")
     loss, accuracy = score(
         model,
-        torch.from_numpy(validation.images.copy()),
+        torch.from_numpy(np.array(validation.images)),
         torch.from_numpy(validation.labels),
         torch.float32,
         Processes(0, 1, torch.device("cpu")),
@@ -224,7 +225,8 @@ def lopsided(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     train = root / "data/preprocess/train"
     labels = np.load(train / "labels.npy")
     chosen = np.sort(np.concatenate([np.flatnonzero(labels != 0), np.flatnonzero(labels == 0)[:4]]))
-    for name in ("images", "labels", "ids"):
+    write_images(train, read_images(train)[chosen])
+    for name in ("labels", "ids"):
         np.save(train / f"{name}.npy", np.load(train / f"{name}.npy")[chosen])
     return root
 

@@ -124,7 +124,9 @@ def count_openings(monkeypatch: pytest.MonkeyPatch) -> Opened:
         return sha256(data, **named)
 
     def digested(file: Any, name: str) -> Any:
-        opened.hashed.append(Path(file.name).name)
+        # What is being written is no look at an image, or at what an earlier run left.
+        if not file.name.endswith((".partial", "/labels.npy", "/ids.npy")):
+            opened.hashed.append(Path(file.name).name)
         return file_digest(file, name)
 
     for name in ("folder", "zip"):

@@ -1,0 +1,78 @@
+"""Where the ranges of a stage are worked on: by this process, or by the workers of a Dask or Ray cluster.
+
+`DARKROOM_EXECUTOR` chooses, and no setting does: where something was computed makes no result stale.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from darkroom.runtime.environment import variable
+from darkroom.runtime.errors import DarkroomError
+
+Task = TypeVar("Task")
+Receipt = TypeVar("Receipt")
+
+VARIABLE = "DARKROOM_EXECUTOR"
+# How often a task starts again after its worker was killed.
+RETRIES = 3
+
+
+def map_ranges(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterator[Receipt]:
+    """What `work` returns for each task, in the order of the tasks.
+
+    `threads`, the default, works on one task after another in this process; the work itself uses all cores. `dask` takes the
+    cluster that Dask's own configuration names (`DASK_SCHEDULER_ADDRESS`), or starts one on this machine; `ray` that of
+    `RAY_ADDRESS`, or starts one. A worker that is killed costs its task, which another one does again.
+
+    Args:
+        work: a function of a module. It may run twice for one task, so it writes whole files.
+        tasks: that name files by paths which every worker has, and hold no pixels; both ways they are pickled.
+
+    Raises:
+        DarkroomError: when the variable names no executor, or its package is not installed.
+    """
+    name = variable(VARIABLE) or "threads"
+    if name not in EXECUTORS:
+        raise DarkroomError(f"{VARIABLE}={name}: there are {', '.join(EXECUTORS)}")
+    if not tasks:
+        return iter(())
+    return EXECUTORS[name](work, tasks)
+
+
+def _here(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterator[Receipt]:
+    yield from map(work, tasks)
+
+
+def _with_dask(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterator[Receipt]:
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise _missing("dask") from None
+    # No dashboard: it would listen on a port that nobody asked for.
+    with Client(set_as_default=False, dashboard_address=None) as client:
+        futures = client.map(work, tasks, pure=False, retries=RETRIES)
+        for future in futures:
+            yield future.result()
+
+
+def _with_ray(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterator[Receipt]:
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise _missing("ray") from None
+    ray.init(ignore_reinit_error=True, include_dashboard=False, log_to_driver=False, logging_level="warning")
+    try:
+        remote = ray.remote(max_retries=RETRIES)(work)
+        for reference in [remote.remote(task) for task in tasks]:
+            yield ray.get(reference)
+    finally:
+        ray.shutdown()
+
+
+def _missing(name: str) -> DarkroomError:
+    return DarkroomError(
+        f"{VARIABLE}={name} needs packages that are not installed: .venv/bin/python -m pip install -r requirements-{name}.txt"
+    )
+
+
+EXECUTORS: dict[str, Callable[..., Iterator[Any]]] = {"threads": _here, "dask": _with_dask, "ray": _with_ray}
