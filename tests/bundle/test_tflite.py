@@ -155,7 +155,7 @@ def test_they_carry_labels_and_metadata(shipped: Path, converted: Path) -> None:
 
 
 def test_the_logits_are_divided_by_the_temperature(shipped: Path, converted: Path, tmp_path: Path) -> None:
-    images = evaluated(shipped)[0].images
+    images = np.asarray(evaluated(shipped)[0].images)
     for name in (TFLITE, TFLITE_INT8):
         model = read_file(converted / name)
         divide_logits(model, 2.0)
