@@ -24,6 +24,8 @@ import torch
 from benchmarks.own_training import assemble
 from benchmarks.rounds import print_table
 from darkroom.images.pack import IDS
+from darkroom.images.packed import PackedRange, write_receipt
+from darkroom.runtime.files import file_hash
 from darkroom.training.distributed import Processes
 from darkroom.training.loop import _step
 
@@ -42,6 +44,7 @@ def write_noise(folder: Path, images: int) -> int:
         part[:] = rng.integers(0, 256, part.shape, np.uint8)
     np.save(folder / "labels.npy", np.arange(images, dtype=np.int64) % CLASSES)
     np.save(folder / "ids.npy", np.array([f"{number:016x}" for number in range(images)], IDS))
+    write_receipt([PackedRange("images", images, file_hash(folder / "images.npy"))], folder)
     return int(array.nbytes)
 
 
