@@ -93,7 +93,7 @@ def new_model(spec: ModelSpec, weights: str, train: Images, device: torch.device
 
 
 def with_precision(
-    spec: ModelSpec, requested: str, model: Normalized, train: UInt8s
+    spec: ModelSpec, requested: str, model: Normalized, train: Images
 ) -> tuple[ModelSpec, torch.dtype, str]:
     """The specification with the precision that is trained in, the precision, and why.
 
