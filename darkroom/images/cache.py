@@ -207,16 +207,16 @@ class PixelCache:
         """Write the table of rows."""
         self._tables.save({"rows": pa.table([self._hashes, self._checksums], schema=ROWS)})
 
-    def give_up(self, hashes: pa.ChunkedArray) -> None:
+    def give_up(self, hashes: pa.Array) -> None:
         """Empty the cache where most of its rows are of other images than these, and remove those of other shapes.
 
         Args:
-            hashes: SHA-256 of the file of each image there is.
+            hashes: SHA-256 of the file of each image there is, `large_string`.
         """
         for other in self._folder.parent.glob("*x*"):
             if other != self._folder:
                 shutil.rmtree(other)
-        there = pc.is_in(pa.array(self._hashes, pa.string()), value_set=hashes.combine_chunks())
+        there = pc.is_in(pa.array(self._hashes, pa.large_string()), value_set=hashes)
         if (pc.sum(there).as_py() or 0) < (1 - MOST_GONE) * len(self._hashes):
             self._hashes, self._checksums = [], []
             self._file.unlink()

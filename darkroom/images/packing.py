@@ -1,6 +1,6 @@
 """Packing: each range of a split becomes a file of pixels, and a range whose receipt holds stays the file that it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,11 +136,16 @@ def pack_splits(
     for receipt, opened in map_ranges(pack_range, tasks):
         receipts[receipt.file] = receipt
         decoded += opened
-    there = pa.chunked_array([chunk for rows in images.values() for chunk in rows["sha256"].chunks], pa.string())
-    PixelCache(cache / "pixels", form.identity, form.shape).give_up(there)
+    PixelCache(cache / "pixels", form.identity, form.shape).give_up(_hashes(images.values()))
     for split in images:
         write_receipt([receipts[file].packed for file in parts if file.startswith(f"{split}/")], folder / split)
     return PackedSplits([receipts[file] for file in parts], decoded, before, new)
+
+
+def _hashes(tables: Iterable[pa.Table]) -> pa.Array:
+    """The column `sha256` of all tables, `large_string`: 33.5 million hashes are more than `string` reaches."""
+    chunks = [chunk.cast(pa.large_string()) for table in tables for chunk in table["sha256"].chunks]
+    return pa.chunked_array(chunks, pa.large_string()).combine_chunks()
 
 
 def _cut(images: pa.Table, split: str) -> Iterator[tuple[str, pa.Table]]:
@@ -156,8 +161,7 @@ def _old_rows(
     parts: Sequence[pa.Table], before: PackedBefore, held: set[str]
 ) -> Iterator[list[tuple[Path, Int64s, Int64s]]]:
     """For each range to pack: files that have pixels of its images, the rows there, and the rows that they become."""
-    hashes = pa.chunked_array([chunk for part in parts for chunk in part["sha256"].chunks], pa.string())
-    found = before.find(hashes.combine_chunks(), held)
+    found = before.find(_hashes(parts), held)
     start = 0
     for part in parts:
         end = start + len(part)

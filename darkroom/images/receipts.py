@@ -94,7 +94,7 @@ class PackedBefore:
         An image that left a range changed it, so ranges that hold have nothing to give.
 
         Args:
-            hashes: SHA-256 of each image's file [N].
+            hashes: SHA-256 of each image's file, `large_string` [N].
             held: the files of the ranges that hold.
         """
         left = [each for each in self._receipts.values() if each.file not in held]
@@ -122,7 +122,7 @@ class PackedBefore:
             return None
         if hashlib.sha256(content.encode()).hexdigest() != receipt.made_from:
             return None
-        return pa.array(content.splitlines(), pa.string())
+        return pa.array(content.splitlines(), pa.large_string())
 
     def _is_whole(self, receipt: Receipt) -> bool:
         """Whether the file is there and unchanged; it is read only where its time or size is another one."""
