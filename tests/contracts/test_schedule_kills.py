@@ -18,9 +18,10 @@ from uuid import UUID
 import psutil
 import pytest
 
+from darkroom.registry.moves import FOLDER as MOVES
 from darkroom.registry.published import linked, verify
-from darkroom.registry.versions import SERVING
 from darkroom.runtime.git import git
+from darkroom.runtime.lock import holder
 from flows import orphans
 from flows.server import SCHEDULE_LOCK, is_healthy
 from tests.flows.test_retrain import Clone
@@ -93,7 +94,8 @@ class Killed:
         return False
 
     def is_publishing(self) -> bool:
-        return any((self.root / SERVING).glob(".v*.partial")) or (self.root / ".darkroom/registry/unfinished").exists()
+        # Not by what lies in `models/serving`: a publication that was killed leaves its part there.
+        return holder(self.root / MOVES / "lock") is not None
 
     def victim(self, part: str, rng: random.Random) -> psutil.Process | None:
         """The process to kill, at its moment; None where it is gone already."""
