@@ -29,10 +29,10 @@ from tests.support.scheduled import Scheduled
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
-KILLS = int(os.environ.get("DARKROOM_KILLS") or 3)
+KILLS = int(os.environ.get("DARKROOM_KILLS") or 1)
 SEED = int(os.environ.get("DARKROOM_KILLS_SEED") or 0)
 # `publishing` is the run, while its bundle is being published; `stage` is any process that the run has started.
-VICTIMS = ("server", "publishing", "supervisor", "stage", "runner", "run")
+VICTIMS = ("publishing", "server", "supervisor", "stage", "runner", "run")
 # Within how many seconds of a run's life the moments are.
 LONGEST = 25.0
 
