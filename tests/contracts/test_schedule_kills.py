@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 KILLS = int(os.environ.get("DARKROOM_KILLS") or 1)
 SEED = int(os.environ.get("DARKROOM_KILLS_SEED") or 0)
 # `publishing` is the run, while its bundle is being published; `stage` is any process that the run has started.
-VICTIMS = ("publishing", "server", "supervisor", "stage", "runner", "run")
+VICTIMS = ("server", "publishing", "supervisor", "stage", "runner", "run")
 # Within how many seconds of a run's life the moments are.
 LONGEST = 25.0
 
@@ -99,11 +99,13 @@ class Killed:
 
     def victim(self, part: str, rng: random.Random) -> psutil.Process | None:
         """The process to kill, at its moment; None where it is gone already."""
+        self.wait_until(lambda: self.schedule.processes("run"), patience=120)
         if part == "publishing":
-            self.wait_until(self.is_publishing, patience=400)
+            # Without a look at the server's books in between: a publication may be over in less than that takes.
+            while self.schedule.processes("run") and not self.is_publishing():
+                time.sleep(0.01)
             time.sleep(0.5 * rng.random())
         else:
-            self.wait_until(lambda: self.schedule.processes("run"), patience=120)
             time.sleep(LONGEST * rng.random())
         if part == "supervisor":
             return psutil.Process(self.schedule.schedule.pid)
