@@ -1,7 +1,7 @@
 """Write the bundle, and check that it gives the predictions of the evaluated model.
 
-Reads: models/train/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of data/ingest/,
-data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
+Reads: models/train/, models/select/, models/evaluate/calibration.json, models/quantize/, manifest, shards and class list of
+data/ingest/, data/preprocess/, predictions.parquet and metrics.json of reports/evaluate/.
 Writes: models/export/ with the files that docs/bundle.md lists, TFLite unless export.tflite is off; reports/export/parity.json.
 Costs: a decoding and a pass through each model for up to export.parity_images test images; some twenty seconds of one core for
 TFLite, unless .darkroom/tflite has it, which predict fills.
@@ -26,6 +26,7 @@ from darkroom.runtime import paths
 from darkroom.runtime.files import whole_folder, write_json
 from darkroom.runtime.inputs import read_input_json
 from darkroom.runtime.stage import stage
+from darkroom.selection.choice import read_choice
 from darkroom.settings.base import read_section
 from darkroom.settings.export import Export
 from darkroom.settings.quantize import Quantize
@@ -37,6 +38,7 @@ from serving.parity import check_answers
 def run(
     *,
     model: Path,
+    selected: Path,
     calibrated: Path,
     quantized: Path,
     ingest: Path,
@@ -52,7 +54,7 @@ def run(
     """Write the bundle, open it as a user would, and compare its predictions with those of the evaluated model.
 
     Args:
-        model, quantized, ingest, arrays, evaluated: the folders that the stages before wrote.
+        model, selected, quantized, ingest, arrays, evaluated: the folders that the stages before wrote.
         calibrated: the `calibration.json` that evaluate wrote.
         out, reports, settings: the folders for the bundle and for the parity report; the section of the settings.
         calibration_images: of quantize, which set the ranges of the INT8 TFLite file too, at most.
@@ -67,6 +69,7 @@ def run(
     require_page_check(settings.browser)
     classes.require_same(spec.classes.names, str(model))
     decision = read_input_json(quantized / "verdict.json", {"graph": str, "reason": str})
+    choice = read_choice(selected)
     metrics, predictions = read_input_json(evaluated / "metrics.json", METRICS), evaluated / "predictions.parquet"
     reference = load_reference(ingest, arrays / "test", predictions, classes, settings.parity_images)
     limits = ParityLimits(settings.max_probability_difference, settings.max_label_disagreement)
@@ -97,7 +100,7 @@ def run(
         for name in left_out:
             (folder / name).unlink()
         # After the check, since it has the results.
-        card = model_card(spec, metrics, calibration, decision["reason"], found, served, left_out, sentences)
+        card = model_card(spec, choice, metrics, calibration, decision["reason"], found, served, left_out, sentences)
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         names.seal(folder, served)
     lines = [*sentences, f"bundle: {out}, predicts with {served}"]
@@ -107,10 +110,10 @@ def run(
 def main() -> None:
     with stage("export"):
         settings, images = read_section(Export), read_section(Quantize).calibration_images
-        begin = partial(run, model=paths.MODEL, calibrated=paths.CALIBRATION, quantized=paths.QUANTIZED)
+        begin = partial(run, model=paths.MODEL, selected=paths.SELECTION, calibrated=paths.CALIBRATION)
         begin = partial(begin, ingest=paths.INGEST, arrays=paths.ARRAYS, evaluated=paths.EVALUATE_REPORTS)
         begin = partial(begin, settings=settings, calibration_images=images)
-        begin(converter=CONVERTER, out=paths.BUNDLE, reports=paths.EXPORT_REPORTS)
+        begin(quantized=paths.QUANTIZED, converter=CONVERTER, out=paths.BUNDLE, reports=paths.EXPORT_REPORTS)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from darkroom.compression.parity import Parity
 from darkroom.drawing.markdown import code
 from darkroom.drawing.pages import TEMPLATES, count, decimal, percent
 from darkroom.model.spec import ModelSpec
+from darkroom.selection.choice import Choice
 from darkroom.statistics.temperature import Calibration
 
 # What `metrics.json` must have, by type.
@@ -27,6 +28,7 @@ SCORES = (("accuracy", "accuracy", "Accuracy"), ("macro_f1", "f1", "Macro F1"))
 
 def model_card(
     spec: ModelSpec,
+    choice: Choice,
     metrics: dict[str, Any],
     calibration: Calibration,
     decision: str,
@@ -39,6 +41,7 @@ def model_card(
 
     Args:
         spec: of the model.
+        choice: of its network, as `select` wrote it.
         metrics: the content of `reports/evaluate/metrics.json`.
         calibration: of the model.
         decision: why the graph that predicts was chosen.
@@ -61,6 +64,8 @@ def model_card(
         front_matter=_front_matter(title, spec, metrics["test"]),
         title=title,
         spec=spec,
+        choice=choice,
+        networks=len({row["network"] for row in choice.tried}),
         shape=spec.preprocessing,
         test=metrics["test"],
         interval=f"{100 * metrics['confidence']:g}%",

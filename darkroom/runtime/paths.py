@@ -68,7 +68,7 @@ INPUTS: dict[str, tuple[Path, ...]] = {
     "predict": (INGEST, SPLIT_TABLE.parent, ARRAYS, MODEL),
     "evaluate": (PREDICTIONS / "predictions.parquet",),
     "quantize": (ARRAYS / "train", ARRAYS / "validation", CALIBRATION.parent, NETWORK_GRAPH.parent, MODEL),
-    "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, MODEL, EVALUATION[0], EVALUATION[-1]),
+    "export": (INGEST, ARRAYS, CALIBRATION.parent, QUANTIZED, SELECTION, MODEL, EVALUATION[0], EVALUATION[-1]),
     "report": (
         INGEST,
         SPLIT_TABLE.parent,

@@ -9,12 +9,16 @@ from darkroom.compression.parity import compare
 from darkroom.drawing.markdown import code
 from darkroom.model.classes import ClassList
 from darkroom.model.spec import ModelSpec, Preprocessing
+from darkroom.selection.choice import Choice
 from darkroom.statistics.temperature import Calibration
 
 SPEC = ModelSpec(
     "resnet18", {}, "imagenet", ClassList(("a <b>", "c")), Preprocessing(8, 1, "pad", "turbo", (0.5,), (0.2,)),
     3, "float32", 0, "d" * 12, "c" * 12,
 )  # fmt: skip
+CHOICE = Choice(
+    {"network": "b"}, "98.0% of 127 training images", [{"network": "b"}, {"network": "b"}, {"network": "c"}], {}
+)
 ANSWERS = np.eye(2, dtype=np.float32)
 PARITY = {"model.onnx": compare(ANSWERS, ANSWERS, np.array([0, 1]))}
 METRICS: dict[str, Any] = {
@@ -30,7 +34,7 @@ SLICE = {"words": "class c, brightness below 0.21", "accuracy": 0.4, "accuracy_l
 
 def card(threshold: float | None = 0.75, **changed: Any) -> str:
     calibration = Calibration(1.5, threshold, 0.98, 0.9, 0.985, 0.981, 0.99, 2000)
-    return model_card(SPEC, METRICS | changed, calibration, "INT8 is slow", PARITY, "model.onnx", {})
+    return model_card(SPEC, CHOICE, METRICS | changed, calibration, "INT8 is slow", PARITY, "model.onnx", {})
 
 
 def test_it_says_below_what_it_abstains_and_what_that_came_to() -> None:
@@ -39,6 +43,10 @@ def test_it_says_below_what_it_abstains_and_what_that_came_to() -> None:
     assert "On the test images it answered 87.65%, and 99.12% of those correctly" in text
     assert "| Expected calibration error | 1.23% | 1.00% to 2.00% |" in text
     assert "started from the weights `imagenet`" in text
+
+
+def test_it_says_why_this_network() -> None:
+    assert "- Chosen among 2 networks: 98.0% of 127 training images\n- Input" in card()
 
 
 def test_it_says_that_it_never_abstains() -> None:
@@ -56,7 +64,7 @@ def test_weak_slices_are_among_its_limits() -> None:
 def test_what_was_left_out_is_listed_with_its_reason() -> None:
     calibration = Calibration(1.0, None, 0.98, 1.0, 0.9, 0.8, 0.95, 50)
     left_out = {"model.int8.tflite": "labels differ on 9.00%, 2.00% allowed"}
-    text = model_card(SPEC, METRICS, calibration, "INT8 is slow", PARITY, "model.onnx", left_out)
+    text = model_card(SPEC, CHOICE, METRICS, calibration, "INT8 is slow", PARITY, "model.onnx", left_out)
     assert "`model.int8.tflite` is not here: labels differ on 9.00%, 2.00% allowed." in text
 
 

@@ -136,6 +136,7 @@ def run_export(root: Path, parity_images: int = 10_000, converter: Path | None =
     """The export stage over a root that `make_line` filled, without TFLite, whose conversion takes twelve seconds."""
     export.run(
         model=root / "models/train",
+        selected=root / "models/select",
         calibrated=root / "models/evaluate/calibration.json",
         quantized=root / "models/quantize",
         ingest=root / "data/ingest",
