@@ -2,7 +2,7 @@
 
 Reads: the source that `ingest.source`, `ingest.path` and `ingest.root` name, which is never written to; data/inbox/, the images
     that people labelled.
-Writes: data/survey/: files.parquet (path, bytes, sha256), images.parquet, ignored.parquet, classes.parquet, which
+Writes: data/survey/: images/<range>.parquet, receipt.json, {files,counts,ignored,classes}.parquet, which
     `darkroom.sources.listing` describes, and inbox.parquet, where there is an inbox; equal on every machine that has the same
     source.
 Costs: a listing; hashing for what is new. DVC runs it every time, since only a look can tell that nothing changed; hashing the

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.images.shards import chunk_ends
 from darkroom.runtime.columns import addressable
+from darkroom.runtime.cuts import chunk_ends
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import stage_input
 from darkroom.sources.source import Ignored

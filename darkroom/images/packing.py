@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from darkroom.images.cache import PixelCache
-from darkroom.images.cuts import range_ends
 from darkroom.images.pack import PixelForm, decode_rows, level_counts, new_array
 from darkroom.images.packed import write_receipt
 from darkroom.images.receipts import PackedBefore, Receipt, made_from
 from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.cuts import range_ends
 from darkroom.runtime.executor import map_ranges
 from darkroom.runtime.files import file_hash, whole_file
 from darkroom.runtime.text import count

@@ -1,38 +1,64 @@
-"""What survey hands to ingest: a source's listing and the hashes of its files, as tables without a trace of the machine."""
+"""What survey hands to ingest: a source's listing by range, with the hashes of its files, without a trace of the machine."""
 
+import hashlib
+import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from darkroom.runtime.inputs import read_input_table, stage_input
+from darkroom.runtime.cuts import range_ends, range_name
+from darkroom.runtime.files import write_json
+from darkroom.runtime.inputs import read_input_json, read_input_table, stage_input
 from darkroom.runtime.text import count, plural, printable
 from darkroom.sources.names import describe_classes
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 # `bytes` is null where the file is not there, `sha256` where it can't be read, or is too large for an image.
 FILES = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("sha256", pa.string())])
-# `file` is a row of `FILES`; the other columns are the attributes of `SourceImage`.
+# The attributes of `SourceImage`, and what `FILES` has of those that are a whole file.
 IMAGES = pa.schema(
     [
         ("path", pa.string()),
         ("label", pa.string()),
         ("split", pa.string()),
-        ("file", pa.int64()),
+        ("file", pa.string()),
         ("place", pa.list_(pa.int64())),
         ("stamp", pa.string()),
         ("group", pa.string()),
         ("timestamp", pa.timestamp("us", tz="UTC")),
+        ("bytes", pa.int64()),
+        ("sha256", pa.string()),
     ]
 )
 LISTING = {
-    "images": IMAGES,
+    "images": pa.schema([IMAGES.field(name) for name in SourceImage._fields]),
     "ignored": pa.schema([("path", pa.string()), ("reason", pa.string())]),
     "classes": pa.schema([("name", pa.string())]),
 }
+# A file that is no image itself (an archive, a table, a list), and how many images are in it.
+CONTAINERS = FILES.append(pa.field("images", pa.int64()))
+COUNTS = pa.schema([("label", pa.string()), ("split", pa.string()), ("images", pa.int64())])
+RECEIPT = "receipt.json"
+
+
+@dataclass(frozen=True)
+class SurveyRange:
+    """Some ten thousand neighbours in the list of images sorted by path.
+
+    Attributes:
+        name: of its file `images/<name>.parquet`.
+        images: how many.
+        sha256: of that file.
+    """
+
+    name: str
+    images: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -54,48 +80,114 @@ class Surveyed:
 
 
 def to_tables(listing: Listing) -> dict[str, pa.Table]:
-    """A listing as tables with the columns of `LISTING`; `file` counts in the order of `Listing.files`."""
-    rows: dict[str | None, int | None] = {file: row for row, file in enumerate(listing.files)}
+    """A listing as tables with the columns of `LISTING`."""
     images = listing.images
-    columns = dict(zip(SourceImage._fields, zip(*images, strict=True), strict=True)) if images else {}
-    columns["file"] = tuple(rows.get(image.file) for image in images)
-    content: dict[str, list[tuple[object, ...]]] = {
-        "images": [columns.get(name, ()) for name in IMAGES.names],
+    content: dict[str, list[Sequence[object]]] = {
+        "images": list(zip(*images, strict=True)) or [()] * len(SourceImage._fields),
         "ignored": list(zip(*sorted(listing.ignored), strict=True)) or [(), ()],
         "classes": [listing.classes],
     }
-    return {name: pa.table([*content[name]], schema=schema) for name, schema in LISTING.items()}
+    return {name: pa.table(content[name], schema=schema) for name, schema in LISTING.items()}
 
 
 def write_survey(tables: dict[str, pa.Table], folder: Path) -> None:
-    """Write the tables of a listing and its `files`, each to `<name>.parquet`; equal tables give equal files."""
-    for name, table in tables.items():
-        pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
+    """Write the tables of a listing and its `files`; equal tables give equal files.
+
+    `images/<range>.parquet` has the columns of `IMAGES`, and `receipt.json` the ranges in order. `files.parquet` has those of
+    `CONTAINERS`, `counts.parquet` those of `COUNTS`: the images of each class in each split of the source.
+    """
+    images, files = tables["images"], tables["files"]
+    rows = pc.index_in(images["file"], files["path"].combine_chunks(), skip_nulls=True)
+    whole = pc.if_else(pc.is_null(images["place"]), rows, None)
+    for name in ("bytes", "sha256"):
+        images = images.append_column(IMAGES.field(name), files[name].take(whole))
+    containers = files.filter(pc.invert(pc.is_in(pa.array(range(len(files))), value_set=pc.drop_null(whole))))
+    inside = Counter(images.filter(pc.is_valid(images["place"]))["file"].to_pylist())
+    number = pa.array([inside[path] for path in containers["path"].to_pylist()], pa.int64())
+    counts = images.group_by(["label", "split"]).aggregate([([], "count_all")]).rename_columns(COUNTS.names)
+    tables = tables | {
+        "files": containers.append_column(CONTAINERS.field("images"), number),
+        "counts": counts.sort_by([("label", "ascending"), ("split", "ascending")]).cast(COUNTS),
+    }
+    for name in ("files", "ignored", "classes", "counts"):
+        (folder / f"{name}.parquet").write_bytes(as_parquet(tables[name]))
+    write_json(folder / RECEIPT, {"ranges": [asdict(each) for each in _write_ranges(images, folder / "images")]})
+
+
+def _write_ranges(images: pa.Table, folder: Path) -> list[SurveyRange]:
+    """Write a file for each range of the images, which are sorted by path."""
+    folder.mkdir()
+    paths = images["path"].to_pylist()
+    ranges, start = [], 0
+    for end in range_ends(paths):
+        name = range_name(paths[start])
+        content = as_parquet(images.slice(start, end - start))
+        (folder / f"{name}.parquet").write_bytes(content)
+        ranges.append(SurveyRange(name, end - start, hashlib.sha256(content).hexdigest()))
+        start = end
+    return ranges
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """A Parquet file; equal rows give equal bytes, whatever chunks they are in."""
+    buffer = io.BytesIO()
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+@stage_input
+def survey_ranges(folder: Path) -> list[SurveyRange]:
+    """The ranges that the survey stage wrote to its folder, in the order of their images."""
+    return [SurveyRange(**each) for each in read_input_json(folder / RECEIPT, {"ranges": list})["ranges"]]
+
+
+@stage_input
+def read_survey_range(folder: Path, name: str) -> pa.Table:
+    """The images of a range, sorted by path, with the columns of `IMAGES`.
+
+    `bytes` is null where a file is not there; of an image in a container it is the mean of those in it. `sha256` is null of
+    these, and of what can't be read.
+    """
+    images = read_input_table(folder / "images" / f"{name}.parquet", IMAGES.names)
+    files = read_containers(folder)
+    mean = pc.divide(files["bytes"], pc.max_element_wise(files["images"], 1))
+    means = mean.take(pc.index_in(images["file"], files["path"].combine_chunks(), skip_nulls=True))
+    return images.set_column(IMAGES.names.index("bytes"), "bytes", pc.coalesce(images["bytes"], means))
+
+
+def read_containers(folder: Path) -> pa.Table:
+    """The files of the source that are no image themselves, with the columns of `CONTAINERS`."""
+    return read_input_table(folder / "files.parquet", CONTAINERS.names)
+
+
+def read_counts(folder: Path) -> pa.Table:
+    """How many images each class has in each split of the source, with the columns of `COUNTS`."""
+    return read_input_table(folder / "counts.parquet", COUNTS.names)
 
 
 @stage_input
 def read_survey(folder: Path) -> Surveyed:
-    """Read what `write_survey` wrote."""
-    files, images, ignored, classes = (
-        read_input_table(folder / f"{name}.parquet").to_pydict() for name in ("files", *LISTING)
-    )
-    paths, hashes = files["path"], files["sha256"]
-    rows, places = images["file"], images["place"]
-    whole = [row is not None and place is None for row, place in zip(rows, places, strict=True)]
-    images["file"] = [None if row is None else paths[row] for row in rows]
-    images["place"] = [None if place is None else tuple(place) for place in places]
-    images_of = Counter(rows)
-    single = {row for row, alone in zip(rows, whole, strict=True) if alone}
-    listing = Listing(
-        tuple(classes["name"]),
-        [SourceImage(*values) for values in zip(*(images[name] for name in IMAGES.names), strict=True)],
-        [Ignored(*values) for values in zip(ignored["path"], ignored["reason"], strict=True)],
-    )
+    """All that `write_survey` wrote, with an object for each image."""
+    images: list[SourceImage] = []
+    hashes: list[str | None] = []
+    sizes: list[int] = []
+    for each in survey_ranges(folder):
+        columns = read_survey_range(folder, each.name).to_pydict()
+        columns["place"] = [None if place is None else tuple(place) for place in columns["place"]]
+        images += map(SourceImage, *(columns[name] for name in SourceImage._fields))
+        hashes += columns["sha256"]
+        sizes += [size or 0 for size in columns["bytes"]]
+    ignored, classes = (read_input_table(folder / f"{name}.parquet").to_pydict() for name in ("ignored", "classes"))
+    files = read_containers(folder)
     return Surveyed(
-        listing,
-        [hashes[row] if alone else None for row, alone in zip(rows, whole, strict=True)],
-        [0 if row is None else (files["bytes"][row] or 0) // images_of[row] for row in rows],
-        {path: sha256 for row, (path, sha256) in enumerate(zip(paths, hashes, strict=True)) if row not in single},
+        Listing(
+            tuple(classes["name"]),
+            images,
+            [Ignored(*values) for values in zip(ignored["path"], ignored["reason"], strict=True)],
+        ),
+        hashes,
+        sizes,
+        dict(zip(files["path"].to_pylist(), files["sha256"].to_pylist(), strict=True)),
     )
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darkroom.images import cuts
-from darkroom.images.cuts import range_ends
 from darkroom.images.pack import load_packed
 from darkroom.images.packed import PackedImages
+from darkroom.runtime import cuts
 from tests.conftest import ROOT
 from tests.support.growing import add, count_openings, make_pile, outputs, require_as_from_nothing, run_line
 from tests.support.packed import read_images
@@ -35,17 +34,6 @@ def files(root: Path) -> dict[str, int]:
     return {
         f"{path.parent.name}/{path.name}": path.stat().st_ino for path in found if path.stem not in ("labels", "ids")
     }
-
-
-def test_cuts_depend_on_the_neighbouring_paths_alone() -> None:
-    paths = [f"class/{number:06}.jpg" for number in range(60_000)]
-    ends = range_ends(paths)
-    lengths = np.diff([0, *ends])
-    assert ends[-1] == len(paths) and 4 <= len(ends) <= 11 and lengths[1:-1].min() > cuts.WINDOW
-    grown = [*paths[:30_000], "class/029999a.jpg", *paths[30_000:]]
-    moved = {paths[end - 1] for end in ends} ^ {grown[end - 1] for end in range_ends(grown)}
-    assert len(moved) <= 2
-    assert range_ends(paths[:100]) == [100] and range_ends([]) == []
 
 
 def test_only_ranges_that_changed_are_written(
@@ -119,7 +107,7 @@ def test_workers_of_a_cluster_give_the_same_bytes(name: str, package: str, place
     program.write_text(
         "import sys\n"
         "from pathlib import Path\n"
-        "from darkroom.images import cuts\n"
+        "from darkroom.runtime import cuts\n"
         "from tests.support.growing import run_line\n"
         "if __name__ == '__main__':\n"
         "    cuts.WINDOW = 8\n"

@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,9 @@ from hypothesis import strategies as st
 from darkroom.images.shards import (
     WINDOW,
     KnownImage,
-    LocalMinima,
     Place,
     PreviousShards,
     ShardWriter,
-    chunk_ends,
     read_shards,
 )
 
@@ -105,42 +102,3 @@ def test_what_is_not_as_it_was_written_is_read_again(
     write(tmp_path / "anew", dict(images))
     assert contents(tmp_path / "after") == contents(tmp_path / "anew")
     assert ("is damaged" in capsys.readouterr().out) == (tmp_path / "before" / f"{victim}.bin").exists()
-
-
-# Few letters, so that equal keys are frequent.
-KEYS = st.lists(st.text("abcdefgh", min_size=1, max_size=3), max_size=60)
-DISTINCT = st.lists(st.integers(0, 1 << 40), unique=True, max_size=80).map(lambda many: [f"{one:012x}" for one in many])
-WINDOWS = st.integers(1, 6)
-
-
-@given(KEYS, WINDOWS)
-def test_ends_are_the_keys_that_are_smaller_than_all_around_them(keys: list[str], window: int) -> None:
-    ends = []
-    for position, key in enumerate(keys):
-        after = keys[position + 1 : position + 1 + window]
-        if len(after) == window and all(key < other for other in keys[max(0, position - window) : position]):
-            ends += [position + 1] if all(key <= other for other in after) else []
-    whole = ends if ends[-1:] == [len(keys)] or not keys else [*ends, len(keys)]
-    assert chunk_ends(keys, window) == whole
-    assert all(end - start > window for start, end in pairwise(whole[:-1]))
-
-
-@given(KEYS, WINDOWS)
-def test_a_stream_tells_each_end_once_and_in_order(keys: list[str], window: int) -> None:
-    minima = LocalMinima(window)
-    told = [(position, minima.add(key)) for position, key in enumerate(keys)]
-    ends = [ended + 1 for _, ended in told if ended is not None]
-    assert ends + [len(keys)] * bool(keys) == chunk_ends(keys, window)
-    assert all(position - ended == window for position, ended in told if ended is not None)
-
-
-@given(DISTINCT, st.integers(0, 80), st.text("0123456789abcdef", min_size=13, max_size=13), WINDOWS)
-def test_an_insertion_moves_only_the_ends_near_it(keys: list[str], place: int, key: str, window: int) -> None:
-    place = min(place, len(keys))
-    before = {keys[end - 1] for end in chunk_ends(keys, window)[:-1]}
-    grown = [*keys[:place], key, *keys[place:]]
-    after = {grown[end - 1] for end in chunk_ends(grown, window)[:-1]}
-    near = {key, *keys[max(0, place - window) : place + window]}
-    # The list is a key longer, so that the key which now has `window` keys after it may end a chunk for the first time.
-    near |= set(keys[-window - 1 :])
-    assert before ^ after <= near

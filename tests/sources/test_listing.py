@@ -4,8 +4,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
-from darkroom.sources.listing import FILES, describe_found, describe_ignored, read_survey, to_tables, write_survey
+from darkroom.runtime import cuts
+from darkroom.runtime.files import file_hash
+from darkroom.sources.listing import (
+    FILES,
+    describe_found,
+    describe_ignored,
+    read_counts,
+    read_survey,
+    read_survey_range,
+    survey_ranges,
+    to_tables,
+    write_survey,
+)
 from darkroom.sources.source import Ignored, Listing, SourceImage
 
 
@@ -26,6 +39,25 @@ def test_a_survey_is_read_as_it_was_written(tmp_path: Path) -> None:
     )  # fmt: skip
     assert found.hashes == ["0a", None, None]
     assert found.containers == {"b.zip": "0b", "list.txt": None}
+    assert found.sizes == [1, 2, 0]
+    assert read_counts(tmp_path).to_pylist() == [
+        {"label": "cat", "split": "train", "images": 1}, {"label": "dog", "split": None, "images": 2},
+    ]  # fmt: skip
+
+
+def test_ranges_are_cut_by_paths_and_named_by_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuts, "WINDOW", 3)
+    images = [SourceImage(f"{row:03}", "cat", None, f"f/{row:03}") for row in range(50)]
+    files = pa.table([[image.file for image in images], [5] * 50, ["0a"] * 50], schema=FILES)
+    write_survey(to_tables(Listing(("cat",), images)) | {"files": files}, tmp_path)
+    ranges = survey_ranges(tmp_path)
+    parts = [read_survey_range(tmp_path, each.name) for each in ranges]
+    assert len(ranges) > 3 and pa.concat_tables(parts)["path"].to_pylist() == [image.path for image in images]
+    for each, part in zip(ranges, parts, strict=True):
+        file = tmp_path / f"images/{each.name}.parquet"
+        assert (each.images, each.sha256) == (len(part), file_hash(file))
+        assert each.name == cuts.range_name(part["path"][0].as_py()) and set(part["bytes"].to_pylist()) == {5}
+    assert len(list((tmp_path / "images").iterdir())) == len(ranges)
 
 
 def test_ignored_files_in_words() -> None:

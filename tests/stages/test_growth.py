@@ -175,7 +175,7 @@ def test_an_edit_that_sets_the_time_back_is_noticed(place: Path) -> None:
     )
     old = outputs(place / "folder")
     run_line("folder", place / "pile", place / "folder")
-    assert outputs(place / "folder")["survey/files.parquet"] != old["survey/files.parquet"]
+    assert outputs(place / "folder")["survey/receipt.json"] != old["survey/receipt.json"]
     require_as_from_nothing("folder", place / "pile", place / "folder", place / "anew")
 
 
