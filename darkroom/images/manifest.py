@@ -1,6 +1,9 @@
 """The tables that ingest writes: the manifest, a row for each readable image, the rejects, and what is ignored."""
 
+import hashlib
+import io
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.runtime.columns import addressable
-from darkroom.runtime.cuts import chunk_ends
+from darkroom.runtime.cuts import range_ends, range_name
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.inputs import stage_input
+from darkroom.runtime.files import write_json
+from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.sources.source import Ignored
 
 if TYPE_CHECKING:  # It imports DVC.
@@ -21,8 +25,7 @@ INGEST = "data/ingest"
 # The manifest of a revision is a folder of parts; it was one file first, with fewer columns.
 MANIFEST_FOLDER, FIRST_MANIFEST_FILE = f"{INGEST}/manifest", f"{INGEST}/manifest.parquet"
 
-# A part of the manifest holds 130 rows on average: of 60,000 it takes 0.1 s to read all, and an insertion changes 0.2%.
-WINDOW = 64
+RECEIPT = "receipt.json"
 
 # What is measured of each image.
 MEASURED = pa.schema(
@@ -86,8 +89,6 @@ def write_ignored(ignored: Sequence[Ignored], folder: Path) -> None:
 def read_manifest(ingest: Path, columns: list[str] | None = None) -> pa.Table:
     """The manifest, sorted by path.
 
-    It is stored in parts, `manifest/<id of the first image>.parquet`, so that new images change few bytes of it.
-
     Args:
         ingest: the folder that the ingest stage wrote.
         columns: those to read, in the order given; None for all of `MANIFEST`.
@@ -116,6 +117,32 @@ def read_parts(
     return addressable(table).sort_by("path").combine_chunks().select(names)
 
 
+@dataclass(frozen=True)
+class ManifestRange:
+    """A part of the manifest: the images of a range of the source, without those that are rejected.
+
+    Attributes:
+        name: of its file `manifest/<name>.parquet`.
+        images: how many, at least one.
+        sha256: of that file.
+    """
+
+    name: str
+    images: int
+    sha256: str
+
+
+@stage_input
+def manifest_ranges(ingest: Path) -> list[ManifestRange]:
+    """The parts of the manifest that the ingest stage wrote to its folder, in the order of their images."""
+    return [ManifestRange(**each) for each in read_input_json(ingest / RECEIPT, {"ranges": list})["ranges"]]
+
+
+def read_manifest_range(ingest: Path, name: str, columns: list[str] | None = None) -> pa.Table:
+    """The images of one range, sorted by path; columns as in `read_manifest`."""
+    return read_parts([ingest / "manifest" / f"{name}.parquet"], columns, stage_input(_read_part))
+
+
 def _parts(folder: Path) -> list[Path]:
     return [path for path in folder.iterdir() if path.suffix == ".parquet"]
 
@@ -125,29 +152,37 @@ def _read_part(file: Path, names: list[str]) -> pa.Table:
 
 
 def write_manifest(manifest: pa.Table, ingest: Path) -> None:
-    """Write the manifest in parts; equal tables give equal files.
+    """Write the manifest in parts, one for each range, and the list of them; equal tables give equal files.
 
     Args:
         manifest: with the columns of `MANIFEST`, sorted by path.
-        ingest: the folder to make `manifest/` in.
+        ingest: the folder to make `manifest/` and `receipt.json` in.
     """
     folder = ingest / "manifest"
     folder.mkdir(parents=True)
     if not len(manifest):
         pq.write_table(MANIFEST.empty_table(), folder / "none.parquet")
-    start = 0
-    for end in chunk_ends(manifest["id"].to_pylist(), WINDOW):
-        part = manifest.slice(start, end - start)
-        # Statistics, Arrow's own schema and dictionaries of what never repeats would be a third of such small files.
-        pq.write_table(
-            part,
-            folder / f"{part['id'][0]}.parquet",
-            compression="zstd",
-            use_dictionary=REPEATING,
-            write_statistics=False,
-            store_schema=False,
-        )
+    paths = manifest["path"].to_pylist()
+    ranges, start = [], 0
+    for end in range_ends(paths):
+        ranges.append(_write_range(range_name(paths[start]), manifest.slice(start, end - start), folder))
         start = end
+    write_json(ingest / RECEIPT, {"ranges": [asdict(each) for each in ranges]})
+
+
+def _write_range(name: str, part: pa.Table, folder: Path) -> ManifestRange:
+    content = io.BytesIO()
+    # Statistics, Arrow's own schema and dictionaries of what never repeats are of no use to a reader of whole columns.
+    pq.write_table(
+        part.combine_chunks(),
+        content,
+        compression="zstd",
+        use_dictionary=REPEATING,
+        write_statistics=False,
+        store_schema=False,
+    )
+    (folder / f"{name}.parquet").write_bytes(content.getvalue())
+    return ManifestRange(name, len(part), hashlib.sha256(content.getvalue()).hexdigest())
 
 
 def describe_timestamps(manifest: pa.Table) -> str:
