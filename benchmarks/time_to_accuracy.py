@@ -1,7 +1,10 @@
 """Time to an accuracy on test images: a training of ours beside fastai, and beside the loop of PyTorch's MNIST example.
 
-Measures seconds from the start of training to the end of the first epoch after which the test split is named right to the
-wanted share. Ours is the train stage with a preset (or params.yaml as it is, with `small_image_net` for auto): reading the
+Measures seconds, and CPU seconds of all threads, from the start of training to the end of the first epoch after which the test
+split is named right to the wanted share. On a machine that others use, too, only the CPU seconds can be compared, with
+`OMP_NUM_THREADS=1`.
+
+Ours is the train stage with a preset (or params.yaml as it is, with `small_image_net` for auto): reading the
 arrays, whitening, training on the training split, validation and checkpoints count. fastai is as good as it gets here
 (`benchmarks.time_to_accuracy_peers`), with the same network, and takes turns with ours, seed by seed. The example, for grey
 images of 28 pixels, is the published one (github.com/pytorch/examples, mnist/main.py: two convolutions, dropout, two linear
@@ -19,13 +22,10 @@ DATA is the folder data/ of a line that has run as far as `preprocess`.
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import tempfile
-import time
-from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 
+from benchmarks.course import Clock, Course, Spent, tell
 from benchmarks.repository import ROOT
-from benchmarks.rounds import print_table
 from darkroom.images.pack import load_packed
 from darkroom.network.load import Normalized, load_model
 from darkroom.network.zoo import build_network
@@ -54,35 +54,8 @@ from stages import train
 EXAMPLE_EPOCHS, EXAMPLE_BATCH = 14, 64
 
 
-@dataclass(frozen=True)
-class Course:
-    """How a training went: seconds at the end of each epoch and the test accuracy then; that of what was kept in the end."""
-
-    seconds: list[float]
-    accuracies: list[float]
-    kept: float
-
-    def until(self, wanted: float) -> float | None:
-        """Seconds to the end of the first epoch with the wanted accuracy; None where there was none."""
-        return next((at for at, found in zip(self.seconds, self.accuracies, strict=True) if found >= wanted), None)
-
-
 class Reached(Exception):
     """The accuracy at which a training is stopped."""
-
-
-class Clock:
-    """Seconds since it was made, but for those outside."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-
-    def now(self) -> float:
-        return time.perf_counter() - self._start
-
-    def leave_out(self, since: float) -> None:
-        """What was done since then does not count."""
-        self._start += self.now() - since
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -95,19 +68,18 @@ def ours(settings: Train, data: Path, stop: float) -> Course:
     packed = load_packed(data / "preprocess/test")
     images, labels = torch.from_numpy(np.array(packed.images)), torch.from_numpy(packed.labels)
     size, channels = packed.images.shape[1], packed.images.shape[3]
-    seconds: list[float] = []
-    accuracies: list[float] = []
+    course = Course()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
 
         def after_epoch(epoch: Epoch) -> None:
-            seconds.append(clock.now())
+            course.spent.append(clock.now())
             state = load_checkpoint(next((folder / "checkpoints").glob("*.pt")))
             assert state is not None
             model.load_state_dict(state["model"] if state["ema"] is None else state["ema"]["weights"])
-            accuracies.append(accuracy(model, images, labels))
-            clock.leave_out(seconds[-1])
-            if accuracies[-1] >= stop:
+            course.accuracies.append(accuracy(model, images, labels))
+            clock.leave_out(course.spent[-1])
+            if course.accuracies[-1] >= stop:
                 raise Reached
 
         stats = YAML(typ="safe").load((data / "preprocess/stats.json").read_text(encoding="utf-8"))
@@ -126,10 +98,10 @@ def ours(settings: Train, data: Path, stop: float) -> Course:
                 checkpoints=folder / "checkpoints",
                 after_epoch=after_epoch,
             )
-        if accuracies[-1] >= stop:
-            return Course(seconds, accuracies, accuracies[-1])
+        if course.accuracies[-1] >= stop:
+            return replace(course, kept=course.accuracies[-1])
         best, _ = load_model(folder / "model")
-        return Course(seconds, accuracies, accuracy(best, images, labels))
+        return replace(course, kept=accuracy(best, images, labels))
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
@@ -168,8 +140,7 @@ def example(seed: int, data: Path, epochs: int) -> Course:
     model = example_network()
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
     schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
-    seconds: list[float] = []
-    accuracies: list[float] = []
+    course = Course()
     clock = Clock()
     for _ in range(epochs):
         model.train()
@@ -178,13 +149,13 @@ def example(seed: int, data: Path, epochs: int) -> Course:
             functional.nll_loss(model(batch), labels).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         schedule.step()
-        seconds.append(clock.now())
+        course.spent.append(clock.now())
         model.eval()
         with torch.no_grad():
             right = sum(int((model(batch).argmax(1) == labels).sum()) for batch, labels in held_out)
-        accuracies.append(right / len(test.labels))
-        clock.leave_out(seconds[-1])
-    return Course(seconds, accuracies, accuracies[-1])
+        course.accuracies.append(right / len(test.labels))
+        clock.leave_out(course.spent[-1])
+    return replace(course, kept=course.accuracies[-1])
 
 
 def fastai(settings: Train, data: Path, python: str, epochs: int, stop: float) -> Course:
@@ -216,35 +187,8 @@ def fastai(settings: Train, data: Path, python: str, epochs: int, stop: float) -
         raise SystemExit(f"error: fastai failed:\n{ran.stderr[-3000:]}")
     found = json.loads(ran.stdout.splitlines()[-1])
     print(f"seed {settings.seed}: {found['versions']}", flush=True)
-    return Course(found["seconds"], found["accuracies"], found["accuracies"][-1])
-
-
-def spread(values: Sequence[float], form: str) -> str:
-    """Mean and standard deviation."""
-    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{statistics.mean(values):{form}} ± {deviation:{form}}"
-
-
-def tell(name: str, courses: dict[int, Course], wanted: list[float]) -> None:
-    """The course of each seed, and the means."""
-    rows = []
-    for seed, course in courses.items():
-        reached = [f"{at:,.1f} s" if (at := course.until(share)) is not None else "never" for share in wanted]
-        rows.append(
-            (str(seed), *reached, f"{max(course.accuracies):.2%}", f"{course.kept:.2%}", f"{course.seconds[-1]:,.1f} s")
-        )
-    print(f"{name}\n")
-    print_table(("seed", *(f"to {share:.1%}" for share in wanted), "best", "kept", "all epochs"), rows)
-    print(f"\nkept: {spread([course.kept for course in courses.values()], '.2%')}")
-    for share in wanted:
-        found = [at for course in courses.values() if (at := course.until(share)) is not None]
-        if found:
-            print(f"to {share:.1%}: {spread(found, '.1f')} s, {len(found)} of {len(courses)} seeds")
-    for course in courses.values():
-        print(
-            "course: " + ", ".join(f"{s:.0f} s {a:.2%}" for s, a in zip(course.seconds, course.accuracies, strict=True))
-        )
-    print(flush=True)
+    spent = [Spent(*each) for each in found["spent"]]
+    return Course(spent, found["accuracies"], found["accuracies"][-1])
 
 
 def main() -> None:

@@ -2,13 +2,13 @@
 
 It is set up at its best: our network with its whitened first layer, a resident array that is flipped and shifted, bfloat16,
 channels_last, its Adam, `fit_one_cycle` at the rate that its `lr_find` suggests (outside of the clock), label smoothing.
-The last line on stdout is JSON: seconds at the end of each epoch, without imports and the test images, and test accuracy then.
+The last line on stdout is JSON: seconds and CPU seconds at the end of each epoch, without imports and the test images, and test
+accuracy then.
 """
 
 import importlib
 import json
 import sys
-import time
 from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.course import Clock, Spent
 from benchmarks.training_peers import MEAN, STD, Resident, fastai_at_its_best
 from darkroom.network.cnn import SmallImageNet
 from darkroom.network.zoo import build_network
@@ -42,8 +43,8 @@ def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
     return float((found == labels).double().mean())
 
 
-def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[list[float], list[float]]:
-    """Seconds and test accuracies, epoch by epoch."""
+def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[list[Spent], list[float]]:
+    """What was spent and test accuracies, epoch by epoch."""
     vision = importlib.import_module("fastai.vision.all")
     if isinstance(network, SmallImageNet):
         network.init_whitening(pictures(folder, "")[0][:WHITENED_ON])
@@ -51,20 +52,19 @@ def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[l
     batches = Resident(folder, settings["reach"], torch.channels_last)
     loss = nn.CrossEntropyLoss(label_smoothing=settings["label_smoothing"])
     learner = fastai_at_its_best(batches, network, loss)
-    seconds: list[float] = []
+    spent: list[Spent] = []
     accuracies: list[float] = []
 
-    class Clock(vision.Callback):  # type: ignore[misc, name-defined]
+    class Watch(vision.Callback):  # type: ignore[misc, name-defined]
         """After each epoch's batches; what it takes itself does not count."""
 
         def before_fit(self) -> None:
-            self.start = time.perf_counter()
+            self.clock = Clock()
 
         def after_train(self) -> None:
-            now = time.perf_counter()
-            seconds.append(now - self.start)
+            spent.append(self.clock.now())
             accuracies.append(accuracy(network, *test))
-            self.start += time.perf_counter() - now
+            self.clock.leave_out(spent[-1])
             if accuracies[-1] >= settings["stop"]:
                 raise vision.CancelFitException
 
@@ -72,8 +72,8 @@ def train(folder: Path, network: nn.Module, settings: dict[str, Any]) -> tuple[l
             raise vision.CancelValidException
 
     rate = learner.lr_find(show_plot=False).valley
-    learner.fit_one_cycle(settings["epochs"], rate, cbs=Clock())
-    return seconds, accuracies
+    learner.fit_one_cycle(settings["epochs"], rate, cbs=Watch())
+    return spent, accuracies
 
 
 def main() -> None:
@@ -83,9 +83,9 @@ def main() -> None:
     classes = int(np.load(folder / "labels.npy").max()) + 1
     with redirect_stdout(sys.stderr):
         network = build_network(settings["network"], settings["own"], classes, channels, side)
-        seconds, accuracies = train(folder, network, settings)
+        spent, accuracies = train(folder, network, settings)
     versions = ", ".join(f"{package} {version(package)}" for package in ("fastai", "torch"))
-    print(json.dumps({"seconds": seconds, "accuracies": accuracies, "versions": versions}))
+    print(json.dumps({"spent": spent, "accuracies": accuracies, "versions": versions}))
 
 
 if __name__ == "__main__":
