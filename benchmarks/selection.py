@@ -32,7 +32,7 @@ from darkroom.statistics.paired import accuracy_difference
 AUTO, DEFAULT = "auto", "default"
 PRESETS = ("photographs", "fine-tune", "small-images")
 # What is not asked here, and takes long.
-FIXED = {"evaluate": {"robustness_images": 0}}
+FIXED = {"evaluate": {"robustness_images": 0}, "export": {"tflite": False}}
 
 
 @dataclass(frozen=True)
