@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from darkroom.compression.benchmark import LARGE_BATCH, benchmark, peak_memories
+from darkroom.compression.benchmark import LARGE_BATCH, benchmark
 from darkroom.compression.calibration_search import best
 from darkroom.compression.candidates import Candidates
 from darkroom.compression.decision import SelectionLimits, decide, evidence
@@ -82,10 +82,10 @@ def run(
         scores = CandidateScores(makes.as_trained(), folder, validation, held_out)
         score_candidates(makes, scores, limits, pruning, fine_tune_epochs)
         graphs = {candidate.name: folder / candidate.file for candidate in scores.candidates}
+        memory = scores.peak_memories()
         speeds = benchmark(
             {name: open_session(path, THREADS) for name, path in graphs.items()}, validation.images, min_speedup
         )
-        memory = peak_memories(graphs, LARGE_BATCH)
         decision = decide(scores.measured(speeds), limits)
         content = {
             "choice": decision.choice,

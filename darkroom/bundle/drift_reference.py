@@ -14,7 +14,7 @@ from darkroom.bundle.graph_features import with_features
 from darkroom.bundle.reference_rows import PROPERTIES, write_reference_rows
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import Packed, load_packed
-from darkroom.inference.session import OUTPUT, open_session, values
+from darkroom.inference.session import OUTPUT, values_of
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Float32s, Int64s
 from darkroom.runtime.errors import DarkroomError
@@ -50,7 +50,7 @@ def write_drift_reference(
     sample = slice(None, None, -(-len(packed.ids) // IMAGES))
     chosen = Packed(packed.images[sample], packed.labels[sample], packed.ids[sample])
     model, features = with_features(folder / served)
-    found = values(open_session(model), [OUTPUT, *([features] if features else [])], chosen.images, "reference")
+    found = values_of(model, [OUTPUT, *([features] if features else [])], chosen.images, "reference")
     confidence = found[0].max(axis=1)
     threshold = calibration.threshold
     properties = _properties(read_manifest(ingest, ["id", *MEASURED]), chosen.ids)

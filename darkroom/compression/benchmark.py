@@ -6,9 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from statistics import NormalDist
 
@@ -167,12 +165,6 @@ def peak_memory(graph: Path, batch: int) -> int:
         last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
         raise DarkroomError(f"measuring the memory of {graph.name} ended with status {done.returncode}: {last}")
     return int(done.stdout)
-
-
-def peak_memories(graphs: Mapping[str, Path], batch: int) -> dict[str, int]:
-    """The `peak_memory` of graphs by name, of two processes at a time."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(graphs, pool.map(partial(peak_memory, batch=batch), graphs.values()), strict=True))
 
 
 def _peak() -> int:

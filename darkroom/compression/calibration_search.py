@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from darkroom.compression.int8 import Int8
 from darkroom.compression.ranges import CALIBRATORS
-from darkroom.inference.session import open_session, probabilities
+from darkroom.inference.session import probabilities_of
 from darkroom.runtime.arrays import Float32s, UInt8s
 
 # Runs of neighbouring layers that are results one by one, and how many of them may stay in float: INT8 with more of them is
@@ -48,7 +48,7 @@ def evaluate_form(graph: Path, images: UInt8s, reference: Float32s) -> Calibrati
         images: uint8 [N, S, S, C].
         reference: float32 [N, K], of the float graph on them.
     """
-    found = probabilities(open_session(graph), images)
+    found = probabilities_of(graph, images)
     moved = np.abs(found.astype(np.float64) - reference).sum(axis=1).mean() / 2
     agreement = np.mean(found.argmax(axis=1) == reference.argmax(axis=1))
     return CalibrationResult(round(float(moved), DIGITS), round(float(agreement), DIGITS), len(images))

@@ -11,7 +11,7 @@ from darkroom.compression.int8 import Int8, calibration_rows, quantize_dynamical
 from darkroom.compression.ranges import most_calibration_images
 from darkroom.images.pack import Packed
 from darkroom.inference.network_graph import write_float_graph
-from darkroom.inference.session import open_session, probabilities
+from darkroom.inference.session import probabilities_of
 from darkroom.runtime.arrays import Int64s
 
 # Training images on which INT8 forms are compared in the calibration search, drawn apart from those that set the ranges.
@@ -71,7 +71,7 @@ class Candidates:
         #: The training images that set ranges or chose a form.
         self.used: Int64s = np.union1d(rows, search_rows)
         self._calibration, self._search_images = np.asarray(train.images[rows]), np.asarray(train.images[search_rows])
-        self._reference = probabilities(open_session(self._graph), self._search_images)
+        self._reference = probabilities_of(self._graph, self._search_images)
         self._int8 = Int8(self._graph, self._calibration, scratch)
         #: The results of the calibrators, once `int8` was made.
         self.calibrators: dict[str, CalibrationResult] = {}
@@ -150,7 +150,7 @@ class Candidates:
         export_graph(smaller, spec, graph, self._temperature)
         scratch.mkdir()
         int8 = Int8(graph, self._calibration, scratch)
-        reference = probabilities(open_session(graph), self._search_images)
+        reference = probabilities_of(graph, self._search_images)
         chosen = best(try_calibrators(int8, self._search_images, reference, scratch, enough))
         shutil.copyfile(scratch / f"{chosen}.onnx", self._folder / file)
         made_int8 = f"{made}; static INT8, ranges by {chosen}"

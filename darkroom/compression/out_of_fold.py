@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from darkroom.compression.int8 import PRODUCTS, calibration_rows
 from darkroom.compression.parity import Paired
 from darkroom.images.pack import Packed
-from darkroom.inference.session import open_session, values
+from darkroom.inference.session import values_of
 from darkroom.model.fold_heads import ANSWERS, FOLD_HEADS
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
@@ -94,9 +94,7 @@ def features_of(graph: Path, images: UInt8s, progress: str | None) -> Float32s:
     model = onnx.load(graph)
     head = [node for node in model.graph.node if node.op_type in PRODUCTS][-1]
     model.graph.output.append(onnx.ValueInfoProto(name=head.input[0]))
-    return values(open_session(model.SerializeToString()), [head.input[0]], images, progress)[0].reshape(
-        len(images), -1
-    )
+    return values_of(model.SerializeToString(), [head.input[0]], images, progress)[0].reshape(len(images), -1)
 
 
 def open_out_of_fold(model: Path, graph: Path, train: Packed, used: Int64s, validation: int) -> OutOfFold | None:

@@ -11,8 +11,10 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod
 from onnxruntime.quantization.calibrate import TensorsData, create_calibrator, save_tensors_data
 from tqdm import tqdm
 
-from darkroom.inference.session import INPUT, open_session
+from darkroom.inference.session import BATCHES_AT_ONCE, INPUT, open_session
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.cores import operator_threads
+from darkroom.runtime.threads import in_order
 
 # The smallest and largest value; all but one in a hundred thousand; the range whose 8-bit values are closest to the
 # values themselves (Migacz 2017: "8-bit inference with TensorRT"). ONNX Runtime 1.32 has no calibrator for the least squared
@@ -26,7 +28,7 @@ CALIBRATORS = {
 # With ONNX Runtime's default of 128 bins for 128 levels of 8 bits there is only one range to choose, the whole one.
 ENTROPY_BINS = 512
 
-# Images at a time: all values between layers are in memory together. A few stay in the processor's cache.
+# Images at a time and core: all values between layers are in memory together. A few stay in the processor's cache.
 BATCH = 4
 COUNTED_BATCH = 16
 
@@ -85,12 +87,16 @@ def _smallest_and_largest(graph: Path, operators: Sequence[str], images: UInt8s)
     names = dict.fromkeys(name for node in nodes for name in (*node.input, *node.output) if name in floats - constant)
     given = {value.name for value in model.graph.output}
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in given)
-    session = open_session(model.SerializeToString())
-    low, high = np.full(len(names), np.inf, np.float32), np.full(len(names), -np.inf, np.float32)
-    for start in tqdm(range(0, len(images), BATCH), desc="calibrate by minmax", unit="batch", disable=None):
+    session = open_session(model.SerializeToString(), threads=1)
+
+    def ends(start: int) -> tuple[list[np.float32], list[np.float32]]:
         found = session.run(list(names), {INPUT: np.ascontiguousarray(images[start : start + BATCH])})
-        low = np.minimum(low, [values.min() for values in found])
-        high = np.maximum(high, [values.max() for values in found])
+        return [values.min() for values in found], [values.max() for values in found]
+
+    low, high = np.full(len(names), np.inf, np.float32), np.full(len(names), -np.inf, np.float32)
+    starts = tqdm(range(0, len(images), BATCH), desc="calibrate by minmax", unit="batch", disable=None)
+    for least, most in in_order(ends, starts, threads=min(operator_threads(), BATCHES_AT_ONCE)):
+        low, high = np.minimum(low, least), np.maximum(high, most)
     ranges = {name: (low[row : row + 1], high[row : row + 1]) for row, name in enumerate(names)}
     return TensorsData(CalibrationMethod.MinMax, ranges)
 

@@ -1,16 +1,17 @@
 """The validation scores of the candidates: as numbers for files, and as a table for the console."""
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from darkroom.compression.benchmark import LARGE_BATCH, Speed
+from darkroom.compression.benchmark import LARGE_BATCH, Speed, peak_memory
 from darkroom.compression.candidates import Candidate, Candidates
 from darkroom.compression.decision import MeasuredCandidate, SelectionLimits
 from darkroom.compression.out_of_fold import OutOfFold
 from darkroom.compression.parity import Paired, compare
 from darkroom.images.pack import Packed
-from darkroom.inference.session import open_session, probabilities
+from darkroom.inference.session import probabilities_of
 from darkroom.statistics.intervals import wilson
 from darkroom.statistics.paired_score import paired_interval
 
@@ -89,8 +90,11 @@ class CandidateScores:
             out_of_fold: training images on which candidates are compared, too; None for none.
         """
         self._folder, self._validation, self._training = folder, validation, out_of_fold
-        self._reference = probabilities(open_session(folder / first.file), validation.images, "validate float")
+        self._reference = probabilities_of(folder / first.file, validation.images, "validate float")
         correct = int((self._reference.argmax(axis=1) == validation.labels).sum())
+        # One process at a time, beside what one thread does here.
+        self._beside, self._memory = ThreadPoolExecutor(1), dict[str, Future[int]]()
+        self._measure_memory(first)
         self.candidates = [first]
         self.numbers = {first.name: accuracy_numbers(correct, len(validation.labels))}
         self.sizes = {first.name: (folder / first.file).stat().st_size}
@@ -101,7 +105,8 @@ class CandidateScores:
         if candidate is None:
             return
         path = self._folder / candidate.file
-        predictions = probabilities(open_session(path), self._validation.images, f"validate {candidate.name}")
+        self._measure_memory(candidate)
+        predictions = probabilities_of(path, self._validation.images, f"validate {candidate.name}")
         parity = compare(self._reference, predictions, self._validation.labels)
         paired, training = parity.paired, self._training if candidate.same_weights else None
         if training:
@@ -110,6 +115,18 @@ class CandidateScores:
         self.numbers[candidate.name] = accuracy_numbers(parity.correct_after, parity.images) | loss_numbers(paired)
         self.sizes[candidate.name] = path.stat().st_size
         self.out_of_fold[candidate.name] = training.images if training else 0
+
+    def _measure_memory(self, candidate: Candidate) -> None:
+        path = self._folder / candidate.file
+        self._memory[candidate.name] = self._beside.submit(peak_memory, path, LARGE_BATCH)
+
+    def peak_memories(self) -> dict[str, int]:
+        """By name, what `peak_memory` found, once it has.
+
+        Raises:
+            DarkroomError: as it does.
+        """
+        return {name: found.result() for name, found in self._memory.items()}
 
     def any_within(self, limits: SelectionLimits) -> bool:
         """Whether a candidate other than float loses no more than is allowed."""

@@ -12,7 +12,7 @@ from darkroom.inference.corruptions import CORRUPTIONS
 from darkroom.inference.device import choose_precision
 from darkroom.inference.explained import spaced
 from darkroom.inference.predictions import UNDAMAGED, DamagedLogits
-from darkroom.inference.session import LOGITS, open_session, values
+from darkroom.inference.session import LOGITS, values_of
 from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import softmax
@@ -53,8 +53,7 @@ def float32_logits(
     """
     if device.type != "cpu":
         return {split: logits(model, images, device, split) for split, images in splits.items()}
-    session = open_session(graph)
-    found = {split: _finite(values(session, [LOGITS], images, split)[0]) for split, images in splits.items()}
+    found = {split: _finite(values_of(graph, [LOGITS], images, split)[0]) for split, images in splits.items()}
     for split, images in splits.items():
         expected = softmax(logits(model, images[:COMPARED], device, None))
         difference = float(np.abs(expected - softmax(found[split][:COMPARED])).max())

@@ -52,7 +52,7 @@ def settle(monkeypatch: pytest.MonkeyPatch, **ratios: float) -> None:
         return {name: Speed(1 / ratio, 1.0, 1.0, ratio, ratio - 0.1, ratio + 0.1, 25) for name, ratio in found.items()}
 
     monkeypatch.setattr(quantize, "benchmark", benchmark)
-    monkeypatch.setattr(quantize, "peak_memories", lambda graphs, _: dict.fromkeys(graphs, 1_000_000))
+    monkeypatch.setattr("darkroom.compression.scores.peak_memory", lambda graph, _: 1_000_000)
 
 
 @pytest.fixture
