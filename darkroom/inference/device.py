@@ -2,6 +2,8 @@
 
 import ctypes
 import platform
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor, nn
@@ -108,6 +110,31 @@ def convolution_with_wrong_gradients(model: nn.Module, image: Tensor) -> str | N
     for handle in handles:
         handle.remove()
     return found[0] if found else None
+
+
+def side_by_side(work: Callable[[Sequence[int]], None], starts: Sequence[int], device: torch.device) -> None:
+    """Work on batches, on a processor a part of them on each core in one thread; elsewhere all of them in this one.
+
+    The threads within an operator wait for each other: 240 images of 224 pixels in EfficientNet-Lite0 took 4.6 s of two busy
+    cores in bfloat16, and 2.2 s with a batch on each.
+
+    Args:
+        work: given starts of batches; gradients, inference mode and autocast are of a thread, so it sets its own.
+        starts: of all batches.
+        device: where `work` computes.
+    """
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    if threads == 1:
+        work(starts)
+        return
+    # What a new thread begins with.
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            for done in [pool.submit(work, starts[part::threads]) for part in range(min(threads, len(starts)))]:
+                done.result()
+    finally:
+        torch.set_num_threads(threads)
 
 
 # From glibc's malloc.h.

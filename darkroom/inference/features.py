@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from darkroom.inference.device import side_by_side
 from darkroom.network.folding import fold_batch_norms
 from darkroom.network.grid import POOLINGS, grid_features, grid_maps
 from darkroom.network.layer_groups import head, layer_groups
@@ -22,9 +24,8 @@ CACHE = Path(".darkroom/features")
 # Newest files that stay: those of a search over three networks, and of two trainings.
 MOST_CACHED = 12
 
-# Pixels at a time: maps of larger batches leave the cache. EfficientNet-Lite0 on two cores, channels_last, images a second
-# with 4, 8, 16, 32 at a time: of 224 pixels in bfloat16 275, 167, 193, 202 and in float32 115, 85, 77, 69; of 128 pixels in
-# bfloat16 494, 710, 901, 644. Float32 in ONNX Runtime: 350 of 224 pixels, after 6 s of export, which 3,000 images earn back.
+# Pixels at a time: maps of larger batches leave the cache. EfficientNet-Lite0 on one core, folded, channels_last, images of 224
+# pixels a second in bfloat16: 105 with 3 to 10 at a time. Float32 in ONNX Runtime: 100.
 CPU_PIXELS, GPU_PIXELS = 2**19, 2**24
 
 
@@ -110,14 +111,15 @@ def _folded(model: Normalized, images: Images) -> Normalized:
 
 
 def _work_out(model: Normalized, images: Images, precision: torch.dtype) -> Tensor:
-    caught, model = list[Tensor](), _folded(model, images)
+    # By thread.
+    caught, model = dict[int, Tensor](), _folded(model, images)
 
     def catch(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        caught.append(inputs[0])
+        caught[threading.get_ident()] = inputs[0]
 
     def of_head(batch: Tensor) -> tuple[Tensor, ...]:
         model(batch)
-        return (caught.pop(),)
+        return (caught.pop(threading.get_ident()),)
 
     handle = head(model.network).register_forward_pre_hook(catch)
     try:
@@ -126,7 +128,6 @@ def _work_out(model: Normalized, images: Images, precision: torch.dtype) -> Tens
         handle.remove()
 
 
-@torch.no_grad()
 def _batched(
     model: Normalized, rows_of: Callable[[Tensor], tuple[Tensor, ...]], images: Images, precision: torch.dtype
 ) -> list[Tensor]:
@@ -135,16 +136,22 @@ def _batched(
     pixels = GPU_PIXELS if device.type == "cuda" else CPU_PIXELS
     size = max(4, pixels // (images.shape[1] * images.shape[2]))
     rows: list[Tensor] = []
-    with tqdm(total=len(images), desc="features", unit="image", disable=None) as bar:
-        for start in range(0, len(images), size):
-            batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
-            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+    written = threading.Lock()
+
+    def work(starts: Sequence[int]) -> None:
+        # One autocast for all: it keeps the weights in short precision.
+        with torch.no_grad(), torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+            for start in starts:
+                batch = torch.from_numpy(np.array(images[start : start + size])).to(device)
                 found = [each.float().cpu() for each in rows_of(batch)]
-            if not rows:
-                rows = [torch.empty((len(images), *each.shape[1:])) for each in found]
-            for whole, part in zip(rows, found, strict=True):
-                whole[start : start + size] = part
-            bar.update(len(batch))
+                with written:
+                    rows[:] = rows or [torch.empty((len(images), *each.shape[1:])) for each in found]
+                    bar.update(len(batch))
+                for whole, part in zip(rows, found, strict=True):
+                    whole[start : start + size] = part
+
+    with tqdm(total=len(images), desc="features", unit="image", disable=None) as bar:
+        side_by_side(work, range(0, len(images), size), device)
     return rows
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from darkroom.inference.corruptions import CORRUPTIONS
-from darkroom.inference.device import choose_precision
+from darkroom.inference.corruptions import CORRUPTIONS, Corruption
+from darkroom.inference.device import choose_precision, side_by_side
 from darkroom.inference.explained import spaced
 from darkroom.inference.predictions import UNDAMAGED, DamagedLogits
 from darkroom.inference.session import LOGITS, values_of
-from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
+from darkroom.runtime.arrays import Float32s, Images, Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.temperature import softmax
 
@@ -143,19 +143,24 @@ def damaged_logits(
     if not len(rows):
         return [], name
     chosen, side = np.asarray(images[rows]), max(images.shape[1:3])
-    found = []
-    with tqdm(total=1 + sum(len(kind.amounts) for kind in CORRUPTIONS), desc="robustness", disable=None) as bar:
+    damages = [(kind, severity) for kind in CORRUPTIONS for severity in range(1, len(kind.amounts) + 1)]
+    found = dict[int, DamagedLogits]()
 
-        def answer(pictures: UInt8s) -> Float32s:
-            with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
-                answers = logits(model, pictures, device, None)
-            bar.update()
-            return answers
+    def damaged(kind: Corruption, severity: int) -> DamagedLogits:
+        amount = kind.amounts[severity - 1]
+        worse = [kind.apply(image, amount, ids[row]) for image, row in zip(chosen, rows.tolist(), strict=True)]
+        answers = logits(model, np.stack(worse), device, None)
+        return DamagedLogits(kind.name, severity, kind.text(amount, side), rows, answers)
 
-        found.append(DamagedLogits(UNDAMAGED, 0, "as it is", rows, answer(chosen)))
-        for kind in CORRUPTIONS:
-            for severity, amount in enumerate(kind.amounts, start=1):
-                worse = [kind.apply(image, amount, ids[row]) for image, row in zip(chosen, rows.tolist(), strict=True)]
-                text = kind.text(amount, side)
-                found.append(DamagedLogits(kind.name, severity, text, rows, answer(np.stack(worse))))
-    return found, name
+    def work(numbers: Sequence[int]) -> None:
+        with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
+            for number in numbers:
+                if number:
+                    found[number] = damaged(*damages[number - 1])
+                else:
+                    found[0] = DamagedLogits(UNDAMAGED, 0, "as it is", rows, logits(model, chosen, device, None))
+                bar.update()
+
+    with tqdm(total=1 + len(damages), desc="robustness", disable=None) as bar:
+        side_by_side(work, range(1 + len(damages)), device)
+    return [found[number] for number in sorted(found)], name
