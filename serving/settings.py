@@ -23,8 +23,14 @@ PORTS = ("AIP_HTTP_PORT", "PORT")
 SERVICE_LINK = re.compile(r"DARKROOM_(SERVICE_(HOST|PORT.*)|PORT_\d+_.*)")
 LINK = "tcp://"
 ORIGIN = re.compile(r"null|[a-z][a-z0-9+.-]*://[a-z0-9._~\[\]:-]+")
-# What other parts of Darkroom pass to their own processes.
-OTHERS = {"DARKROOM_STARTED_UNDER", "DARKROOM_WORKER_ERRORS", "DARKROOM_LAUNCHER"}
+# What other parts of Darkroom read, or pass to their own processes.
+OTHERS = {
+    "DARKROOM_STARTED_UNDER",
+    "DARKROOM_WORKER_ERRORS",
+    "DARKROOM_LAUNCHER",
+    "DARKROOM_EXECUTOR",
+    "DARKROOM_WORKERS",
+}
 
 
 def _split(value: object) -> object:

@@ -8,18 +8,14 @@ Costs: one decoding for each new image; size * size * channels bytes an image on
 
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from darkroom.images.manifest import read_manifest
-from darkroom.images.pack import PixelForm, choose_channels, choose_size, mean_and_std, write_labels
+from darkroom.images.manifest import manifest_ranges
+from darkroom.images.pack import PixelForm, choose_channels, choose_size, mean_and_std
 from darkroom.images.packing import pack_splits
+from darkroom.images.range_rows import modes, shorter_sides
 from darkroom.model.classes import load_classes
 from darkroom.model.depth import load_depth
 from darkroom.network.pretrained_input import PretrainedInput, pretrained_input
-from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_folder, write_json
-from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import ARRAYS, IMAGE_CACHE, INGEST, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import stage
 from darkroom.selection.apply import with_choice
@@ -28,8 +24,6 @@ from darkroom.settings.ingest import Ingest
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from darkroom.splits.rule import SPLITS
-
-COLUMNS = ["id", "path", "sha256", "label", "width", "height", "mode", "bytes", "shard", "offset"]
 
 
 def run(
@@ -53,18 +47,12 @@ def run(
         weights: the input of the weights that the training starts from; None where it starts from none.
     """
     classes = load_classes(ingest / "classes.json")
-    manifest = read_manifest(ingest, COLUMNS)
-    table = read_input_table(splits)
-    if not manifest["id"].equals(table["id"]):
-        raise DarkroomError(f"{splits} does not belong to {ingest / 'manifest'}: run `dvc repro` to make it again")
-    size, channels = _shape(manifest, settings, weights)
+    size, channels = _shape(ingest, settings, weights)
     depth = load_depth(ingest)
     form = PixelForm(size, channels, settings.resize, decoder, depth)
-    images = {split: manifest.filter(pc.equal(table["split"], split)) for split in SPLITS}
     with whole_folder(out) as folder:
-        for split in SPLITS:
-            write_labels(images[split], classes, folder / split)
-        packed = pack_splits(images, ingest / "shards", form, None if weights else "train", cache, out, folder)
+        counted = None if weights else "train"
+        packed = pack_splits(ingest, splits, SPLITS, classes, form, counted, cache, out, folder)
         mean, std = weights.for_channels(channels) if weights else mean_and_std(packed.counts("train", channels))
         stats = {
             "size": size,
@@ -75,23 +63,24 @@ def run(
             "std": std,
             "statistics_of": weights.source if weights else "the training images",
             "class_hash": classes.hash,
-            "images": {split: len(rows) for split, rows in images.items()},
+            "images": packed.images,
         }
         write_json(folder / "stats.json", stats | ({"depth": depth.to_dict()} if depth else {}))
     packed.save()
-    print(f"preprocess: {len(manifest):,} images, {packed}")
+    images = sum(each.images for each in manifest_ranges(ingest))
+    print(f"preprocess: {images:,} images, {packed}")
 
 
-def _shape(manifest: pa.Table, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:
+def _shape(ingest: Path, settings: Preprocess, weights: PretrainedInput | None) -> tuple[int, int]:
     """Side and channels of the network's input, printed where they are not set."""
     size: int | str = settings.size
     channels: int | str = settings.channels
     if size == "auto":
-        size = weights.size if weights else choose_size(manifest["width"].to_numpy(), manifest["height"].to_numpy())
+        size = weights.size if weights else choose_size(shorter_sides(ingest))
         why = f"which {weights.source} were made for" if weights else "from the median shorter side"
         print(f"preprocess: size {size}, {why} (set preprocess.size to change it)")
     if channels == "auto":
-        channels = len(weights.mean) if weights else choose_channels(set(manifest["mode"].to_pylist()))
+        channels = len(weights.mean) if weights else choose_channels(modes(ingest))
         why = f"since {'every image is grey' if channels == 1 else 'there are colour images'}"
         why = f"which {weights.source} take" if weights else why
         print(f"preprocess: channels {channels}, {why} (set preprocess.channels to change it)")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from darkroom.images.manifest import read_manifest
+from darkroom.images.range_rows import shorter_sides
 from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import FEATURE_CACHE, IMAGE_CACHE, INGEST, SELECTION, SPLIT_TABLE
 from darkroom.runtime.stage import stage
@@ -75,8 +75,7 @@ def _without_search(ingest: Path, splits: Path, train: Train, preprocess: Prepro
     if train.weights == "none":
         return Choice(small, "train.weights=none leaves out pretrained networks", [], {})
     if train.weights == AUTO:
-        manifest = read_manifest(ingest, ["width", "height"])
-        side = shorter_side(manifest["width"].to_numpy(), manifest["height"].to_numpy(), preprocess.size)
+        side = shorter_side(shorter_sides(ingest), preprocess.size)
         images = pc.sum(pc.equal(read_input_table(splits, ["split"])["split"], "train")).as_py() or 0
         if learns_from_nothing(side, images):
             return Choice(small, f"the images are small ({side} pixels), {images:,} of them to learn from", [], {})

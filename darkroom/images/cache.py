@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -207,17 +207,21 @@ class PixelCache:
         """Write the table of rows."""
         self._tables.save({"rows": pa.table([self._hashes, self._checksums], schema=ROWS)})
 
-    def give_up(self, hashes: pa.Array) -> None:
+    def give_up(self, hashes: Iterable[pa.ChunkedArray]) -> None:
         """Empty the cache where most of its rows are of other images than these, and remove those of other shapes.
 
         Args:
-            hashes: SHA-256 of the file of each image there is, `large_string`.
+            hashes: SHA-256 of the file of each image there is, in parts; they are not looked at where the cache is empty.
         """
         for other in self._folder.parent.glob("*x*"):
             if other != self._folder:
                 shutil.rmtree(other)
-        there = pc.is_in(pa.array(self._hashes, pa.large_string()), value_set=hashes)
-        if (pc.sum(there).as_py() or 0) < (1 - MOST_GONE) * len(self._hashes):
+        if not self._hashes:
+            return
+        cached, there = pa.array(self._hashes, pa.string()), np.zeros(len(self._hashes), dtype=bool)
+        for part in hashes:
+            there |= pc.is_in(cached, value_set=part.combine_chunks()).to_numpy(zero_copy_only=False)
+        if there.sum() < (1 - MOST_GONE) * len(self._hashes):
             self._hashes, self._checksums = [], []
             self._file.unlink()
             self.save()

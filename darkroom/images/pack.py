@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from tqdm import tqdm
 
 from darkroom.images.cache import PixelCache, decoding_identity, row_checksums
@@ -18,9 +17,8 @@ from darkroom.images.packed import open_ranges
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
-from darkroom.model.classes import ClassList
 from darkroom.model.depth import Depth
-from darkroom.runtime.arrays import Images, Int64s, UInt8s, UInt64s
+from darkroom.runtime.arrays import Images, Int32s, Int64s, UInt8s, UInt64s
 from darkroom.runtime.inputs import stage_input
 from darkroom.runtime.threads import in_batches, in_order
 
@@ -36,12 +34,12 @@ DIGITS[0] = NO_DIGIT
 DIGITS[list(b"0123456789abcdef")] = np.arange(16)
 
 
-def choose_size(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32]) -> int:
-    """The median of the shorter sides to a multiple of 4, between 8 and 64 pixels.
+def choose_size(sides: Int32s) -> int:
+    """The median of the shorter sides, int32 [N], to a multiple of 4, between 8 and 64 pixels.
 
     64 is as much as the simple CNN learns from in minutes on two cores; a larger size can be set.
     """
-    median = float(np.median(np.minimum(widths, heights)))
+    median = float(np.median(sides))
     return int(np.clip(round(median / 4) * 4, 8, 64))
 
 
@@ -86,16 +84,15 @@ def new_array(target: Path, images: int, form: PixelForm) -> UInt8s:
 
 
 def decode_rows(
-    images: pa.Table, rows: Int64s, shards: Path, form: PixelForm, array: UInt8s, word: str
+    images: pa.Table, rows: Int64s, shards: Path, form: PixelForm, word: str
 ) -> Iterator[tuple[Int64s, UInt8s]]:
-    """Decode, convert and resize some images into their rows of an array, on all cores; give the rows of each batch.
+    """Decode, convert and resize some images, on all cores; give the rows of each batch, and their pixels.
 
     Args:
         images: `shard`, `offset`, `bytes` of each image [N].
         rows: int64 [n], those to decode.
         shards: the folder of the original bytes.
         form: what they become.
-        array: uint8 [N, S, S, C], written.
         word: before the progress bar.
     """
     fresh = images.take(rows)
@@ -111,7 +108,6 @@ def decode_rows(
     with tqdm(total=len(rows), desc=word, unit="image", disable=None) as bar:
         for pixels in in_order(convert, in_batches(contents, len), lambda batch: sum(map(len, batch))):
             places = rows[position : position + len(pixels)]
-            array[places] = pixels
             yield places, pixels
             position += len(pixels)
             bar.update(len(pixels))
@@ -130,22 +126,9 @@ def pack_sample(images: pa.Table, shards: Path, form: PixelForm, cache: PixelCac
     array = new_array(target, len(images), form)
     hashes = images["sha256"].to_pylist()
     missing = np.flatnonzero(~cache.copy_to(hashes, array))
-    for rows, pixels in decode_rows(images, missing, shards, form, array, "select"):
+    for rows, pixels in decode_rows(images, missing, shards, form, "select"):
+        array[rows] = pixels
         cache.append([hashes[row] for row in rows], pixels, row_checksums(pixels))
-
-
-def write_labels(images: pa.Table, classes: ClassList, folder: Path) -> None:
-    """Write labels.npy and ids.npy beside the pixels of a split.
-
-    Args:
-        images: `id` and `label` of each image.
-        classes: the list that the labels are of.
-        folder: of the split, to make.
-    """
-    folder.mkdir()
-    labels = pc.index_in(images["label"], value_set=pa.array(classes.names)).to_numpy()
-    np.save(folder / "labels.npy", labels.astype(np.int64))
-    np.save(folder / "ids.npy", np.array(images["id"].to_pylist(), dtype=IDS))
 
 
 def level_counts(images: UInt8s) -> Int64s:

@@ -1,67 +1,27 @@
 """Packing: each range of a split becomes a file of pixels, and a range whose receipt holds stays the file that it is."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from darkroom.images.cache import PixelCache
-from darkroom.images.pack import PixelForm, decode_rows, level_counts, new_array
-from darkroom.images.packed import write_receipt
-from darkroom.images.receipts import PackedBefore, Receipt, made_from
+from darkroom.images.manifest import manifest_ranges, read_manifest_range
+from darkroom.images.pack import IDS, PixelForm, new_array
+from darkroom.images.packed import PackedRange, write_receipt
+from darkroom.images.range_packing import PackedPart, PackTask, pack_range
+from darkroom.images.range_rows import RangeRows, read_range_rows
+from darkroom.images.receipts import PackedBefore, Receipt, rows_key
+from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s
-from darkroom.runtime.cuts import range_ends
+from darkroom.runtime.columns import hex_digits
 from darkroom.runtime.executor import map_ranges
-from darkroom.runtime.files import file_hash, whole_file
+from darkroom.runtime.files import file_hash
+from darkroom.runtime.inputs import read_input_slices
 from darkroom.runtime.text import count
-
-COLUMNS = ["sha256", "shard", "offset", "bytes"]
-
-
-@dataclass(frozen=True)
-class PackTask:
-    """A range to pack: the names of files, and no pixels.
-
-    Attributes:
-        file: `<split>/<name>.npy`, in `folder`.
-        images: `sha256`, `shard`, `offset`, `bytes` of each image [N].
-        old: files of earlier ranges; the rows to copy of each, and the rows that they become, int64 [n].
-        counted: whether to count the values of the pixels.
-        samples: the folder of the pixel cache.
-    """
-
-    file: str
-    images: pa.Table
-    old: Sequence[tuple[Path, Int64s, Int64s]]
-    form: PixelForm
-    counted: bool
-    shards: Path
-    samples: Path
-    folder: Path
-
-
-def pack_range(task: PackTask) -> tuple[Receipt, int]:
-    """Write the file of a range; its receipt, and how many images were decoded."""
-    hashes = task.images["sha256"].to_pylist()
-    with whole_file(task.folder / task.file) as target:
-        array = new_array(target, len(hashes), task.form)
-        cache = PixelCache(task.samples, task.form.identity, task.form.shape)
-        written = cache.copy_to(hashes, array)
-        for file, rows, places in task.old:
-            left = ~written[places]
-            array[places[left]] = np.load(file, mmap_mode="r")[rows[left]]
-            written[places] = True
-        missing = np.flatnonzero(~written)
-        for _ in decode_rows(task.images, missing, task.shards, task.form, array, f"preprocess {task.file}"):
-            pass
-        counts = level_counts(array).ravel().tolist() if task.counted else []
-        del array  # the file is read next
-        found = file_hash(target)
-    status = (task.folder / task.file).stat()
-    receipt = Receipt(task.file, len(hashes), made_from(task.images), found, status.st_size, status.st_mtime_ns, counts)
-    return receipt, len(missing)
 
 
 @dataclass
@@ -69,102 +29,180 @@ class PackedSplits:
     """What `pack_splits` wrote.
 
     Attributes:
-        receipts: of all ranges.
+        images: how many each split has.
+        receipts: of all ranges, by file.
         decoded: how many images were decoded.
     """
 
-    receipts: list[Receipt]
+    images: dict[str, int]
+    receipts: dict[str, Receipt]
     decoded: int
     _before: PackedBefore
-    _images: dict[str, pa.Table] = field(repr=False)
+    _tasks: list[PackTask] = field(repr=False)
 
     def __str__(self) -> str:
-        files = f"{len(self._images):,} of {count(len(self.receipts), 'file')} packed"
+        packed = sum(len(task.parts) for task in self._tasks)
+        files = f"{packed:,} of {count(len(self.receipts), 'file')} packed"
         return f"{self.decoded:,} of them decoded, the others were in the cache; {files}"
 
     def counts(self, split: str, channels: int) -> Int64s:
         """How many pixels of a split have each value, int64 [C, 256]."""
-        counted = [each.counts for each in self.receipts if each.file.startswith(f"{split}/")]
+        counted = [each.counts for file, each in self.receipts.items() if file.startswith(f"{split}/")]
         whole: Int64s = np.array(counted, np.int64).reshape(-1, channels, 256).sum(0)
         return whole
 
     def save(self) -> None:
         """Save the receipts; call it when the folder is in its place."""
-        self._before.save(self.receipts, self._images)
+        self._before.save(list(self.receipts.values()), _new_hashes(self._tasks))
 
 
 def pack_splits(
-    images: dict[str, pa.Table],
-    shards: Path,
+    ingest: Path,
+    splits: Path,
+    names: Sequence[str],
+    classes: ClassList,
     form: PixelForm,
     counted: str | None,
     cache: Path,
     out: Path,
     folder: Path,
 ) -> PackedSplits:
-    """Pack the images of each split: a file for each range, and the list of them.
+    """Pack the images of each split: a file for each range of the manifest, the list of them, labels.npy and ids.npy.
 
     Args:
-        images: by split, sorted by path: `id`, `path`, `sha256`, `shard`, `offset`, `bytes`.
-        shards: the folder of the original bytes.
+        ingest, splits: the folder that the ingest stage wrote, and the split stage's table.
+        names: of the splits.
+        classes: the list that the labels are of.
         form: what the images become.
         counted: the split whose pixels' values are counted; None for none.
         cache: `.darkroom/cache`.
         out: `data/preprocess` as the last run left it; it need not exist.
-        folder: the new one, which has a folder for each split.
+        folder: the new one.
+
+    Raises:
+        DarkroomError: when the table is of another manifest.
     """
     before = PackedBefore(cache / "ranges", f"{form.identity} {form.shape}", counted is not None, out)
-    parts = {file: part for split, rows in images.items() for file, part in _cut(rows, split)}
-    receipts = {file: receipt for file, part in parts.items() if (receipt := before.receipt(file, part))}
-    new = {file: part for file, part in parts.items() if file not in receipts}
-    for receipt in receipts.values():
+    written = _SplitRows(ingest, splits, names, classes, folder)
+    receipts: dict[str, Receipt | None] = {}
+    tasks = []
+    for each in read_range_rows(ingest, ["label"], splits, ["split"]):
+        parts = list(_parts(each, names, written, counted))
+        found = {
+            part.file: before.receipt(part.file, part.key, _Hashes(ingest, each.range.name, part)) for part in parts
+        }
+        receipts |= found
+        if new := [part for part in parts if found[part.file] is None]:
+            tasks.append(
+                PackTask(each.range.name, new, form, ingest.resolve(), (cache / "pixels").resolve(), folder.resolve())
+            )
+    held = {file: receipt for file, receipt in receipts.items() if receipt}
+    for receipt in held.values():
         before.link(receipt, folder)
-    tasks = [
-        PackTask(
-            file,
-            part.select(COLUMNS).combine_chunks(),
-            old,
-            form,
-            file.startswith(f"{counted}/"),
-            shards.resolve(),
-            (cache / "pixels").resolve(),
-            folder.resolve(),
-        )
-        for (file, part), old in zip(new.items(), _old_rows(list(new.values()), before, set(receipts)), strict=True)
-    ]
     decoded = 0
-    for receipt, opened in map_ranges(pack_range, tasks):
-        receipts[receipt.file] = receipt
+    for made, opened in map_ranges(pack_range, _with_old_rows(tasks, before, set(held))):
+        held |= {receipt.file: receipt for receipt in made}
         decoded += opened
-    PixelCache(cache / "pixels", form.identity, form.shape).give_up(_hashes(images.values()))
-    for split in images:
-        write_receipt([receipts[file].packed for file in parts if file.startswith(f"{split}/")], folder / split)
-    return PackedSplits([receipts[file] for file in parts], decoded, before, new)
+    PixelCache(cache / "pixels", form.identity, form.shape).give_up(_all_hashes(ingest))
+    packed = PackedSplits(written.images, {file: held[file] for file in receipts}, decoded, before, tasks)
+    for split in names:
+        ranges = [receipt.packed for file, receipt in packed.receipts.items() if file.startswith(f"{split}/")]
+        write_receipt(ranges or [_no_images(folder / split, form)], folder / split)
+    return packed
 
 
-def _hashes(tables: Iterable[pa.Table]) -> pa.Array:
-    """The column `sha256` of all tables, `large_string`: 33.5 million hashes are more than `string` reaches."""
-    chunks = [chunk.cast(pa.large_string()) for table in tables for chunk in table["sha256"].chunks]
-    return pa.chunked_array(chunks, pa.large_string()).combine_chunks()
+class _SplitRows:
+    """labels.npy and ids.npy of each split, written range after range.
+
+    Attributes:
+        images: how many each split has.
+    """
+
+    def __init__(self, ingest: Path, splits: Path, names: Sequence[str], classes: ClassList, folder: Path) -> None:
+        lengths = [each.images for each in manifest_ranges(ingest)]
+        self.images = dict.fromkeys(names, 0)
+        for rows in read_input_slices(splits, ["split"], lengths):
+            for each in pc.value_counts(rows["split"]).to_pylist():
+                if each["values"] in self.images:
+                    self.images[each["values"]] += each["counts"]
+        self._classes = pa.array(classes.names)
+        self._filled = dict.fromkeys(names, 0)
+        self._labels, self._ids = {}, {}
+        for name, images in self.images.items():
+            (folder / name).mkdir()
+            self._labels[name] = _new_column(folder / name / "labels.npy", images, np.dtype(np.int64))
+            self._ids[name] = _new_column(folder / name / "ids.npy", images, IDS)
+
+    def add(self, split: str, images: pa.Table) -> None:
+        """Write `id` and `label` of the next images of a split."""
+        rows = slice(self._filled[split], self._filled[split] + len(images))
+        self._labels[split][rows] = pc.index_in(images["label"], value_set=self._classes).to_numpy()
+        self._ids[split][rows] = np.frombuffer(hex_digits(images["id"], IDS.itemsize), IDS)
+        self._filled[split] = rows.stop
 
 
-def _cut(images: pa.Table, split: str) -> Iterator[tuple[str, pa.Table]]:
-    """The ranges of a split: `<split>/<id of the first image>.npy`, and its images. An empty split is one empty range."""
-    start = 0
-    for end in range_ends(images["path"].to_pylist()) or [0]:
-        part = images.slice(start, end - start)
-        yield f"{split}/{part['id'][0] if end else 'none'}.npy", part
-        start = end
+def _new_column(target: Path, images: int, dtype: np.dtype) -> "np.ndarray":
+    if not images:  # an empty file can't be mapped
+        np.save(target, np.empty(0, dtype))
+        return np.empty(0, dtype)
+    return np.lib.format.open_memmap(target, mode="w+", dtype=dtype, shape=(images,))
 
 
-def _old_rows(
-    parts: Sequence[pa.Table], before: PackedBefore, held: set[str]
-) -> Iterator[list[tuple[Path, Int64s, Int64s]]]:
-    """For each range to pack: files that have pixels of its images, the rows there, and the rows that they become."""
-    found = before.find(_hashes(parts), held)
-    start = 0
-    for part in parts:
-        end = start + len(part)
-        inside = [(file, (places >= start) & (places < end), rows, places) for file, rows, places in found]
-        yield [(file, rows[own], places[own] - start) for file, own, rows, places in inside if own.any()]
-        start = end
+def _parts(each: RangeRows, names: Sequence[str], written: _SplitRows, counted: str | None) -> Iterator[PackedPart]:
+    """The files of a range, one for each split that has images of it; their labels and ids are written."""
+    for split in names:
+        inside = pc.equal(each.table["split"], split)
+        rows = np.flatnonzero(inside.to_numpy()).astype(np.int32)
+        if len(rows):
+            written.add(split, each.manifest.filter(inside))
+            first = each.manifest["id"][int(rows[0])]
+            yield PackedPart(f"{split}/{first}.npy", rows, rows_key(each.range.sha256, rows), split == counted)
+
+
+@dataclass(frozen=True)
+class _Hashes:
+    """Gives the SHA-256 of the images of a part, which are read only where they are needed."""
+
+    ingest: Path
+    name: str
+    part: PackedPart
+
+    def __call__(self) -> pa.ChunkedArray:
+        return read_manifest_range(self.ingest, self.name, ["sha256"])["sha256"].take(pa.array(self.part.rows))
+
+
+def _new_hashes(tasks: Sequence[PackTask]) -> Iterator[tuple[str, pa.ChunkedArray]]:
+    """Of each part that was packed: its file, and the SHA-256 of its images."""
+    for task in tasks:
+        for part in task.parts:
+            yield part.file, _Hashes(task.ingest, task.name, part)()
+
+
+def _all_hashes(ingest: Path) -> Iterator[pa.ChunkedArray]:
+    return (read_manifest_range(ingest, each.name, ["sha256"])["sha256"] for each in manifest_ranges(ingest))
+
+
+def _with_old_rows(tasks: list[PackTask], before: PackedBefore, held: set[str]) -> list[PackTask]:
+    """The tasks, with what may be copied from earlier files."""
+    if not before.has_others(held):
+        return tasks
+    hashes = [hashes.cast(pa.large_string()) for _, hashes in _new_hashes(tasks)]
+    found = before.find(pa.chunked_array([chunk for each in hashes for chunk in each.chunks], pa.large_string()), held)
+    start, changed = 0, []
+    for task in tasks:
+        parts = []
+        for part in task.parts:
+            end = start + len(part.rows)
+            inside = [(file, (places >= start) & (places < end), rows, places) for file, rows, places in found]
+            old = [(file, rows[own], places[own] - start) for file, own, rows, places in inside if own.any()]
+            parts.append(replace(part, old=old))
+            start = end
+        changed.append(replace(task, parts=parts))
+    return changed
+
+
+def _no_images(folder: Path, form: PixelForm) -> PackedRange:
+    """The one file of an empty split."""
+    target = folder / "none.npy"
+    new_array(target, 0, form)
+    return PackedRange(target.stem, 0, file_hash(target))

@@ -3,8 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.images.packed import PackedRange
-from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.arrays import Int32s, Int64s
 from darkroom.runtime.cache import TableCache
 from darkroom.runtime.files import file_hash, whole_file
 
-# The cached side of a receipt: `made_from` of the list of images, `sha256` of the file, by which bytes and time it is known
-# again without reading it, and the counts of its pixels' values. The hashes of its images are beside it, 32 bytes each.
+# The cached side of a receipt: `key` and `made_from` of the images, `sha256` of the file, by which bytes and time it is known
+# again without reading it, and the counts of its pixels' values. The hashes of its images are beside it, in hex.
 RECEIPTS = pa.schema(
     [
         ("file", pa.string()),
         ("images", pa.int64()),
+        ("key", pa.string()),
         ("made_from", pa.string()),
         ("sha256", pa.string()),
         ("bytes", pa.int64()),
@@ -38,6 +39,7 @@ class Receipt:
     Attributes:
         file: `<split>/<name>.npy`.
         images: how many.
+        key: `rows_key`.
         made_from: SHA-256 of the hashes of its images' files, in order.
         sha256: of the file.
         bytes, mtime_ns: of the file; a file with both is not read again.
@@ -46,6 +48,7 @@ class Receipt:
 
     file: str
     images: int
+    key: str
     made_from: str
     sha256: str
     bytes: int
@@ -73,12 +76,18 @@ class PackedBefore:
         self._receipts = {each["file"]: Receipt(**each) for each in table.to_pylist()}
         self._whole: dict[str, bool] = {}
 
-    def receipt(self, file: str, images: pa.Table) -> Receipt | None:
-        """The receipt of a range, where it holds: the same images in the same order, and the file that they became."""
+    def receipt(self, file: str, key: str, hashes: Callable[[], pa.ChunkedArray]) -> Receipt | None:
+        """The receipt of a range, where it holds: the same images in the same order, and the file that they became.
+
+        Args:
+            file: as in `Receipt`.
+            key: of its images now; where it is another one, as after a label fix, their hashes are compared.
+            hashes: gives the SHA-256 of each image's file.
+        """
         known = self._receipts.get(file)
-        if known is None or known.made_from != made_from(images) or not self._is_whole(known):
+        if known is None or (known.key != key and known.made_from != made_from(hashes())) or not self._is_whole(known):
             return None
-        return known
+        return replace(known, key=key)
 
     def link(self, receipt: Receipt, folder: Path) -> None:
         """Have the file of a range in the new folder as well, without copying it where the file system has links."""
@@ -88,7 +97,11 @@ class PackedBefore:
         except OSError:  # Some file systems have no links.
             shutil.copy2(source, target)
 
-    def find(self, hashes: pa.Array, held: set[str]) -> list[tuple[Path, Int64s, Int64s]]:
+    def has_others(self, held: set[str]) -> bool:
+        """Whether there are ranges beside those that hold."""
+        return not held.issuperset(self._receipts)
+
+    def find(self, hashes: pa.ChunkedArray, held: set[str]) -> list[tuple[Path, Int64s, Int64s]]:
         """Where the pixels of images are in files of ranges that do not hold: file, rows in it, positions in `hashes`.
 
         An image that left a range changed it, so ranges that hold have nothing to give.
@@ -143,16 +156,16 @@ class PackedBefore:
         print(f"{path} is damaged, or of another run: its images are packed again")
         return False
 
-    def save(self, receipts: Sequence[Receipt], images: dict[str, pa.Table]) -> None:
+    def save(self, receipts: Sequence[Receipt], hashes: Iterable[tuple[str, pa.ChunkedArray]]) -> None:
         """Replace the receipts; call it when the folder is in its place.
 
         Args:
             receipts: of all ranges.
-            images: those of the ranges that are new, by file.
+            hashes: the SHA-256 of each image's file of the ranges that are new, by file.
         """
-        for file, table in images.items():
+        for file, listed in hashes:
             with whole_file((self._cache / file).with_suffix(".sha256")) as partial:
-                partial.write_text(_listed(table), encoding="ascii")
+                partial.write_text(_listed(listed), encoding="ascii")
         rows = [vars(each) for each in receipts]
         self._tables.save({"receipts": pa.Table.from_pylist(rows, RECEIPTS)})
         there = {(self._cache / each.file).with_suffix(".sha256") for each in receipts}
@@ -161,10 +174,20 @@ class PackedBefore:
                 path.unlink()
 
 
-def made_from(images: pa.Table) -> str:
+def rows_key(part: str, rows: Int32s) -> str:
+    """What says, without looking at the images, that they are as they were: of a part of the manifest, the same rows.
+
+    Args:
+        part: SHA-256 of the part.
+        rows: int32 [n].
+    """
+    return hashlib.sha256(bytes.fromhex(part) + rows.tobytes()).hexdigest()
+
+
+def made_from(hashes: pa.ChunkedArray) -> str:
     """What a range is made from: SHA-256 of the list of the SHA-256 of its images' files, in order."""
-    return hashlib.sha256(_listed(images).encode()).hexdigest()
+    return hashlib.sha256(_listed(hashes).encode()).hexdigest()
 
 
-def _listed(images: pa.Table) -> str:
-    return "\n".join(images["sha256"].to_pylist())
+def _listed(hashes: pa.ChunkedArray) -> str:
+    return "\n".join(hashes.to_pylist())

@@ -24,9 +24,11 @@ def addressable(table: pa.Table) -> pa.Table:
 
 def leading_bits(hashes: pa.ChunkedArray | pa.Array) -> UInt64s:
     """The first 64 bits of hashes in hex, uint64 [N]; all of them have 16 digits or more."""
+    return np.frombuffer(bytes.fromhex(hex_digits(hashes, 16).decode()), dtype=">u8").astype(np.uint64)
+
+
+def hex_digits(hashes: pa.ChunkedArray | pa.Array, count: int) -> bytes:
+    """The first digits of hashes in hex, one hash after the other; all of them have so many or more."""
     chunks = hashes.chunks if isinstance(hashes, pa.ChunkedArray) else [hashes]
-    digits = (pc.utf8_slice_codeunits(chunk, 0, 16).cast(pa.binary(16)) for chunk in chunks)
-    words = [
-        bytes.fromhex(chunk.buffers()[1].to_pybytes()[: 16 * len(chunk)].decode()) for chunk in digits if len(chunk)
-    ]
-    return np.frombuffer(b"".join(words), dtype=">u8").astype(np.uint64)
+    digits = (pc.utf8_slice_codeunits(chunk, 0, count).cast(pa.binary(count)) for chunk in chunks)
+    return b"".join(chunk.buffers()[1].to_pybytes()[: count * len(chunk)] for chunk in digits if len(chunk))

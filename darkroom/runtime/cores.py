@@ -14,6 +14,9 @@ from darkroom.runtime.environment import set_default, variable
 # the threads then wait for one that has no core: 42.7 s for a training beside four busy processes, and 29.6 s with this; on a
 # quiet machine there is no difference, where OMP_WAIT_POLICY=passive costs a tenth.
 SPINS = "10000"
+# Where Arrow's memory is from. Its own allocator holds 80 MiB more in each stage, and takes 2.2 s to read the manifest of a
+# million images where the system's takes 1.4.
+ARROW_POOL = "system"
 CONTROL_GROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Looks at what is running, and seconds between two of them.
 LOOKS, PAUSE = 5, 0.02
@@ -45,6 +48,7 @@ def set_thread_defaults() -> None:
     """
     if variable("OMP_WAIT_POLICY") is None:
         set_default("GOMP_SPINCOUNT", SPINS)
+    set_default("ARROW_DEFAULT_MEMORY_POOL", ARROW_POOL)
     if usable_cores() < _allowed_cores():
         set_default("OMP_NUM_THREADS", str(usable_cores()))
 

@@ -1,7 +1,7 @@
 """What earlier stages wrote, read through one door: a damaged file is named, with the stage that makes it and what to do."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -10,6 +10,7 @@ from darkroom.runtime.errors import DarkroomError
 
 if TYPE_CHECKING:  # The command that predicts does without it.
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 # What readers of JSON, Parquet (its errors are subclasses of these) and NumPy raise over damaged files, and what our code
 # raises over content of another form. A missing file is another matter: `darkroom.runtime.stage` says which stage makes it.
@@ -84,6 +85,51 @@ def read_input_table(path: Path, columns: list[str] | None = None) -> "pa.Table"
     if columns and table.column_names != columns:
         raise KeyError(f"columns {', '.join(table.column_names)}, and {', '.join(columns)} are needed")
     return addressable(table)
+
+
+def read_input_slices(path: Path, columns: list[str], lengths: Sequence[int]) -> "Iterator[pa.Table]":
+    """A Parquet table of an earlier stage in slices, one row group in memory at a time.
+
+    Args:
+        path: the file.
+        columns: those to read.
+        lengths: of the slices. Of a table with fewer rows the last slices are short, and of one with more the last is long.
+
+    Raises:
+        FileNotFoundError: when there is none.
+        DarkroomError: when it can't be read, or lacks a column.
+    """
+    import pyarrow as pa
+
+    with _open_table(path) as file:
+        groups = (_read_row_group(path, file, number, columns) for number in range(file.num_row_groups))
+        rest = file.schema_arrow.empty_table().select([name for name in columns if name in file.schema_arrow.names])
+        for position, length in enumerate(lengths):
+            pieces = [rest]
+            while sum(map(len, pieces)) < length or position == len(lengths) - 1:
+                group = next(groups, None)
+                if group is None:
+                    break
+                pieces.append(group)
+            joined = pa.concat_tables(pieces)
+            end = len(joined) if position == len(lengths) - 1 else length
+            yield joined.slice(0, end)
+            rest = joined.slice(end)
+
+
+@stage_input
+def _open_table(path: Path) -> "pq.ParquetFile":
+    import pyarrow.parquet as pq
+
+    return pq.ParquetFile(path)
+
+
+@stage_input
+def _read_row_group(path: Path, file: "pq.ParquetFile", number: int, columns: list[str]) -> "pa.Table":
+    table = file.read_row_group(number, columns, use_threads=False)
+    if table.column_names != columns:
+        raise KeyError(f"columns {', '.join(table.column_names)}, and {', '.join(columns)} are needed")
+    return table
 
 
 @stage_input

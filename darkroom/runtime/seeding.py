@@ -25,8 +25,14 @@ def uniform_per_image(keys: UInt64s, *parts: str | int) -> Float64s:
         key xor seed: 70,000 draws take about 2 ms, where a generator for each image would take seconds.
     """
     with np.errstate(over="ignore"):
-        z = (keys ^ np.uint64(seed_of(*parts))) + np.uint64(0x9E3779B97F4A7C15)
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> np.uint64(31))
-    return (z >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        z = keys ^ np.uint64(seed_of(*parts))
+        z += np.uint64(0x9E3779B97F4A7C15)
+        z ^= z >> np.uint64(30)
+        z *= np.uint64(0xBF58476D1CE4E5B9)
+        z ^= z >> np.uint64(27)
+        z *= np.uint64(0x94D049BB133111EB)
+        z ^= z >> np.uint64(31)
+    z >>= np.uint64(11)
+    numbers = z.astype(np.float64)
+    numbers *= 2.0**-53
+    return numbers

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from darkroom.runtime.cores import usable_cores
+from darkroom.runtime.executor import own_threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,9 +33,9 @@ def in_order(
         work: what a thread does with an item.
         items: one after the other.
         size: the bytes that an item and its result hold, about; None where they are few.
-        threads: how many, where the work is to wait for a network; None: one for each core.
+        threads: how many, where the work is to wait for a network; None: `own_threads`.
     """
-    count = threads or usable_cores()
+    count = threads or own_threads()
     waiting: deque[tuple[Future[Result], int]] = deque()
     in_flight = 0
     pool = ThreadPoolExecutor(count)

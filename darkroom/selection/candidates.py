@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from darkroom.network.pretrained_input import PACKAGES, in_package
+from darkroom.runtime.arrays import Int32s
 
 # Pixels of the shorter side up to which a network that learns from nothing sees all there is in an image.
 SMALL_SIDE = 64
@@ -29,14 +29,14 @@ class Candidate:
     pooling: str
 
 
-def shorter_side(widths: npt.NDArray[np.int32], heights: npt.NDArray[np.int32], size: int | str) -> int:
+def shorter_side(sides: Int32s, size: int | str) -> int:
     """The side in pixels that speaks for a set of images: the median of their shorter sides, or the size that is set.
 
     Args:
-        widths, heights: int32 [N], in pixels.
+        sides: the shorter side of each image, int32 [N], in pixels.
         size: as `preprocess.size`.
     """
-    median = int(np.median(np.minimum(widths, heights)))
+    median = int(np.median(sides))
     return median if isinstance(size, str) else min(median, size)
 
 

@@ -1,10 +1,9 @@
 """Images that are in no split: why, and beside which image; for the terminal, a file and the page."""
 
 import numpy as np
-import pyarrow as pa
 
 from darkroom.runtime.arrays import Int64s
-from darkroom.splits.rule import NO_PARTITION
+from darkroom.splits.rule import NO_PARTITION, SOURCE_SPLITS
 from darkroom.splits.table import SplitResult
 
 LINKED = "copies, or others of the group, are in different splits since the previous run"
@@ -29,17 +28,14 @@ def _reason(result: SplitResult, beside: int) -> str:
 
 def _beside(result: SplitResult) -> Int64s:
     """The first row of each group that is in a split, int64 [G]; N where none is."""
-    first = np.full(len(result.images.group_names), len(result.partitions))
+    first = np.full(len(result.images.keys), len(result.partitions))
     rows = np.flatnonzero(result.partitions != NO_PARTITION)
     np.minimum.at(first, result.images.group[rows], rows)
     return first
 
 
-def excluded_images(result: SplitResult, source_split: pa.ChunkedArray) -> list[dict[str, str | None]]:
+def excluded_images(result: SplitResult) -> list[dict[str, str | None]]:
     """A record for each excluded image.
-
-    Args:
-        source_split: string [N], of the manifest.
 
     Returns:
         Path, label and split in the source; the split of the previous run, None where it was in none; the reason; the first
@@ -48,16 +44,18 @@ def excluded_images(result: SplitResult, source_split: pa.ChunkedArray) -> list[
     beside, names = _beside(result), result.config.partitions
     found: list[dict[str, str | None]] = []
     for reason, rows in excluded_rows(result).items():
-        for row in rows.tolist():
-            previous, other = result.previous.partitions[row], int(beside[result.images.group[row]])
+        others = beside[result.images.group[rows]]
+        paths, paths_beside = result.paths(rows), result.paths(others)
+        for row, other, path, path_beside in zip(rows.tolist(), others.tolist(), paths, paths_beside, strict=True):
+            previous, brought = result.previous.partitions[row], result.images.brought[row]
             found.append(
                 {
-                    "path": result.path(row),
+                    "path": path,
                     "label": result.images.classes[result.images.label[row]],
-                    "source_split": source_split[row].as_py(),
+                    "source_split": None if brought < 0 else SOURCE_SPLITS[brought],
                     "previous_split": None if previous == NO_PARTITION else names[previous],
                     "reason": reason,
-                    "beside": result.path(other),
+                    "beside": path_beside,
                     "beside_split": result.partition(other),
                 }
             )

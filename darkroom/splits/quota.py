@@ -4,7 +4,7 @@ import numpy as np
 
 from darkroom.runtime.arrays import Bools, Float64s, Int16s, Int64s
 from darkroom.runtime.seeding import uniform_per_image
-from darkroom.splits.rule import NO_PARTITION, TEST, SplitConfig, SplitInput
+from darkroom.splits.rule import NO_PARTITION, TEST, SplitConfig, SplitInput, distinct
 
 # With 40 groups the draw puts a class into both 10% splits with a probability of 97%; with 25 with 86%, so that 120 such
 # classes all are with one of 70 million seeds.
@@ -33,17 +33,22 @@ def place_by_quota(
     Returns:
         The partitions, int16 [N]; and which classes were placed by quota, bool [C].
     """
-    classes, groups, count = len(images.classes), len(images.group_names), len(probabilities)
+    classes, groups, count = len(images.classes), len(images.keys), len(probabilities)
     counted = (partitions != NO_PARTITION) & (probabilities[partitions] > 0)
-    codes = (images.label * groups + images.group) * count + partitions
-    label, rest = np.divmod(np.unique(codes[counted]), groups * count)
-    group, partition = np.divmod(rest, count)
-    drawn = np.full(groups, NO_PARTITION, dtype=np.int64)
+    codes = images.label[counted].astype(np.int64)
+    for length, column in ((groups, images.group), (count, partitions)):
+        codes *= length
+        codes += column[counted]
+    codes, _ = distinct(codes)
+    starts = np.searchsorted(codes, np.arange(classes + 1) * (groups * count))
+    sizes = np.diff(starts)
+    label = np.repeat(np.arange(classes), sizes)
+    partition = (codes % count).astype(np.int16)
+    codes //= count
+    group = (codes % groups).astype(np.int32)
+    drawn = np.full(groups, NO_PARTITION, dtype=np.int16)
     drawn[images.group[is_new]] = partitions[is_new]
     new = drawn[group] != NO_PARTITION
-    starts = np.searchsorted(label, np.arange(classes + 1))
-    sizes = np.diff(starts)
-    first, second = (uniform_per_image(images.keys(), purpose, config.seed) for purpose in ("split", "fold"))
     sampled = int((probabilities > 0).sum())
     by_quota = (sizes > 0) & (sizes < FEW_GROUPS) & (sampled > 1)
     goes_first = np.zeros(classes, dtype=bool)
@@ -57,10 +62,10 @@ def place_by_quota(
             now = np.where(new[rows], placed[group[rows]], partition[rows])
             there = np.bincount(now[~waits[group[rows]]], minlength=count)
             numbers = _numbers(there, len(waiting), probabilities, images.classes[each], config.seed)
-            ordered = waiting[np.argsort(first[waiting])]
+            ordered = waiting[np.argsort(uniform_per_image(images.keys[waiting], "split", config.seed))]
             others = ordered[numbers[TEST] :]
             if config.folds:
-                others = others[np.argsort(second[others])]
+                others = others[np.argsort(uniform_per_image(images.keys[others], "fold", config.seed))]
             placed[ordered[: numbers[TEST]]] = TEST
             placed[others] = np.repeat(np.arange(1, count), numbers[1:])
             waits[waiting] = False

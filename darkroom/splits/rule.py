@@ -3,14 +3,16 @@
 The rule assigns groups to partitions, numbered from 0: `test`, `validation`, `train`; with folds `test`, `fold 0`, `fold 1`, …
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.runtime.arrays import Bools, Float64s, Int16s, Int64s, UInt64s
+from darkroom.runtime.arrays import Bools, Float64s, Int8s, Int16s, Int32s, Int64s, UInt64s
 from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.seeding import uniform_per_image
 
@@ -18,6 +20,9 @@ SPLITS = ("train", "validation", "test")
 # The split of images that belong to none, and their number in place of a partition's.
 EXCLUDED, NO_PARTITION = "excluded", -1
 TEST, VALIDATION, UNDECIDED = 0, 1, 2
+# The splits that a source can have, in the order of these numbers.
+SOURCE_SPLITS = ("test", "validation", "train")
+NO_TIMESTAMP = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True)
@@ -54,43 +59,83 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class SplitInput:
-    """The images as numbers; N images in G groups, in the manifest's order.
+    """The images as numbers; N images in G groups, in the manifest's order. No text is kept: a million images are 30 MB.
 
     Attributes:
-        label: int64 [N], which of `classes`, the class list.
-        group: int64 [N], which of `group_names` (string [G]).
-        content: int64 [N]: images with the same number have the same bytes.
-        source_split: int64 [N], `TEST` or `VALIDATION` where the source puts the image there, else `UNDECIDED`.
-        timestamp: int64 [N], microseconds since 1970 (UTC); the smallest number where the source has none.
+        id: uint64 [N], the ids, which are hex, as numbers.
+        label: int32 [N], which of `classes`, the class list.
+        group: int32 [N], which of the groups.
+        keys: uint64 [G], the first 64 bits of each group's name, a SHA-256. Two groups with the same ones would be one here.
+        content: uint64 [N], the first 64 bits of each image's SHA-256.
+        brought: int8 [N], which of `SOURCE_SPLITS` the source puts the image into; -1 where it has none.
+        timestamp: int64 [N], microseconds since 1970 (UTC); `NO_TIMESTAMP` where the source has none.
     """
 
-    label: Int64s
+    id: UInt64s
+    label: Int32s
     classes: tuple[str, ...]
-    group: Int64s
-    group_names: pa.Array
-    content: Int64s
-    source_split: Int64s
+    group: Int32s
+    keys: UInt64s
+    content: UInt64s
+    brought: Int8s
     timestamp: Int64s
 
     @classmethod
-    def of(cls, manifest: pa.Table, groups: pa.Table, classes: tuple[str, ...]) -> "SplitInput":
-        """From the manifest, the table `id, group` of the validate stage, which has the same rows, and the class list."""
-        grouped = pc.dictionary_encode(groups["group"].combine_chunks())
-        source_split = pc.index_in(manifest["source_split"], value_set=pa.array(["test", "validation"]))
-        timestamp = pc.fill_null(manifest["timestamp"].cast(pa.int64()), np.iinfo(np.int64).min)
-        return cls(
-            pc.index_in(manifest["label"], value_set=pa.array(classes)).to_numpy().astype(np.int64),
-            classes,
-            grouped.indices.to_numpy().astype(np.int64),
-            grouped.dictionary,
-            pc.dictionary_encode(manifest["sha256"].combine_chunks()).indices.to_numpy().astype(np.int64),
-            pc.fill_null(source_split, UNDECIDED).to_numpy().astype(np.int64),
-            timestamp.to_numpy(),
-        )
+    def of(cls, parts: Iterable[tuple[pa.Table, pa.Table]], classes: tuple[str, ...]) -> "SplitInput":
+        """From the parts of the manifest in order, each with its rows of the validate stage's table, and the class list.
 
-    def keys(self) -> UInt64s:
-        """The first 64 bits of each group's name, a SHA-256 in hex: uint64 [G]."""
-        return leading_bits(self.group_names)
+        Args:
+            parts: `id`, `sha256`, `label`, `source_split`, and `timestamp` where days decide; and `group`.
+            classes: their names.
+        """
+        found = [_numbers(manifest, groups, classes) for manifest, groups in parts]
+        columns = {name: np.concatenate([part.pop(name) for part in found]) for name in list(found[0])}
+        columns.setdefault("timestamp", np.broadcast_to(np.int64(NO_TIMESTAMP), len(columns["id"])))
+        keys, group = _numbered(columns.pop("group"))
+        return cls(classes=classes, keys=keys, group=group, **columns)
+
+    @property
+    def source_split(self) -> Int8s:
+        """A new int8 [N], `TEST` or `VALIDATION` where the source puts the image there, else `UNDECIDED`."""
+        return np.where(self.brought < 0, np.int8(UNDECIDED), self.brought)
+
+
+def _numbers(manifest: pa.Table, groups: pa.Table, classes: tuple[str, ...]) -> dict[str, Any]:
+    """The columns of `SplitInput` for a part of the manifest; `group` has the keys."""
+    found = {
+        "id": leading_bits(manifest["id"]),
+        "label": pc.index_in(manifest["label"], value_set=pa.array(classes)).to_numpy(),
+        "group": leading_bits(groups["group"]),
+        "content": leading_bits(manifest["sha256"]),
+        "brought": brought_codes(manifest["source_split"]),
+    }
+    if "timestamp" in manifest.column_names:
+        found["timestamp"] = pc.fill_null(manifest["timestamp"].cast(pa.int64()), NO_TIMESTAMP).to_numpy()
+    return found
+
+
+def _numbered(keys: UInt64s) -> tuple[UInt64s, Int32s]:
+    """The keys, each once, and the number of each given one among them, int32 [N]. `np.unique` takes twice the memory."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    first = np.ones(len(keys), dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    numbers = np.empty(len(keys), np.int32)
+    numbers[order] = np.cumsum(first, dtype=np.int32) - 1
+    return ordered[first], numbers
+
+
+def distinct(codes: Int64s) -> tuple[Int64s, Int64s]:
+    """Of codes int64 [N], which are sorted in place, each once, and how often it is there."""
+    codes.sort()
+    starts = np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
+    return codes[starts], np.diff(starts, append=len(codes))
+
+
+def brought_codes(source_split: pa.ChunkedArray) -> Int8s:
+    """Which of `SOURCE_SPLITS` each name is, int8 [N]; -1 for null."""
+    codes = pc.fill_null(pc.index_in(source_split, value_set=pa.array(SOURCE_SPLITS)), -1)
+    return np.asarray(codes.to_numpy(), dtype=np.int8)
 
 
 @dataclass(frozen=True)
@@ -127,8 +172,10 @@ def draw(images: SplitInput, config: SplitConfig) -> Assignment:
     The number depends on nothing but the group, so images that come later move none that are here. It also makes the size of
     each class in a split binomial (`darkroom.splits.tolerance`).
     """
-    source_split = np.where(images.source_split == TEST, TEST, UNDECIDED) if config.folds else images.source_split
-    dated = np.full(len(images.group), UNDECIDED)
+    source_split = images.source_split
+    if config.folds:
+        source_split[source_split == VALIDATION] = UNDECIDED
+    dated = np.full(len(images.group), UNDECIDED, np.int8)
     for partition, day in ((VALIDATION, config.validation_from), (TEST, config.test_from)):
         if day is not None:
             dated[images.timestamp >= (day - date(1970, 1, 1)).days * 86_400_000_000] = partition
@@ -138,7 +185,7 @@ def draw(images: SplitInput, config: SplitConfig) -> Assignment:
         config, source_has_test=bool((source_split == TEST).any()), source_has_validation=VALIDATION in source_split
     )
     sampled = decided == UNDECIDED
-    partitions = np.where(sampled, sample_partitions(images.keys(), config, probabilities), decided)[images.group]
+    partitions = np.where(sampled, sample_partitions(images.keys, config, probabilities), decided)[images.group]
     asked = np.where(source_split != UNDECIDED, source_split, dated)
     excluded = ~sampled[images.group] & (asked != partitions)
     return Assignment(
@@ -150,10 +197,11 @@ def draw(images: SplitInput, config: SplitConfig) -> Assignment:
     )
 
 
-def _lowest(codes: Int64s, images: SplitInput) -> Int64s:
-    """The smallest code of each group, int64 [G]."""
-    lowest = np.full(len(images.group_names), UNDECIDED)
-    np.minimum.at(lowest, images.group, codes)
+def _lowest(codes: Int8s, images: SplitInput) -> Int8s:
+    """The smallest code of each group, int8 [G]."""
+    lowest = np.full(len(images.keys), UNDECIDED, np.int8)
+    decided = np.flatnonzero(codes != UNDECIDED)
+    np.minimum.at(lowest, images.group[decided], codes[decided])
     return lowest
 
 
@@ -170,6 +218,8 @@ def sample_partitions(keys: UInt64s, config: SplitConfig, probabilities: Float64
     """A partition for each key, int16 [G]."""
     numbers = uniform_per_image(keys, "split", config.seed)
     if config.folds is None:
-        return np.searchsorted(np.cumsum(probabilities)[:2], numbers, side="right").astype(np.int16)
+        ends = np.cumsum(probabilities)
+        partitions: Int16s = np.add(numbers >= ends[0], numbers >= ends[1], dtype=np.int16)
+        return partitions
     folds = (uniform_per_image(keys, "fold", config.seed) * config.folds).astype(np.int16)
     return np.where(numbers < probabilities[TEST], TEST, 1 + folds).astype(np.int16)

@@ -7,7 +7,7 @@ put the new one beside them. So the previous split goes first.
 
 import numpy as np
 
-from darkroom.runtime.arrays import Bools, Int16s, Int64s
+from darkroom.runtime.arrays import Bools, Int16s, Int32s, Int64s
 from darkroom.splits.rule import NO_PARTITION, Assignment, SplitInput
 
 
@@ -37,18 +37,19 @@ def keep_assignments(previous: Int16s, drawn: Assignment, images: SplitInput) ->
     partitions = np.where(new, with_group, previous)
     in_split_group = new & (partitions == NO_PARTITION) & drawn.sampled
     if in_split_group.any():
-        partitions[in_split_group] = _common(previous, images.content)[in_split_group]
+        _, content = np.unique(images.content, return_inverse=True)
+        partitions[in_split_group] = _common(previous, content)[in_split_group]
     return partitions, drawn.sampled & ~any_old
 
 
-def _any_old(previous: Int16s, of: Int64s) -> Bools:
+def _any_old(previous: Int16s, of: Int32s) -> Bools:
     """Whether any image with the same number in `of` has a partition, bool [N]."""
     found = np.zeros(of.max(initial=-1) + 1, dtype=bool)
     found[of[previous != NO_PARTITION]] = True
     return found[of]
 
 
-def _common(partitions: Int16s, of: Int64s) -> Int16s:
+def _common(partitions: Int16s, of: Int32s | Int64s) -> Int16s:
     """The partition that all assigned images with the same number in `of` have in common, int16 [N]; else `NO_PARTITION`."""
     assigned = partitions != NO_PARTITION
     count = of.max(initial=-1) + 1
@@ -66,7 +67,7 @@ def apart_from_group(partitions: Int16s, images: SplitInput) -> Bools:
 
 def in_split_groups(partitions: Int16s, images: SplitInput) -> Bools:
     """Whether the images of an image's group are in several partitions, excluded ones included, bool [N]."""
-    count = len(images.group_names)
+    count = len(images.keys)
     low, high = np.full(count, np.iinfo(np.int16).max, dtype=np.int16), np.full(count, NO_PARTITION, dtype=np.int16)
     np.minimum.at(low, images.group, partitions)
     np.maximum.at(high, images.group, partitions)

@@ -125,7 +125,7 @@ def _listed(result: SplitResult, rows: Int64s, what: str) -> list[str]:
         return []
     lines = [f"  {count(len(rows), 'image')} {what}:"]
     for row in rows[:LISTED_IMAGES]:
-        lines.append(f"    {result.path(row)}: {result.partition(row)}{_beside(result, row)}")
+        lines.append(f"    {result.path(int(row))}: {result.partition(row)}{_beside(result, row)}")
     if len(rows) > LISTED_IMAGES:
         lines.append(f"    … and {len(rows) - LISTED_IMAGES:,} more")
     return lines
@@ -139,7 +139,7 @@ def _beside(result: SplitResult, row: int) -> str:
     )
     partitions, first = np.unique(result.partitions[others], return_index=True)
     return "".join(
-        f"{', ' if number else '; beside '}{result.path(others[position])} in {result.config.partitions[partition]}"
+        f"{', ' if number else '; beside '}{result.path(int(others[position]))} in {result.config.partitions[partition]}"
         for number, (partition, position) in enumerate(zip(partitions, first, strict=True))
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom.runtime.arrays import Float64s
 from darkroom.splits.assignment import assign
-from darkroom.splits.rule import NO_PARTITION, SPLITS
+from darkroom.splits.rule import NO_PARTITION, SPLITS, distinct
 from darkroom.splits.table import SplitResult
 
 # 99.9% of a normal distribution are within so many standard deviations.
@@ -70,9 +70,13 @@ def class_balance(result: SplitResult) -> list[ClassShare]:
     counted = result.assignment.sampled & (result.partitions != NO_PARTITION)
     labels, partitions = images.label[counted], result.partitions[counted]
     # A group in several partitions counts once in each.
-    cells = len(images.group_names) * count
-    pairs, sizes = np.unique(labels * cells + images.group[counted] * count + partitions, return_counts=True)
-    starts = np.searchsorted(pairs // cells, np.arange(classes + 1))
+    cells = len(images.keys) * count
+    codes = labels.astype(np.int64)
+    for length, column in ((len(images.keys), images.group[counted]), (count, partitions)):
+        codes *= length
+        codes += column
+    pairs, sizes = distinct(codes)
+    starts = np.searchsorted(pairs, np.arange(classes + 1) * cells)
     targets = {split: target for split, target in result.split_probabilities().items() if split != "train" and target}
     in_split = {
         split: np.bincount(labels[np.isin(partitions, result.partitions_of(split))], minlength=classes)
@@ -113,7 +117,8 @@ def empty_splits(result: SplitResult) -> list[tuple[int, list[str]]]:
     """The classes that are missing from a split, as positions in the class list, and from which."""
     images, assigned, count = result.images, result.partitions != NO_PARTITION, len(result.config.partitions)
     cells = np.bincount(
-        images.label[assigned] * count + result.partitions[assigned], minlength=len(images.classes) * count
+        images.label[assigned].astype(np.int64) * count + result.partitions[assigned],
+        minlength=len(images.classes) * count,
     )
     counts = cells.reshape(len(images.classes), count)
     found = []

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.runtime.cores import usable_cores
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.executor import map_ranges
+from darkroom.runtime.executor import map_ranges, own_threads
 
 ROOT = Path(__file__).parents[2]
 TASKS = 12
@@ -54,6 +55,21 @@ def test_an_unknown_executor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DARKROOM_EXECUTOR", "spark")
     with pytest.raises(DarkroomError, match=r"^DARKROOM_EXECUTOR=spark: there are threads, dask, ray$"):
         map_ranges(write, [])
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+def test_a_number_of_workers_that_is_none_is_named(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DARKROOM_WORKERS", value)
+    with pytest.raises(DarkroomError, match=rf"^DARKROOM_WORKERS={value}: should be a number of workers from 1 on"):
+        map_ranges(write, [])
+
+
+def test_the_number_of_workers_is_that_of_threads_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DARKROOM_EXECUTOR", raising=False)
+    monkeypatch.setenv("DARKROOM_WORKERS", "7")
+    assert own_threads() == 7
+    monkeypatch.setenv("DARKROOM_EXECUTOR", "dask")
+    assert own_threads() == usable_cores()
 
 
 @pytest.mark.parametrize(("name", "package"), [("dask", "distributed"), ("ray", "ray")])

@@ -12,7 +12,7 @@ from darkroom.images.manifest import read_manifest
 from darkroom.images.pack import load_packed
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
-from darkroom.runtime.inputs import damaged, read_input_json, read_input_table
+from darkroom.runtime.inputs import damaged, read_input_json, read_input_slices, read_input_table
 from darkroom.sources.listing import read_survey
 from tests.support.packed import write_images
 
@@ -85,3 +85,18 @@ def test_readers_of_folders(tmp_path: Path) -> None:
     write_json(tmp_path / "data/survey/receipt.json", {"ranges": [{"name": "0"}]})
     with pytest.raises(DarkroomError, match=r"data/survey is damaged, or of another version \(.*dvc repro survey"):
         read_survey(tmp_path / "data/survey")
+
+
+@pytest.mark.parametrize("row_group", [1, 2, 3, 100])
+def test_a_table_in_slices_is_the_table_whatever_its_row_groups(row_group: int, tmp_path: Path) -> None:
+    path = tmp_path / "data/split/splits.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"id": [*"abcdefg"], "more": range(7)}), path, row_group_size=row_group)
+
+    def slices(*lengths: int) -> list[str]:
+        return ["".join(each["id"].to_pylist()) for each in read_input_slices(path, ["id"], lengths)]
+
+    assert slices(3, 0, 1, 3) == ["abc", "", "d", "efg"]
+    assert slices(2, 4) == ["ab", "cdefg"] and slices(5, 4) == ["abcde", "fg"] and slices(7, 1) == ["abcdefg", ""]
+    with pytest.raises(DarkroomError, match=r"splits.parquet is damaged, .*label.*remove data/split"):
+        list(read_input_slices(path, ["id", "label"], [7]))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from darkroom.runtime import threads
-from darkroom.runtime.cores import usable_cores
+from darkroom.runtime.executor import own_threads
 from darkroom.runtime.threads import AHEAD, in_batches, in_order
 
 
@@ -29,7 +29,7 @@ def test_results_do_not_pile_up_before_a_slow_taker() -> None:
 
     results = in_order(str, numbers())
     assert next(results) == "0"
-    assert len(asked) <= AHEAD * usable_cores() + 1
+    assert len(asked) <= AHEAD * own_threads() + 1
     results.close()  # type: ignore[attr-defined]
     assert len(asked) < 10_000
 
@@ -46,7 +46,7 @@ def test_a_fault_reaches_the_caller() -> None:
 
 @pytest.mark.parametrize("cores", [2, 64])
 def test_bytes_in_flight_do_not_grow_with_the_cores(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    monkeypatch.setattr(threads, "own_threads", lambda: cores)
     monkeypatch.setattr(threads, "BYTES_IN_FLIGHT", 100)
     asked = 0
 

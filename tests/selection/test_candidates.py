@@ -23,6 +23,5 @@ def test_which_images_a_network_learns_from_nothing(side: int, images: int, from
 
 
 def test_the_side_is_the_median_of_the_shorter_ones_or_the_size_that_is_set_if_that_is_less() -> None:
-    widths, heights = np.array([100, 300, 50], np.int32), np.array([90, 200, 400], np.int32)
-    assert shorter_side(widths, heights, "auto") == 90
-    assert (shorter_side(widths, heights, 48), shorter_side(widths, heights, 224)) == (48, 90)
+    sides = np.array([90, 200, 50], np.int32)
+    assert (shorter_side(sides, "auto"), shorter_side(sides, 48), shorter_side(sides, 224)) == (90, 48, 90)

@@ -28,6 +28,7 @@ def images_of(rows: Sequence[tuple[str, object]], source: Sequence[str | None] |
     """Images given as (class, group)."""
     manifest = pa.table(
         {
+            "id": [sha(f"id {row}")[:16] for row in range(len(rows))],
             "label": [label for label, _ in rows],
             "sha256": [sha(f"image {row}") for row in range(len(rows))],
             "source_split": pa.array(source or [None] * len(rows), pa.string()),
@@ -35,7 +36,7 @@ def images_of(rows: Sequence[tuple[str, object]], source: Sequence[str | None] |
         }
     )
     groups = pa.table({"group": [sha(group) for _, group in rows]})
-    return SplitInput.of(manifest, groups, tuple(sorted({label for label, _ in rows})))
+    return SplitInput.of([(manifest, groups)], tuple(sorted({label for label, _ in rows})))
 
 
 def classes_of(sizes: Sequence[int]) -> list[tuple[str, object]]:
@@ -86,12 +87,10 @@ def test_growth_moves_nothing_and_keeps_the_quotas(
     images = images_of(classes_of(sizes))
     assignment = assign(images, config)
     for step in range(1, steps + 1):
-        before = dict(
-            zip(images.group_names.take(pa.array(images.group)).to_pylist(), assignment.partitions, strict=True)
-        )
+        before = dict(zip(images.keys[images.group].tolist(), assignment.partitions, strict=True))
         sizes = [old + new * step // steps for old, new in growth]
         images = images_of(classes_of(sizes)[::-1])
-        names = images.group_names.take(pa.array(images.group)).to_pylist()
+        names = images.keys[images.group].tolist()
         previous = np.array([before.get(name, NO_PARTITION) for name in names], dtype=np.int16)
         assignment = assign(images, config, previous)
         assert all(assignment.partitions[row] == before[name] for row, name in enumerate(names) if name in before)

@@ -29,13 +29,14 @@ def images_of(
     names = pa.array([name(group) for group in groups])
     manifest = pa.table(
         {
+            "id": [name(-row)[:16] for row in range(len(groups))],
             "label": ["one"] * len(groups),
             "sha256": [name(-row) for row in range(len(groups))],
             "source_split": pa.array(source or [None] * len(groups), pa.string()),
             "timestamp": pa.array(timestamps or [None] * len(groups), pa.timestamp("us", tz="UTC")),
         }
     )
-    return SplitInput.of(manifest, pa.table({"group": names}), ("one",))
+    return SplitInput.of([(manifest, pa.table({"group": names}))], ("one",))
 
 
 def splits_of(assignment: Assignment, config: SplitConfig, fold: int = 0) -> list[str]:

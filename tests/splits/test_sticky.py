@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.splits.assignment import assign
+from darkroom.splits.previous_split import read_previous_split
 from darkroom.splits.rule import NO_PARTITION, SplitConfig, SplitInput, draw
-from darkroom.splits.table import read_previous_split, split_table
+from darkroom.splits.table import write_split_table
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def group_all(pictures: list[Picture], links: Links) -> list[str]:
 
 
 def tables_of(pictures: list[Picture], links: Links = frozenset()) -> tuple[pa.Table, SplitInput]:
-    """The manifest of pictures of one class, and what the rule takes."""
+    """The groups of pictures of one class, and what the rule takes."""
     manifest = pa.table(
         {
             "id": [picture.id for picture in pictures],
@@ -63,7 +64,8 @@ def tables_of(pictures: list[Picture], links: Links = frozenset()) -> tuple[pa.T
             "timestamp": pa.nulls(len(pictures), pa.timestamp("us", tz="UTC")),
         }
     )
-    return manifest, SplitInput.of(manifest, pa.table({"group": group_all(pictures, links)}), ("one",))
+    groups = pa.table({"id": manifest["id"], "group": group_all(pictures, links)})
+    return groups, SplitInput.of([(manifest, groups)], ("one",))
 
 
 def run_split(
@@ -71,11 +73,11 @@ def run_split(
 ) -> Table:
     """What the split stage does, between reading and writing: the rows of the table by id, without those of `MANY`."""
     shown, pictures = {picture.id for picture in pictures}, [*pictures, *MANY]
-    manifest, images = tables_of(pictures, links)
-    previous = read_previous_split(table if sticky else None, config, manifest, images)
-    made = split_table(manifest, images, assign(images, config, previous.partitions).partitions, config, fold)
-    pq.write_table(made, table)
-    return {row["id"]: row for row in made.to_pylist() if row["id"] in shown}
+    groups, images = tables_of(pictures, links)
+    previous = read_previous_split(table if sticky else None, config, images)
+    partitions = assign(images, config, previous.partitions).partitions
+    write_split_table([groups], images, partitions, config, fold, table)
+    return {row["id"]: row for row in pq.read_table(table).to_pylist() if row["id"] in shown}
 
 
 # With these the class has enough groups for the draw.
@@ -270,11 +272,11 @@ def test_other_settings_assign_again(table: Path, config: SplitConfig) -> None:
 def test_the_settings_that_changed_are_listed_and_a_damaged_table_is_an_error(table: Path) -> None:
     pictures = [Picture(1, 1)]
     run_split(pictures, frozenset(), CONFIG, table, sticky=False)
-    manifest, images = tables_of(pictures)
-    previous = read_previous_split(table, SplitConfig(0.1, 0.3, 7), manifest, images)
+    _, images = tables_of(pictures)
+    previous = read_previous_split(table, SplitConfig(0.1, 0.3, 7), images)
     assert previous.changed == ["split.seed was 0 and is 7"] and previous.partitions.tolist() == [NO_PARTITION]
     pq.write_table(pq.read_table(table).replace_schema_metadata({}), table)
-    assert "made by another rule" in read_previous_split(table, CONFIG, manifest, images).changed[0]
+    assert "made by another rule" in read_previous_split(table, CONFIG, images).changed[0]
     table.write_bytes(table.read_bytes()[:-20])
     with pytest.raises(DarkroomError, match=r"can't be read.*dvc checkout"):
-        read_previous_split(table, CONFIG, manifest, images)
+        read_previous_split(table, CONFIG, images)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from darkroom.images.manifest import MANIFEST
+from darkroom.images.manifest import MANIFEST, read_manifest, write_manifest
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import read_json
@@ -57,9 +57,8 @@ def write_data(root: Path, rows: list[Row]) -> Path:
         pa.array(columns[field.name], field.type) if field.name in columns else pa.nulls(len(rows), field.type)
         for field in MANIFEST
     ]
-    parts = root / "data/ingest/manifest"
-    parts.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_arrays(arrays, schema=MANIFEST), parts / "0.parquet")
+    shutil.rmtree(root / "data/ingest", ignore_errors=True)
+    write_manifest(pa.Table.from_arrays(arrays, schema=MANIFEST), root / "data/ingest")
     ClassList(tuple(sorted({row.path.split("/")[0] for row in rows}))).save(root / "data/ingest/classes.json")
     (root / "data/validate").mkdir(exist_ok=True)
     groups = pa.table({"id": columns["id"], "group": [sha(row.group or row.content) for row in rows]})
@@ -88,7 +87,7 @@ def run(
         previous=before if sticky and before.exists() else None,
         out=out,
     )
-    manifest = pd.read_parquet(root / "data/ingest/manifest/0.parquet")
+    manifest = read_manifest(root / "data/ingest").to_pandas()
     table = pd.read_parquet(before)
     assert table["id"].tolist() == manifest["id"].tolist()
     return table.assign(path=manifest["path"], label=manifest["label"]).set_index("path")
