@@ -25,7 +25,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-import numpy as np
 import pyarrow.parquet as pq
 import simplejpeg
 
@@ -38,10 +37,11 @@ from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import gather_facts
 from darkroom.checks.worker import check_all
 from darkroom.duplicates.confirm import find_near_copies
-from darkroom.duplicates.descriptors import read_thumbnails
+from darkroom.duplicates.descriptors import Thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
+from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.cores import usable_cores
 from darkroom.settings.read import read_params
 from darkroom.sources.source import Location
@@ -90,9 +90,12 @@ class Ours:
             with self._part("near-copies and groups"):
                 manifest = read_manifest(taken)
                 frame = manifest.to_pandas()
-                thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), taken, seen, self._decoder)
-                sizes = (frame[column].to_numpy() for column in ("width", "height", "contrast"))
-                near = find_near_copies(thumbnails, *sizes)
+                thumbnails = Thumbnails(manifest, taken, seen, self._decoder)
+                width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
+                ids = leading_bits(manifest["id"])
+                near = find_near_copies(
+                    thumbnails.read, ids, width, height, contrast, seen / "near_copies", thumbnails.identity
+                )
                 copies = join_copies(frame["sha256"], near.pairs)
                 groups = group_images(frame, copies)
             with self._part("checks on the manifest"):

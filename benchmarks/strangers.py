@@ -12,6 +12,7 @@ import argparse
 import io
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,10 @@ def find(pictures: list[UInt8s]) -> NearCopies:
     measured = [fingerprint(grey[:, :, None]) for grey in pictures]
     height, width = np.array([grey.shape for grey in pictures], np.int32).T
     contrast = np.array([each.contrast for each in measured], np.float32)
-    return find_near_copies(np.stack([each.thumbnail for each in measured]), width, height, contrast)
+    thumbnails = np.stack([each.thumbnail for each in measured])
+    ids = np.arange(len(pictures), dtype=np.uint64)
+    with TemporaryDirectory() as cache:
+        return find_near_copies(thumbnails.__getitem__, ids, width, height, contrast, Path(cache), "")
 
 
 def row(name: str, pictures: list[UInt8s]) -> tuple[str, ...]:

@@ -25,10 +25,11 @@ from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
 from darkroom.checks.suite import Check, Outcome
 from darkroom.duplicates.confirm import NearCopies, find_near_copies
-from darkroom.duplicates.descriptors import read_thumbnails
+from darkroom.duplicates.descriptors import Thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList, load_classes
+from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_files, whole_folder, write_json
 from darkroom.runtime.inputs import read_input_table
@@ -110,11 +111,21 @@ def _gather(
         return gather_incomplete_facts(frame, rejects, classes), None
     near = NearCopies(np.empty((0, 2), np.int64))
     if near_copies:
-        thumbnails = read_thumbnails(manifest, np.arange(len(manifest)), ingest, cache, decoder)
+        thumbnails = Thumbnails(manifest, ingest, cache, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
+        ids = leading_bits(manifest["id"])
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
         with threadpool_limits(1, "blas"):
-            near = find_near_copies(thumbnails, width, height, contrast, always=near_copies is True)
+            near = find_near_copies(
+                thumbnails.read,
+                ids,
+                width,
+                height,
+                contrast,
+                cache / "near_copies",
+                thumbnails.identity,
+                always=near_copies is True,
+            )
     copies = join_copies(frame["sha256"], near.pairs)
     groups = group_images(frame, copies)
     facts = gather_facts(frame, rejects, classes, copies, groups["group"], near)

@@ -5,25 +5,29 @@ pair is confirmed on pixels, and the more strictly the less is in the pictures. 
 `docs/decisions/2026-11-23-near-copies.md` and `docs/decisions/2026-11-27-near-copies.md`.
 """
 
+import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from darkroom.duplicates.alignment import REACH
 from darkroom.duplicates.candidates import candidates
-from darkroom.duplicates.descriptors import SIDE
-from darkroom.duplicates.evidence import BATCH, Pictures, deviation
+from darkroom.duplicates.described import BLANK, ReadThumbnails, describe_images
+from darkroom.duplicates.evidence import Pictures
 from darkroom.duplicates.medoids import around_medoids
-from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt8s, UInt64s
+from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt64s
 
-# Below this contrast, in grey levels, there is nothing to correlate.
-BLANK = 4.0
 CROP_OF_ASPECT = -np.log(1 - REACH)
 # From this share of the images on that look like another and have too little detail to be called its copy, pictures of the set
 # pair by chance. Drawn shapes, letters, spots: 11% to 100%. CIFAR-10, Fashion-MNIST, hands, photographs, with copies planted
 # among them: at most 0.4%.
 MOST_LOOKALIKES = 0.03
+# The code and the packages that decide what is kept from run to run.
+CODE = ("candidates.py", "cells.py", "described.py", "descriptors.py", "earlier.py", "nearest.py")
+PACKAGES = ("faiss-cpu", "numpy")
 # A member of a set of copies may differ from its medoid by so many times what two copies may differ by.
 SLACK_OF_SETS = 2.0
 
@@ -43,10 +47,13 @@ class NearCopies:
 
 
 def find_near_copies(
-    thumbnails: UInt8s,
+    read: ReadThumbnails,
+    ids: UInt64s,
     width: npt.NDArray[np.int32],
     height: npt.NDArray[np.int32],
     contrast: Float32s,
+    cache: Path,
+    identity: str,
     *,
     always: bool = False,
 ) -> NearCopies:
@@ -58,27 +65,42 @@ def find_near_copies(
     thumbnails are blank though they are not, such as of a sky with stars, are left alone.
 
     Args:
-        thumbnails: uint8 [N, 32, 32], grey, as `darkroom.duplicates.descriptors` makes them.
+        read: gives the thumbnails of rows, uint8 [n, 32, 32], grey.
+        ids: uint64 [N], each once, by which an image is known in the next run.
         width, height: int32 [N], of the pictures themselves, in pixels.
         contrast: float32 [N], of the pictures themselves, in [0, 1].
+        cache: the folder for what is kept for the next run; it need not exist.
+        identity: what decides the thumbnails of ids.
         always: look for changed copies also where many pictures pair by chance.
     """
+    identity = f"{identity} {own_identity()}"
     aspect, sides = np.log(width / height), np.minimum(width, height)
-    flat = deviation(thumbnails) < BLANK
-    rows = np.flatnonzero(~flat | (contrast * 255 < BLANK))
-    equal, firsts = _equal(thumbnails[rows], flat[rows], aspect[rows])
+    described = describe_images(read, ids, cache / "described", identity)
+    rows = np.flatnonzero(~described.flat | (contrast * 255 < BLANK))
+    equal, firsts = _equal(described.hashes[rows], aspect[rows])
     firsts = rows[firsts]
-    compared = np.sort(firsts[~flat[firsts]])
-    pairs, crowd = candidates(thumbnails[compared])
-    pictures = Pictures(thumbnails[compared], sides[compared], crowd)
-    one, other = pairs.T
-    shortest = np.minimum(pictures.sides[one], pictures.sides[other])
+    compared = np.sort(firsts[~described.flat[firsts]])
+    pairs, crowd = candidates(
+        lambda some: read(compared[some]), described.take(compared), cache / "neighbours", identity
+    )
+    one, other = compared[pairs].T
+    shortest = np.minimum(sides[one], sides[other])
     # A crop can change the aspect by as much as it takes away, and by the pixel to which it was rounded.
-    aspects = aspect[compared]
-    pairs = pairs[np.abs(aspects[one] - aspects[other]) <= CROP_OF_ASPECT + 1 / shortest]
-    near, lookalikes, equal_alone = _confirmed(pictures, pairs, len(thumbnails), always)
-    listed = np.sort(np.concatenate([rows[equal], compared[near]]), axis=1)
+    pairs = pairs[np.abs(aspect[one] - aspect[other]) <= CROP_OF_ASPECT + 1 / shortest]
+    paired, places = np.unique(pairs, return_inverse=True)
+    chosen = compared[paired]
+    pictures = Pictures(read(chosen), sides[chosen], crowd[paired])
+    near, lookalikes, equal_alone = _confirmed(pictures, places.reshape(-1, 2), len(ids), always)
+    listed = np.sort(np.concatenate([rows[equal], chosen[near]]), axis=1)
     return NearCopies(np.unique(listed, axis=0), lookalikes, equal_alone)
+
+
+def own_identity() -> str:
+    """What decides which pictures are near: the code of this room and the packages."""
+    digest = hashlib.sha256()
+    for file in CODE:
+        digest.update((Path(__file__).parent / file).read_bytes())
+    return " ".join([digest.hexdigest(), *(f"{package}=={version(package)}" for package in PACKAGES)])
 
 
 def _confirmed(pictures: Pictures, pairs: Int64s, images: int, always: bool) -> tuple[Int64s, int, bool]:
@@ -104,24 +126,9 @@ def _confirmed(pictures: Pictures, pairs: Int64s, images: int, always: bool) -> 
     return around_medoids(pairs[copies], lambda a, b: copies_of(a, b, SLACK_OF_SETS, strict)[0]), lookalikes, strict
 
 
-def _equal(thumbnails: UInt8s, blank: Bools, aspect: Float64s) -> tuple[Int64s, Int64s]:
+def _equal(hashes: UInt64s, aspect: Float64s) -> tuple[Int64s, Int64s]:
     """Neighbours in runs of equal thumbnails, and the first row of each run. Blank ones are equal within two grey levels."""
-    words, levels = (
-        part.reshape(-1, SIDE * SIDE).view(np.uint64) for part in (thumbnails, (thumbnails[blank] // 2 + 1) // 2)
-    )
-    odd = np.random.default_rng(0).integers(0, 2**63, words.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-    keys = _hashes(words, odd)
-    keys[blank] = _hashes(levels, odd)
-    order = np.lexsort((np.arange(len(keys)), aspect, keys))
+    order = np.lexsort((np.arange(len(hashes)), aspect, hashes))
     one, other = order[:-1], order[1:]
-    alike = (keys[one] == keys[other]) & (aspect[other] - aspect[one] <= CROP_OF_ASPECT)
+    alike = (hashes[one] == hashes[other]) & (aspect[other] - aspect[one] <= CROP_OF_ASPECT)
     return np.stack([one[alike], other[alike]], 1), order[np.concatenate([[True], ~alike])[: len(order)]]
-
-
-def _hashes(words: UInt64s, odd: UInt64s) -> UInt64s:
-    """64 bits of each row. Shifted first: a multiplication alone never lets high bits act on low ones."""
-    found = np.empty(len(words), np.uint64)
-    for start in range(0, len(words), BATCH):
-        part = words[start : start + BATCH]
-        found[start : start + BATCH] = ((part ^ (part >> np.uint64(29))) * odd).sum(1)
-    return found

@@ -1,11 +1,12 @@
 """Descriptors: a thumbnail in a few numbers, how they move when the picture is cropped a little; and reading of thumbnails."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from darkroom.images.cache import ImageCache
+from darkroom.images.cache import ImageCache, decoding_identity
 from darkroom.images.decode import decode
 from darkroom.images.measure import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
 from darkroom.images.shards import read_shards
@@ -115,30 +116,49 @@ def _standardised(thumbnails: UInt8s) -> Float32s:
     return values
 
 
-def read_thumbnails(manifest: pa.Table, rows: Int64s, ingest: Path, cache: Path, decoder: str) -> UInt8s:
-    """Thumbnails of some images: from the image cache, or else from the shards; both ways they are the same.
+class Thumbnails:
+    """Thumbnails of images, from the image cache, or else from the shards; both ways they are the same."""
 
-    Args:
+    def __init__(self, manifest: pa.Table, ingest: Path, cache: Path, decoder: str) -> None:
+        """Args:
         manifest: the columns `sha256`, `shard`, `offset`, `bytes`.
-        rows: positions in the manifest, int64 [N].
         ingest: the folder that the ingest stage wrote.
         cache: the folder `.darkroom/cache`; it need not exist.
         decoder: that ingest used.
+        """
+        self._manifest = manifest.select(["sha256", "shard", "offset", "bytes"])
+        self._ingest, self._cache, self._decoder = ingest, cache, decoder
+        self._depth = load_depth(ingest)
 
-    Returns:
-        uint8 [N, 32, 32], grey, the whole picture stretched.
-    """
-    table = manifest.select(["sha256", "shard", "offset", "bytes"]).take(rows)
-    cached = ImageCache(cache, decoder)
-    depth = load_depth(ingest)
-    # An older revision may have another rule than the last ingest, by which the cache was filled.
-    found = cached.rows(table["sha256"].to_pylist()) if cached.depth == depth else np.full(len(table), -1)
-    thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-    thumbnails[found >= 0] = cached.thumbnails()[found[found >= 0]]
-    missing = np.flatnonzero(found < 0)
-    left = table.take(missing)
-    places = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
-    for position, data in zip(missing, read_shards(ingest / "shards", places), strict=True):
-        decoded = decode(data, decoder, least_side=MEASURED_SIDE, grey=True, depth=depth)
-        thumbnails[position] = fingerprint(decoded.pixels).thumbnail
-    return thumbnails
+    @property
+    def identity(self) -> str:
+        """What decides the thumbnail of a file."""
+        return f"{decoding_identity(self._decoder)} {self._depth}"
+
+    @cached_property
+    def _cached(self) -> tuple[UInt8s, Int64s]:
+        """The cached thumbnails, and the place of each image among them, -1 where there is none; opened when the first
+        is asked for, since they are many."""
+        cached = ImageCache(self._cache, self._decoder)
+        # An older revision may have another rule than the last ingest, by which the cache was filled.
+        if cached.depth != self._depth:
+            return cached.thumbnails(), np.full(len(self._manifest), -1)
+        return cached.thumbnails(), cached.rows(self._manifest["sha256"])
+
+    def read(self, rows: Int64s) -> UInt8s:
+        """Of some rows of the manifest, int64 [n].
+
+        Returns:
+            uint8 [n, 32, 32], grey, the whole picture stretched.
+        """
+        cached, places = self._cached
+        found = places[rows]
+        thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
+        thumbnails[found >= 0] = cached[found[found >= 0]]
+        missing = np.flatnonzero(found < 0)
+        left = self._manifest.take(rows[missing])
+        stored = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
+        for position, data in zip(missing, read_shards(self._ingest / "shards", stored), strict=True):
+            decoded = decode(data, self._decoder, least_side=MEASURED_SIDE, grey=True, depth=self._depth)
+            thumbnails[position] = fingerprint(decoded.pixels).thumbnail
+        return thumbnails

@@ -31,8 +31,8 @@ CELL = 4
 FEW_CELLS, MANY_CELLS = 20.0, 40.0
 # Below this side a picture has too few pixels for evidence, and must be nearly equal.
 TINY = 16
-# Rows and pairs at a time: what is worked on stays in the processor's cache.
-BATCH, PAIRS = 1024, 128
+# Pairs at a time: what is worked on stays in the processor's cache.
+PAIRS = 128
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,6 @@ def detailed_cells(thumbnails: UInt8s) -> Float32s:
     detail = np.square(detail_of(thumbnails.astype(np.float32)))
     contrast = np.sqrt(detail.reshape(-1, cells, CELL, cells, CELL).sum((2, 4))).reshape(-1, cells * cells)
     return np.asarray(np.square(contrast.sum(1)) / np.maximum(np.square(contrast).sum(1), 1e-6), dtype=np.float32)
-
-
-def deviation(thumbnails: UInt8s) -> Float32s:
-    """The standard deviation of each thumbnail's grey levels, float32 [n]."""
-    found = np.empty(len(thumbnails), np.float32)
-    for part in _parts(len(thumbnails), BATCH):
-        found[part] = thumbnails[part].std((1, 2))
-    return found
 
 
 def _parts(count: int, size: int) -> list[slice]:

@@ -101,10 +101,11 @@ class ImageCache:
         side = THUMBNAIL_SIDE
         return content.reshape(-1, side, side)[column.offset : column.offset + len(column)]
 
-    def rows(self, hashes: Sequence[str | None]) -> Int64s:
+    def rows(self, hashes: Sequence[str | None] | pa.ChunkedArray) -> Int64s:
         """The row of each content in `facts`, -1 where it is not known; int64 [N]."""
         known = self.facts["sha256"].combine_chunks()
-        found = pc.index_in(pa.array(hashes, pa.string()), known, skip_nulls=True).fill_null(-1)
+        asked = hashes if isinstance(hashes, pa.ChunkedArray) else pa.array(hashes, pa.string())
+        found = pc.index_in(asked, known.cast(asked.type), skip_nulls=True).fill_null(-1)
         return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
 
     def save(

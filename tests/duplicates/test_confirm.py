@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -18,17 +19,24 @@ from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import SCALE, describe
 from darkroom.duplicates.groups import join_copies
 from darkroom.images.measure import fingerprint
+from darkroom.runtime.arrays import Float32s, UInt8s
 
 CIFAR = Path("/work/shared/data/cifar10.zip")
 
-UInt8s = npt.NDArray[np.uint8]
+Int32s = npt.NDArray[np.int32]
 
 
 def near_copies_of(pictures: list[UInt8s], **how: bool) -> NearCopies:
     measured = [fingerprint(np.ascontiguousarray(np.atleast_3d(picture))) for picture in pictures]
     height, width = np.array([picture.shape[:2] for picture in pictures], np.int32).T
     contrast = np.array([one.contrast for one in measured], np.float32)
-    return find_near_copies(np.stack([one.thumbnail for one in measured]), width, height, contrast, **how)
+    return find(np.stack([one.thumbnail for one in measured]), width, height, contrast, **how)
+
+
+def find(thumbnails: UInt8s, width: Int32s, height: Int32s, contrast: Float32s, *, always: bool = False) -> NearCopies:
+    read, ids = thumbnails.__getitem__, np.arange(len(thumbnails), dtype=np.uint64)
+    with TemporaryDirectory() as cache:
+        return find_near_copies(read, ids, width, height, contrast, Path(cache), "", always=always)
 
 
 def pairs_of(pictures: list[UInt8s]) -> set[tuple[int, int]]:
@@ -224,7 +232,7 @@ def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_
     frames = np.clip(still + random.normal(0, 0.7, (EXACT, 32, 32)), 0, 255).astype(np.uint8)
     thumbnails = np.concatenate([np.full((EXACT, 32, 32), 255, np.uint8), frames])
     side = np.full(len(thumbnails), 96, np.int32)
-    pairs = find_near_copies(thumbnails, side, side, thumbnails.std((1, 2)).astype(np.float32) / 255).pairs
+    pairs = find(thumbnails, side, side, thumbnails.std((1, 2)).astype(np.float32) / 255).pairs
     assert len(pairs) < 10 * len(thumbnails)
     whites = pairs[pairs[:, 0] < EXACT]
     assert set(whites.ravel()) == set(range(EXACT)), "each white one is in a pair, none with a frame"
@@ -232,9 +240,8 @@ def test_thousands_of_equal_pictures_and_of_frames_of_a_still_camera_are_joined_
 
 
 def test_no_picture_and_one_picture() -> None:
-    none = find_near_copies(
-        np.empty((0, 32, 32), np.uint8), np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
-    )
+    sides = np.empty(0, np.int32)
+    none = find(np.empty((0, 32, 32), np.uint8), sides, sides, np.empty(0, np.float32))
     assert none.pairs.shape == (0, 2)
     assert pairs_of([textured(0)]) == set()
 
