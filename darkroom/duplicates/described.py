@@ -97,10 +97,10 @@ def describe_images(read: ReadThumbnails, ids: UInt64s, folder: Path, identity: 
     joined = Described(*(np.concatenate([getattr(part, name) for part in parts]) for name in TYPES))
     described = joined.take(place)
     with whole_folder(folder) as made:
-        kept = StoredArrays(made, TYPES)
+        renewed = StoredArrays(made, TYPES)
         for name in TYPES:
-            kept.append(name, getattr(described, name))
-        kept.seal(identity)
+            renewed.append(name, getattr(described, name))
+        renewed.seal(identity)
     return described
 
 
