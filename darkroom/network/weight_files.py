@@ -89,7 +89,7 @@ def published_weights(network: nn.Module, name: str, fetch: bool) -> tuple[dict[
     """
     file = None if in_package(name) else published_file(name, fetch)
     if in_package(name):
-        return _from_package(name), f"ImageNet weights of the package {PACKAGES[name].module.replace('_', '-')}"
+        return _from_package(network, name), f"ImageNet weights of the package {PACKAGES[name].module.replace('_', '-')}"
     try:
         weights = (_timm if name.startswith("timm/") else _torchvision)(network, name, file)
     except OSError as error:
@@ -153,15 +153,14 @@ def _in_torch_cache(address: str) -> dict[str, Path | None]:
     return {file: Path(torch.hub.get_dir()) / "checkpoints" / file}
 
 
-def _from_package(name: str) -> dict[str, Tensor]:
-    """The package names its layers otherwise than timm, in the same order and with the same shapes."""
+def _from_package(network: nn.Module, name: str) -> dict[str, Tensor]:
+    """The package names its layers otherwise than timm, in the same order and with the same shapes.
+
+    Of a network without its last layers, the tensors of those are left out.
+    """
     file = PACKAGES[name].file()
     assert file is not None
-    from darkroom.runtime.vision import load_timm
-
-    with torch.device("meta"):
-        names = load_timm().create_model(name.removeprefix("timm/")).state_dict()
-    return dict(zip(names, read_weights(file).values(), strict=True))
+    return dict(zip(network.state_dict(), read_weights(file).values(), strict=False))
 
 
 def _torchvision(network: nn.Module, name: str, file: Path | None) -> dict[str, Tensor]:
