@@ -15,7 +15,7 @@ from tqdm import tqdm
 from darkroom.inference.device import side_by_side
 from darkroom.network.folding import fold_batch_norms
 from darkroom.network.grid import POOLINGS, grid_features, grid_maps
-from darkroom.network.layer_groups import head, layer_groups
+from darkroom.network.layer_groups import head, head_name
 from darkroom.network.load import Normalized
 from darkroom.network.zoo import GreyInput
 from darkroom.runtime.arrays import Images
@@ -157,7 +157,7 @@ def _batched(
 
 def _identity(model: Normalized, images: Images, precision: torch.dtype) -> str:
     """A hash of all that the features depend on: not of the head, which is another after each training."""
-    last = set(layer_groups(model.network)[-1].parameters)
+    last = head_name(model.network)
     identity = hashlib.sha256(
         f"{torch.__version__} folded {precision} {model.mean.device.type} {images.shape}".encode()
     )
@@ -165,7 +165,7 @@ def _identity(model: Normalized, images: Images, precision: torch.dtype) -> str:
     for tensor in (model.mean, model.std):
         identity.update(tensor.cpu().numpy().tobytes())
     for name, tensor in sorted(model.network.state_dict().items()):
-        if name not in last:
+        if name != last and not name.startswith(f"{last}."):
             identity.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
     for start in range(0, len(images), 1024):
         identity.update(np.ascontiguousarray(images[start : start + 1024]).tobytes())
