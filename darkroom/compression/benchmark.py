@@ -25,7 +25,7 @@ MOST_SECONDS = 10.0
 CONFIDENCE = 0.999  # strict, since the intervals are looked at many times
 LARGE_BATCH = 32
 LARGE_ROUNDS = 7
-LARGE_SECONDS = 1.0  # no further round of large batches after so long
+LARGE_SECONDS = 0.5  # no further round of large batches after so long
 
 
 @dataclass(frozen=True)

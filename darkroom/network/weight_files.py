@@ -89,7 +89,9 @@ def published_weights(network: nn.Module, name: str, fetch: bool) -> tuple[dict[
     """
     file = None if in_package(name) else published_file(name, fetch)
     if in_package(name):
-        return _from_package(network, name), f"ImageNet weights of the package {PACKAGES[name].module.replace('_', '-')}"
+        return _from_package(
+            network, name
+        ), f"ImageNet weights of the package {PACKAGES[name].module.replace('_', '-')}"
     try:
         weights = (_timm if name.startswith("timm/") else _torchvision)(network, name, file)
     except OSError as error:
