@@ -67,7 +67,7 @@ def run(folder: Path, *command: str) -> Ran:
     )
 
 
-def copy_repository(folder: Path, settings: Mapping[str, str], stages: tuple[str, ...] = ()) -> None:
+def copy_repository(folder: Path, settings: Mapping[str, str | int], stages: tuple[str, ...] = ()) -> None:
     """Make a repository of what git does not ignore in the working tree, as a fresh clone with an empty cache.
 
     Args:
