@@ -49,18 +49,37 @@ def list_source(kind: SourceKind, location: Location) -> Listing:
         DarkroomError: when the source can't be listed, or names two classes alike and `location` does not say what they are.
     """
     listing = kind.list(location)
-    groups = alike(listing.classes)
-    if not groups or location.join_classes is False:
+    if not alike(listing.classes):
         return listing
-    images = Counter(image.label for image in listing.images)
-    if location.join_classes is None:
-        raise DarkroomError(f"{location.name} {_describe(groups, images, listing)}")
-    names = {name: best for group in groups if (best := _most_frequent(group, images)) for name in group}
+    places = {image.label: image.path for image in reversed(listing.images)}
+    names = joined_names(listing.classes, Counter(image.label for image in listing.images), places, location)
     return replace(
         listing,
         classes=tuple(name for name in listing.classes if names.get(name, name) == name),
         images=[image._replace(label=names.get(image.label, image.label)) for image in listing.images],
     )
+
+
+def joined_names(
+    classes: Sequence[str], images: Mapping[str, int], places: Mapping[str, str], location: Location
+) -> dict[str, str]:
+    """The name that each class gets which is another one only in how it is written; none where `location` wants all of them.
+
+    Args:
+        classes: in label order.
+        images: how many each has.
+        places: the path of an image of each, for messages.
+        location: of the source.
+
+    Raises:
+        DarkroomError: when `location` does not say what they are.
+    """
+    groups = alike(classes)
+    if not groups or location.join_classes is False:
+        return {}
+    if location.join_classes is None:
+        raise DarkroomError(f"{location.name} {_describe(groups, images, places)}")
+    return {name: best for group in groups if (best := _most_frequent(group, images)) for name in group}
 
 
 def alike(names: Sequence[str]) -> list[list[str]]:
@@ -77,8 +96,7 @@ def _most_frequent(group: Sequence[str], images: Mapping[str, int]) -> str:
     return min(group, key=lambda name: (-images[name], not plain[name], name))
 
 
-def _describe(groups: Sequence[Sequence[str]], images: Mapping[str, int], listing: Listing) -> str:
-    places = {image.label: image.path for image in reversed(listing.images)}
+def _describe(groups: Sequence[Sequence[str]], images: Mapping[str, int], places: Mapping[str, str]) -> str:
     lines = []
     for group in groups[:GROUPS_LISTED]:
         each = [

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
-from darkroom.sources.layout import lay_out
-from darkroom.sources.names import as_utf8, describe_names, url_remedy
-from darkroom.sources.reading import LINK
+from darkroom.sources.folder_columns import list_columns, no_file, require_folder, walk_files
+from darkroom.sources.names import as_utf8
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
 
 # No image file is as large; an entry of an archive may not unpack to more either. Bytes.
@@ -25,39 +24,10 @@ def list_folder(location: Location) -> Listing:
     Raises:
         DarkroomError: when the path is missing, not a folder, can't be listed, or contains fewer than two classes.
     """
-    root = location.path
-    require_folder(root)
-    paths, folders, others = walk(root)
-    try:
-        layout = lay_out(paths, str(root), folders, others, location.class_level)
-    except DarkroomError as error:
-        raise DarkroomError(f"{error}{_about_links(others)}") from None
-    images = [SourceImage(name, label, split, path) for path, name, label, split in layout.images]
-    return Listing(layout.classes, images, layout.ignored)
-
-
-def _about_links(others: Sequence[Ignored]) -> str:
-    """What to add to a message about class folders that are not there: links to folders may be those that are missed."""
-    links = sorted(one.path for one in others if one.reason == LINK)
-    if not links:
-        return ""
-    return (
-        f". Links to folders are not followed ({describe_names(links)}): put the folders themselves there, as cp -rL does, or "
-        "name the images in a table of paths"
-    )
-
-
-def require_folder(root: Path) -> None:
-    """Raise a DarkroomError where there is no such folder."""
-    if not root.exists():
-        raise DarkroomError(
-            f"there is no folder {root}: ingest.path must name the folder that contains the images{url_remedy(root)}"
-        )
-    if not root.is_dir():
-        raise DarkroomError(
-            f"{root} is a file, not a folder: for an archive or a table set ingest.source to zip, tar or table, or use "
-            "make run IMAGES=…"
-        )
+    require_folder(location.path)
+    found = list_columns(location, walk_files(location.path))
+    columns = found.images(0, len(found.names)).to_pydict()
+    return Listing(found.classes, list(map(SourceImage, *columns.values())), found.ignored)
 
 
 def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
@@ -75,7 +45,7 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
         try:
             with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118 (a Path for each folder is slow)
                 for entry in entries:
-                    if reason := _no_file(entry):
+                    if reason := no_file(entry):
                         others.append(Ignored(as_utf8(prefix + entry.name), reason))
                     elif entry.is_dir(follow_symlinks=False):
                         folders.append(prefix + entry.name)
@@ -87,20 +57,6 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
                 f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; fix its permissions"
             ) from None
     return files, folders, others
-
-
-def _no_file(entry: os.DirEntry[str]) -> str | None:
-    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever."""
-    if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
-        return None
-    if not entry.is_symlink():
-        return "a pipe, a socket or a device"
-    try:
-        if entry.is_dir():
-            return LINK
-        return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
-    except OSError:
-        return None  # a link in a circle: reading it fails
 
 
 def read_image_file(file: Path) -> bytes:

@@ -26,9 +26,9 @@ from darkroom.sources.columns import (
     trimmed,
 )
 from darkroom.sources.folder import read_files
-from darkroom.sources.layout import PICTURE_SUFFIXES
 from darkroom.sources.names import URL, url_remedy
 from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
+from darkroom.sources.placed import PICTURE_SUFFIXES
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")

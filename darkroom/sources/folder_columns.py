@@ -1,0 +1,220 @@
+"""A folder as columns: a row for each file and no object, so that a million files take some 60 MB."""
+
+import hashlib
+import os
+import stat
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.text import printable
+from darkroom.sources.class_names import alike, joined_names
+from darkroom.sources.names import as_utf8, describe_names, junk_reason, url_remedy
+from darkroom.sources.placed import place_files
+from darkroom.sources.reading import LINK
+from darkroom.sources.source import Ignored, Location, SourceImage
+
+# `bytes` is -1 where a file is not there, as behind a broken link, or is none that can be read. The other columns are what
+# changes when a file does: a user can't set the time of status back, so an edit that restores the other times is noticed.
+WALKED = pa.schema(
+    [("path", pa.string()), *((name, pa.int64()) for name in ("bytes", "inode", "mtime_ns", "ctime_ns"))]
+)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What is below a folder.
+
+    Attributes:
+        files: the columns of `WALKED`, sorted by path.
+        folders: in no order, relative, with `/`.
+        others: what is no file, and files whose names are not in UTF-8.
+        digest: of all of it.
+    """
+
+    files: pa.Table
+    folders: list[str]
+    others: list[Ignored]
+    digest: str
+
+
+@dataclass(frozen=True)
+class FolderColumns:
+    """The listing of a folder.
+
+    Attributes:
+        classes: as in `Listing`.
+        ignored: as in `Listing`.
+        names: of the images, sorted.
+        files: of the images, the columns of `WALKED`.
+        folder: of each image, by its number, int64 [N].
+        labels, splits: of each folder.
+    """
+
+    classes: tuple[str, ...]
+    ignored: list[Ignored]
+    names: pa.ChunkedArray
+    files: pa.Table
+    folder: Int64s
+    labels: pa.Array
+    splits: pa.Array
+
+    def images(self, start: int, end: int) -> pa.Table:
+        """Images `start` to `end`: the attributes of `SourceImage`, as columns."""
+        rows = pa.array(self.folder[start:end])
+        none = pa.nulls(end - start)
+        names, files = (column.slice(start, end - start) for column in (self.names, self.files["path"]))
+        columns = [names, self.labels.take(rows), self.splits.take(rows), files, *[none] * 4]
+        return pa.table(columns, names=list(SourceImage._fields))
+
+
+def walk_files(root: Path) -> Walked:
+    """Look at every file below a folder, without an object for each that outlives the look into its folder.
+
+    Raises:
+        DarkroomError: when a folder can't be listed.
+    """
+    pieces, folders, others = [WALKED.empty_table()], list[str](), list[Ignored]()
+    digest = hashlib.blake2b(digest_size=16)
+    waiting: list[str | pa.Table] = [""]
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, pa.Table):
+            pieces.append(here)
+            continue
+        files, below = _look_into(root, here, others)
+        for column in files.columns:
+            for buffer in column.chunk(0).buffers():
+                digest.update(buffer or b"")
+        folders += (folder.rstrip("/") for folder in below)
+        waiting += reversed(_in_order(files, sorted(below)))
+    digest.update(repr((sorted(folders), sorted(others))).encode("utf-8", "surrogateescape"))
+    return Walked(pa.concat_tables(pieces), folders, others, digest.hexdigest())
+
+
+def _look_into(root: Path, prefix: str, others: list[Ignored]) -> tuple[pa.Table, list[str]]:
+    """The files of one folder, sorted, and the folders in it, with a `/` at their ends."""
+    paths, below = list[str](), list[str]()
+    columns = [array("q") for _ in WALKED.names[1:]]
+    try:
+        with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118 (a Path for each folder is slow)
+            for entry in entries:
+                path = prefix + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    below.append(f"{path}/")
+                elif reason := no_file(entry):
+                    others.append(Ignored(as_utf8(path), reason))
+                elif not path.isascii() and as_utf8(path) != path:
+                    others.append(Ignored(as_utf8(path), junk_reason(prefix.rstrip("/"), entry.name) or ""))
+                else:
+                    paths.append(path)
+                    for column, value in zip(columns, _status(entry), strict=True):
+                        column.append(value)
+    except OSError as error:
+        raise DarkroomError(
+            f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; fix its permissions"
+        ) from None
+    named = pa.array(paths, pa.string())
+    order = pc.sort_indices(named)
+    values = [np.frombuffer(column, np.int64)[order.to_numpy()] if paths else [] for column in columns]
+    return pa.table([named.take(order), *values], schema=WALKED), below
+
+
+def _status(entry: os.DirEntry[str]) -> tuple[int, int, int, int]:
+    """The columns of `WALKED` but the path."""
+    try:
+        status = entry.stat()
+    except OSError:
+        return -1, 0, 0, 0
+    size = status.st_size if stat.S_ISREG(status.st_mode) else -1
+    return size, status.st_ino & (1 << 63) - 1, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _in_order(files: pa.Table, below: Sequence[str]) -> list[str | pa.Table]:
+    """The files of a folder, in pieces, and the folders in it, so that all paths will be in their order."""
+    if not below or not len(files):
+        return [*below, files]
+    paths, found, start = files["path"].to_pylist(), list[str | pa.Table](), 0
+    for folder in below:
+        end = bisect_left(paths, folder)
+        found += [files.slice(start, end - start), folder]
+        start = end
+    return [*found, files.slice(start)]
+
+
+def no_file(entry: os.DirEntry[str]) -> str | None:
+    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever."""
+    if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
+        return None
+    if not entry.is_symlink():
+        return "a pipe, a socket or a device"
+    try:
+        if entry.is_dir():
+            return LINK
+        return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
+    except OSError:
+        return None  # a link in a circle: reading it fails
+
+
+def require_folder(root: Path) -> None:
+    """Raise a DarkroomError where there is no such folder."""
+    if not root.exists():
+        raise DarkroomError(
+            f"there is no folder {root}: ingest.path must name the folder that contains the images{url_remedy(root)}"
+        )
+    if not root.is_dir():
+        raise DarkroomError(
+            f"{root} is a file, not a folder: for an archive or a table set ingest.source to zip, tar or table, or use "
+            "make run IMAGES=…"
+        )
+
+
+def list_columns(location: Location, walked: Walked) -> FolderColumns:
+    """The listing of a folder of class folders, or of one of train/, val/ and test/ that hold class folders.
+
+    Raises:
+        DarkroomError: when it contains fewer than two classes, or names two alike and `location` does not say what they are.
+    """
+    paths = walked.files["path"]
+    try:
+        placed = place_files(paths, str(location.path), walked.folders, walked.others, location.class_level)
+    except DarkroomError as error:
+        raise DarkroomError(f"{error}{_about_links(walked.others)}") from None
+    files = walked.files if len(placed.rows) == len(paths) else walked.files.take(pa.array(placed.rows))
+    names = pc.utf8_slice_codeunits(files["path"], placed.cut) if placed.cut else files["path"]
+    labels, classes = placed.labels, placed.classes
+    if alike(classes):
+        of_images = [labels[number] for number in placed.folder.tolist()]
+        places = dict(zip(reversed(of_images), reversed(names.to_pylist()), strict=True))
+        joined = joined_names(classes, Counter(of_images), places, location)
+        labels = [joined.get(name, name) for name in labels]
+        classes = tuple(name for name in classes if joined.get(name, name) == name)
+    return FolderColumns(
+        classes,
+        placed.ignored,
+        names,
+        files,
+        placed.folder,
+        pa.array(labels, pa.string()),
+        pa.array(placed.splits, pa.string()),
+    )
+
+
+def _about_links(others: Sequence[Ignored]) -> str:
+    """What to add to a message about class folders that are not there: links to folders may be those that are missed."""
+    links = sorted(one.path for one in others if one.reason == LINK)
+    if not links:
+        return ""
+    return (
+        f". Links to folders are not followed ({describe_names(links)}): put the folders themselves there, as cp -rL does, or "
+        "name the images in a table of paths"
+    )
