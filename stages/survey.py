@@ -9,6 +9,7 @@ Costs: a listing; hashing for what is new. DVC runs it every time, since only a 
     user's folder itself would cost DVC seconds for every 10,000 files.
 """
 
+import hashlib
 from pathlib import Path
 
 from darkroom.labels.inbox_survey import survey_inbox, write_inbox_survey
@@ -19,10 +20,11 @@ from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
-from darkroom.sources.listing import write_survey
+from darkroom.sources.last_survey import LastSurvey
 from darkroom.sources.registry import location_of
 from darkroom.sources.source import Location
-from darkroom.sources.survey import survey
+from darkroom.sources.survey import look_at, survey
+from darkroom.sources.survey_parts import as_parquet
 
 
 def run(*, source: str, location: Location, cache: Path, out: Path, inbox: Path = INBOX) -> None:
@@ -38,18 +40,19 @@ def run(*, source: str, location: Location, cache: Path, out: Path, inbox: Path 
     Raises:
         DarkroomError: when the source can't be listed, or the inbox is damaged.
     """
-    tables, hashed = survey(source, location, cache)
-    labelled = survey_inbox(inbox, location, cache)
-    with whole_folder(out) as folder:
-        write_survey(tables, folder)
-        write_inbox_survey(labelled, folder)
-    files = len(tables["files"]) - tables["files"]["bytes"].null_count
+    look, labelled, last = look_at(source, location), survey_inbox(inbox, location, cache), LastSurvey(cache, out)
+    mark = look.mark and f"{look.mark} {hashlib.sha256(as_parquet(labelled)).hexdigest()}"
+    if (found := last.found(mark)) is None:
+        with whole_folder(out) as folder:
+            found = survey(source, location, look, cache, folder, out)
+            write_inbox_survey(labelled, folder)
+        last.remember(mark, found)
     # The digits come with scikit-learn, and have no files.
-    if location.url and files:
-        where = f" in {count(files, 'object')} of {location.url}, by its listing"
+    if location.url and found.files:
+        where = f" in {count(found.files, 'object')} of {location.url}, by its listing"
     else:
-        where = f" in {count(files, 'file')}, {hashed:,} new or changed" if files else ""
-    print(f"survey: {count(len(tables['images']), 'image')} of {len(tables['classes']):,} classes{where}")
+        where = f" in {count(found.files, 'file')}, {found.hashed:,} new or changed" if found.files else ""
+    print(f"survey: {count(found.images, 'image')} of {found.classes:,} classes{where}")
     if len(labelled):
         print(f"survey: {count(len(labelled), 'image')} in the inbox {inbox}")
 

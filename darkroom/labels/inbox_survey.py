@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 
 from darkroom.labels.inbox import read_inbox
 from darkroom.runtime.inputs import read_input_table, stage_input
+from darkroom.sources.file_hashes import hash_files
 from darkroom.sources.source import Location
-from darkroom.sources.survey import hash_files
 
 FILE = "inbox.parquet"
 # `path` is relative to the inbox; `sha256` is null where the file can't be read.

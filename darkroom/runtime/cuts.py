@@ -2,25 +2,23 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 # A cut follows every image whose path hashes lower than those of so many neighbours on each side: ranges hold twice as many on
 # average, at least one more than this but for the first and the last.
 WINDOW = 5_000
 
 
-def range_ends(paths: Sequence[str]) -> list[int]:
-    """For all ranges of a list, one past the position of their last image; the last is `len(paths)`.
+def range_ends(paths: Iterable[str]) -> list[int]:
+    """For all ranges of a list, one past the position of their last image; the last is the number of paths.
 
     A cut depends on the `WINDOW` paths on each side alone, and on no content or label, so that a label fix moves
     none.
 
     Args:
-        paths: sorted, without repetition.
+        paths: sorted, without repetition; none of them is held for long.
     """
-    if len(paths) <= WINDOW:  # too few for a cut
-        return [len(paths)] if paths else []
-    return chunk_ends([hashlib.blake2b(path.encode(), digest_size=8).hexdigest() for path in paths], WINDOW)
+    return chunk_ends((range_name(path) for path in paths), WINDOW)
 
 
 def range_name(first_path: str) -> str:
@@ -61,10 +59,13 @@ class LocalMinima:
         return ended
 
 
-def chunk_ends(keys: list[str], window: int) -> list[int]:
-    """For all chunks of a whole list, one past the position of their last key; the last is `len(keys)`."""
-    minima = LocalMinima(window)
-    ends = [ended + 1 for key in keys if (ended := minima.add(key)) is not None]
-    if keys and (not ends or ends[-1] != len(keys)):
-        ends.append(len(keys))
+def chunk_ends(keys: Iterable[str], window: int) -> list[int]:
+    """For all chunks of a whole list, one past the position of their last key; the last is the number of keys."""
+    minima, ends, count = LocalMinima(window), list[int](), 0
+    for key in keys:
+        count += 1
+        if (ended := minima.add(key)) is not None:
+            ends.append(ended + 1)
+    if count and (not ends or ends[-1] != count):
+        ends.append(count)
     return ends

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -39,12 +40,16 @@ class Walked:
         folders: in no order, relative, with `/`.
         others: what is no file, and files whose names are not in UTF-8.
         digest: of all of it.
+        looked_at: when the look began, nanoseconds.
+        mark: of the folder itself, as the look began.
     """
 
     files: pa.Table
     folders: list[str]
     others: list[Ignored]
     digest: str
+    looked_at: int
+    mark: str | None
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ def walk_files(root: Path) -> Walked:
     Raises:
         DarkroomError: when a folder can't be listed.
     """
+    looked_at, mark = time.time_ns(), status_mark(root)
     pieces, folders, others = [WALKED.empty_table()], list[str](), list[Ignored]()
     digest = hashlib.blake2b(digest_size=16)
     waiting: list[str | pa.Table] = [""]
@@ -98,7 +104,7 @@ def walk_files(root: Path) -> Walked:
         folders += (folder.rstrip("/") for folder in below)
         waiting += reversed(_in_order(files, sorted(below)))
     digest.update(repr((sorted(folders), sorted(others))).encode("utf-8", "surrogateescape"))
-    return Walked(pa.concat_tables(pieces), folders, others, digest.hexdigest())
+    return Walked(pa.concat_tables(pieces), folders, others, digest.hexdigest(), looked_at, mark)
 
 
 def _look_into(root: Path, prefix: str, others: list[Ignored]) -> tuple[pa.Table, list[str]]:
@@ -218,3 +224,16 @@ def _about_links(others: Sequence[Ignored]) -> str:
         f". Links to folders are not followed ({describe_names(links)}): put the folders themselves there, as cp -rL does, or "
         "name the images in a table of paths"
     )
+
+
+def status_mark(path: Path) -> str | None:
+    """What changes when a file, or what is directly in a folder, does; None where it is not there."""
+    try:
+        return mark_of(path.stat())
+    except OSError:
+        return None
+
+
+def mark_of(status: os.stat_result) -> str:
+    """What changes when a file does: its length, its inode, and the times of content and of status."""
+    return f"{status.st_size} {status.st_ino} {status.st_mtime_ns} {status.st_ctime_ns}"

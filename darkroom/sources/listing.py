@@ -1,18 +1,13 @@
 """What survey hands to ingest: a source's listing by range, with the hashes of its files, without a trace of the machine."""
 
-import hashlib
-import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from darkroom.runtime.cuts import range_ends, range_name
-from darkroom.runtime.files import write_json
 from darkroom.runtime.inputs import read_input_json, read_input_table, stage_input
 from darkroom.runtime.text import count, plural, printable
 from darkroom.sources.names import describe_classes
@@ -88,51 +83,6 @@ def to_tables(listing: Listing) -> dict[str, pa.Table]:
         "classes": [listing.classes],
     }
     return {name: pa.table(content[name], schema=schema) for name, schema in LISTING.items()}
-
-
-def write_survey(tables: dict[str, pa.Table], folder: Path) -> None:
-    """Write the tables of a listing and its `files`; equal tables give equal files.
-
-    `images/<range>.parquet` has the columns of `IMAGES`, and `receipt.json` the ranges in order. `files.parquet` has those of
-    `CONTAINERS`, `counts.parquet` those of `COUNTS`: the images of each class in each split of the source.
-    """
-    images, files = tables["images"], tables["files"]
-    rows = pc.index_in(images["file"], files["path"].combine_chunks(), skip_nulls=True)
-    whole = pc.if_else(pc.is_null(images["place"]), rows, None)
-    for name in ("bytes", "sha256"):
-        images = images.append_column(IMAGES.field(name), files[name].take(whole))
-    containers = files.filter(pc.invert(pc.is_in(pa.array(range(len(files))), value_set=pc.drop_null(whole))))
-    inside = Counter(images.filter(pc.is_valid(images["place"]))["file"].to_pylist())
-    number = pa.array([inside[path] for path in containers["path"].to_pylist()], pa.int64())
-    counts = images.group_by(["label", "split"]).aggregate([([], "count_all")]).rename_columns(COUNTS.names)
-    tables = tables | {
-        "files": containers.append_column(CONTAINERS.field("images"), number),
-        "counts": counts.sort_by([("label", "ascending"), ("split", "ascending")]).cast(COUNTS),
-    }
-    for name in ("files", "ignored", "classes", "counts"):
-        (folder / f"{name}.parquet").write_bytes(as_parquet(tables[name]))
-    write_json(folder / RECEIPT, {"ranges": [asdict(each) for each in _write_ranges(images, folder / "images")]})
-
-
-def _write_ranges(images: pa.Table, folder: Path) -> list[SurveyRange]:
-    """Write a file for each range of the images, which are sorted by path."""
-    folder.mkdir()
-    paths = images["path"].to_pylist()
-    ranges, start = [], 0
-    for end in range_ends(paths):
-        name = range_name(paths[start])
-        content = as_parquet(images.slice(start, end - start))
-        (folder / f"{name}.parquet").write_bytes(content)
-        ranges.append(SurveyRange(name, end - start, hashlib.sha256(content).hexdigest()))
-        start = end
-    return ranges
-
-
-def as_parquet(table: pa.Table) -> bytes:
-    """A Parquet file; equal rows give equal bytes, whatever chunks they are in."""
-    buffer = io.BytesIO()
-    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
-    return buffer.getvalue()
 
 
 @stage_input

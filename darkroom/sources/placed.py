@@ -121,8 +121,8 @@ def place_files(
     meaning = [reading.of(parts) for parts in files.parts_of.values()]
     aside = _aside(files, paths, meaning, class_level is None)
     ignored += aside.values()
-    kept = ~np.isin(files.rows, np.array(list(aside), np.int64))
-    rows, folder = files.rows[kept], files.folder[kept]
+    inside = ~np.isin(files.rows, np.array(list(aside), np.int64))
+    rows, folder = files.rows[inside], files.folder[inside]
     if class_level and not len(rows):
         raise DarkroomError(
             f"{where} has no files in folders at ingest.class_level={class_level}: its deepest folder with files is at level "

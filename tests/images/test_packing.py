@@ -23,7 +23,7 @@ SPLITS = ("train", "validation", "test")
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder `pile` of images and a root, after a run that packed ranges of some twenty."""
     monkeypatch.setattr(cuts, "WINDOW", 8)
-    monkeypatch.setattr("darkroom.sources.survey.SETTLED", -1)
+    monkeypatch.setattr("darkroom.sources.file_hashes.SETTLED", -1)
     run_line("folder", make_pile(tmp_path / "pile", 200), tmp_path / "root")
     return tmp_path
 

@@ -17,9 +17,9 @@ from darkroom.sources.listing import (
     read_survey_range,
     survey_ranges,
     to_tables,
-    write_survey,
 )
 from darkroom.sources.source import Ignored, Listing, SourceImage
+from darkroom.sources.survey_parts import SurveyWriter, write_listing
 
 
 def test_a_survey_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -32,7 +32,9 @@ def test_a_survey_is_read_as_it_was_written(tmp_path: Path) -> None:
     listing = Listing(("cat", "dog"), images, [Ignored("x", "hidden")], ["b.zip", "list.txt"])
     assert listing.files == ["data/a.png", "b.zip", "list.txt"]
     columns = [listing.files, [1, 2, 3], ["0a", "0b", None]]
-    write_survey(to_tables(listing) | {"files": pa.table(columns, schema=FILES)}, tmp_path)
+    write_listing(
+        to_tables(listing) | {"files": pa.table(columns, schema=FILES)}, SurveyWriter(tmp_path, tmp_path / "none")
+    )
     found = read_survey(tmp_path)
     assert (found.listing.classes, found.listing.images, found.listing.ignored) == (
         listing.classes, images, listing.ignored,
@@ -49,7 +51,7 @@ def test_ranges_are_cut_by_paths_and_named_by_the_first(tmp_path: Path, monkeypa
     monkeypatch.setattr(cuts, "WINDOW", 3)
     images = [SourceImage(f"{row:03}", "cat", None, f"f/{row:03}") for row in range(50)]
     files = pa.table([[image.file for image in images], [5] * 50, ["0a"] * 50], schema=FILES)
-    write_survey(to_tables(Listing(("cat",), images)) | {"files": files}, tmp_path)
+    write_listing(to_tables(Listing(("cat",), images)) | {"files": files}, SurveyWriter(tmp_path, tmp_path / "none"))
     ranges = survey_ranges(tmp_path)
     parts = [read_survey_range(tmp_path, each.name) for each in ranges]
     assert len(ranges) > 3 and pa.concat_tables(parts)["path"].to_pylist() == [image.path for image in images]

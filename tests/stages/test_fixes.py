@@ -137,7 +137,7 @@ FIXES = st.dictionaries(
 def test_fixes_that_come_and_go_leave_what_a_run_from_nothing_makes(
     tmp_path: Path, pile: Path, monkeypatch: pytest.MonkeyPatch, versions: list[dict[str, tuple[str, str]]], kind: str
 ) -> None:
-    monkeypatch.setattr("darkroom.sources.survey.SETTLED", -1)
+    monkeypatch.setattr("darkroom.sources.file_hashes.SETTLED", -1)
     source = pile if kind == "folder" else zipped(pile, tmp_path / "pile.zip")
     for folder in ("grown", "anew"):
         shutil.rmtree(tmp_path / folder, ignore_errors=True)

@@ -15,6 +15,8 @@ from darkroom.images.cache import ImageCache
 from darkroom.images.receipts import PackedBefore
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources import folder_columns, folder_survey
+from darkroom.sources.folder_columns import Walked
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Listing, Location
 from tests.conftest import ingest_source, ingest_surveyed, survey_source
@@ -34,14 +36,14 @@ CACHED = [
     "images/facts.arrow",
     "images/sums.json",
     "ranges/receipts/receipts.arrow",
-    "survey/hashes.arrow",
+    "folder/*.arrow",
 ]
 
 
 @pytest.fixture(autouse=True)
 def _settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The files of these tests are younger than what the survey trusts."""
-    monkeypatch.setattr("darkroom.sources.survey.SETTLED", -1)
+    monkeypatch.setattr("darkroom.sources.file_hashes.SETTLED", -1)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_with_no_change_nothing_is_opened_and_nothing_changes(
     assert opened.hashed == ([] if kind == "folder" else ["pile.zip"])
 
 
-@pytest.mark.parametrize("gone", ["", "images", "ranges", "images/facts.arrow"])
+@pytest.mark.parametrize("gone", ["", "folder", "images", "ranges", "images/facts.arrow"])
 def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
     change(place / "pile")
     target = place / "folder/.darkroom/cache" / gone
@@ -124,7 +126,7 @@ def test_the_caches_can_be_deleted(gone: str, place: Path) -> None:
 @pytest.mark.parametrize("name", CACHED)
 def test_damage_in_a_cache_is_noticed(name: str, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     change(place / "pile")
-    target = place / "folder/.darkroom/cache" / name
+    (target,) = (place / "folder/.darkroom/cache").glob(name)
     content = bytearray(target.read_bytes())
     content[len(content) // 3] ^= 1
     target.write_bytes(content)
@@ -268,7 +270,12 @@ def test_a_source_is_listed_once(kind: str, place: Path, monkeypatch: pytest.Mon
         listed.append(location.path)
         return original.list(location)
 
+    def walked(root: Path) -> Walked:
+        listed.append(root)
+        return folder_columns.walk_files(root)
+
     monkeypatch.setitem(SOURCE_KINDS, kind, replace(original, list=counted))
+    monkeypatch.setattr(folder_survey, "walk_files", walked)
     source = place / ("pile" if kind == "folder" else "pile.zip")
     run_line(kind, source, place / "anew")
     assert listed == [source]

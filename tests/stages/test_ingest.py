@@ -18,7 +18,7 @@ from darkroom.images.shards import read_shards
 from darkroom.model.depth import Depth, load_depth
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
-from darkroom.sources import survey as sources_survey
+from darkroom.sources import file_hashes
 from tests.conftest import ingest_source
 from tests.support.growing import zipped
 from tests.support.pictures import encoded, smooth
@@ -249,7 +249,7 @@ def test_a_file_that_ingest_refuses_for_its_size_is_not_hashed(
         hashed.append(path)
         return file_hash(path)
 
-    monkeypatch.setattr(sources_survey, "file_hash", remember)
+    monkeypatch.setattr(file_hashes, "file_hash", remember)
     out = ingest_source("folder", source, tmp_path, 0.1)
     assert len(hashed) == 120 and source / "one/large.tif" not in hashed
     rejects = pd.read_parquet(out / "rejects.parquet")

@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from darkroom.runtime import cuts
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources import survey as surveying
-from darkroom.sources.folder import FOLDER
+from darkroom.sources import file_hashes, folder_columns, folder_survey
+from darkroom.sources.file_hashes import SETTLED
+from darkroom.sources.folder_columns import Walked
 from darkroom.sources.listing import read_survey_range, survey_ranges
 from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Listing, Location, SourceKind
-from darkroom.sources.survey import SETTLED
 from darkroom.sources.table import TABLE
 from darkroom.sources.zip_archive import ZIP
 from stages import survey
@@ -49,6 +50,11 @@ def look(source: str, path: Path, root: Path) -> None:
 
 def written(root: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (root / "out").rglob("*") if path.is_file()}
+
+
+def inodes(root: Path) -> dict[str, int]:
+    out = root / "out"
+    return {str(path.relative_to(out)): path.stat().st_ino for path in out.rglob("*") if path.is_file()}
 
 
 def rows_of(root: Path) -> list[dict[str, Any]]:
@@ -124,20 +130,35 @@ def absent_at_first(monkeypatch: pytest.MonkeyPatch, kind: SourceKind, *steps: C
     return numbers
 
 
+def changes_after_looks(monkeypatch: pytest.MonkeyPatch, *steps: Callable[[], object]) -> list[int]:
+    """Looks at the folder for real, and takes a step right after each look; gives the numbers of files that were there."""
+    waiting, numbers, walk_files = list(steps), [], folder_columns.walk_files
+
+    def walk_then_step(root: Path) -> Walked:
+        walked = walk_files(root)
+        numbers.append(len(walked.files))
+        if waiting:
+            waiting.pop(0)()
+        return walked
+
+    monkeypatch.setattr(folder_survey, "walk_files", walk_then_step)
+    return numbers
+
+
 def test_a_folder_that_changes_between_listing_and_hashing_is_listed_again(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = root / "away"
     steps = [lambda: (root / "images/zero").rename(away), lambda: away.rename(root / "images/zero")]
-    numbers = absent_at_first(monkeypatch, FOLDER, *steps)
+    numbers = changes_after_looks(monkeypatch, *steps)
     found = run(root)
     assert numbers[0] == 120 and numbers[-1] == 120 and 80 in numbers
     assert len(found) == 120 and all(sha256 for _, sha256 in found.values())
 
 
 def test_a_file_that_vanishes_in_a_survey_is_not_in_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    numbers = absent_at_first(monkeypatch, FOLDER, (root / "images/zero/00.png").unlink)
-    assert len(run(root)) == 119 and numbers == [120, 119, 119]
+    numbers = changes_after_looks(monkeypatch, (root / "images/zero/00.png").unlink)
+    assert len(run(root)) == 119 and numbers == [120, 119]
     (root / "images/one/gone.png").symlink_to("nowhere.png")
     assert run(root)["one/gone.png"] == (None, None)
 
@@ -151,10 +172,46 @@ def test_a_table_that_changes_in_a_survey_is_read_again(root: Path, monkeypatch:
 
 
 def test_a_source_that_never_rests_stops_the_line(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [root / f"images/zero/0{number}.png" for number in range(6)]
-    absent_at_first(monkeypatch, FOLDER, *(file.unlink for file in files))
+    folders = [root / f"images/new-{number}" for number in range(6)]
+    changes_after_looks(monkeypatch, *(folder.mkdir for folder in folders))
     with pytest.raises(DarkroomError, match="images changed 3 times while it was surveyed: run the line again when"):
         run(root)
+
+
+def test_a_survey_with_nothing_new_writes_nothing(root: Path) -> None:
+    archive = Path(shutil.make_archive(str(root / "images"), "zip", root / "images"))
+    settle()
+    for source, path in (("folder", root / "images"), ("zip", archive)):
+        look(source, path, root)
+        before = inodes(root)
+        look(source, path, root)
+        assert inodes(root) == before
+        (root / "out/ignored.parquet").write_bytes(b"damaged")
+        look(source, path, root)
+        assert inodes(root).keys() == before.keys() and b"damaged" not in written(root).values()
+
+
+def test_only_ranges_that_changed_are_written(
+    root: Path, hashed: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cuts, "WINDOW", 5)
+    settle()
+    run(root)
+    before, parts = inodes(root), survey_ranges(root / "out")
+    assert len(parts) > 6
+    hashed.clear()
+    # An edit in place: neither its folder nor its name tells.
+    with (root / "images/zero/00.png").open("r+b") as file:
+        file.write(b"other")
+    run(root)
+    assert hashed == ["zero/00.png"] and "120 files, 1 new or changed" in capsys.readouterr().out
+    changed = {name for name, inode in inodes(root).items() if before[name] != inode}
+    assert len(changed) == 2 and "receipt.json" in changed
+    shutil.rmtree(root / "cache")
+    grown = written(root)
+    (root / "out").rename(root / "grown")
+    run(root)
+    assert written(root) == grown
 
 
 def test_two_machines_write_the_same(root: Path, digit_folder: Path, tmp_path: Path) -> None:
@@ -166,8 +223,10 @@ def test_two_machines_write_the_same(root: Path, digit_folder: Path, tmp_path: P
 
 
 def test_a_file_that_can_not_be_read_has_no_hash(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hash_file = surveying._hash
-    monkeypatch.setattr(surveying, "_hash", lambda place: None if place.endswith("zero/00.png") else hash_file(place))
+    hash_file = file_hashes.hash_of
+    monkeypatch.setattr(
+        folder_survey, "hash_of", lambda place: None if place.endswith("zero/00.png") else hash_file(place)
+    )
     (root / "images/one/gone.png").symlink_to("nowhere.png")
     found = run(root)
     assert found["zero/00.png"][1] is None and found["one/gone.png"] == (None, None)

@@ -1,0 +1,135 @@
+"""Writes a survey: a part for each range, and a part that did not change stays the file that it was."""
+
+import hashlib
+import io
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from darkroom.runtime.cuts import range_ends, range_name
+from darkroom.runtime.files import write_json
+from darkroom.sources.listing import CONTAINERS, COUNTS, FILES, IMAGES, LISTING, RECEIPT, SurveyRange
+from darkroom.sources.source import Ignored
+
+# So many paths are text at a time: a million at once take 100 MB.
+AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """The numbers of a survey: images, classes, files that are there, and those of them that were hashed.
+
+    `whole` says whether all that is there could be hashed.
+    """
+
+    images: int
+    classes: int
+    files: int
+    hashed: int
+    whole: bool = True
+
+
+def paths_of(column: pa.ChunkedArray) -> Iterator[str]:
+    """The paths of a column, one after the other."""
+    for start in range(0, len(column), AT_ONCE):
+        yield from column.slice(start, AT_ONCE).to_pylist()
+
+
+class SurveyWriter:
+    """Writes a survey, a range at a time; equal images give equal files.
+
+    `images/<range>.parquet` has the columns of `IMAGES`, and `receipt.json` the ranges in order. `files.parquet` has those of
+    `CONTAINERS`, `counts.parquet` those of `COUNTS`: the images of each class in each split of the source.
+    """
+
+    def __init__(self, folder: Path, before: Path) -> None:
+        """Args:
+        folder: to write to; what an earlier writer left there goes.
+        before: the folder of the survey before this one; it need not exist.
+        """
+        self._folder, self._before = folder, before
+        self._ranges: list[SurveyRange] = []
+        self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._inside: Counter[str | None] = Counter()
+        shutil.rmtree(folder / "images", ignore_errors=True)
+        (folder / "images").mkdir()
+
+    @property
+    def images(self) -> int:
+        """How many were added."""
+        return self._counts.total()
+
+    def add(self, images: pa.Table) -> None:
+        """Add the images of the next range, with the columns of `IMAGES`."""
+        name, content = range_name(images["path"][0].as_py()), as_parquet(images.cast(IMAGES))
+        self._write(f"images/{name}.parquet", content)
+        self._ranges.append(SurveyRange(name, len(images), hashlib.sha256(content).hexdigest()))
+        counted = images.group_by(["label", "split"]).aggregate([([], "count_all")])
+        for label, split, number in zip(*counted.to_pydict().values(), strict=True):
+            self._counts[label, split] += number
+        inside = images.filter(pc.is_valid(images["place"]))["file"]
+        for each in pc.value_counts(inside).to_pylist():
+            self._inside[each["values"]] += each["counts"]
+
+    def close(self, containers: pa.Table, ignored: Sequence[Ignored], classes: Sequence[str]) -> None:
+        """Write the rest.
+
+        Args:
+            containers: the columns of `FILES`, of the files that are no image themselves.
+            ignored, classes: as in `Listing`.
+        """
+        number = pa.array([self._inside[path] for path in containers["path"].to_pylist()], pa.int64())
+        counts = sorted(self._counts.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][1] is None))
+        tables = {
+            "files": containers.append_column(CONTAINERS.field("images"), number),
+            "ignored": pa.table(list(zip(*sorted(ignored), strict=True)) or [(), ()], schema=LISTING["ignored"]),
+            "classes": pa.table([list(classes)], schema=LISTING["classes"]),
+            "counts": pa.table(
+                [[key[0] for key, _ in counts], [key[1] for key, _ in counts], [found for _, found in counts]],
+                schema=COUNTS,
+            ),
+        }
+        for name, table in tables.items():
+            self._write(f"{name}.parquet", as_parquet(table))
+        write_json(self._folder / RECEIPT, {"ranges": [asdict(each) for each in self._ranges]})
+
+    def _write(self, name: str, content: bytes) -> None:
+        """Write a file; one that has the same bytes already gets a second name, by which DVC knows it without reading it."""
+        before = self._before / name
+        try:
+            if before.stat().st_size == len(content) and before.read_bytes() == content:
+                os.link(before, self._folder / name)
+                return
+        except OSError:  # There is none, or the file system has no links.
+            pass
+        (self._folder / name).write_bytes(content)
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """A Parquet file; equal rows give equal bytes, whatever chunks they are in."""
+    buffer = io.BytesIO()
+    pq.write_table(table.combine_chunks(), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def write_listing(tables: dict[str, pa.Table], writer: SurveyWriter) -> None:
+    """Write the tables of `darkroom.sources.listing.to_tables`, with `files`: those of the source, the columns of `FILES`."""
+    images, files = tables["images"], tables["files"]
+    rows = pc.index_in(images["file"], files["path"].combine_chunks(), skip_nulls=True)
+    whole = pc.if_else(pc.is_null(images["place"]), rows, None)
+    for name in ("bytes", "sha256"):
+        images = images.append_column(IMAGES.field(name), files[name].take(whole))
+    start = 0
+    for end in range_ends(paths_of(images["path"])):
+        writer.add(images.slice(start, end - start))
+        start = end
+    containers = files.filter(pc.invert(pc.is_in(pa.array(range(len(files))), value_set=pc.drop_null(whole))))
+    ignored = [Ignored(*values) for values in zip(*tables["ignored"].to_pydict().values(), strict=True)]
+    writer.close(containers.cast(FILES), ignored, tables["classes"]["name"].to_pylist())
