@@ -3,8 +3,8 @@
 Reads: models/train/, the arrays of data/preprocess/, manifest, class list and label fixes of data/ingest/,
     data/split/splits.parquet.
 Writes: data/predict/: predictions.parquet (logits of validation, test and damaged test images, out-of-fold answers to training
-    images), heatmaps.npy, damaged.npy and explained.json; models/predict/network.onnx, a graph that gives logits, for all
-    that ships. Fills .darkroom/tflite with the files that export ships, unless export.tflite is off.
+    images), heatmaps.npy, damaged.npy and explained.json; models/predict/: network.onnx, a graph that gives logits, for all
+    that ships, and those of the validation images. Fills .darkroom/tflite for export, unless export.tflite is off.
 Costs: some seconds for the graph; a pass in float32 over validation and test images; in bfloat16, where there is such, 21 over
     `evaluate.robustness_images` test images, and one over the training images unless `train` left answers to them.
 """
@@ -24,7 +24,7 @@ from darkroom.inference.explain import explain_test_images
 from darkroom.inference.export import export_network
 from darkroom.inference.inputs import open_splits, require_trained_on
 from darkroom.inference.logits import damaged_logits, damaged_rows, float32_logits
-from darkroom.inference.network_graph import NETWORK
+from darkroom.inference.network_graph import NETWORK, VALIDATION_LOGITS
 from darkroom.inference.out_of_fold import training_answers
 from darkroom.inference.predictions import ModelRun, write_predictions
 from darkroom.model.classes import load_classes
@@ -58,8 +58,7 @@ def run(
         arrays: the folder with the arrays of each split.
         ingest: the folder with manifest, class list and applied label fixes.
         splits: the split table.
-        out: the folder for predictions and heat maps.
-        graphs: the folder for the network as a graph.
+        out, graphs: the folders for predictions and heat maps, and for the network as a graph.
         gallery: how many images each gallery of the report shows.
         robustness_images: how many test images are damaged, at most; 0 for none, `auto` for what `damaged_rows` finds.
         conversion: to TFLite, which goes on beside the rest; None: there is none.
@@ -83,6 +82,7 @@ def run(
         export_network(folded, spec, graph_folder / NETWORK)
         images = {split: opened[split].images for split in ("validation", "test")}
         answers = float32_logits(network, graph_folder / NETWORK, images, device)
+        np.save(graph_folder / VALIDATION_LOGITS, answers["validation"])
         cross_validated, folds = training_answers(model, network, train.images, train.labels, len(classes), device)
         folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         damaged, precision = damaged_logits(folded, test.images, test.ids, rows, device)

@@ -1,6 +1,6 @@
 """Make the model smaller and faster, as a measured decision.
 
-Reads: models/predict/network.onnx, models/train/, models/evaluate/calibration.json; images of data/preprocess/, train to
+Reads: models/predict/, models/train/, models/evaluate/calibration.json; images of data/preprocess/, train to
     calibrate, validation to measure, and train, too, where heads of cross-validation were not fitted to them.
 Writes: models/quantize/: model.onnx, a model.*.onnx for each candidate, verdict.json; reports/quantize/metrics.json;
 and the measured times, which nothing tracks, to reports/timings/quantize_latency.json. `report` draws the page.
@@ -79,7 +79,7 @@ def run(
         held_out = open_out_of_fold(model, folder / makes.as_trained().file, train, makes.used, images)
         extra = held_out.images if held_out else 0
         limits = SelectionLimits(max_accuracy_loss, min_speedup, least_loss_high(images + extra), images, extra)
-        scores = CandidateScores(makes.as_trained(), folder, validation, held_out)
+        scores = CandidateScores(makes.as_trained(), makes.float_answers(images), folder, validation, held_out)
         score_candidates(makes, scores, limits, pruning, fine_tune_epochs)
         graphs = {candidate.name: folder / candidate.file for candidate in scores.candidates}
         memory = scores.peak_memories()

@@ -10,9 +10,12 @@ from darkroom.compression.calibration_search import CalibrationResult, best, sen
 from darkroom.compression.int8 import Int8, calibration_rows, quantize_dynamically, quantize_graph
 from darkroom.compression.ranges import most_calibration_images
 from darkroom.images.pack import Packed
-from darkroom.inference.network_graph import write_float_graph
+from darkroom.inference.network_graph import VALIDATION_LOGITS, write_float_graph
 from darkroom.inference.session import probabilities_of
-from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.arrays import Float32s, Int64s
+from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.inputs import stage_input
+from darkroom.statistics.temperature import softmax
 
 # Training images on which INT8 forms are compared in the calibration search, drawn apart from those that set the ranges.
 SEARCH_IMAGES = 128
@@ -55,7 +58,7 @@ class Candidates:
 
         Args:
             model: the folder with the weights and `model.json`, which only fine-tuning reads.
-            graph: the network as a graph that gives logits.
+            graph: the network as a graph that gives logits, beside its answers to the validation images.
             temperature: of the calibrated probabilities.
             train: the training images.
             calibration_images: how many of them set the INT8 ranges, at most; large ones are fewer.
@@ -63,6 +66,7 @@ class Candidates:
             scratch: an empty folder for intermediate files; it must outlive this object.
         """
         self._model, self._temperature, self._train = model, temperature, train
+        self._logits = graph.with_name(VALIDATION_LOGITS)
         self._folder, self._scratch = folder, scratch
         self._graph = folder / "model.onnx"
         write_float_graph(graph, self._graph, temperature)
@@ -84,6 +88,19 @@ class Candidates:
     def as_trained(self) -> Candidate:
         """The trained network as it is."""
         return Candidate("float", self._graph.name, "Float", "float32, the network as it was trained")
+
+    def float_answers(self, images: int) -> Float32s:
+        """The probabilities float32 [N, K] that the trained network gives for so many validation images, by `predict`.
+
+        Raises:
+            DarkroomError: when there are not as many.
+        """
+        logits = _read_logits(self._logits)
+        if len(logits) != images:
+            raise DarkroomError(
+                f"{self._logits} has answers to {len(logits):,} of {images:,} validation images: run `dvc repro predict`"
+            )
+        return softmax(logits, self._temperature)
 
     def int8(self, enough: float) -> Candidate:
         """Static INT8 with the calibrator that moves the predictions on training images least.
@@ -158,6 +175,12 @@ class Candidates:
             Candidate("pruned", graph.name, "Pruned float", made, same_weights=False),
             Candidate("pruned_int8", file, "Pruned INT8", made_int8, same_weights=False),
         ]
+
+
+@stage_input
+def _read_logits(path: Path) -> Float32s:
+    logits: Float32s = np.load(path)
+    return logits
 
 
 def _epochs(count: int) -> str:

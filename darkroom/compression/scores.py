@@ -12,6 +12,7 @@ from darkroom.compression.out_of_fold import OutOfFold
 from darkroom.compression.parity import Paired, compare
 from darkroom.images.pack import Packed
 from darkroom.inference.session import probabilities_of
+from darkroom.runtime.arrays import Float32s
 from darkroom.statistics.intervals import wilson
 from darkroom.statistics.paired_score import paired_interval
 
@@ -80,18 +81,21 @@ class CandidateScores:
         out_of_fold: by name, how many training images the loss rests on beside the validation images.
     """
 
-    def __init__(self, first: Candidate, folder: Path, validation: Packed, out_of_fold: OutOfFold | None) -> None:
+    def __init__(
+        self, first: Candidate, reference: Float32s, folder: Path, validation: Packed, out_of_fold: OutOfFold | None
+    ) -> None:
         """Start with float.
 
         Args:
             first: the candidate that all others are compared with.
+            reference: the probabilities that it gives for the validation images, float32 [N, K].
             folder: with the graphs.
             validation: its images.
             out_of_fold: training images on which candidates are compared, too; None for none.
         """
         self._folder, self._validation, self._training = folder, validation, out_of_fold
-        self._reference = probabilities_of(folder / first.file, validation.images, "validate float")
-        correct = int((self._reference.argmax(axis=1) == validation.labels).sum())
+        self._reference = reference
+        correct = int((reference.argmax(axis=1) == validation.labels).sum())
         # One process at a time, beside what one thread does here.
         self._beside, self._memory = ThreadPoolExecutor(1), dict[str, Future[int]]()
         self._measure_memory(first)

@@ -17,7 +17,8 @@ from onnx import TensorProto, helper, numpy_helper
 from darkroom.inference.session import LOGITS, OUTPUT
 from darkroom.runtime.inputs import damaged
 
-NETWORK = "network.onnx"
+# In one folder: the graph, and the logits that it gives for the validation images, float32 [N, K].
+NETWORK, VALIDATION_LOGITS = "network.onnx", "validation.npy"
 
 
 def write_float_graph(source: Path, target: Path, temperature: float) -> None:

@@ -233,6 +233,7 @@ def test_a_pruned_network_joins_as_float_and_as_int8(line: Path, monkeypatch: py
         ("no validation images", "holds no image"),
         ("failure while measuring", "measuring failed"),
         ("no calibration", r"calibration\.json.*dvc repro evaluate"),
+        ("too few answers", r"answers to 1 of .* validation images: run `dvc repro predict`"),
     ],
 )
 @pytest.mark.usefixtures("exported")
@@ -245,6 +246,9 @@ def test_nothing_is_left_when_it_fails(line: Path, monkeypatch: pytest.MonkeyPat
         for name in ("labels", "ids"):
             np.save(validation / f"{name}.npy", np.load(validation / f"{name}.npy")[:0])
         write_images(validation, read_images(validation)[:0])
+    elif fault == "too few answers":
+        answers = line / "models/predict/validation.npy"
+        np.save(answers, np.load(answers)[:1])
     elif fault == "no calibration":
         (line / "models/evaluate/calibration.json").unlink()
     else:
