@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize  # Here: SciPy's own BLAS gets the limit below only where it is loaded.
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from darkroom.runtime.arrays import Float32s, Float64s, Int64s
@@ -182,8 +183,6 @@ class _Rows:
 
     def solve(self, strength: float, start: Float64s) -> Float64s:
         """Weights and biases of all heads, flat, by L-BFGS from a starting point on."""
-        from scipy.optimize import minimize
-
         options = {"maxiter": MOST_STEPS, "ftol": 1e-7, "gtol": 1e-4 * len(self.labels) / 100}
         found = minimize(self._loss, start, (strength,), jac=True, method="L-BFGS-B", options=options)
         solution: Float64s = found.x
