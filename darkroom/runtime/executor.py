@@ -25,7 +25,8 @@ def map_ranges(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterat
     `threads`, the default, works on one task after another in this process; the work itself uses all cores, or as many threads
     as `DARKROOM_WORKERS` says. `dask` takes the cluster that Dask's own configuration names (`DASK_SCHEDULER_ADDRESS`), or
     starts one on this machine, with as many processes; `ray` that of `RAY_ADDRESS`, or starts one. A worker that is killed
-    costs its task, which another one does again.
+    costs its task, which another one does again. Workers of a Dask cluster that is there are started again
+    first, since they have imported the code of before.
 
     Args:
         work: a function of a module. It may run twice for one task, so it writes whole files.
@@ -83,6 +84,9 @@ def _with_dask(work: Callable[[Task], Receipt], tasks: Sequence[Task]) -> Iterat
     there = variable("DASK_SCHEDULER_ADDRESS")
     own = {} if there else {"dashboard_address": None, "n_workers": worker_count(), "threads_per_worker": 1}
     with Client(set_as_default=False, **own) as client:
+        if there:
+            # They imported the code as it was when they started.
+            client.restart()
         futures = client.map(work, tasks, pure=False, retries=RETRIES)
         for future in futures:
             yield future.result()

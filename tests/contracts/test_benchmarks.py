@@ -31,13 +31,14 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 
 def test_every_benchmark_is_found() -> None:
     data = {"decoders", "growth", "intake", "loaders", "near_copies", "noop", "strangers"}
+    scale = {"executors", "long_tables"}
     training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training", "training_memory"}
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"monitor", "serving", "serving_stress"}
     line = {"stage_times"}
     choice = {"gpu", "photographs", "selection", "sets"}
     upkeep = {"gate"}
-    assert data | training | bundle | service | choice | line | upkeep == set(COMMANDS)
+    assert data | scale | training | bundle | service | choice | line | upkeep == set(COMMANDS)
 
 
 def test_peers_have_exact_versions() -> None:

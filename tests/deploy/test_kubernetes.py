@@ -1,5 +1,6 @@
 """The manifests fit together, and the service: names, ports, labels, probes, settings, and the time that an end takes."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -139,6 +140,49 @@ def test_tritons_deployment_serves_what_deploy_repository_writes() -> None:
     assert "/repository" in mounted
 
 
+def line_job() -> Manifest:
+    """The job of a run of the line, as Prefect makes it of its template."""
+    from prefect.utilities.templating import apply_values
+
+    template = json.loads((FOLDER / "overlays/line/job-template.json").read_text(encoding="utf-8"))
+    defaults = {
+        name: each["default"] for name, each in template["variables"]["properties"].items() if "default" in each
+    }
+    given = {"name": "retrain", "command": ["prefect", "flow-run", "execute"], "labels": {}, "annotations": {}}
+    return dict(apply_values(template["job_configuration"], defaults | given)["job_manifest"])
+
+
+def test_a_job_of_the_line_and_the_workers_of_dask_fit_together() -> None:
+    job = line_job()["spec"]["template"]
+    (container,) = job["spec"]["containers"]
+    # The worker of Prefect refuses another name.
+    assert container["name"] == "prefect-job"
+    service, scheduler, workers = (read(f"overlays/line/{name}.yaml") for name in ("service", "scheduler", "workers"))
+    (port,) = service["spec"]["ports"]
+    address = f"tcp://{service['metadata']['name']}:{port['port']}"
+    environment = {each["name"]: each["value"] for each in container["env"]}
+    assert environment["DARKROOM_EXECUTOR"] == "dask" and environment["DASK_SCHEDULER_ADDRESS"] == address
+    pods = [each["spec"]["template"] for each in (scheduler, workers)]
+    assert address in pods[1]["spec"]["containers"][0]["command"]
+    assert f"--port={port['port']}" in pods[0]["spec"]["containers"][0]["command"]
+    assert service["spec"]["selector"].items() <= pods[0]["metadata"]["labels"].items()
+    assert not service["spec"]["selector"].items() <= pods[1]["metadata"]["labels"].items()
+    policies = list(yaml.safe_load_all((FOLDER / "overlays/line/networkpolicy.yaml").read_text(encoding="utf-8")))
+    allowed = [each["podSelector"]["matchLabels"] for each in policies[0]["spec"]["ingress"][0]["from"]]
+    for pod in (*pods, job):
+        assert any(labels.items() <= pod["metadata"]["labels"].items() for labels in allowed)
+        assert any(
+            each["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items() for each in policies
+        )
+        # One clone for all, in one place.
+        volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
+        assert volumes["clone"]["persistentVolumeClaim"]["claimName"] == "darkroom-clone"
+        (first,) = pod["spec"]["containers"]
+        assert {each["name"]: each["mountPath"] for each in first["volumeMounts"]}["clone"] == "/darkroom"
+        assert {"name": "PYTHONPATH", "value": "/darkroom"} in first["env"]
+        assert first["image"] == "darkroom-line"
+
+
 def build(folder: Path) -> list[Manifest]:
     if not (kubectl := shutil.which("kubectl")):
         pytest.skip("there is no kubectl on this machine")
@@ -149,8 +193,8 @@ def build(folder: Path) -> list[Manifest]:
 
 @pytest.fixture(scope="module")
 def built() -> list[Manifest]:
-    """All that kustomize makes of the base and the overlays."""
-    return [manifest for name in BUILDS for manifest in build(FOLDER / name)]
+    """All that kustomize makes of the base and the overlays, and the job of the line."""
+    return [line_job(), *(manifest for name in BUILDS for manifest in build(FOLDER / name))]
 
 
 @pytest.mark.slow

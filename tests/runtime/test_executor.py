@@ -1,9 +1,12 @@
 """The same receipts, in order, whatever works on the tasks; and a killed worker costs its task."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -92,3 +95,44 @@ def test_a_killed_worker_costs_its_task(name: str, package: str, tmp_path: Path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == str([number * number for number in range(TASKS)])
     assert (tmp_path / "killed").exists() and len(list(tmp_path.glob("*.txt"))) == TASKS
+
+
+@pytest.fixture
+def dask_cluster(tmp_path: Path) -> Iterator[str]:
+    """The address of a scheduler, as it and its worker run in other containers; they import from the folder `clone`."""
+    pytest.importorskip("distributed", reason="requirements-dask.txt is not installed")
+    (tmp_path / "clone").mkdir()
+    paths = os.environ | {"PYTHONPATH": f"{tmp_path / 'clone'}{os.pathsep}{ROOT}"}
+    cli, where = [sys.executable, "-m"], ["--scheduler-file", str(tmp_path / "scheduler.json"), "--no-dashboard"]
+    scheduler = [*cli, "distributed.cli.dask_scheduler", "--port", "0", *where]
+    worker = [*cli, "distributed.cli.dask_worker", "--nworkers", "1", "--nthreads", "1", *where]
+    started = [
+        subprocess.Popen(command, env=paths, cwd=tmp_path, stderr=subprocess.DEVNULL) for command in (scheduler, worker)
+    ]
+    while not (tmp_path / "scheduler.json").exists():
+        assert started[0].poll() is None
+        time.sleep(0.1)
+    yield json.loads((tmp_path / "scheduler.json").read_text())["address"]
+    for process in reversed(started):
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_run_the_code_that_is_there_now(dask_cluster: str, tmp_path: Path) -> None:
+    program = (
+        "import work\n"
+        "from darkroom.runtime.executor import map_ranges\n"
+        "if __name__ == '__main__':\n"
+        "    print(list(map_ranges(work.answer, [1, 2])))\n"
+    )
+    (tmp_path / "program.py").write_text(program)
+    environment = os.environ | {"DARKROOM_EXECUTOR": "dask", "DASK_SCHEDULER_ADDRESS": dask_cluster}
+    environment["PYTHONPATH"] = f"{tmp_path / 'clone'}{os.pathsep}{ROOT}"
+    for factor, expected in ((10, "[10, 20]"), (1000, "[1000, 2000]")):
+        (tmp_path / "clone/work.py").write_text(f"def answer(task):\n    return task * {factor}\n")
+        done = subprocess.run(
+            [sys.executable, tmp_path / "program.py"], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == expected
