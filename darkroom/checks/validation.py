@@ -95,8 +95,7 @@ def validate(
     print(_summary_of_change(change, of_change))
     if not any(outcome.stops_the_line for outcome in validation.outcomes):
         with whole_folder(out) as folder:
-            # `split` reads a row group at a time.
-            pq.write_table(groups, folder / "groups.parquet", row_group_size=10_000)
+            pq.write_table(groups, folder / "groups.parquet", row_group_size=10_000)  # `split` reads them one by one
     return validation.outcomes
 
 
