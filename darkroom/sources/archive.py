@@ -45,6 +45,11 @@ def plain_name(name: str) -> str:
     return start + "/".join(parts) + end
 
 
+def most_unpacked(packed: int) -> int:
+    """To how many bytes an archive of so many may unpack that was not made to fill disks."""
+    return max(RATIO_FROM_BYTES, MOST_RATIO * packed)
+
+
 class Entries:
     """Collects the entries of one archive as they are met, and stops at the first that is unfit."""
 
@@ -111,7 +116,7 @@ class Entries:
             DarkroomError: when that is more than allowed.
         """
         self._total += size
-        if self._total > max(RATIO_FROM_BYTES, MOST_RATIO * self._packed):
+        if self._total > most_unpacked(self._packed):
             raise DarkroomError(
                 f"{self.archive} has {self._packed:,} bytes and unpacks to more than {MOST_RATIO} times as many, as archives "
                 "do that are made to fill disks: nothing was taken from it; if you trust it, unpack it and give the folder"

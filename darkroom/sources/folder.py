@@ -25,9 +25,7 @@ def list_folder(location: Location) -> Listing:
         DarkroomError: when the path is missing, not a folder, can't be listed, or contains fewer than two classes.
     """
     require_folder(location.path)
-    found = list_columns(location, walk_files(location.path))
-    columns = found.images(0, len(found.names)).to_pydict()
-    return Listing(found.classes, list(map(SourceImage, *columns.values())), found.ignored)
+    return list_columns(location, walk_files(location.path)).listing()
 
 
 def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:

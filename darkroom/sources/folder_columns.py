@@ -6,7 +6,6 @@ import stat
 import time
 from array import array
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.runtime.arrays import Int64s
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
-from darkroom.sources.class_names import alike, joined_names
+from darkroom.sources.image_columns import ImageColumns, place_images
 from darkroom.sources.names import as_utf8, describe_names, junk_reason, url_remedy
-from darkroom.sources.placed import place_files
 from darkroom.sources.reading import LINK
-from darkroom.sources.source import Ignored, Location, SourceImage
+from darkroom.sources.source import Ignored, Location
 
 # `bytes` is -1 where a file is not there, as behind a broken link, or is none that can be read. The other columns are what
 # changes when a file does: a user can't set the time of status back, so an edit that restores the other times is noticed.
@@ -53,33 +50,18 @@ class Walked:
 
 
 @dataclass(frozen=True)
-class FolderColumns:
+class FolderColumns(ImageColumns):
     """The listing of a folder.
 
     Attributes:
-        classes: as in `Listing`.
-        ignored: as in `Listing`.
-        names: of the images, sorted.
         files: of the images, the columns of `WALKED`.
-        folder: of each image, by its number, int64 [N].
-        labels, splits: of each folder.
     """
 
-    classes: tuple[str, ...]
-    ignored: list[Ignored]
-    names: pa.ChunkedArray
     files: pa.Table
-    folder: Int64s
-    labels: pa.Array
-    splits: pa.Array
 
     def images(self, start: int, end: int) -> pa.Table:
         """Images `start` to `end`: the attributes of `SourceImage`, as columns."""
-        rows = pa.array(self.folder[start:end])
-        none = pa.nulls(end - start)
-        names, files = (column.slice(start, end - start) for column in (self.names, self.files["path"]))
-        columns = [names, self.labels.take(rows), self.splits.take(rows), files, *[none] * 4]
-        return pa.table(columns, names=list(SourceImage._fields))
+        return self.as_images(start, end, self.files["path"].slice(start, end - start))
 
 
 def walk_files(root: Path) -> Walked:
@@ -190,29 +172,12 @@ def list_columns(location: Location, walked: Walked) -> FolderColumns:
     Raises:
         DarkroomError: when it contains fewer than two classes, or names two alike and `location` does not say what they are.
     """
-    paths = walked.files["path"]
     try:
-        placed = place_files(paths, str(location.path), walked.folders, walked.others, location.class_level)
+        rows, found = place_images(walked.files["path"], location, walked.folders, walked.others)
     except DarkroomError as error:
         raise DarkroomError(f"{error}{_about_links(walked.others)}") from None
-    files = walked.files if len(placed.rows) == len(paths) else walked.files.take(pa.array(placed.rows))
-    names = pc.utf8_slice_codeunits(files["path"], placed.cut) if placed.cut else files["path"]
-    labels, classes = placed.labels, placed.classes
-    if alike(classes):
-        of_images = [labels[number] for number in placed.folder.tolist()]
-        places = dict(zip(reversed(of_images), reversed(names.to_pylist()), strict=True))
-        joined = joined_names(classes, Counter(of_images), places, location)
-        labels = [joined.get(name, name) for name in labels]
-        classes = tuple(name for name in classes if joined.get(name, name) == name)
-    return FolderColumns(
-        classes,
-        placed.ignored,
-        names,
-        files,
-        placed.folder,
-        pa.array(labels, pa.string()),
-        pa.array(placed.splits, pa.string()),
-    )
+    files = walked.files if len(rows) == len(walked.files) else walked.files.take(pa.array(rows))
+    return FolderColumns(**vars(found), files=files)
 
 
 def _about_links(others: Sequence[Ignored]) -> str:

@@ -21,7 +21,9 @@ from darkroom.sources.folder_survey import LOOKS, look_at_folder, restless, surv
 from darkroom.sources.listing import FILES, Surveyed, to_tables
 from darkroom.sources.registry import source_kind
 from darkroom.sources.source import Listing, Location, SourceKind
-from darkroom.sources.survey_parts import Found, SurveyWriter, write_listing
+from darkroom.sources.survey_parts import Found, SurveyWriter, write_columns, write_listing
+from darkroom.sources.zip_archive import ZIP
+from darkroom.sources.zip_columns import zip_columns
 
 
 @dataclass(frozen=True)
@@ -79,15 +81,20 @@ def survey(source: str, location: Location, look: Look, cache: Path, folder: Pat
     Raises:
         DarkroomError: when the source can't be listed.
     """
-    kind, hashed = source_kind(source, location), 0
+    kind = source_kind(source, location)
     if look.walked is not None:
         return survey_folder(location, look.walked, cache, folder, before)
+    writer, hashed, found = SurveyWriter(folder, before), 0, kind.files(location)
     if location.url and kind.readers:
         tables = _listed(list_source(kind, location))
-    elif (found := kind.files(location)) is None:
+    elif found is None:
         tables, hashed = _list_and_hash(kind, location, cache)
     else:
         files, hashed = hash_files(found, location.base, cache)
+        if kind.name == ZIP.name and (columns := zip_columns(location)) is not None:
+            write_columns(columns, writer)
+            writer.close(files, columns.ignored, columns.classes)
+            return Found(writer.images, len(columns.classes), len(files), hashed)
         key = pa.table({"key": [_listing_key(source, location, files)]})
         cached = TableCache(cache / "listing", "listing 3")
         tables = cached.load()
@@ -95,7 +102,6 @@ def survey(source: str, location: Location, look: Look, cache: Path, folder: Pat
             tables = to_tables(list_source(kind, location))
             cached.save(tables | {"key": key})
         tables |= {"files": files}
-    writer = SurveyWriter(folder, before)
     write_listing(tables, writer)
     there = len(tables["files"]) - tables["files"]["bytes"].null_count
     return Found(writer.images, len(tables["classes"]), there, hashed)

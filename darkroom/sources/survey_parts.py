@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from darkroom.runtime.cuts import range_ends, range_name
 from darkroom.runtime.files import write_json
+from darkroom.sources.image_columns import ImageColumns
 from darkroom.sources.listing import CONTAINERS, COUNTS, FILES, IMAGES, LISTING, RECEIPT, SurveyRange
 from darkroom.sources.source import Ignored
 
@@ -133,3 +134,12 @@ def write_listing(tables: dict[str, pa.Table], writer: SurveyWriter) -> None:
     containers = files.filter(pc.invert(pc.is_in(pa.array(range(len(files))), value_set=pc.drop_null(whole))))
     ignored = [Ignored(*values) for values in zip(*tables["ignored"].to_pydict().values(), strict=True)]
     writer.close(containers.cast(FILES), ignored, tables["classes"]["name"].to_pylist())
+
+
+def write_columns(columns: ImageColumns, writer: SurveyWriter) -> None:
+    """Write the images of an archive, of which neither bytes nor hashes are known."""
+    start = 0
+    for end in range_ends(paths_of(columns.names)):
+        none = pa.nulls(end - start)
+        writer.add(columns.images(start, end).append_column("bytes", none).append_column("sha256", none))
+        start = end

@@ -15,11 +15,11 @@ from pathlib import Path
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, plain_name, require_file
 from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
+from darkroom.sources.zip_columns import READABLE, zip_columns
 from darkroom.sources.zip_names import LenientDirectory, read_names
 
 # APPNOTE.TXT 4.3.7: 30 bytes, the last four of which say how long the name and the extra field after them are.
 LOCAL_HEADER = struct.Struct("<26xHH")
-READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
 MADE_ON_WINDOWS = 0
 
 
@@ -32,6 +32,8 @@ def list_zip(location: Location) -> Listing:
     """
     path = location.path
     require_file(path, "zip")
+    if (plain := zip_columns(location)) is not None:
+        return plain.listing([path.name])
     try:
         with LenientDirectory(path) as file, zipfile.ZipFile(file) as archive:
             infos, wrong = archive.infolist(), file.wrong

@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +15,10 @@ from darkroom.images.receipts import PackedBefore
 from darkroom.images.shards import ShardWriter
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources import folder_columns, folder_survey
+from darkroom.sources import survey as surveying
 from darkroom.sources.folder_columns import Walked
-from darkroom.sources.registry import SOURCE_KINDS
-from darkroom.sources.source import Listing, Location
+from darkroom.sources.source import Location
+from darkroom.sources.zip_columns import ZipColumns, zip_columns
 from tests.conftest import ingest_source, ingest_surveyed, survey_source
 from tests.support.growing import (
     add,
@@ -264,18 +264,17 @@ def test_an_archive_that_changes_after_the_survey_stops_the_line(place: Path) ->
 @pytest.mark.parametrize("kind", ["folder", "zip"])
 def test_a_source_is_listed_once(kind: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = []
-    original = SOURCE_KINDS[kind]
-
-    def counted(location: Location) -> Listing:
-        listed.append(location.path)
-        return original.list(location)
 
     def walked(root: Path) -> Walked:
         listed.append(root)
         return folder_columns.walk_files(root)
 
-    monkeypatch.setitem(SOURCE_KINDS, kind, replace(original, list=counted))
+    def unpacked(location: Location) -> ZipColumns | None:
+        listed.append(location.path)
+        return zip_columns(location)
+
     monkeypatch.setattr(folder_survey, "walk_files", walked)
+    monkeypatch.setattr(surveying, "zip_columns", unpacked)
     source = place / ("pile" if kind == "folder" else "pile.zip")
     run_line(kind, source, place / "anew")
     assert listed == [source]
