@@ -90,7 +90,7 @@ class Ours:
             with self._part("near-copies and groups"):
                 manifest = read_manifest(taken)
                 frame = manifest.to_pandas()
-                thumbnails = Thumbnails(manifest, taken, seen, self._decoder)
+                thumbnails = Thumbnails(taken, seen, self._decoder)
                 width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
                 ids = leading_bits(manifest["id"])
                 near = find_near_copies(

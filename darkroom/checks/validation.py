@@ -111,7 +111,7 @@ def _gather(
         return gather_incomplete_facts(frame, rejects, classes), None
     near = NearCopies(np.empty((0, 2), np.int64))
     if near_copies:
-        thumbnails = Thumbnails(manifest, ingest, cache, decoder)
+        thumbnails = Thumbnails(ingest, cache, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
         ids = leading_bits(manifest["id"])
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.

@@ -1,14 +1,14 @@
 """Descriptors: a thumbnail in a few numbers, how they move when the picture is cropped a little; and reading of thumbnails."""
 
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
-from darkroom.images.cache import ImageCache, decoding_identity
+from darkroom.images.cache import decoding_identity
 from darkroom.images.decode import decode
-from darkroom.images.measure import MEASURED_SIDE, THUMBNAIL_SIDE, fingerprint
+from darkroom.images.manifest import ManifestRange, manifest_ranges, read_manifest_range
+from darkroom.images.measure import MEASURED_SIDE, fingerprint
+from darkroom.images.range_cache import range_thumbnails
 from darkroom.images.shards import read_shards
 from darkroom.model.depth import load_depth
 from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
@@ -117,48 +117,48 @@ def _standardised(thumbnails: UInt8s) -> Float32s:
 
 
 class Thumbnails:
-    """Thumbnails of images, from the image cache, or else from the shards; both ways they are the same."""
+    """Thumbnails of the images of a manifest: of a range from the cache, or else from the shards; both are the same."""
 
-    def __init__(self, manifest: pa.Table, ingest: Path, cache: Path, decoder: str) -> None:
+    def __init__(self, ingest: Path, cache: Path, decoder: str) -> None:
         """Args:
-        manifest: the columns `sha256`, `shard`, `offset`, `bytes`.
         ingest: the folder that the ingest stage wrote.
         cache: the folder `.darkroom/cache`; it need not exist.
         decoder: that ingest used.
         """
-        self._manifest = manifest.select(["sha256", "shard", "offset", "bytes"])
         self._ingest, self._cache, self._decoder = ingest, cache, decoder
         self._depth = load_depth(ingest)
+        self._ranges = manifest_ranges(ingest)
+        self._starts = np.cumsum([0, *(each.images for each in self._ranges)])
+        self._opened: tuple[int, UInt8s] = (-1, np.empty((0, SIDE, SIDE), np.uint8))
 
     @property
     def identity(self) -> str:
         """What decides the thumbnail of a file."""
         return f"{decoding_identity(self._decoder)} {self._depth}"
 
-    @cached_property
-    def _cached(self) -> tuple[UInt8s, Int64s]:
-        """The cached thumbnails, and the place of each image among them, -1 where there is none; opened when the first
-        is asked for, since they are many."""
-        cached = ImageCache(self._cache, self._decoder)
-        # An older revision may have another rule than the last ingest, by which the cache was filled.
-        if cached.depth != self._depth:
-            return cached.thumbnails(), np.full(len(self._manifest), -1)
-        return cached.thumbnails(), cached.rows(self._manifest["sha256"])
-
     def read(self, rows: Int64s) -> UInt8s:
-        """Of some rows of the manifest, int64 [n].
+        """Of some rows of the manifest, int64 [n]; quickest where they are in order, since one range is in memory.
 
         Returns:
             uint8 [n, 32, 32], grey, the whole picture stretched.
         """
-        cached, places = self._cached
-        found = places[rows]
-        thumbnails = np.empty((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
-        thumbnails[found >= 0] = cached[found[found >= 0]]
-        missing = np.flatnonzero(found < 0)
-        left = self._manifest.take(rows[missing])
-        stored = zip(*(left[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True)
-        for position, data in zip(missing, read_shards(self._ingest / "shards", stored), strict=True):
+        thumbnails = np.empty((len(rows), SIDE, SIDE), np.uint8)
+        ranges = np.searchsorted(self._starts, rows, "right") - 1
+        for number in np.unique(ranges).tolist():
+            if self._opened[0] != number:
+                self._opened = (number, self._range(self._ranges[number]))
+            here = np.flatnonzero(ranges == number)
+            thumbnails[here] = self._opened[1][rows[here] - self._starts[number]]
+        return thumbnails
+
+    def _range(self, part: ManifestRange) -> UInt8s:
+        cached = range_thumbnails(self._cache, self._decoder, part)
+        if cached is not None:
+            return cached
+        table = read_manifest_range(self._ingest, part.name, ["shard", "offset", "bytes"])
+        places = zip(*(table[name].to_pylist() for name in table.column_names), strict=True)
+        thumbnails = np.empty((len(table), SIDE, SIDE), np.uint8)
+        for position, data in enumerate(read_shards(self._ingest / "shards", places)):
             decoded = decode(data, self._decoder, least_side=MEASURED_SIDE, grey=True, depth=self._depth)
             thumbnails[position] = fingerprint(decoded.pixels).thumbnail
         return thumbnails

@@ -1,11 +1,9 @@
-"""The image cache and the pixel cache: what earlier runs computed of images, by the hashes of their files."""
+"""The pixel cache: what earlier runs packed of images, by the hashes of their files; and what decides how a file is decoded."""
 
 import hashlib
-import json
 import shutil
 import zlib
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,33 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.images.manifest import MEASURED
-from darkroom.images.measure import THUMBNAIL_SIDE
-from darkroom.model.depth import Depth
 from darkroom.runtime.arrays import Bools, Int64s, UInt8s
 from darkroom.runtime.cache import TableCache
 
-# A row for each content: its columns of the manifest, or why it is rejected, and where its bytes are in the shards of that run.
-FACTS = pa.schema(
-    [
-        ("sha256", pa.string()),
-        *MEASURED,
-        ("reason", pa.string()),
-        ("remark", pa.string()),
-        # Of files that hold other than 8 bits a value; null for all others.
-        ("kind", pa.string()),
-        ("low", pa.float64()),
-        ("high", pa.float64()),
-        ("declared_low", pa.float64()),
-        ("declared_high", pa.float64()),
-        ("shard", pa.string()),
-        ("offset", pa.int64()),
-        ("thumbnail", pa.binary(THUMBNAIL_SIDE * THUMBNAIL_SIDE)),
-    ]
-)
-STAMPS = pa.schema([("stamp", pa.string()), ("sha256", pa.string())])
-RULES = pa.schema([("rule", pa.string())])
-SHARDS = pa.schema([("name", pa.string()), ("crc32", pa.uint32())])
 # The code and the packages that decide how an image is measured and packed.
 CODE = (
     "decode.py",
@@ -58,68 +32,6 @@ PACKAGES = ("imagecodecs", "numpy", "opencv-python-headless", "pillow", "pillow-
 ROWS = pa.schema([("sha256", pa.string()), ("crc32", pa.uint32())])
 # The file is started afresh when more than this share of its rows belongs to images that are gone.
 MOST_GONE = 0.5
-
-
-class ImageCache:
-    """What earlier runs measured, as it is when a run starts.
-
-    Attributes:
-        facts: a row for each content, with the columns of `FACTS`.
-        stamps: stamp of an archive's entry → SHA-256 of its bytes.
-        shard_checksums: name → CRC-32 of each shard that the previous run wrote.
-        depth: the rule by which files that hold other than 8 bits a value were measured; None where there was none.
-    """
-
-    def __init__(self, folder: Path, decoder: str) -> None:
-        """Open the cache.
-
-        Args:
-            folder: `.darkroom/cache`; it need not exist.
-            decoder: entries that were made with another one are ignored.
-        """
-        self._tables = TableCache(folder / "images", f"{decoding_identity(decoder)} {', '.join(FACTS.names)}")
-        self._loaded = self._tables.load()
-        self.facts = self._loaded.get("facts", FACTS.empty_table()).combine_chunks()
-
-    @cached_property
-    def stamps(self) -> dict[str, str]:
-        return dict(zip(*self._loaded.get("stamps", STAMPS.empty_table()).to_pydict().values(), strict=True))
-
-    @cached_property
-    def shard_checksums(self) -> dict[str, int]:
-        return dict(zip(*self._loaded.get("shards", SHARDS.empty_table()).to_pydict().values(), strict=True))
-
-    @cached_property
-    def depth(self) -> Depth | None:
-        stored = self._loaded.get("depth", RULES.empty_table())["rule"].to_pylist()
-        return Depth.from_dict(json.loads(stored[0])) if stored else None
-
-    def thumbnails(self) -> UInt8s:
-        """The thumbnail of each row of `facts`, uint8 [N, 32, 32], not copied; of a row that has none, anything."""
-        column = self.facts["thumbnail"].combine_chunks()
-        content = np.frombuffer(column.buffers()[1] or b"", np.uint8)
-        side = THUMBNAIL_SIDE
-        return content.reshape(-1, side, side)[column.offset : column.offset + len(column)]
-
-    def rows(self, hashes: Sequence[str | None] | pa.ChunkedArray) -> Int64s:
-        """The row of each content in `facts`, -1 where it is not known; int64 [N]."""
-        known = self.facts["sha256"].combine_chunks()
-        asked = hashes if isinstance(hashes, pa.ChunkedArray) else pa.array(hashes, pa.string())
-        found = pc.index_in(asked, known.cast(asked.type), skip_nulls=True).fill_null(-1)
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
-
-    def save(
-        self, facts: pa.Table, stamps: dict[str, str], shard_checksums: dict[str, int], depth: Depth | None
-    ) -> None:
-        """Replace the cache; the arguments are as the attributes."""
-        self._tables.save(
-            {
-                "facts": facts,
-                "stamps": pa.table([list(stamps), list(stamps.values())], schema=STAMPS),
-                "shards": pa.table([list(shard_checksums), list(shard_checksums.values())], schema=SHARDS),
-                "depth": pa.table([[json.dumps(depth.to_dict())] if depth else []], schema=RULES),
-            }
-        )
 
 
 def decoding_identity(decoder: str) -> str:

@@ -1,9 +1,13 @@
 """What ingest prints of the files that it rejected, and of those that it took with a warning."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
+from darkroom.images.ingest import IngestResult
+from darkroom.images.ingest_receipts import RangeReceipt
+from darkroom.labels.apply import describe_fixes
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import count, plural, printable
 
@@ -27,6 +31,38 @@ def require_few_rejects(rejects: pa.Table, images: int, max_reject_fraction: flo
         f"{len(rejects):,} of {total:,} files ({len(rejects) / total:.1%}) can't be read as images, and "
         f"ingest.max_reject_fraction allows {max_reject_fraction:.1%}: fix or remove them, or raise the limit{listed}"
     )
+
+
+def describe_result(found: IngestResult, classes: int, out: Path, decided_in: Sequence[str]) -> list[str]:
+    """What ingest made, for people.
+
+    Args:
+        found: the result.
+        classes: how many.
+        out: the folder with its tables.
+        decided_in: the files and folders that the fixes come from.
+    """
+    rejects = found.unreadable
+    lines = [
+        f"ingest: {found.images:,} images of {classes} classes, {len(rejects):,} rejected; {found.read:,} of them were read, "
+        f"the others were in the cache{describe_timestamps(found.receipts)}"
+    ]
+    if len(found.fixes):
+        lines.append(f"ingest: {describe_fixes(found.fixes)}, as in {' and '.join(decided_in)}")
+    if len(found.remarks):
+        lines.append(f"ingest: {describe_remarks(found.remarks, out / 'remarks.parquet')}")
+    return lines + [f"  rejected {line}" for line in describe_rejects(rejects, f"in {out / 'rejects.parquet'}")]
+
+
+def describe_timestamps(receipts: Sequence[RangeReceipt]) -> str:
+    """A line with the first and the last day of the timestamps, for a look at what the table was read as; empty without any."""
+    timed, images = sum(each.timed for each in receipts), sum(each.images for each in receipts)
+    firsts = [each.first for each in receipts if each.first]
+    lasts = [each.last for each in receipts if each.last]
+    if not firsts:
+        return ""
+    some = f", of {timed:,} of {images:,} images" if timed < images else ""
+    return f"\n  timestamps: {min(firsts):%Y-%m-%d} to {max(lasts):%Y-%m-%d}{some}"
 
 
 def describe_rejects(rejects: pa.Table, where: str) -> list[str]:

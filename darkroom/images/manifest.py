@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from darkroom.runtime.columns import addressable
-from darkroom.runtime.cuts import range_ends, range_name
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import write_json
+from darkroom.runtime.files import whole_file, write_json
 from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.sources.source import Ignored
 
@@ -140,7 +138,7 @@ def manifest_ranges(ingest: Path) -> list[ManifestRange]:
 
 def read_manifest_range(ingest: Path, name: str, columns: list[str] | None = None) -> pa.Table:
     """The images of one range, sorted by path; columns as in `read_manifest`."""
-    return read_parts([ingest / "manifest" / f"{name}.parquet"], columns, stage_input(_read_part))
+    return read_parts([part_path(ingest, name)], columns, stage_input(_read_part))
 
 
 def _parts(folder: Path) -> list[Path]:
@@ -151,26 +149,14 @@ def _read_part(file: Path, names: list[str]) -> pa.Table:
     return pq.ParquetFile(file).read(names, use_threads=False)
 
 
-def write_manifest(manifest: pa.Table, ingest: Path) -> None:
-    """Write the manifest in parts, one for each range, and the list of them; equal tables give equal files.
+def write_part(name: str, part: pa.Table, ingest: Path) -> tuple[ManifestRange, tuple[int, int]]:
+    """Write the images of one range; equal rows give equal bytes. A range without images gets no file.
 
-    Args:
-        manifest: with the columns of `MANIFEST`, sorted by path.
-        ingest: the folder to make `manifest/` and `receipt.json` in.
+    Returns:
+        The range, and the bytes and the time of the file in nanoseconds.
     """
-    folder = ingest / "manifest"
-    folder.mkdir(parents=True)
-    if not len(manifest):
-        pq.write_table(MANIFEST.empty_table(), folder / "none.parquet")
-    paths = manifest["path"].to_pylist()
-    ranges, start = [], 0
-    for end in range_ends(paths):
-        ranges.append(_write_range(range_name(paths[start]), manifest.slice(start, end - start), folder))
-        start = end
-    write_json(ingest / RECEIPT, {"ranges": [asdict(each) for each in ranges]})
-
-
-def _write_range(name: str, part: pa.Table, folder: Path) -> ManifestRange:
+    if not len(part):
+        return ManifestRange(name, 0, ""), (0, 0)
     content = io.BytesIO()
     # Statistics, Arrow's own schema and dictionaries of what never repeats are of no use to a reader of whole columns.
     pq.write_table(
@@ -181,18 +167,26 @@ def _write_range(name: str, part: pa.Table, folder: Path) -> ManifestRange:
         write_statistics=False,
         store_schema=False,
     )
-    (folder / f"{name}.parquet").write_bytes(content.getvalue())
-    return ManifestRange(name, len(part), hashlib.sha256(content.getvalue()).hexdigest())
+    path = part_path(ingest, name)
+    # A new file: the one of this name may be the last run's, by a second link.
+    with whole_file(path) as partial:
+        partial.write_bytes(content.getvalue())
+    status = path.stat()
+    sha256 = hashlib.sha256(content.getvalue()).hexdigest()
+    return ManifestRange(name, len(part), sha256), (status.st_size, status.st_mtime_ns)
 
 
-def describe_timestamps(manifest: pa.Table) -> str:
-    """A line with the first and the last day of the timestamps, for a look at what the table was read as; empty without any."""
-    times = manifest["timestamp"]
-    if times.null_count == len(times):
-        return ""
-    ends = pc.min_max(times).as_py()
-    some = f", of {len(times) - times.null_count:,} of {len(times):,} images" if times.null_count else ""
-    return f"\n  timestamps: {ends['min']:%Y-%m-%d} to {ends['max']:%Y-%m-%d}{some}"
+def write_receipt(ranges: Sequence[ManifestRange], ingest: Path) -> None:
+    """Write the list of the parts, in the order of their images."""
+    if not ranges:
+        (ingest / "manifest").mkdir(parents=True, exist_ok=True)
+        pq.write_table(MANIFEST.empty_table(), part_path(ingest, "none"))
+    write_json(ingest / RECEIPT, {"ranges": [asdict(each) for each in ranges]})
+
+
+def part_path(ingest: Path, name: str) -> Path:
+    """The file of a part of the manifest."""
+    return ingest / "manifest" / f"{name}.parquet"
 
 
 def manifest_of(revision: "Revision", columns: list[str]) -> pa.Table | None:

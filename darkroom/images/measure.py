@@ -161,6 +161,7 @@ def inspect_all(
     decoder: str,
     known: Mapping[str, int],
     readers: int | None = None,
+    word: str = "ingest",
 ) -> Iterator[Inspection]:
     """Inspect every image, in the order given, on all cores, with a progress bar.
 
@@ -168,6 +169,7 @@ def inspect_all(
         images: each with its bytes, about.
         read, decoder, known: as in `inspect_image`.
         readers: how many images to read at a time, ahead of the cores; None: each core reads its own.
+        word: for the progress bar.
     """
 
     def inspect_batch(batch: list[tuple[SourceImage, int, Reader]]) -> list[Inspection]:
@@ -175,7 +177,7 @@ def inspect_all(
 
     contents = in_order(lambda each: _fetch(each[0], read), images, itemgetter(1), readers) if readers else repeat(read)
     batches = in_batches(((*each, content) for each, content in zip(images, contents, strict=False)), itemgetter(1))
-    with tqdm(total=len(images), desc="ingest", unit="image", disable=None) as bar:
+    with tqdm(total=len(images), desc=word, unit="image", disable=None) as bar:
         for batch in in_order(inspect_batch, batches, lambda batch: sum(size for _, size, _ in batch)):
             bar.update(len(batch))
             yield from batch

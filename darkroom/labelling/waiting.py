@@ -22,7 +22,7 @@ from darkroom.sources.folder import read_image_file
 
 HASH = re.compile("[0-9a-f]{64}")
 # Where the bytes of an image of the data are: shard, offset, length.
-SHARD_PLACE = re.compile(r"([^:/]+):(\d+):(\d+)")
+SHARD_PLACE = re.compile(r"((?:[0-9a-f]{2}/)?[^:/]+):(\d+):(\d+)")
 DISAGREEMENTS = Path("reports/gate/disagreements.parquet")
 COLUMNS = pa.schema(
     [

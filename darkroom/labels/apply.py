@@ -1,5 +1,6 @@
 """Applying label fixes: which fix is for which image, and the labels and rejects that follow."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,12 +11,12 @@ from darkroom.sources.source import SourceImage
 
 
 class LabelFixes:
-    """The fixes of one run, found by path or by id."""
+    """The fixes of one range, found by path or by id."""
 
-    def __init__(self, file: Path, fixes: list[LabelFix]) -> None:
+    def __init__(self, file: Path, fixes: Sequence[LabelFix]) -> None:
         """Args:
         file: with the fixes.
-        fixes: what `darkroom.labels.fixes.read_label_fixes` made of it.
+        fixes: what `darkroom.labels.fixes.read_label_fixes` made of it, or those of them that may be of these images.
         """
         self._file = file
         self._fixes = {fix.image: fix for fix in fixes}
@@ -41,15 +42,13 @@ class LabelFixes:
         self._applied.append((image, fix))
         return fix.action == "remove"
 
-    def applied(self) -> pa.Table:
-        """All fixes with the columns of `APPLIED`, in the order of the images.
+    @property
+    def found(self) -> frozenset[str]:
+        """The paths and ids by which fixes name images that there are."""
+        return frozenset(fix.image for _, fix in self._applied)
 
-        Raises:
-            DarkroomError: when some are of no image.
-        """
-        found = {fix.image for _, fix in self._applied}
-        lost = [fix for fix in self._fixes.values() if fix.image not in found]
-        require_valid(self._file, [(fix.line, f"no image that can be read has the id {fix.image}") for fix in lost])
+    def applied(self) -> pa.Table:
+        """The fixes of images that there are, with the columns of `APPLIED`, in the order of the images."""
         columns = [
             [image.path for image, _ in self._applied],
             [fix.action for _, fix in self._applied],
@@ -59,6 +58,21 @@ class LabelFixes:
             [fix.reason for _, fix in self._applied],
         ]
         return pa.table([pa.array(column, pa.string()) for column in columns], schema=APPLIED)
+
+
+def require_all_found(file: Path, fixes: Sequence[LabelFix], found: Collection[str]) -> None:
+    """Stop where fixes are of no image.
+
+    Args:
+        file: with the fixes.
+        fixes: all of them.
+        found: the paths and ids that name images.
+
+    Raises:
+        DarkroomError: naming the fixes.
+    """
+    lost = [fix for fix in fixes if fix.image not in found]
+    require_valid(file, [(fix.line, f"no image that can be read has the id {fix.image}") for fix in lost])
 
 
 def with_fixes(images: pa.Table, fixes: pa.Table) -> pa.Table:

@@ -3,12 +3,13 @@
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.inputs import read_input_table, stage_input
@@ -63,7 +64,7 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
 
     Args:
         file: CSV in UTF-8 with the header `image,action,new_label,reviewer,reason`.
-        paths: of all images of the source.
+        paths: of all images of the source, or those of them that are among `named_images`.
         classes: of the source.
 
     Raises:
@@ -86,6 +87,39 @@ def read_label_fixes(file: Path, paths: Collection[str], classes: tuple[str, ...
         fixes.append(LabelFix(line, image, action, new_label if action == "relabel" else None, reviewer, reason))
     require_valid(file, faults)
     return fixes
+
+
+def named_images(file: Path) -> frozenset[str]:
+    """What may be paths or ids in the first column of the file; raises as `read_label_fixes`."""
+    return frozenset(name for _, cells in _rows(file) for name in (cells[0], csv_value(cells[0])))
+
+
+def fixes_by_range(
+    file: Path | None, ranges: Sequence[tuple[str, Callable[[], pa.ChunkedArray]]], classes: tuple[str, ...]
+) -> tuple[dict[str, list[LabelFix]], list[LabelFix]]:
+    """Read the fixes: those that name an image by its path, by the range that has it; and those that name an id.
+
+    Args:
+        file: as in `read_label_fixes`; None where nobody decided anything.
+        ranges: name, and what gives the paths of its images; without a fix it is not called.
+        classes: of the source.
+
+    Raises:
+        DarkroomError: as `read_label_fixes`.
+    """
+    named = pa.array(sorted(named_images(file)) if file else [], pa.string())
+    range_of: dict[str, str] = {}
+    for name, read in ranges if len(named) else ():
+        paths = read()
+        range_of |= dict.fromkeys(paths.filter(pc.is_in(paths, value_set=named)).to_pylist(), name)
+    by_path: dict[str, list[LabelFix]] = {}
+    by_id = []
+    for fix in read_label_fixes(file, range_of, classes) if file else []:
+        if fix.image in range_of:
+            by_path.setdefault(range_of[fix.image], []).append(fix)
+        else:
+            by_id.append(fix)
+    return by_path, by_id
 
 
 def _as_named(cell: str, known: Collection[str]) -> str:

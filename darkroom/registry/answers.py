@@ -49,7 +49,8 @@ def sample_images(revision: "Revision", count: int = IMAGES) -> list[bytes]:
     rows = manifest.take(pc.index_in(chosen, manifest["id"].combine_chunks()))
     folder = Path()
     for shard in pc.unique(rows["shard"]).to_pylist():
-        folder = revision.get(f"{INGEST}/shards/{shard}.bin").parent
+        # A shard is in a folder of its own; those of older revisions are not.
+        folder = revision.get(f"{INGEST}/shards/{shard}.bin").parents[shard.count("/")]
     return list(
         read_shards(folder, zip(*(rows[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
     )

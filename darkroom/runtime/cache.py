@@ -4,6 +4,7 @@ A cache can be computed again: its folder is safe to delete, and one that is dam
 """
 
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,13 +26,18 @@ class TableCache:
         self._folder = folder
         self._identity = identity
 
-    def load(self) -> dict[str, pa.Table]:
-        """The tables by name; none where there are none, or where they are damaged or have another identity, with a message."""
+    def load(self, names: Collection[str] | None = None) -> dict[str, pa.Table]:
+        """The tables by name; none where there are none, or where they are damaged or have another identity, with a message.
+
+        Args:
+            names: of those to read; None for all.
+        """
         if not self._folder.exists():
             return {}
         try:
             sums = read_json(self._folder / SUMS)
             identity, crcs = sums["identity"], sums["crc32"]
+            crcs = crcs if names is None else {name: crcs[name] for name in names}
             contents = {name: (self._folder / f"{name}.arrow").read_bytes() for name in crcs}
         except (OSError, ValueError, LookupError, TypeError) as error:
             return self._ignore(f"is damaged ({error})")

@@ -56,24 +56,6 @@ class SurveyRange:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Surveyed:
-    """What a survey found.
-
-    Attributes:
-        listing: of the source.
-        hashes: SHA-256 of each image that is a whole file, in the order of the images; None for the others, and for what
-            can't be read.
-        sizes: bytes of each image, in the order of the images; of one in a container, the mean of those in it.
-        containers: path and SHA-256 of each file that is not one image: archives, tables, lists.
-    """
-
-    listing: Listing
-    hashes: list[str | None]
-    sizes: list[int]
-    containers: dict[str, str | None]
-
-
 def to_tables(listing: Listing) -> dict[str, pa.Table]:
     """A listing as tables with the columns of `LISTING`."""
     images = listing.images
@@ -115,30 +97,20 @@ def read_counts(folder: Path) -> pa.Table:
     return read_input_table(folder / "counts.parquet", COUNTS.names)
 
 
-@stage_input
-def read_survey(folder: Path) -> Surveyed:
-    """All that `write_survey` wrote, with an object for each image."""
-    images: list[SourceImage] = []
-    hashes: list[str | None] = []
-    sizes: list[int] = []
-    for each in survey_ranges(folder):
-        columns = read_survey_range(folder, each.name).to_pydict()
-        columns["place"] = [None if place is None else tuple(place) for place in columns["place"]]
-        images += map(SourceImage, *(columns[name] for name in SourceImage._fields))
-        hashes += columns["sha256"]
-        sizes += [size or 0 for size in columns["bytes"]]
-    ignored, classes = (read_input_table(folder / f"{name}.parquet").to_pydict() for name in ("ignored", "classes"))
-    files = read_containers(folder)
-    return Surveyed(
-        Listing(
-            tuple(classes["name"]),
-            images,
-            [Ignored(*values) for values in zip(ignored["path"], ignored["reason"], strict=True)],
-        ),
-        hashes,
-        sizes,
-        dict(zip(files["path"].to_pylist(), files["sha256"].to_pylist(), strict=True)),
-    )
+def read_paths(folder: Path, name: str) -> pa.ChunkedArray:
+    """The paths of the images of a range, sorted."""
+    return read_input_table(folder / "images" / f"{name}.parquet", ["path"])["path"]
+
+
+def read_classes(folder: Path) -> tuple[str, ...]:
+    """The class list, in label order."""
+    return tuple(read_input_table(folder / "classes.parquet", ["name"])["name"].to_pylist())
+
+
+def read_ignored(folder: Path) -> list[Ignored]:
+    """What does not count as an image, sorted by path."""
+    table = read_input_table(folder / "ignored.parquet", list(Ignored._fields))
+    return list(map(Ignored, *table.to_pydict().values()))
 
 
 def describe_ignored(ignored: Sequence[Ignored]) -> str:
@@ -154,18 +126,24 @@ def describe_ignored(ignored: Sequence[Ignored]) -> str:
     return f"{count(number, 'file')} {plural(number, 'is', 'are')} not counted as images: {'; '.join(each)}"
 
 
-def describe_found(listing: Listing, ignored: Path) -> list[str]:
+def describe_found(
+    classes: Sequence[str], counts: Sequence[tuple[str, str | None, int]], ignored: Sequence[Ignored], file: Path
+) -> list[str]:
     """The classes with their numbers of images, the images of each split that the source brings, and what is ignored.
 
     Args:
-        listing: of the source.
-        ignored: the file with all that is ignored.
+        classes: names in label order.
+        counts: class, split of the source, and number of images.
+        ignored: what does not count as an image.
+        file: that has all of these.
     """
-    images = Counter(image.label for image in listing.images)
-    lines = [f"classes: {describe_classes({name: images[name] for name in listing.classes})}"]
-    splits = Counter(image.split or "to be divided" for image in listing.images)
+    images, splits = Counter[str](), Counter[str]()
+    for label, split, number in counts:
+        images[label] += number
+        splits[split or "to be divided"] += number
+    lines = [f"classes: {describe_classes({name: images[name] for name in classes})}"]
     if splits.keys() - {"to be divided"}:
         lines.append(f"splits of the source: {describe_classes(dict(sorted(splits.items())))}")
-    if listing.ignored:
-        lines.append(f"{describe_ignored(listing.ignored)}; all are listed in {ignored}")
+    if ignored:
+        lines.append(f"{describe_ignored(ignored)}; all are listed in {file}")
     return lines

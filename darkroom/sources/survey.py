@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from darkroom.sources.file_hashes import hash_files, hash_new, known_hashes, loo
 from darkroom.sources.folder import FOLDER
 from darkroom.sources.folder_columns import Walked, status_mark
 from darkroom.sources.folder_survey import LOOKS, look_at_folder, restless, survey_folder
-from darkroom.sources.listing import FILES, Surveyed, to_tables
+from darkroom.sources.listing import FILES, to_tables
 from darkroom.sources.registry import source_kind
 from darkroom.sources.source import Listing, Location, SourceKind
 from darkroom.sources.survey_parts import Found, SurveyWriter, write_columns, write_listing
@@ -132,23 +132,25 @@ def _list_and_hash(kind: SourceKind, location: Location, cache: Path) -> tuple[d
     raise restless(location)
 
 
-def require_unchanged(surveyed: Surveyed, location: Location, cache: Path) -> None:
+def require_unchanged(containers: Mapping[str, str | None], location: Location, cache: Path) -> None:
     """Stop where an archive, a table or a list is no longer what the survey found; images of their own are hashed when read.
 
     Args:
-        surveyed: what the survey found.
+        containers: path and SHA-256 of each file that is not one image, as the survey found them.
         location: of the source.
         cache: `.darkroom/cache`; it is only read.
 
     Raises:
         DarkroomError: naming the file.
     """
-    files = list(surveyed.containers)
+    if not containers:
+        return
+    files = list(containers)
     found = list(look_at_files(files, location.base))
     known = known_hashes(TableCache(cache / "survey", "survey 1"))
     hash_new(found, known)
     hashes = {files[one.row]: known[one.place, one.mark] for one in found}
-    for file, sha256 in surveyed.containers.items():
+    for file, sha256 in containers.items():
         if hashes.get(file) != sha256:
             raise DarkroomError(f"{file} changed after the survey: run the line again when the source is still")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.images.ingest import image_id
+from darkroom.images.range_ingest import image_id
 from tests.stages.test_train import run, weights
 from tests.support.growing import make_pile, outputs, picture, run_line
 from tests.support.packed import read_images, write_images

@@ -11,10 +11,10 @@ from darkroom.images.manifest import (
     manifest_ranges,
     read_manifest,
     read_manifest_range,
-    write_manifest,
 )
 from darkroom.runtime import cuts
 from darkroom.runtime.errors import DarkroomError
+from tests.support.manifests import write_manifest
 
 
 def table_of(paths: list[str]) -> pa.Table:

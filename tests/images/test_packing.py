@@ -41,7 +41,7 @@ def test_only_ranges_that_changed_are_written(
 ) -> None:
     before = files(place / "root")
     assert len(before) > 8
-    new = add(place / "pile", 1000)
+    new = add(place / "pile", 1001)
     opened = count_openings(monkeypatch)
     capsys.readouterr()
     run_line("folder", place / "pile", place / "root")

@@ -6,10 +6,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from darkroom.images.manifest import MANIFEST, write_manifest
+from darkroom.images.manifest import MANIFEST
 from darkroom.inference.inputs import SplitImages, open_splits
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from tests.support.manifests import write_manifest
 from tests.support.packed import write_images
 
 CLASSES = ClassList(("cat", "dog"))

@@ -13,7 +13,7 @@ from darkroom.images.pack import load_packed
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import write_json
 from darkroom.runtime.inputs import damaged, read_input_json, read_input_slices, read_input_table
-from darkroom.sources.listing import read_survey
+from darkroom.sources.listing import survey_ranges
 from tests.support.packed import write_images
 
 
@@ -84,7 +84,7 @@ def test_readers_of_folders(tmp_path: Path) -> None:
         load_packed(tmp_path / "data/preprocess/train")
     write_json(tmp_path / "data/survey/receipt.json", {"ranges": [{"name": "0"}]})
     with pytest.raises(DarkroomError, match=r"data/survey is damaged, or of another version \(.*dvc repro survey"):
-        read_survey(tmp_path / "data/survey")
+        survey_ranges(tmp_path / "data/survey")
 
 
 @pytest.mark.parametrize("row_group", [1, 2, 3, 100])

@@ -6,14 +6,18 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from darkroom.images.range_source import as_objects
 from darkroom.runtime import cuts
 from darkroom.runtime.files import file_hash
 from darkroom.sources.listing import (
     FILES,
     describe_found,
     describe_ignored,
+    read_classes,
+    read_containers,
     read_counts,
-    read_survey,
+    read_ignored,
+    read_paths,
     read_survey_range,
     survey_ranges,
     to_tables,
@@ -35,13 +39,13 @@ def test_a_survey_is_read_as_it_was_written(tmp_path: Path) -> None:
     write_listing(
         to_tables(listing) | {"files": pa.table(columns, schema=FILES)}, SurveyWriter(tmp_path, tmp_path / "none")
     )
-    found = read_survey(tmp_path)
-    assert (found.listing.classes, found.listing.images, found.listing.ignored) == (
-        listing.classes, images, listing.ignored,
-    )  # fmt: skip
-    assert found.hashes == ["0a", None, None]
-    assert found.containers == {"b.zip": "0b", "list.txt": None}
-    assert found.sizes == [1, 2, 0]
+    (only,) = survey_ranges(tmp_path)
+    found = read_survey_range(tmp_path, only.name)
+    assert as_objects(found) == images and read_paths(tmp_path, only.name).to_pylist() == ["a.png", "b.png", "c.png"]
+    assert (read_classes(tmp_path), read_ignored(tmp_path)) == (listing.classes, listing.ignored)
+    assert found["sha256"].to_pylist() == ["0a", None, None] and found["bytes"].to_pylist() == [1, 2, None]
+    containers = read_containers(tmp_path)
+    assert containers["path"].to_pylist() == ["b.zip", "list.txt"] and containers["sha256"].to_pylist() == ["0b", None]
     assert read_counts(tmp_path).to_pylist() == [
         {"label": "cat", "split": "train", "images": 1}, {"label": "dog", "split": None, "images": 2},
     ]  # fmt: skip
@@ -72,20 +76,17 @@ def test_ignored_files_in_words() -> None:
 
 
 def test_what_was_found_in_words() -> None:
-    def images(label: str, split: str | None, number: int) -> list[SourceImage]:
-        return [SourceImage(f"{label}/{split}/{row}", label, split, None) for row in range(number)]
-
-    all_ignored = Path("ignored.parquet")
-    plain = Listing(("cat", "dog", "owl"), images("dog", None, 3) + images("cat", None, 1_000))
-    assert describe_found(plain, all_ignored) == ["classes: cat (1,000), dog (3), owl (0)"]
-    split = Listing(("cat", "dog"), images("cat", "train", 2) + images("dog", "train", 3) + images("cat", "test", 1))
-    assert describe_found(split, all_ignored) == [
+    file = Path("ignored.parquet")
+    plain = [("dog", None, 3), ("cat", None, 1_000)]
+    assert describe_found(("cat", "dog", "owl"), plain, [], file) == ["classes: cat (1,000), dog (3), owl (0)"]
+    split = [("cat", "train", 2), ("dog", "train", 3), ("cat", "test", 1)]
+    assert describe_found(("cat", "dog"), split, [], file) == [
         "classes: cat (3), dog (3)",
         "splits of the source: test (1), train (5)",
     ]
-    assert describe_found(Listing(("x" * 81, "a\n"), []), all_ignored) == [f"classes: {'x' * 79}… (0), a\\n (0)"]
+    assert describe_found(("x" * 81, "a\n"), [], [], file) == [f"classes: {'x' * 79}… (0), a\\n (0)"]
     many = tuple(f"{number:02}" for number in range(13))
-    assert describe_found(Listing(many, [], [Ignored("x", "hidden")]), all_ignored) == [
+    assert describe_found(many, [], [Ignored("x", "hidden")], file) == [
         "classes: 00 (0), 01 (0), 02 (0), 03 (0), 04 (0), … 3 more …, 08 (0), 09 (0), 10 (0), 11 (0), 12 (0)",
         "1 file is not counted as images: x (hidden); all are listed in ignored.parquet",
     ]

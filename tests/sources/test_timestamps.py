@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from darkroom.images.manifest import MANIFEST, describe_timestamps
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.columns import Faults, read_timestamps
 
@@ -100,13 +99,3 @@ def test_parquet_times_in_no_year_and_in_the_future_are_refused() -> None:
 def test_dates_in_parquet_are_midnight() -> None:
     column = pa.chunked_array([[datetime.date(2026, 5, 31)]])
     assert read_timestamps(column, Faults(Path())) == [datetime.datetime(2026, 5, 31, tzinfo=UTC)]
-
-
-def test_the_range_is_shown() -> None:
-    times = [datetime.datetime(2026, 5, 31, 23, tzinfo=UTC), None, datetime.datetime(2026, 1, 3, tzinfo=UTC)]
-    column = pa.array(times, MANIFEST.field("timestamp").type)
-    assert (
-        describe_timestamps(pa.table({"timestamp": column}))
-        == "\n  timestamps: 2026-01-03 to 2026-05-31, of 2 of 3 images"
-    )
-    assert describe_timestamps(pa.table({"timestamp": column[1:2]})) == ""

@@ -58,7 +58,7 @@ def test_relabelled_removed_and_kept(pile: Path, tmp_path: Path, capsys: pytest.
         read_shards(out / "shards", zip(manifest["shard"], manifest["offset"], manifest["bytes"], strict=True))
     )
     assert content == [(pile / path).read_bytes() for path in manifest["path"]]
-    assert picture(1) not in b"".join(shard.read_bytes() for shard in (out / "shards").iterdir())
+    assert picture(1) not in b"".join(shard.read_bytes() for shard in (out / "shards").rglob("*.bin"))
 
     rejects = pd.read_parquet(out / "rejects.parquet").set_index("path")
     assert [*rejects.reset_index().columns] == REJECTS.names

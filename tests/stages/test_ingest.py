@@ -261,12 +261,12 @@ def test_thumbnails_follow_the_rule_of_the_data_set(tmp_path: Path) -> None:
     out, cache = ingest_source("folder", source, tmp_path), tmp_path / ".darkroom/cache"
     manifest = read_manifest(out)
     rows = np.arange(len(manifest))
-    cached = Thumbnails(manifest, out, cache, "turbo").read(rows)
-    assert (cached == Thumbnails(manifest, out, tmp_path / "nowhere", "turbo").read(rows)).all()
+    cached = Thumbnails(out, cache, "turbo").read(rows)
+    assert (cached == Thumbnails(out, tmp_path / "nowhere", "turbo").read(rows)).all()
     older = shutil.copytree(out, tmp_path / "older")
     tifffile.imwrite(source / "a/99.tif", np.full((16, 16), 300, "f4"), photometric="minisblack")
     ingest_source("folder", source, tmp_path)
-    assert (cached == Thumbnails(manifest, older, cache, "turbo").read(rows)).all()
+    assert (cached == Thumbnails(older, cache, "turbo").read(rows)).all()
 
 
 def test_a_removed_image_comes_back_by_the_rule_of_then(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from darkroom.images.manifest import MANIFEST, read_manifest, write_manifest
+from darkroom.images.manifest import MANIFEST, read_manifest
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import read_json
 from darkroom.splits.rule import SplitConfig
 from stages import split
+from tests.support.manifests import write_manifest
 from tests.support.revisions import command, two_revisions
 
 
