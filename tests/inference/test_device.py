@@ -5,7 +5,12 @@ import torch
 from torch import nn
 
 from darkroom.inference import device
-from darkroom.inference.device import choose_precision, convolution_with_wrong_gradients, resolve_precision
+from darkroom.inference.device import (
+    choose_precision,
+    convolution_with_wrong_gradients,
+    resolve_precision,
+    side_by_side,
+)
 from darkroom.network.load import Normalized
 from darkroom.runtime.errors import DarkroomError
 
@@ -48,3 +53,17 @@ def test_half_precision_is_for_gpus() -> None:
     model, image = Normalized(nn.Flatten(), [0.5], [0.5]), torch.zeros(1, 8, 8, 1, dtype=torch.uint8)
     with pytest.raises(DarkroomError, match="float16 is for GPUs"):
         resolve_precision("float16", CPU, model, image)
+
+
+def test_batches_are_divided_among_threads_of_one_and_what_fails_is_raised() -> None:
+    seen: list[tuple[list[int], int]] = []
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        side_by_side(lambda starts: seen.append((list(starts), torch.get_num_threads())), range(0, 50, 10), CPU)
+        assert sorted(seen) == [([0, 20, 40], 1), ([10, 30], 1)]
+        with pytest.raises(ZeroDivisionError):
+            side_by_side(lambda starts: print(1 // starts[0]), range(3), CPU)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
