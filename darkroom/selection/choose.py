@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.images.manifest import read_manifest
+from darkroom.images.pack import PixelForm, choose_channels, choose_size
+from darkroom.images.range_rows import modes, shorter_sides
 from darkroom.inference.device import keep_freed_memory, use_deterministic_algorithms
 from darkroom.model.classes import load_classes
 from darkroom.model.depth import load_depth
@@ -20,11 +22,14 @@ from darkroom.selection.candidates import POOLINGS, Candidate, backbones
 from darkroom.selection.choice import Choice
 from darkroom.selection.plan import FEWEST, FINE_TUNING, Plan, fine_tunes, make_plan, plan_again
 from darkroom.selection.scoring import HeadScores, InputForm, TrainingImages
-from darkroom.selection.search import Tried, search
-from darkroom.settings.networks import AUTO
+from darkroom.selection.search import Tried, beside_nothing, search
+from darkroom.settings.networks import AUTO, SMALL_IMAGE_NET
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from darkroom.training.recipe import RECIPE
+
+# Images on which a network that learns from nothing is compared with the chosen backbone; with fewer than `FEWEST` it is not.
+COMPARED = 512
 
 
 def choose_backbone(
@@ -73,8 +78,14 @@ def choose_backbone(
     try:
         plan = plan_again(stored, made_for) or _planned(scores, networks, poolings, made_for, len(images.labels))
         chosen, tried = search(networks, poolings, plan.rounds(len(images.labels)), scores)
+        if (grey := _grey_form(ingest, form)) and train.weights == train.freeze == train.pooling == AUTO:
+            chosen, tried = _beside_nothing(chosen, tried, scores, grey, train)
     finally:
         scores.clear()
+    if chosen.network == SMALL_IMAGE_NET:
+        return Choice(
+            {"network": SMALL_IMAGE_NET}, _reason(chosen, tried), [asdict(row) for row in tried], plan.table()
+        )
     frozen = "backbone" if train.freeze == AUTO else train.freeze
     settings = {"network": chosen.network, "weights": weights, "pooling": chosen.pooling, "freeze": frozen}
     stored_again = plan.table()
@@ -94,6 +105,29 @@ def _training_images(ingest: Path, splits: Path) -> TrainingImages:
     labels = pc.index_in(manifest["label"], value_set=pa.array(classes.names)).to_numpy().astype(np.int64)
     numbers = np.unique(groups.to_numpy(), return_inverse=True)[1].astype(np.int64)
     return TrainingImages(manifest, labels, numbers, classes, ingest / "shards")
+
+
+def _grey_form(ingest: Path, form: InputForm) -> PixelForm | None:
+    """What grey pictures become for a network that learns from nothing; None where some have colours."""
+    channels = choose_channels(modes(ingest))
+    if channels != 1 or form.channels not in (AUTO, 1):
+        return None
+    size = choose_size(shorter_sides(ingest)) if isinstance(form.size, str) else form.size
+    return PixelForm(size, channels, form.resize, form.decoder, form.depth)
+
+
+def _beside_nothing(
+    chosen: Candidate, tried: list[Tried], scores: HeadScores, form: PixelForm, train: Train
+) -> tuple[Candidate, list[Tried]]:
+    """The candidate after a comparison with a network that learns from nothing."""
+    rows, folds = scores.sample(COMPARED)
+    if (folds >= 0).sum() < FEWEST:
+        return chosen, tried
+    from darkroom.selection.from_nothing import correct_from_nothing  # here: most sets have colours
+
+    correct = scores(chosen.network, [chosen.pooling], COMPARED)[chosen.pooling]
+    nothing = correct_from_nothing(scores.images, rows, folds, form, train, scores.cache, scores.folder)
+    return beside_nothing(chosen, tried, correct, nothing)
 
 
 def _planned(
@@ -116,6 +150,8 @@ def _reason(chosen: Candidate, tried: Sequence[Tried]) -> str:
     accuracy = (
         f"{row.accuracy:.1%} ({row.low:.1%} to {row.high:.1%}) of {row.images:,} training images in cross-validation"
     )
+    if chosen.network == SMALL_IMAGE_NET:
+        return f"{accuracy}; the pretrained networks are slower, and not better"
     if all(other.network == chosen.network for other in tried):
         return accuracy
     better = "no slower network is" if chosen.network == tried[0].network else "it is"

@@ -85,13 +85,12 @@ class HeadScores:
 
     def __call__(self, network: str, poolings: Sequence[str], images: int) -> dict[str, Bools]:
         """Which of the judged images of a sample the head of each pooling predicts correctly."""
-        rows = sample_rows(self.images.labels, images, self.seed)
+        rows, folds = self.sample(images)
         packed = self._packed(network, rows)
         models = {pooling: self._model(network, pooling) for pooling in poolings}
         precision = self._precision(next(iter(models.values())), packed)
         found = features_of_poolings(models, packed, precision, self.features)
         present, labels = np.unique(self.images.labels[rows], return_inverse=True)
-        folds = fold_numbers(labels, self.images.groups[rows].tolist())
         judged = folds >= 0
         if len(present) < 2 or not judged.any():
             return {pooling: np.zeros(0, dtype=bool) for pooling in poolings}
@@ -100,6 +99,11 @@ class HeadScores:
             for pooling in poolings
         }
         return {pooling: (answer == labels)[judged] for pooling, answer in answers.items()}
+
+    def sample(self, images: int) -> tuple[Int64s, Int64s]:
+        """The rows of a sample of so many images, int64 [n], and the fold in which each is judged, -1 for none."""
+        rows = sample_rows(self.images.labels, images, self.seed)
+        return rows, fold_numbers(self.images.labels[rows], self.images.groups[rows].tolist())
 
     def seconds(self, network: str, pooling: str) -> float:
         """Of one image, measured: nothing but the plan rests on it.
@@ -119,10 +123,10 @@ class HeadScores:
 
     def clear(self) -> None:
         """Remove what was packed."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
         return self.cache / "select"
 
     def _input(self, network: str) -> PretrainedInput:
@@ -137,8 +141,8 @@ class HeadScores:
 
     def _packed(self, network: str, rows: Int64s) -> UInt8s:
         (size, channels), form = self._shape(network), self.form
-        self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._folder / f"{size}-{len(rows)}.npy"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        target = self.folder / f"{size}-{len(rows)}.npy"
         if not target.exists():
             packed_as = PixelForm(size, channels, form.resize, form.decoder, form.depth)
             pixels = PixelCache(self.cache / "pixels", packed_as.identity, packed_as.shape)

@@ -12,6 +12,7 @@ import numpy as np
 
 from darkroom.runtime.arrays import Bools
 from darkroom.selection.candidates import Candidate
+from darkroom.settings.networks import SMALL_IMAGE_NET
 from darkroom.statistics.intervals import wilson
 from darkroom.statistics.mcnemar import mcnemar
 
@@ -20,6 +21,8 @@ GOES_ON, IS_CHOSEN = 0.2, 0.05
 # A pooling of the same backbone goes out below this: what is worse on few images may be better on many.
 GOES_OUT = 0.01
 CONFIDENCE = 0.95
+# In place of a pooling.
+FROM_NOTHING = "from nothing"
 
 # Network, poolings, how many images → pooling → bool [n], which of the judged images its head predicts correctly; the images
 # are the same for all networks.
@@ -33,7 +36,8 @@ class Tried:
     Attributes:
         images: that were predicted by a head that was not fitted to them.
         accuracy, low, high: with its 95% interval.
-        only_it, only_reference: images that only it, and only the fastest backbone at its best, predicts correctly.
+        only_it, only_reference: images that only it, and only the fastest backbone at its best, predicts correctly; beside a
+            network that learns from nothing the backbone is the one that was chosen.
         outcome: in a few words.
     """
 
@@ -83,6 +87,27 @@ def search(
     candidate = Candidate(network, pooling)
     tried[candidate] = replace(tried[candidate], outcome="chosen")
     return candidate, list(tried.values())
+
+
+def beside_nothing(
+    chosen: Candidate, tried: Sequence[Tried], correct: Bools, from_nothing: Bools
+) -> tuple[Candidate, list[Tried]]:
+    """The candidate after a comparison with `small_image_net`, which is faster: the backbone stays where it is better.
+
+    Twenty in a hundred by chance are enough for that. A network that learns from nothing gains more from the images that the
+    comparison keeps back than a last layer does: 84.5% and 86.0% of 193 grey pictures in cross-validation became
+    96.3% and 82.0% of the test images.
+
+    Args:
+        chosen, tried: what `search` found.
+        correct, from_nothing: which of the same images each predicts correctly, bool [n].
+    """
+    nothing = Candidate(SMALL_IMAGE_NET, FROM_NOTHING)
+    slower = _is_better(correct, from_nothing, GOES_ON)
+    outcomes = ("chosen", f"{chosen.network} is better") if slower else ("slower, and not better", "chosen")
+    again = _tried(chosen, correct, correct, outcomes[0])
+    rows = [again if Candidate(row.network, row.pooling) == chosen else row for row in tried]
+    return chosen if slower else nothing, [*rows, _tried(nothing, from_nothing, correct, outcomes[1])]
 
 
 def _outcomes(scores: dict[str, dict[str, Bools]], last: bool) -> dict[Candidate, str]:

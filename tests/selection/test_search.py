@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.runtime.arrays import Bools
 from darkroom.selection.candidates import Candidate
-from darkroom.selection.search import Score, search
+from darkroom.selection.search import Score, Tried, beside_nothing, search
 
 
 class Heads:
@@ -81,3 +81,19 @@ def test_where_no_image_is_judged_the_first_candidate_is_chosen() -> None:
     score: Score = nothing
     chosen, tried = search(["fast", "slow"], BOTH, [60], score)
     assert chosen == Candidate("fast", "grid") and tried[0].images == 0
+
+
+@pytest.mark.parametrize(("right", "kept"), [(99, True), (90, False)])
+def test_a_backbone_stays_where_it_is_better_than_a_network_that_learns_from_nothing(right: int, kept: bool) -> None:
+    chosen, other = Candidate("fast", "grid"), Candidate("fast", "mean")
+    heads = np.arange(100) < right
+    from_nothing = np.arange(100) < 88
+    tried = [_row(chosen, "chosen"), _row(other, "grid is more accurate")]
+    after, rows = beside_nothing(chosen, tried, heads, from_nothing)
+    assert after == (chosen if kept else Candidate("small_image_net", "from nothing"))
+    assert [row.outcome == "chosen" for row in rows] == [kept, False, not kept]
+    assert (rows[0].accuracy, rows[2].accuracy, rows[2].only_reference) == (right / 100, 0.88, right - 88)
+
+
+def _row(candidate: Candidate, outcome: str) -> Tried:
+    return Tried(candidate.network, candidate.pooling, 20, 0.5, 0.4, 0.6, 0, 0, outcome)
