@@ -84,7 +84,7 @@ def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
     if table is None or not len(table):
         return "the last commit has no images"
     before: pd.DataFrame = table.to_pandas()
-    if before["id"].tolist() == manifest["id"].tolist():
+    if len(before) == len(manifest) and bool((before["id"].array == manifest["id"].array).all()):
         return "the data are those of the last commit"
     return before
 

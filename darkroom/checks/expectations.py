@@ -1,5 +1,8 @@
 """What is expected of every data set, with the thresholds of the settings."""
 
+import operator
+from collections.abc import Callable
+
 import pandas as pd
 
 from darkroom.checks.facts import Facts, rarer_mode
@@ -48,7 +51,7 @@ def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
             "ExpectColumnValuesToBeInSet",
             {"column": "label", "value_set": classes},
             again,
-            tuple(sorted(set(labels) - set(classes))),
+            tuple(sorted(set(labels.unique()) - set(classes))),
         ),
     ]
 
@@ -133,13 +136,13 @@ def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Validate) -> list
     """Each image by itself."""
     checks = []
     for key, name, column, unit, setting, remedy in OF_AN_IMAGE:
-        limit, values = getattr(limits, setting), _values(images, column)
+        limit = getattr(limits, setting)
         if setting.startswith("min_"):
-            worst = values[values < limit].sort_values(kind="stable")
+            worst = _beyond(images, column, limit, operator.lt).sort_values(kind="stable")
             remedy = f"{remedy}, or lower validate.{setting}"
             checks.append(suite.at_least(key, name, f"images.{column}", limit, unit, remedy, worst))
         else:
-            worst = values[values > limit].sort_values(ascending=False, kind="stable")
+            worst = _beyond(images, column, limit, operator.gt).sort_values(ascending=False, kind="stable")
             remedy = f"{remedy}, or raise validate.{setting}"
             checks.append(suite.at_most(key, name, f"images.{column}", limit, unit, remedy, worst))
     return checks
@@ -184,8 +187,11 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
     ]
 
 
-def _values(images: pd.DataFrame, column: str) -> pd.Series:
-    """A column by path; empty where the manifest lacks it."""
+def _beyond(
+    images: pd.DataFrame, column: str, limit: float, beyond: Callable[[pd.Series, float], pd.Series]
+) -> pd.Series:
+    """The values of a column beyond a limit, by path; empty where the manifest lacks it."""
     if column not in images or "path" not in images:
         return pd.Series(dtype=float)
-    return pd.Series(images[column].to_numpy(), images["path"])
+    rows = beyond(images[column], limit)
+    return pd.Series(images.loc[rows, column].to_numpy(), images.loc[rows, "path"])

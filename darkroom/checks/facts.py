@@ -1,20 +1,29 @@
 """The small tables that are checked: one of images, one of classes, one row about the whole set."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from darkroom.duplicates.confirm import NearCopies
 from darkroom.duplicates.groups import Copies, find_copies
-from darkroom.images.manifest import MANIFEST
+from darkroom.images.manifest import MANIFEST, manifest_ranges, read_manifest_range
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
 from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.columns import addressable
 from darkroom.runtime.text import count
 
 # What a source or a reviewer need not give; every other column of the manifest has a value in every row.
 OPTIONAL = ("source_label", "source_split", "group", "timestamp")
+# Columns that are held of all images.
+LOOKED_AT = (
+    *("id", "sha256", "path", "label", "group"),
+    *("width", "height", "mode", "frames", "brightness", "contrast", "sharpness"),
+)
 MEASURED = ("brightness", "contrast", "sharpness")
 # From this ratio of the largest to the smallest class on there is a note, long before the line stops.
 UNEQUAL = 3.0
@@ -27,7 +36,8 @@ class Facts:
     """Where the manifest lacks values, only `missing_columns`, the class list and the rejects are filled.
 
     Attributes:
-        images: the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`.
+        images: the columns `LOOKED_AT` of the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer
+            by shorter) and `grey`.
         classes: `label`, `images`: a row for each class of the list and its count, which may be 0.
         overall: one row, a column for each number about the whole set; shares are of one.
         rejects: the files that can't be read, as ingest wrote it.
@@ -90,6 +100,23 @@ def rarer_mode(images: pd.DataFrame) -> str:
     return "grey" if images["grey"].mean() <= 0.5 else "colour"
 
 
+def read_images(ingest: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The columns of the manifest that are looked at, and the names of those that ingest promises and that are not there, or
+    have gaps. One range is read at a time.
+
+    Args:
+        ingest: the folder that the ingest stage wrote.
+    """
+    schema = pa.schema([MANIFEST.field(name) for name in LOOKED_AT])
+    parts, gaps = [schema.empty_table()], set()
+    for each in manifest_ranges(ingest):
+        part = read_manifest_range(ingest, each.name)
+        gaps |= {name for name in part.column_names if pc.any(part[name].is_null(nan_is_null=True)).as_py()}
+        parts.append(part.select(schema.names))
+    images: pd.DataFrame = addressable(pa.concat_tables(parts)).to_pandas(split_blocks=True)
+    return images, tuple(name for name in MANIFEST.names if name in gaps and name not in OPTIONAL)
+
+
 def missing_columns(manifest: pd.DataFrame) -> tuple[str, ...]:
     """Columns that ingest promises and that are not there, or have gaps."""
     required = [name for name in MANIFEST.names if name not in OPTIONAL]
@@ -131,7 +158,7 @@ def gather_facts(
     """Count once what the expectations and the summary need.
 
     Args:
-        manifest: with `darkroom.images.manifest.MANIFEST`'s columns and at least one row.
+        manifest: of `read_images`, with at least one row.
         rejects: with the columns of `darkroom.images.manifest.REJECTS`.
         classes: made at ingest.
         copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.

@@ -22,12 +22,12 @@ from darkroom.checks.change import (
 )
 from darkroom.checks.checker import Checker
 from darkroom.checks.expectations import expectations_of
-from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, missing_columns
+from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, read_images
 from darkroom.checks.suite import Check, Outcome
 from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import Thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
-from darkroom.images.manifest import read_manifest
+from darkroom.images.manifest import MANIFEST, manifest_ranges, read_manifest
 from darkroom.model.classes import ClassList, load_classes
 from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.errors import DarkroomError
@@ -66,10 +66,9 @@ def validate(
     if out.exists():
         shutil.rmtree(out)
     classes = load_classes(ingest / "classes.json")
-    manifest = read_manifest(ingest)
-    if not len(manifest):
+    if not manifest_ranges(ingest):
         raise DarkroomError(f"{ingest} has no image: run `dvc repro ingest` with a source that has images")
-    facts, groups = _gather(manifest, classes, ingest, settings.near_copies, decoder, cache)
+    facts, groups = _gather(classes, ingest, settings.near_copies, decoder, cache)
     change: Change | str = "the manifest lacks values"
     if groups is not None:
         before = last_committed(facts.images)
@@ -78,7 +77,7 @@ def validate(
     tables = {"images": facts.images, "classes": facts.classes, "overall": facts.overall}
     if isinstance(change, Change):
         checks, tables = checks + expectations_of_change(settings), tables | {"change": change.table}
-    checker.send(checks, tables | {"images": _with_values_for(checks, facts.images)})
+    checker.send(checks, tables | {"images": _rows_to_check(checks, facts)})
     validation = checker.receive()
     of_data = [outcome for outcome in validation.outcomes if outcome.check.table != "change"]
     of_change = [outcome for outcome in validation.outcomes if outcome.check.table == "change"]
@@ -95,25 +94,25 @@ def validate(
     print(_summary_of_change(change, of_change))
     if not any(outcome.stops_the_line for outcome in validation.outcomes):
         with whole_folder(out) as folder:
-            pq.write_table(groups, folder / "groups.parquet", row_group_size=10_000)  # `split` reads them one by one
+            _write_groups(groups, ingest, folder / "groups.parquet")
     return validation.outcomes
 
 
 def _gather(
-    manifest: pa.Table, classes: ClassList, ingest: Path, near_copies: bool | str, decoder: str, cache: Path
+    classes: ClassList, ingest: Path, near_copies: bool | str, decoder: str, cache: Path
 ) -> tuple[Facts, pa.Table | None]:
     """The facts, and the table of groups; None where the manifest lacks values."""
-    frame = manifest.to_pandas()
+    frame, missing = read_images(ingest)
     rejects = read_input_table(ingest / "rejects.parquet").to_pandas()
     # What a reviewer removed could be read.
     rejects = rejects[rejects["reviewer"].isna()]
-    if missing_columns(frame):
-        return gather_incomplete_facts(frame, rejects, classes), None
+    if missing:
+        return gather_incomplete_facts(read_manifest(ingest).to_pandas(), rejects, classes), None
     near = NearCopies(np.empty((0, 2), np.int64))
     if near_copies:
         thumbnails = Thumbnails(ingest, cache, decoder)
         width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
-        ids = leading_bits(manifest["id"])
+        ids = leading_bits(pa.array(frame["id"]))
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
         with threadpool_limits(1, "blas"):
             near = find_near_copies(
@@ -132,10 +131,29 @@ def _gather(
     return facts, pa.Table.from_pandas(groups, GROUPS, preserve_index=False)
 
 
-def _with_values_for(checks: list[Check], images: pd.DataFrame) -> pd.DataFrame:
-    """All columns, with values only where a check needs them: a third of the bytes to send, and half of the checking."""
-    needed = {check.settings.get("column") for check in checks if check.table == "images"}
-    return images.assign(**{name: False for name in images.columns if name not in needed})
+def _rows_to_check(checks: list[Check], facts: Facts) -> pd.DataFrame:
+    """What Great Expectations is given of the images: all columns, with values only where a check needs them.
+
+    Where the manifest is as it must be, checks look at the least and the most of a column: rows that have these are enough.
+    """
+    needed = list(dict.fromkeys(check.settings["column"] for check in checks if "column" in check.settings))
+    needed = [name for name in needed if name in facts.images]
+    images = facts.images[needed]
+    if not any(check.broken_by for check in checks if check.key == "manifest"):
+        values = [images[name].to_numpy() for name in needed if name not in ("id", "label")]
+        images = images.iloc[sorted({int(row) for each in values for row in (each.argmin(), each.argmax())})]
+    others = [name for name in (*MANIFEST.names, *facts.images.columns) if name not in needed]
+    others = [name for name in others if name not in facts.missing_columns]
+    return images.assign(**dict.fromkeys(others, False))
+
+
+def _write_groups(groups: pa.Table, ingest: Path, path: Path) -> None:
+    """Write the groups, with a row group for each range of the manifest, so that they are read by range."""
+    with pq.ParquetWriter(path, groups.schema) as writer:
+        start = 0
+        for each in manifest_ranges(ingest):
+            writer.write_table(groups.slice(start, each.images))
+            start += each.images
 
 
 def _results(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:

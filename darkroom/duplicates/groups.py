@@ -44,7 +44,7 @@ def group_images(manifest: pd.DataFrame, copies: Int64s) -> pd.DataFrame:
     numbers = np.arange(len(manifest)) + users.nunique()
     numbers[given] = pd.factorize(users[given])[0]
     groups = _joined(len(manifest), [copies, numbers], np.empty((0, 2), np.int64))
-    names = manifest["sha256"].to_numpy(dtype=object, copy=True)
+    names = manifest["sha256"].array.copy()
     # Most images are alone and give their own name.
     shared = np.flatnonzero((np.bincount(groups)[groups] > 1) | given)
     members = pd.DataFrame({"row": shared, "group": groups[shared], "given": given[shared]})
@@ -59,7 +59,7 @@ def group_images(manifest: pd.DataFrame, copies: Int64s) -> pd.DataFrame:
         hashlib.sha256(f"group\0{name}".encode()).hexdigest() for name in users.iloc[by_user["row"]]
     ]
     names[shared] = lead_names.reindex(groups[shared]).to_numpy()
-    return pd.DataFrame({"id": manifest["id"].array, "group": pd.array(names, dtype="str")})
+    return pd.DataFrame({"id": manifest["id"].array, "group": names})
 
 
 def _joined(count: int, numberings: list[Int64s], pairs: Int64s) -> Int64s:

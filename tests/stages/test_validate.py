@@ -103,6 +103,8 @@ def change_manifest(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFram
     shutil.rmtree(tmp_path / "data/ingest/manifest")
     (tmp_path / "data/ingest/manifest").mkdir()
     pq.write_table(pa.Table.from_pandas(changed, preserve_index=False), tmp_path / "data/ingest/manifest/all.parquet")
+    ranges = [{"name": "all", "images": len(changed), "sha256": ""}]
+    (tmp_path / "data/ingest/receipt.json").write_text(json.dumps({"ranges": ranges}))
 
 
 def test_good_data_gets_groups_and_every_report(
