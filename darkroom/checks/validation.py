@@ -1,7 +1,6 @@
 """From the ingested images to groups and results, while Great Expectations is loaded in its own process."""
 
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from darkroom.checks.change import (
     Change,
     change_measures,
     change_results,
-    describe_change,
     expectations_of_change,
     last_commit,
     last_committed,
@@ -24,6 +22,7 @@ from darkroom.checks.checker import Checker
 from darkroom.checks.expectations import expectations_of
 from darkroom.checks.facts import Facts, gather_facts, gather_incomplete_facts, read_images
 from darkroom.checks.suite import Check, Outcome
+from darkroom.checks.validation_results import copies_table, examples_of, results_of, summary_of, summary_of_change
 from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import Thumbnails
 from darkroom.duplicates.groups import group_images, join_copies
@@ -33,13 +32,10 @@ from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_files, whole_folder, write_json
 from darkroom.runtime.inputs import read_input_table
-from darkroom.runtime.text import count, one_a_line, plural
+from darkroom.runtime.text import plural
 from darkroom.settings.validate import Validate
 
 GROUPS = pa.schema([("id", pa.string()), ("group", pa.string())])
-COPIES = pa.schema([("set", pa.int64()), ("path", pa.string()), ("label", pa.string()), ("exact", pa.bool_())])
-# Conflicts listed on the terminal; `validation.json` has all.
-LISTED = 10
 
 
 def validate(
@@ -84,14 +80,14 @@ def validate(
     suites = {name: suite for name, suite in validation.suites.items() if name != "change"}
     with whole_files(reports) as folder:
         write_json(folder / "suite.json", suites)
-        write_json(folder / "validation.json", _results(facts, of_data))
+        write_json(folder / "validation.json", results_of(facts, of_data))
         write_json(folder / "great_expectations.json", validation.documentation)
-        pq.write_table(_copies_table(facts), folder / "copies.parquet")
+        pq.write_table(copies_table(facts), folder / "copies.parquet")
     with whole_files(changes) as folder:
         write_json(folder / "changes.json", change_results(change, of_change))
         pq.write_table(change_measures(change), folder / "measures.parquet")
-    print(_summary(facts, of_data))
-    print(_summary_of_change(change, of_change))
+    print(summary_of(facts, of_data))
+    print(summary_of_change(change, of_change))
     if not any(outcome.stops_the_line for outcome in validation.outcomes):
         with whole_folder(out) as folder:
             _write_groups(groups, ingest, folder / "groups.parquet")
@@ -156,91 +152,6 @@ def _write_groups(groups: pa.Table, ingest: Path, path: Path) -> None:
             start += each.images
 
 
-def _results(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:
-    """The content of `validation.json`, which has every conflict."""
-    return {
-        "stops_the_line": any(outcome.stops_the_line for outcome in outcomes),
-        "images": len(facts.images),
-        "rejects": len(facts.rejects),
-        "classes": facts.classes.to_dict("records"),
-        "expectations": [outcome.to_dict() for outcome in outcomes],
-        "copies": {
-            "groups": len(facts.copies),
-            "extra_images": facts.extra_copies,
-            "near": sum(not copies.exact for copies in facts.copies),
-            "largest_group": facts.largest_group,
-        },
-        "conflicts": [
-            {"paths": list(copies.paths), "labels": list(copies.labels), "exact": copies.exact}
-            for copies in facts.conflicts
-        ],
-        "notes": facts.notes,
-    }
-
-
-def _copies_table(facts: Facts) -> pa.Table:
-    """The sets of copies, for the page: a row for each image of each."""
-    rows = [
-        (number, path, label, copies.exact)
-        for number, copies in enumerate(facts.copies)
-        for path, label in zip(copies.paths, copies.labels, strict=True)
-    ]
-    return pa.Table.from_pylist([dict(zip(COPIES.names, row, strict=True)) for row in rows], COPIES)
-
-
-def _summary(facts: Facts, outcomes: list[Outcome]) -> str:
-    """A few aligned lines for the terminal."""
-    rows = [
-        ("expectations", _count_results(outcomes)),
-        ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
-    ]
-    if not facts.missing_columns:
-        near = sum(not copies.exact for copies in facts.copies)
-        pictures = count(len(facts.copies), "picture")
-        copies = f"{facts.extra_copies:,} beyond the first of {pictures}, {near:,} of them near-copies"
-        if near:
-            copies += " (validate.near_copies: auto, true, or false for equal files alone)"
-        rows += [
-            ("copies", copies if facts.copies else "none"),
-            ("largest group", f"{count(facts.largest_group, 'image')}, all in one split"),
-            ("conflicts", f"{len(facts.conflicts):,} under more than one label" if facts.conflicts else "none"),
-        ]
-    lines = [f"validate: {count(len(facts.images), 'image')}, {count(len(facts.classes), 'class', 'classes')}"]
-    lines += [f"  {name:<14}  {text}" for name, text in rows]
-    lines += [f"    warning: {copies.text}" for copies in facts.conflicts[:LISTED]]
-    if len(facts.conflicts) > LISTED:
-        lines.append(f"    … and {len(facts.conflicts) - LISTED:,} more in validation.json")
-    lines += _warnings([outcome for outcome in outcomes if outcome.check.key != "conflicts"])
-    lines += [f"  note: {text}" for text in facts.notes.values()]
-    return one_a_line(lines)
-
-
-def _summary_of_change(change: Change | str, outcomes: list[Outcome]) -> str:
-    """The same for the shift since the last commit, whose expectations are counted on a page of their own."""
-    counted = f": {_count_results(outcomes)}" if outcomes else ""
-    return one_a_line([f"  last commit     {describe_change(change)}{counted}", *_warnings(outcomes)])
-
-
-def _count_results(outcomes: list[Outcome]) -> str:
-    """`12 met, 2 warnings`."""
-    results = Counter(outcome.result for outcome in outcomes)
-    return ", ".join(
-        f"{number} {result}{'s' * (result == 'warning' and number > 1)}" for result, number in results.items()
-    )
-
-
-def _warnings(outcomes: list[Outcome]) -> list[str]:
-    return [
-        f"  warning: {outcome.check.name}: {outcome.text}{_examples(outcome)}"
-        for outcome in outcomes
-        if outcome.result == "warning"
-    ]
-
-
-def _examples(outcome: Outcome) -> str:
-    return f" ({'; '.join(outcome.examples)})" if outcome.examples else ""
-
-
 def stop_if_broken(outcomes: list[Outcome], page: Path, page_of_change: Path) -> None:
     """Stop the line where an expectation is broken that must be met.
 
@@ -260,7 +171,9 @@ def stop_if_broken(outcomes: list[Outcome], page: Path, page_of_change: Path) ->
         if outcome.status == "errored":
             lines.append(f"\n  - {outcome.check.name}: could not be checked: {outcome.error}")
         else:
-            lines.append(f"\n  - {outcome.check.name}: {outcome.text}{_examples(outcome)}\n    {outcome.check.remedy}")
+            lines.append(
+                f"\n  - {outcome.check.name}: {outcome.text}{examples_of(outcome)}\n    {outcome.check.remedy}"
+            )
     pages = {str(page_of_change if outcome.check.table == "change" else page): None for outcome in broken}
     are = plural(len(broken), "expectation of the data is", "expectations of the data are")
     raise DarkroomError(
