@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -34,6 +35,7 @@ ROWS = pa.schema([("sha256", pa.string()), ("crc32", pa.uint32())])
 MOST_GONE = 0.5
 
 
+@cache
 def decoding_identity(decoder: str) -> str:
     """What decides how a file is decoded: the decoder, the code and the packages."""
     digest = hashlib.sha256()
