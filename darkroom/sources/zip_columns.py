@@ -26,6 +26,8 @@ READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile
 FIELDS = struct.Struct("<8xHH4xLLLHHH4xLL")
 # APPNOTE.TXT 4.5.3: the extra field with what does not fit into 32 bits.
 ZIP64, FULL = 1, 0xFFFFFFFF
+# The places of offset, method, packed length, length and CRC-32 in a row of `_read`.
+PLACE = (1, 2, 4, 5, 3)
 # What a name has that is put right, refused or ignored; and what begins with a drive or a slash.
 UNUSUAL = r"[\\\x00]|\.\.|\./|//|^/|^[A-Za-z]:|^$"
 
@@ -92,8 +94,8 @@ def zip_columns(location: Location) -> ZipColumns | None:
         return None
     folders = [name.rstrip("/") for name in pc.filter(names, pa.array(folder)).to_pylist()]
     rows, found = place_images(pa.chunked_array([paths]), location, folders, ())
-    _, offset, method, crc, packed, size, _ = fields[~folder][order.to_numpy()][rows].T
-    return ZipColumns(**vars(found), entries=np.stack([offset, method, packed, size, crc], axis=1), archive=path.name)
+    wanted = np.flatnonzero(~folder)[order.to_numpy()[rows]]
+    return ZipColumns(**vars(found), entries=fields[np.ix_(wanted, PLACE)], archive=path.name)
 
 
 def _read(directory: bytes) -> tuple[pa.Array, Int64s] | None:
@@ -110,7 +112,7 @@ def _read(directory: bytes) -> tuple[pa.Array, Int64s] | None:
         at = start + name + extra + comment
     if at != len(directory) or not at or len(names) >= 1 << 31:
         return None
-    found = pa.StringArray.from_buffers(len(lengths) - 1, pa.py_buffer(lengths), pa.py_buffer(bytes(names)))
+    found = pa.StringArray.from_buffers(len(lengths) - 1, pa.py_buffer(lengths), pa.py_buffer(names))
     try:
         found.validate(full=True)
     except pa.ArrowInvalid:  # not in UTF-8
