@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
-from darkroom.sources.folder import read_image_file
+from darkroom.sources.image_files import read_image_file
 from darkroom.sources.listing import read_survey_range
 from darkroom.sources.source import Location, Reader, SourceImage, SourceKind
 

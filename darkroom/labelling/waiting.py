@@ -18,7 +18,7 @@ from darkroom.runtime.checked_table import read_checked_table
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
 from darkroom.runtime.paths import INGEST
-from darkroom.sources.folder import read_image_file
+from darkroom.sources.image_files import read_image_file
 
 HASH = re.compile("[0-9a-f]{64}")
 # Where the bytes of an image of the data are: shard, offset, length.

@@ -11,7 +11,7 @@ from darkroom.bundle.bundle import Bundle
 from darkroom.images.decode import UnreadableImage, out_of_memory
 from darkroom.predict.listing import Refusal, content_hint, missing_hint
 from darkroom.runtime.arrays import UInt8s
-from darkroom.sources.folder import read_image_file
+from darkroom.sources.image_files import read_image_file
 
 # Images in memory at a time, as the small arrays that the network sees.
 BATCH = 64

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.folder import walk
+from darkroom.sources.image_files import walk
 from darkroom.sources.names import URL, junk_reason
 
 STDIN = "-"

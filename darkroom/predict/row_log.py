@@ -14,7 +14,7 @@ from darkroom.monitoring.rows import MOST_BYTES, PredictionRow
 from darkroom.predict.answers import Prediction
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import file_hash
-from darkroom.sources.folder import read_image_file
+from darkroom.sources.image_files import read_image_file
 
 # Rows that are written at once; those of a run that is killed are lost.
 ROWS = 64

@@ -15,7 +15,7 @@ from typing import IO, Any, NoReturn
 import zstandard
 
 from darkroom.runtime.errors import DarkroomError
-from darkroom.sources.folder import MAX_IMAGE_BYTES
+from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.names import as_utf8, url_remedy
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage

@@ -8,7 +8,7 @@ from darkroom.runtime.object_store import Changed, ObjectStore, Stored
 from darkroom.runtime.store_backends import AT_ONCE
 from darkroom.runtime.threads import in_order
 from darkroom.sources.bucket_listing import SUFFIX, bucket_of, read_bucket_listing
-from darkroom.sources.folder import MAX_IMAGE_BYTES
+from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.layout import lay_out
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage, SourceKind, files_by_listing
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from darkroom.runtime.cache import TableCache
 from darkroom.runtime.files import file_hash
-from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.folder_columns import mark_of
+from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.listing import FILES
 
 # A file that changed less than this before it was looked at may change again without a trace in its times: file systems

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
 from darkroom.sources.image_columns import ImageColumns, place_images
+from darkroom.sources.image_files import no_file
 from darkroom.sources.names import as_utf8, describe_names, junk_reason, url_remedy
 from darkroom.sources.reading import LINK
 from darkroom.sources.source import Ignored, Location
@@ -137,20 +138,6 @@ def _in_order(files: pa.Table, below: Sequence[str]) -> list[str | pa.Table]:
         found += [files.slice(start, end - start), folder]
         start = end
     return [*found, files.slice(start)]
-
-
-def no_file(entry: os.DirEntry[str]) -> str | None:
-    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever."""
-    if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
-        return None
-    if not entry.is_symlink():
-        return "a pipe, a socket or a device"
-    try:
-        if entry.is_dir():
-            return LINK
-        return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
-    except OSError:
-        return None  # a link in a circle: reading it fails
 
 
 def require_folder(root: Path) -> None:

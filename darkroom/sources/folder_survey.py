@@ -13,8 +13,8 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import read_json, whole_file, write_json
 from darkroom.sources import file_hashes
 from darkroom.sources.file_hashes import hash_of
-from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.folder_columns import WALKED, Walked, list_columns, require_folder, status_mark, walk_files
+from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.listing import FILES
 from darkroom.sources.source import Location
 from darkroom.sources.survey_parts import Found, SurveyWriter, paths_of

@@ -9,8 +9,9 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
 from darkroom.sources.class_names import folded
 from darkroom.sources.empty_folders import with_parents
-from darkroom.sources.folder import read_files, walk
+from darkroom.sources.folder import read_files
 from darkroom.sources.folder_columns import require_folder
+from darkroom.sources.image_files import walk
 from darkroom.sources.names import as_utf8, junk_reason
 from darkroom.sources.reading import LINK, LINKED_CLASS
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage, SourceKind, files_by_listing

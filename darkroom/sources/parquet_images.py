@@ -23,7 +23,7 @@ from darkroom.sources.columns import (
     require_columns,
     require_training,
 )
-from darkroom.sources.folder import walk
+from darkroom.sources.image_files import walk
 from darkroom.sources.names import as_utf8, junk_reason
 from darkroom.sources.row_groups import RowGroups, image_stamps
 from darkroom.sources.source import Ignored, Listing, Location, Reader, SourceImage

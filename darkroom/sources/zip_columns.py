@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from darkroom.runtime.arrays import Bools, Int64s
 from darkroom.sources.archive import most_unpacked
-from darkroom.sources.folder import MAX_IMAGE_BYTES
 from darkroom.sources.image_columns import ImageColumns, place_images
+from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.source import Location
 from darkroom.sources.zip_names import RECORD, RECORD_BYTES, UTF8_FLAG
 

@@ -15,7 +15,7 @@ from PIL import Image
 from darkroom.images.manifest import read_manifest
 from darkroom.images.pixels import read_pixels
 from darkroom.images.shards import read_shards
-from darkroom.sources import folder as folder_source
+from darkroom.sources import image_files
 from tests.conftest import ingest_source
 from tests.support.pictures import colour, encoded, mutated, png, seeds, turned
 
@@ -144,8 +144,8 @@ def test_each_file_is_taken_rejected_or_ignored(
 def test_devices_pipes_and_files_beyond_measure_are_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert folder_source.MAX_IMAGE_BYTES == 1 << 30
-    monkeypatch.setattr(folder_source, "MAX_IMAGE_BYTES", 1 << 20)  # a gigabyte takes ten seconds to hash
+    assert image_files.MAX_IMAGE_BYTES == 1 << 30
+    monkeypatch.setattr(image_files, "MAX_IMAGE_BYTES", 1 << 20)  # a gigabyte takes ten seconds to hash
     root = tmp_path / "files"
     root.mkdir()
     for name in "ab":
