@@ -32,7 +32,15 @@ def test_a_benchmark_says_what_it_measures_and_how_to_run_it(name: str) -> None:
 def test_every_benchmark_is_found() -> None:
     data = {"decoders", "growth", "intake", "loaders", "near_copies", "noop", "strangers"}
     scale = {"executors", "long_tables"}
-    training = {"convolutions", "networks", "step_parts", "time_to_accuracy", "training", "training_memory"}
+    training = {
+        "convolutions",
+        "networks",
+        "step_parts",
+        "time_to_accuracy",
+        "training",
+        "training_kills",
+        "training_memory",
+    }
     bundle = {"cold_start", "compression", "label_errors", "slices"}
     service = {"monitor", "serving", "serving_stress"}
     line = {"stage_times"}
