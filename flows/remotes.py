@@ -35,6 +35,16 @@ def push_branch(root: Path, branch: str) -> bool:
     return remote is not None
 
 
+def fetch_tags(root: Path) -> None:
+    """Fetch the tags of versions and of assignments, where there is a remote: without them a clone counts from v1.0.0 again.
+
+    Raises:
+        DarkroomError: when the remote can't be asked, or has another commit for one of the tags.
+    """
+    if remote := git_remote(root):
+        git(root, "fetch", "--quiet", "--no-tags", remote, *_tag_patterns(), environment={"GIT_TERMINAL_PROMPT": "0"})
+
+
 def push_tags(root: Path) -> bool:
     """Push the tags of versions and of assignments; whether there was a remote to push them to.
 
@@ -43,9 +53,12 @@ def push_tags(root: Path) -> bool:
     """
     remote = git_remote(root)
     if remote:
-        patterns = [f"refs/tags/{NAME}{mark}*:refs/tags/{NAME}{mark}*" for mark in "@#"]
-        git(root, "push", "--quiet", remote, *patterns, environment={"GIT_TERMINAL_PROMPT": "0"})
+        git(root, "push", "--quiet", remote, *_tag_patterns(), environment={"GIT_TERMINAL_PROMPT": "0"})
     return remote is not None
+
+
+def _tag_patterns() -> list[str]:
+    return [f"refs/tags/{NAME}{mark}*:refs/tags/{NAME}{mark}*" for mark in "@#"]
 
 
 def push_data() -> bool:

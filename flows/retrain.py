@@ -45,6 +45,7 @@ from flows.decided import carry_out, pass_on, show
 from flows.line import bring_line_up_to_date
 from flows.lock import line_lock
 from flows.look import Look
+from flows.remotes import fetch_tags
 from flows.summary import METRICS, headline
 from flows.worktree import Worktree, open_worktree
 
@@ -106,6 +107,11 @@ def _retrain(branch: str | None, request: Request) -> str:
     root = Path.cwd()
     # The stages of the worktree run with the environments of this folder.
     os.environ["VENV_TFLITE"] = str(root / (variable("VENV_TFLITE") or ".venv-tflite"))
+    if request.push:
+        try:
+            fetch_tags(root)
+        except DarkroomError as error:
+            request.log(f"versions and champion are those of this clone, since the remote's tags can't be fetched: {error}")
     last = last_candidate(root)
     if last and (judged := _judge_held(root, last, request)):
         return judged

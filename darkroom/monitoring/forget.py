@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.monitoring.keyed import LogKey
+from darkroom.monitoring.keyed import KEY, LogKey
 from darkroom.monitoring.log_copy import local_log, send_changes, states
 from darkroom.monitoring.prediction_log import log_parts, read_part, write_part
 from darkroom.runtime.errors import DarkroomError
@@ -40,10 +40,14 @@ def forget(folder: Path, ids: Collection[str]) -> dict[str, int]:
         Rows removed for each id; one that two of them name counts for both.
 
     Raises:
-        DarkroomError: when there is no such log, or a part is damaged.
+        DarkroomError: when there is no such log, it has no key, or a part is damaged.
         OSError: when a part can't be written.
     """
     parts = log_parts(folder)
+    if not (folder / KEY).exists():
+        raise DarkroomError(
+            f"{folder / KEY} is missing, and without the key no row of the log can be found: take it from a copy of the log"
+        )
     key = LogKey(folder)
     hashes = {each: key.hash(each.lower() if SHA256.fullmatch(each) else each) for each in ids}
     removed = dict.fromkeys(ids, 0)

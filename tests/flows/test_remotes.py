@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.git import git
-from flows.remotes import open_pull_request, push_branch, push_tags
+from flows.remotes import fetch_tags, open_pull_request, push_branch, push_tags
 from tests.support.registry import make_git, promote_bundle
 
 
@@ -37,6 +37,17 @@ def test_without_a_remote_nothing_is_pushed_and_with_one_branch_and_tags_are(roo
         "refs/tags/classifier#champion#1",
         "refs/tags/classifier@v1.0.0",
     ]
+
+
+def test_a_clone_without_tags_gets_those_of_its_remote(root: Path) -> None:
+    promote_bundle(root, 1)
+    git(root, "tag", "other")
+    clone = root.parent / "clone"
+    git(root, "clone", "-q", "--no-tags", str(root), str(clone))
+    assert git(clone, "tag") == ""
+    fetch_tags(clone)
+    assert git(clone, "tag").split() == ["classifier#champion#1", "classifier@v1.0.0"]
+    fetch_tags(root)
 
 
 def test_of_several_remotes_the_branchs_own_is_taken_else_origin(root: Path) -> None:

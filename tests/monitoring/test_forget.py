@@ -10,7 +10,7 @@ import pytest
 
 from darkroom.bundle.bundle import Bundle, load_bundle
 from darkroom.monitoring.forget import forget
-from darkroom.monitoring.keyed import LogKey
+from darkroom.monitoring.keyed import KEY, LogKey
 from darkroom.monitoring.log_writer import PredictionLog
 from darkroom.monitoring.prediction_log import log_parts, read_prediction_log
 from darkroom.runtime.errors import DarkroomError
@@ -82,3 +82,12 @@ def test_the_command_says_what_it_removed_and_what_no_row_has(tmp_path: Path, bu
     assert (done.returncode, done.stdout) == (1, "phone: 2 rows removed\nr-17: no row has it\n")
     with pytest.raises(DarkroomError, match="there is no prediction log"):
         forget(tmp_path / "nowhere", ["r-1"])
+
+
+def test_a_log_without_its_key_is_told(tmp_path: Path, bundle: Bundle) -> None:
+    folder = tmp_path / "log"
+    write(PredictionLog(folder, 1 << 20, lambda result, rows: None), bundle, 0)
+    (folder / KEY).unlink()
+    with pytest.raises(DarkroomError, match="key is missing, and without the key no row"):
+        forget(folder, ["r-1"])
+    assert not (folder / KEY).exists()
