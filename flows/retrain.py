@@ -111,7 +111,9 @@ def _retrain(branch: str | None, request: Request) -> str:
         try:
             fetch_tags(root)
         except DarkroomError as error:
-            request.log(f"versions and champion are those of this clone, since the remote's tags can't be fetched: {error}")
+            request.log(
+                f"versions and champion are those of this clone, since the remote's tags can't be fetched: {error}"
+            )
     last = last_candidate(root)
     if last and (judged := _judge_held(root, last, request)):
         return judged
