@@ -1,8 +1,9 @@
 """Tables of more hashes than 32-bit offsets reach, 2 GiB or 33.5 million rows, through the steps that read all of them.
 
-Makes a manifest of so many rows in ranges of 10,000, with made hashes and no images, and their groups; then runs `split` from
-nothing, `split` beside its own table, what `select` reads, `preprocess` with made pixels of 8 x 8, and the readers that take
-whole columns, each in a process of its own. Measures CPU seconds and memory of each, and checks that nothing is lost: a row for
+Makes a manifest of so many rows in ranges of 10,000, with made hashes and one picture for all, and their groups; then runs
+`split` from nothing, `split` beside its own table, what `select` reads, `preprocess` with made pixels of 8 x 8, the readers
+that take whole columns, and `validate` without its search for near-copies: from nothing, again, and with 1% more rows in one
+place. Each is in a process of its own. Measures CPU seconds and memory of each, and checks that nothing is lost: a row for
 each image in each table, the same table from both splits, each image in one packed split. All is deleted at the end. 40 million
 rows take 20 GB of disk, 13 GB of memory and half an hour.
 
@@ -12,47 +13,79 @@ rows take 20 GB of disk, 13 GB of memory and half an hour.
 import argparse
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from benchmarks.repository import ROOT, run, temporary_home
 from benchmarks.rounds import print_table
-from darkroom.images.manifest import MANIFEST, RECEIPT, REPEATING, ManifestRange, read_manifest
+from darkroom.images.manifest import (
+    IGNORED,
+    MANIFEST,
+    REJECTS,
+    REMARKS,
+    REPEATING,
+    ManifestRange,
+    manifest_ranges,
+    read_manifest,
+    write_receipt,
+)
 from darkroom.images.pack import load_packed
 from darkroom.images.range_rows import shorter_sides
 from darkroom.model.classes import ClassList
 from darkroom.runtime.cuts import range_name
-from darkroom.runtime.files import file_hash, write_json
+from darkroom.runtime.files import file_hash
 from darkroom.runtime.inputs import read_input_table
+from darkroom.runtime.paths import CHANGES, GROUPS, IMAGE_CACHE, INGEST, VALIDATE_REPORTS
+from darkroom.runtime.stage import draw_pages
 from darkroom.settings.preprocess import Preprocess
+from darkroom.settings.validate import Validate
 from darkroom.splits.rule import SPLITS, SplitConfig
 
 CLASSES, RANGE, SIDE = 10, 10_000, 8
-INGEST, GROUPS, TABLE, ARRAYS = Path("ingest"), Path("groups.parquet"), Path("split/splits.parquet"), Path("preprocess")
+TABLE, ARRAYS, MORE = Path("split/splits.parquet"), Path("preprocess"), 0.01
 
 
 def make_tables(rows: int) -> None:
     """The manifest, its list of ranges, its groups and the class list, in this folder; each tenth image is a copy."""
     (INGEST / "manifest").mkdir(parents=True)
+    GROUPS.parent.mkdir(parents=True)
     ClassList(tuple(f"class-{number}" for number in range(CLASSES))).save(INGEST / "classes.json")
+    for name, schema in (("rejects", REJECTS), ("ignored", IGNORED), ("remarks", REMARKS)):
+        pq.write_table(schema.empty_table(), INGEST / f"{name}.parquet")
+    shard = INGEST / "shards/00/00.bin"
+    shard.parent.mkdir(parents=True)
+    Image.effect_noise((32, 32), 60).save(shard, "PNG")
     rng, ranges, writer = np.random.default_rng(0), [], None
     for start in range(0, rows, RANGE):
         manifest = _make_range(rng, start, min(rows, start + RANGE), rows)
-        name = range_name(manifest["path"][0].as_py())
-        part = INGEST / "manifest" / f"{name}.parquet"
-        pq.write_table(manifest, part, compression="zstd", use_dictionary=REPEATING, store_schema=False)
-        ranges.append(asdict(ManifestRange(name, len(manifest), file_hash(part))))
+        ranges.append(_write_range(manifest))
         groups = manifest.select(["id", "sha256"]).rename_columns(["id", "group"])
         writer = writer or pq.ParquetWriter(GROUPS, groups.schema, compression="zstd")
         writer.write_table(groups)
     assert writer
     writer.close()
-    write_json(INGEST / RECEIPT, {"ranges": ranges})
+    write_receipt(ranges, INGEST)
+
+
+def add_rows(rows: int) -> None:
+    """1% more rows behind the others."""
+    rng, more = np.random.default_rng(1), round(rows * MORE)
+    parts = [
+        _make_range(rng, start, min(rows + more, start + RANGE), rows) for start in range(rows, rows + more, RANGE)
+    ]
+    write_receipt([*manifest_ranges(INGEST), *map(_write_range, parts)], INGEST)
+
+
+def _write_range(manifest: pa.Table) -> ManifestRange:
+    name = range_name(manifest["path"][0].as_py())
+    part = INGEST / "manifest" / f"{name}.parquet"
+    pq.write_table(manifest, part, compression="zstd", use_dictionary=REPEATING, store_schema=False)
+    return ManifestRange(name, len(manifest), file_hash(part))
 
 
 def _make_range(rng: np.random.Generator, start: int, end: int, rows: int) -> pa.Table:
@@ -60,17 +93,22 @@ def _make_range(rng: np.random.Generator, start: int, end: int, rows: int) -> pa
     hashes = _hex_column(rng, count, 64)
     copied = np.arange(count)
     copied[9::10] -= 1
-    labels = [f"class-{number * CLASSES // rows}" for number in range(start, end)]
+    labels = [f"class-{min(number * CLASSES // rows, CLASSES - 1)}" for number in range(start, end)]
     columns: dict[str, Any] = {
         "id": _hex_column(rng, count, 16),
         "sha256": hashes.take(pa.array(copied)),
         "path": [f"{label}/{number:09}.jpg" for label, number in zip(labels, range(start, end), strict=True)],
         "label": labels,
-        "width": np.full(count, 32),
-        "height": np.full(count, 32),
+        "width": rng.integers(32, 48, count),
+        "height": rng.integers(32, 48, count),
         "mode": ["L"] * count,
-        "bytes": np.full(count, 1_000),
-        "shard": ["0"] * count,
+        "format": ["PNG"] * count,
+        "frames": np.ones(count, np.int64),
+        "bytes": np.full(count, (INGEST / "shards/00/00.bin").stat().st_size),
+        "brightness": rng.uniform(0.2, 0.8, count),
+        "contrast": rng.uniform(0.1, 0.3, count),
+        "sharpness": rng.gamma(2.0, 500.0, count) + 10,
+        "shard": ["00/00"] * count,
         "offset": np.zeros(count, np.int64),
     }
     made = {name: pa.array(values).cast(MANIFEST.field(name).type) for name, values in columns.items()}
@@ -83,6 +121,25 @@ def _hex_column(rng: np.random.Generator, count: int, digits: int) -> pa.Array:
     offsets = np.arange(0, (count + 1) * digits, digits, dtype=np.int32)
     text = rng.bytes(count * digits // 2).hex().encode()
     return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(text)])
+
+
+def validate_images(rows: int) -> None:
+    """All of the stage but near-copies, and its page."""
+    from stages import validate
+
+    validate.run(
+        ingest=INGEST,
+        settings=Validate(near_copies=False),
+        max_reject_fraction=0.0,
+        decoder="turbo",
+        cache=IMAGE_CACHE,
+        out=GROUPS.parent,
+        reports=VALIDATE_REPORTS,
+        changes=CHANGES,
+    )
+    draw_pages("validate", "great_expectations", "changes")
+    if pq.ParquetFile(GROUPS).metadata.num_rows != sum(each.images for each in manifest_ranges(INGEST)):
+        raise SystemExit("error: images are missing from the groups")
 
 
 def split_images(rows: int) -> None:
@@ -146,6 +203,10 @@ STEPS: dict[str, Callable[[int], None]] = {
     "preprocess": pack_images,
     "preprocess again": pack_images,
     "read": read_columns,
+    "validate": validate_images,
+    "validate again": validate_images,
+    "add": add_rows,
+    "validate more": validate_images,
 }
 
 

@@ -1,5 +1,6 @@
 """Great Expectations in a process of its own: the same answer as here, and an error when it dies."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from darkroom.checks.checker import Checker
 from darkroom.checks.suite import Suite, Validation
 from darkroom.runtime.errors import DarkroomError
+from tests.conftest import ROOT
 
 CHECKS = [
     Suite(("size",)).at_least("size", "smallest", "images.side", 8, "pixels", "fix it"),
@@ -68,3 +70,14 @@ def test_what_only_warns_is_shown_as_a_warning() -> None:
         documentation = checker.receive().documentation
     sections = documentation["sections"]
     assert documentation["success"] and "fas fa-exclamation-circle" in sections and "fas fa-times" not in sections
+
+
+def test_the_process_does_without_what_no_check_uses() -> None:
+    code = (
+        "import sys; from darkroom.checks.unused_imports import leave_out_unused_imports as leave_out; leave_out();"
+        "import darkroom.checks.worker; print([name for name in sys.modules if name.split('.')[0] in "
+        "('sqlalchemy', 'botocore') or name in ('altair.vegalite', 'scipy.stats._stats_py')]);"
+        "from scipy import stats; print(stats.norm.sf(0))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ran.stdout.split() == ["[]", "0.5"], "what is left for later is there when it is used"
