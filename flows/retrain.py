@@ -47,7 +47,7 @@ from flows.lock import line_lock
 from flows.look import Look
 from flows.remotes import fetch_tags
 from flows.summary import METRICS, headline
-from flows.worktree import Worktree, open_worktree
+from flows.worktree import Worktree, open_worktree, take_packed
 
 GATE_REPORTS = Path("reports/gate")
 DECISION, PAGE = GATE_REPORTS / "decision.json", GATE_REPORTS / "index.html"
@@ -131,19 +131,20 @@ def _retrain(branch: str | None, request: Request) -> str:
             and not dvc.has_other_inputs(request.log)
         ):
             return f"no new data: {known}"
-        _make(root, champion, request)
+        _make(tree, champion, request)
         if champion and _same_bundle(registry.bundle_of(root, champion), BUNDLE):
             return f"no other model: the candidate is {champion.number}, byte for byte"
         return _judge(tree, request)
 
 
-def _make(root: Path, champion: Version | None, request: Request) -> None:
+def _make(tree: Worktree, champion: Version | None, request: Request) -> None:
     """Run the line; what changed in the data is published before the training begins."""
     storage.bring_back(storage.lasting_outputs())
+    take_packed(tree)
 
     def after_stage(stage: str) -> None:
         if stage == "ingest" and not request.dry:
-            mark_taken(root)
+            mark_taken(tree.root)
         if stage == "split":
             _publish_changes(champion, request.log)
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import link_or_copy, whole_folder
 from darkroom.runtime.git import git
 from darkroom.runtime.lock import LINE_LOCK, STARTED_UNDER, alone
-from darkroom.runtime.paths import LABEL_FIXES, OUTPUTS
+from darkroom.runtime.paths import ARRAYS, LABEL_FIXES, OUTPUTS
 from darkroom.settings.read import Params, read_params
 from flows import orphans, storage
 
@@ -23,6 +24,8 @@ FOLDER = Path(".darkroom/retrain")
 TREES = FOLDER / "tree"
 # In the place of the worktree's `.darkroom`, so that its caches and the checkpoint of a killed training outlive it.
 STATE = FOLDER / "state"
+# What the last worktree packed, which DVC's cache does not have; the receipts in STATE are of these files.
+PACKED = FOLDER / "packed"
 # No hook of the user's: DVC's own, `dvc install`, would check out data and refuse commits.
 QUIET = ("-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false")
 
@@ -66,6 +69,7 @@ def open_worktree(
         _end_killed(root)
         for left in (root / TREES).glob("*"):
             if spared is None or not spared.is_relative_to(left):
+                _keep_packed(root, left)
                 _remove(root, left)
         name = branch or git(root, "branch", "--show-current")
         try:
@@ -90,8 +94,26 @@ def open_worktree(
         try:
             yield tree
         finally:
+            _keep_packed(root, place)
             if not tree.keep:
                 _remove(root, place)
+
+
+def take_packed(tree: Worktree) -> None:
+    """Have the worktree go on from the pixels that the one before packed.
+
+    They are moved: DVC copies files with two names before it starts a stage with outputs that persist.
+    """
+    packed = tree.root / PACKED
+    if packed.exists():
+        packed.rename(tree.folder / ARRAYS)
+
+
+def _keep_packed(root: Path, place: Path) -> None:
+    """Keep the pixels of a worktree for the next one, under second names."""
+    for packed in place.rglob(ARRAYS.as_posix()):
+        with whole_folder(root / PACKED) as folder:
+            shutil.copytree(packed, folder, copy_function=link_or_copy, dirs_exist_ok=True)
 
 
 def _remove(root: Path, place: Path) -> None:

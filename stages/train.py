@@ -94,17 +94,17 @@ def run(
         state = head or fit(model, train, validation, config, **both)
         if processes.first:
             best = state.best()
-            mirrors, why = choose_mirror(mirror, resolved["flip"], model, validation, precision)
+            mirrors = choose_mirror(mirror, resolved["flip"], model, validation, precision)
             examples = augmented_examples(train.images, train.labels, train.keys(), names, changed, settings.seed)
             found = examples, state.strengths(), state.tuned
             with whole_folder(out) as folder, whole_files(reports) as report:
-                save_model(model, replace(spec, epoch=best.number, mirror=mirrors), folder)
+                save_model(model, replace(spec, epoch=best.number, mirror=mirrors.value), folder)
                 write_curves(state.history, best, report)
-                if head and not mirrors:
+                if head and not mirrors.value:
                     head.save(folder)
-                write_record(report, TrainingRecord(state.history, best, choices.used(values), *found))
+                write_record(report, TrainingRecord(state.history, best, choices.used(values, mirrors), *found))
             checkpoint.unlink(missing_ok=True)
-            print(f"train: {state.text()}{why}")
+            print("\n".join(f"train: {line}" for line in (state.text(), mirrors.line) if line))
 
 
 def main() -> None:

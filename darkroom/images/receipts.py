@@ -1,8 +1,6 @@
 """Receipts: what each packed range was made from, and what it is, so that a range that did not change is left alone."""
 
 import hashlib
-import os
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +12,7 @@ import pyarrow.compute as pc
 from darkroom.images.packed import PackedRange
 from darkroom.runtime.arrays import Int32s, Int64s
 from darkroom.runtime.cache import TableCache
-from darkroom.runtime.files import file_hash, whole_file
+from darkroom.runtime.files import file_hash, link_or_copy, whole_file
 
 # The cached side of a receipt: `key` and `made_from` of the images, `sha256` of the file, by which bytes and time it is known
 # again without reading it, and the counts of its pixels' values. The hashes of its images are beside it, in hex.
@@ -91,11 +89,7 @@ class PackedBefore:
 
     def link(self, receipt: Receipt, folder: Path) -> None:
         """Have the file of a range in the new folder as well, without copying it where the file system has links."""
-        source, target = self._folder / receipt.file, folder / receipt.file
-        try:
-            os.link(source, target)
-        except OSError:  # Some file systems have no links.
-            shutil.copy2(source, target)
+        link_or_copy(self._folder / receipt.file, folder / receipt.file)
 
     def has_others(self, held: set[str]) -> bool:
         """Whether there are ranges beside those that hold."""

@@ -87,6 +87,17 @@ def _partial(target: Path) -> Path:
     return target.with_name(f".{target.name}.partial")
 
 
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """A second name for a file, or a copy with its time where the file system has no links.
+
+    Whoever may have the second name never opens it to write: all that the line writes are new files, renamed into place.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
 def private_opener(path: str, flags: int) -> int:
     """For `open`: a file that only this user may read. What a model answers about people's photographs is theirs."""
     return os.open(path, flags, 0o600)

@@ -41,11 +41,21 @@ CHOSEN_FROM = {
 
 @dataclass(frozen=True)
 class Choice:
-    """One setting as it is used: `train.<name>`, its value, and the reason for it."""
+    """One setting as it is used: its name, without `train.`, its value, and the reason for it."""
 
     name: str
     value: Any
     reason: str
+
+    @property
+    def line(self) -> str:
+        """For the console; empty where the user set it."""
+        return "" if self.reason == SET else f"{self.name} {self.value}: {self.reason}"
+
+    @property
+    def used(self) -> UsedSetting:
+        """For the record."""
+        return UsedSetting(self.name, str(self.value), "" if self.reason == SET else self.reason)
 
 
 def choose_batch_size(requested: int | str, images: int) -> Choice:
@@ -176,18 +186,18 @@ class Choices:
 
     def lines(self) -> list[str]:
         """One line for each setting that was chosen for the user."""
-        return [
-            f"{choice.name} {choice.value}: {choice.reason}" for choice in vars(self).values() if choice.reason != SET
-        ]
+        return [choice.line for choice in vars(self).values() if choice.line]
 
-    def used(self, settings: Mapping[str, Any]) -> list[UsedSetting]:
-        """All settings as they were used, those that could be chosen for the user first."""
+    def used(self, settings: Mapping[str, Any], *later: Choice) -> list[UsedSetting]:
+        """All settings as they were used, those that could be chosen for the user first.
+
+        Args:
+            settings: all of `train`.
+            later: what was chosen after the training.
+        """
         chosen = vars(self)
-        resolved = [
-            UsedSetting(name, str(choice.value), "" if choice.reason == SET else choice.reason)
-            for name, choice in chosen.items()
-        ]
-        return resolved + [UsedSetting(name, str(value), "") for name, value in settings.items() if name not in chosen]
+        given = [UsedSetting(name, str(value), "") for name, value in settings.items() if name not in chosen]
+        return [*(choice.used for choice in (*chosen.values(), *later)), *given]
 
 
 def make_choices(

@@ -11,8 +11,10 @@ from darkroom.inference.logits import logits
 from darkroom.network.load import Normalized, linear_head
 from darkroom.runtime.errors import DarkroomError
 from darkroom.statistics.mcnemar import mcnemar
+from darkroom.training.choices import SET, Choice
 from darkroom.training.mirrored import MirroredClasses
 
+NAME = "predict.mirror"
 # Larger images take milliseconds each: twice the work is then felt, and is only done where it is asked for.
 LARGEST_SIDE = 64
 # p-value of a gain that is more than chance.
@@ -47,7 +49,7 @@ def require_mirrorable(
 
 def choose_mirror(
     requested: Literal["auto"] | bool, flipped: bool, model: Normalized, validation: Packed, precision: torch.dtype
-) -> tuple[bool, str]:
+) -> Choice:
     """Whether the trained model answers with the mean over image and mirror image.
 
     Args:
@@ -58,17 +60,17 @@ def choose_mirror(
         precision: of the multiplications.
 
     Returns:
-        The decision, and where it was ours the reason, to follow a sentence on the console.
+        The decision as `predict.mirror`, with the reason.
     """
     if requested != "auto":
-        return requested, ""
+        return Choice(NAME, requested, SET)
     if not flipped:
-        return False, "; predict.mirror off, since the network did not learn from mirror images"
+        return Choice(NAME, False, "the network did not learn from mirror images")
     if linear_head(model.network) is None:
-        return False, "; predict.mirror off, since the last layer is not linear"
+        return Choice(NAME, False, "the last layer is not linear")
     side = validation.images.shape[1]
     if side > LARGEST_SIDE:
-        return False, f"; predict.mirror off, since an image of {side} pixels is work enough"
+        return Choice(NAME, False, f"an image of {side} pixels is work enough")
     device = model.mean.device
     model.eval()
     with torch.autocast(device.type, dtype=precision, enabled=precision != torch.float32):
@@ -77,8 +79,5 @@ def choose_mirror(
     plain, mirrored = (each.argmax(1) == validation.labels for each in (answers, answers + of_mirrored))
     lost, won = int((plain & ~mirrored).sum()), int((mirrored & ~plain).sum())
     p = float(mcnemar(np.array([lost]), np.array([won]))[0])
-    gains = won > lost and p < SIGNIFICANCE
-    found = (
-        f"{won:,} of {len(plain):,} validation images are right only with it, {lost:,} only without it (p = {p:.2g})"
-    )
-    return gains, f"; predict.mirror {'on' if gains else 'off'}, since {found}"
+    found = f"{won:,} of {len(plain):,} validation images are right only with it, {lost:,} only without it"
+    return Choice(NAME, won > lost and p < SIGNIFICANCE, f"{found} (p = {p:.2g})")

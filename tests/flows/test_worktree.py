@@ -8,7 +8,7 @@ import pytest
 from dvc.config import Config
 
 from darkroom.runtime.errors import DarkroomError
-from flows.worktree import FOLDER, open_worktree
+from flows.worktree import FOLDER, open_worktree, take_packed
 from tests.support.repository import Repository, git_state
 
 
@@ -73,3 +73,37 @@ def test_a_path_out_of_the_repository_leads_to_the_same_images_and_a_killed_work
         assert not tree.folder.exists()
     with pytest.raises(DarkroomError, match="retraining starts at a commit, and there is no nothing"):
         open_worktree(inside.root, "nothing", "a test", print).__enter__()
+
+
+def test_a_worktree_goes_on_from_what_the_one_before_packed_also_a_killed_or_a_spared_one(inside: Repository) -> None:
+    root = inside.root
+
+    def pixels(folder: Path) -> tuple[str, int, int]:
+        file = folder / "data/preprocess/train/one.npy"
+        return file.read_text(), file.stat().st_mtime_ns, file.stat().st_nlink
+
+    with open_worktree(root, None, "a test", print) as first:
+        take_packed(first)
+        (first.folder / "data/preprocess/train").mkdir(parents=True)
+        (first.folder / "data/preprocess/train/one.npy").write_text("packed")
+        content, time, _ = pixels(first.folder)
+    assert not first.folder.exists()
+    with open_worktree(root, None, "a test", print) as second:
+        # Not before the look whether there is anything to do.
+        assert not (second.folder / "data/preprocess").exists()
+        take_packed(second)
+        # One name: DVC copies files with two before it starts a stage with outputs that persist.
+        assert pixels(second.folder) == (content, time, 1)
+        second.keep = True
+    with open_worktree(root, None, "a test", print, spared=second.folder) as third:
+        take_packed(third)
+        assert pixels(third.folder)[:2] == pixels(second.folder)[:2] == (content, time)
+    left = root / FOLDER / "tree/killed/darkroom"
+    inside.git("worktree", "add", "--quiet", "--detach", str(left))
+    shutil.copytree(second.folder / "data/preprocess", left / "data/preprocess")
+    (left / "data/preprocess/train/one.npy").write_text("newer")
+    shutil.rmtree(second.folder)
+    with open_worktree(root, None, "a test", print) as fourth:
+        assert not left.exists()
+        take_packed(fourth)
+        assert pixels(fourth.folder)[0] == "newer"

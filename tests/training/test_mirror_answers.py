@@ -38,20 +38,22 @@ def half_seen(right: int, wrong: int) -> Packed:
 @pytest.mark.parametrize(("right", "wrong", "mirrors"), [(12, 0, True), (4, 0, False), (12, 8, False), (0, 12, False)])
 def test_auto_takes_what_more_than_chance_gains(right: int, wrong: int, mirrors: bool) -> None:
     model = Normalized(Left(), [0.5], [0.25])
-    found, reason = choose_mirror("auto", True, model, half_seen(right, wrong), torch.float32)
-    assert found is mirrors
-    assert f"{right} of {right + wrong} validation images are right only with it, {wrong} only without it" in reason
+    found = choose_mirror("auto", True, model, half_seen(right, wrong), torch.float32)
+    assert found.value is mirrors
+    assert (
+        f"{right} of {right + wrong} validation images are right only with it, {wrong} only without it" in found.reason
+    )
 
 
 def test_what_is_set_stays_and_auto_is_off_where_it_can_not_pay() -> None:
     model, validation = Normalized(Left(), [0.5], [0.25]), half_seen(12, 0)
-    assert [choose_mirror(asked, False, model, validation, torch.float32) for asked in (True, False)] == [
-        (True, ""),
-        (False, ""),
-    ]
-    assert choose_mirror("auto", False, model, validation, torch.float32)[0] is False
+    for asked in (True, False):
+        found = choose_mirror(asked, False, model, validation, torch.float32)
+        assert (found.used.value, found.used.reason, found.line) == (str(asked), "", "")
+    found = choose_mirror("auto", False, model, validation, torch.float32)
+    assert found.line == "predict.mirror False: the network did not learn from mirror images"
     large = replace(validation, images=np.zeros((1, 96, 96, 1), np.uint8))
-    assert choose_mirror("auto", True, model, large, torch.float32)[0] is False
+    assert choose_mirror("auto", True, model, large, torch.float32).value is False
 
 
 def test_classes_that_are_mirror_images_and_capsules_are_refused_before_training() -> None:
