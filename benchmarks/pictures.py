@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from darkroom.sources.placed import PICTURE_SUFFIXES
+from darkroom.sources.candidate_files import PICTURE_SUFFIXES
 
 STAMP = (2020, 1, 1, 0, 0, 0)
 

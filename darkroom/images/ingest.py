@@ -79,7 +79,7 @@ def ingest_ranges(given: IngestInput, depth: str, folder: Path) -> IngestResult:
     for each in given.ranges:
         fixed = _fixed_by_id(given, before, each.name)
         fixes = [*given.joined.fixes_of(each.name), *(fix for fix in given.fixes if fix.image in fixed)]
-        if before.holds(each.name, made_from(each.sha256, given.joined.added_to(each.name), fixes)):
+        if before.holds(each.name, made_from(each.rows_sha256, given.joined.added_to(each.name), fixes)):
             held[each.name] = frozenset(fix.image for fix in fixes)
     made = {each.receipt.name: each for each in map_ranges(ingest_range, _tasks(given, before, held, folder))}
     for name in held:
@@ -120,7 +120,7 @@ def _tasks(given: IngestInput, before: RangesBefore, held: Mapping[str, object],
     return [
         RangeTask(
             name=each.name,
-            part=each.sha256,
+            part=each.rows_sha256,
             word="ingest" if len(left) == 1 else f"ingest {number + 1:,} of {len(left):,}",
             source=given.source,
             location=given.location,

@@ -79,11 +79,12 @@ def gather_input(
     """
     containers = read_containers(survey)
     hashes = (containers[name].to_pylist() for name in ("path", "sha256"))
-    require_unchanged(dict(zip(*hashes, strict=True)), location, cache)
+    kind = source_kind(source, location)
+    require_unchanged(dict(zip(*hashes, strict=True)), kind, location, cache)
     ranges, classes = survey_ranges(survey), read_classes(survey)
     paths = [(each.name, partial(read_paths, survey, each.name)) for each in ranges]
     by_path, by_id = fixes_by_range(fixes, paths, classes)
-    open_reader = partial(source_kind(source, location).reader, location)
+    open_reader = partial(kind.reader, location)
 
     def hashes_of(name: str, images: pa.Table) -> pa.Array:
         return content_hashes(images, name, open_reader, cache, decoder)

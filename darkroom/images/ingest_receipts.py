@@ -165,7 +165,7 @@ def made_from(part: str, added: pa.Table, fixes: Collection[LabelFix]) -> str:
     """What a range is made from.
 
     Args:
-        part: SHA-256 of its part of the survey.
+        part: SHA-256 of its rows of the survey, as `SurveyRange` has it.
         added: the images of the inbox that are in it.
         fixes: that apply to its images.
     """

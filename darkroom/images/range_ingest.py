@@ -32,7 +32,7 @@ class RangeTask:
 
     Attributes:
         name: of the range.
-        part: SHA-256 of its part of the survey.
+        part: SHA-256 of its rows of the survey, as `SurveyRange` has it.
         word: for the progress bar.
         source, location: as in `stages.survey.run`.
         decoder: as in `darkroom.images.decode.decode`.

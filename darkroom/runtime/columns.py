@@ -1,5 +1,7 @@
 """Columns of text that are longer than 32-bit offsets reach: 33.5 million SHA-256 in hex are 2 GiB."""
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,6 +22,17 @@ def addressable(table: pa.Table) -> pa.Table:
         if pa.types.is_string(field.type) and column.nbytes > REACH:
             table = table.set_column(position, field.with_type(pa.large_string()), column.cast(pa.large_string()))
     return table
+
+
+def update_with_text(digest: "hashlib._Hash", column: pa.ChunkedArray) -> None:
+    """Add a column of `string` to a hash, without an object for each value; other chunks of the same may give another hash."""
+    for chunk in column.chunks:
+        valid, offsets, content = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int32, len(chunk) + 1, chunk.offset * 4)
+        digest.update(np.diff(ends).tobytes())
+        digest.update(memoryview(content or b"")[ends[0] : ends[-1]])
+        if valid is not None:
+            digest.update(chunk.is_valid().to_numpy(zero_copy_only=False).tobytes())
 
 
 def leading_bits(hashes: pa.ChunkedArray | pa.Array) -> UInt64s:

@@ -3,7 +3,8 @@
 import os
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +32,11 @@ class LookedAt(NamedTuple):
 
 
 def hash_files(
-    files: Sequence[str], base: Path, cache: Path, inputs: Collection[str] | None = None
+    files: Sequence[str],
+    base: Path,
+    cache: Path,
+    inputs: Collection[str] | None = None,
+    hash_file: Callable[[Path], str] = file_hash,
 ) -> tuple[pa.Table, int]:
     """Hash the files that are new or changed since the last time, on all cores, with a progress bar.
 
@@ -44,18 +49,19 @@ def hash_files(
         cache: `.darkroom/cache`.
         inputs: those that are no images; the others are not hashed where ingest will refuse them for their size. None where
             none is an image.
+        hash_file: as `SourceKind.hash`.
 
     Returns:
         The columns of `darkroom.sources.listing.FILES`, a row for each file, and how many were hashed.
     """
-    tables = TableCache(cache / "survey", "survey 1")
+    tables = hash_cache(cache)
     known = known_hashes(tables)
     now = time.time_ns()
     found = list(look_at_files(files, base))
     for one in found:
         if inputs is not None and one.bytes > MAX_IMAGE_BYTES and files[one.row] not in inputs:
             known[one.place, one.mark] = None
-    hashed = hash_new(found, known)
+    hashed = hash_new(found, known, hash_file)
     settled = [
         (one.place, one.mark, sha256)
         for one in found
@@ -70,6 +76,11 @@ def hash_files(
     for one in found:
         sizes[one.row], hashes[one.row] = one.bytes, known[one.place, one.mark]
     return pa.table([pa.array(list(files), pa.string()), sizes, pa.array(hashes, pa.string())], schema=FILES), hashed
+
+
+def hash_cache(cache: Path) -> TableCache:
+    """Where the hashes of the last survey are."""
+    return TableCache(cache / "survey", "survey 2")
 
 
 def known_hashes(tables: TableCache) -> dict[tuple[str, str], str | None]:
@@ -93,7 +104,9 @@ def look_at_files(files: Sequence[str], base: Path) -> Iterator[LookedAt]:
             yield LookedAt(row, place, status.st_size, mark_of(status), status.st_ctime_ns)
 
 
-def hash_new(files: list[LookedAt], known: dict[tuple[str, str], str | None]) -> int:
+def hash_new(
+    files: list[LookedAt], known: dict[tuple[str, str], str | None], hash_file: Callable[[Path], str] = file_hash
+) -> int:
     """Add the hashes of files that are not known, with a progress bar; how many there were."""
     new = [one for one in files if (one.place, one.mark) not in known]
     if not new:
@@ -103,16 +116,17 @@ def hash_new(files: list[LookedAt], known: dict[tuple[str, str], str | None]) ->
 
     from darkroom.runtime.threads import in_order
 
+    hashes = partial(hash_of, hash_file=hash_file)
     with tqdm(total=sum(one.bytes for one in new), desc="survey", unit="B", unit_scale=True, disable=None) as bar:
-        for one, sha256 in zip(new, in_order(hash_of, (one.place for one in new)), strict=True):
+        for one, sha256 in zip(new, in_order(hashes, (one.place for one in new)), strict=True):
             bar.update(one.bytes)
             known[one.place, one.mark] = sha256
     return len(new)
 
 
-def hash_of(place: str) -> str | None:
+def hash_of(place: str, hash_file: Callable[[Path], str] = file_hash) -> str | None:
     """SHA-256 of a file; None where it can't be read."""
     try:
-        return file_hash(Path(place))
+        return hash_file(Path(place))
     except OSError:
         return None

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from darkroom.runtime.columns import update_with_text
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.text import printable
 from darkroom.sources.image_columns import ImageColumns, place_images
@@ -63,6 +64,14 @@ class FolderColumns(ImageColumns):
     def images(self, start: int, end: int) -> pa.Table:
         """Images `start` to `end`: the attributes of `SourceImage`, as columns."""
         return self.as_images(start, end, self.files["path"].slice(start, end - start))
+
+    def hashed_mark(self, start: int, end: int, hashes: pa.ChunkedArray) -> str:
+        """What changes when any of these images does, or its hash: SHA-256 of each, null where it has none."""
+        files = self.files.slice(start, end - start)
+        digest = hashlib.sha256(self.names_mark(start, end) + files["bytes"].to_numpy().tobytes())
+        update_with_text(digest, files["path"])
+        update_with_text(digest, hashes)
+        return digest.hexdigest()
 
 
 def walk_files(root: Path) -> Walked:

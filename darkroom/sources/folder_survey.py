@@ -1,7 +1,7 @@
 """The survey of a folder, a range at a time: what is new or changed is hashed, and the rest is known from the last survey."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,7 +35,7 @@ def look_at_folder(location: Location) -> Walked:
     return walk_files(location.path)
 
 
-def survey_folder(location: Location, walked: Walked, cache: Path, folder: Path, before: Path) -> Found:
+def survey_folder(location: Location, walked: Walked, cache: Path, new_writer: Callable[[], SurveyWriter]) -> Found:
     """List a folder, and hash its files that are new or changed since the last survey, on all cores, with a progress bar.
 
     A file counts as unchanged when its length, inode, and times of content and of status are the same; nothing is opened
@@ -45,7 +45,7 @@ def survey_folder(location: Location, walked: Walked, cache: Path, folder: Path,
         location: of the source.
         walked: what is in it.
         cache: `.darkroom/cache`.
-        folder, before: as in `SurveyWriter`.
+        new_writer: gives an empty one for each look.
 
     Raises:
         DarkroomError: when it contains fewer than two classes, or changes while it is looked at.
@@ -54,14 +54,17 @@ def survey_folder(location: Location, walked: Walked, cache: Path, folder: Path,
     for _ in range(LOOKS):
         known = _KnownHashes(cache / "folder", location.path)
         listing = list_columns(location, walked)
-        writer = SurveyWriter(folder, before)
+        writer = new_writer()
         start = 0
         for end in range_ends(paths_of(listing.names)):
             files = listing.files.slice(start, end - start)
-            hashes = known.hashes(files, range_name(listing.names[start].as_py()), walked.looked_at)
-            sizes = pc.if_else(pc.less(files["bytes"], 0), None, files["bytes"])
-            images = listing.images(start, end).append_column("bytes", sizes).append_column("sha256", hashes)
-            writer.add(images)
+            first = listing.names[start].as_py()
+            hashes = known.hashes(files, range_name(first), walked.looked_at)
+            mark = listing.hashed_mark(start, end, hashes)
+            if not writer.keep(first, mark):
+                sizes = pc.if_else(pc.less(files["bytes"], 0), None, files["bytes"])
+                images = listing.images(start, end).append_column("bytes", sizes).append_column("sha256", hashes)
+                writer.add(images, mark)
             start = end
         known.save()
         hashed += known.hashed

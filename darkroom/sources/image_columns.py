@@ -1,13 +1,16 @@
 """The images of a folder or an archive as columns, in place of an object for each."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.arrays import Int32s, Int64s
+from darkroom.runtime.columns import update_with_text
 from darkroom.sources.class_names import alike, joined_names
 from darkroom.sources.placed import place_files
 from darkroom.sources.source import Ignored, Listing, Location, SourceImage
@@ -20,20 +23,29 @@ class ImageColumns:
     Attributes:
         classes, ignored: as in `Listing`.
         names: of the images, sorted.
-        folder: of each image, by its number, int64 [N].
+        folder: of each image, by its number, int32 [N].
         labels, splits: of each folder.
     """
 
     classes: tuple[str, ...]
     ignored: list[Ignored]
     names: pa.ChunkedArray
-    folder: Int64s
+    folder: Int32s
     labels: pa.Array
     splits: pa.Array
 
     def images(self, start: int, end: int) -> pa.Table:
         """Images `start` to `end`: the attributes of `SourceImage`, as columns."""
         raise NotImplementedError
+
+    def names_mark(self, start: int, end: int) -> bytes:
+        """What changes when the path, the label or the split of any of these images does, and costs little."""
+        folders, numbers = np.unique(self.folder[start:end], return_inverse=True)
+        meaning = [column.take(pa.array(folders)).to_pylist() for column in (self.labels, self.splits)]
+        digest = hashlib.sha256(f"{end - start} {meaning}".encode())
+        digest.update(numbers.tobytes())
+        update_with_text(digest, self.names.slice(start, end - start))
+        return digest.digest()
 
     def listing(self, inputs: Sequence[str] = ()) -> Listing:
         """The same with an object for each image."""

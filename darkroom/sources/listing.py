@@ -49,11 +49,14 @@ class SurveyRange:
         name: of its file `images/<name>.parquet`.
         images: how many.
         sha256: of that file.
+        rows_sha256: of its rows but for where in their files the images are: an archive that is packed anew moves all of them,
+            and changes none.
     """
 
     name: str
     images: int
     sha256: str
+    rows_sha256: str
 
 
 def to_tables(listing: Listing) -> dict[str, pa.Table]:

@@ -1,7 +1,5 @@
 """Class and split from the paths of a folder or an archive: classes, splits, and files that are not images."""
 
-import re
-from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.arrays import Int32s, Int64s
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.candidate_files import CandidateFiles, candidate_files
 from darkroom.sources.class_names import in_label_order
 from darkroom.sources.empty_folders import class_folders_without_images, is_class_place
 from darkroom.sources.levels import find_level
-from darkroom.sources.names import describe_names, junk_reason, require_classes
+from darkroom.sources.names import describe_names, require_classes
 from darkroom.sources.reading import (
     LINK,
     LINKED_CLASS,
@@ -28,27 +27,8 @@ from darkroom.sources.reading import (
 from darkroom.sources.source import Ignored
 from darkroom.sources.split_names import is_for_images
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif")
-# What may be beside pictures: a folder with nothing else, as `metadata/`, makes no class of an `images/` beside it.
-TEXT_SUFFIXES = (
-    ".csv",
-    ".tsv",
-    ".txt",
-    ".json",
-    ".jsonl",
-    ".xml",
-    ".yaml",
-    ".yml",
-    ".md",
-    ".html",
-    ".pdf",
-    ".mat",
-    ".xlsx",
-)
-# So many paths are text at a time: a million at once take 100 MB.
+# So many paths are looked at together: a million at once take 100 MB.
 AT_ONCE = 10_000
-# The name of a mask beside its image, as `benign (1)_mask.png` beside `benign (1).png` in breast ultrasound sets.
-MASK_FILE = re.compile(r"(.+)[-_ ](mask|segmentation)([-_ ]?\d+)?", re.IGNORECASE)
 
 
 class Placed(NamedTuple):
@@ -57,7 +37,7 @@ class Placed(NamedTuple):
     Attributes:
         classes: their names, in order.
         rows: of the images among the paths, int64 [N].
-        folder: of each image, by its number, int64 [N].
+        folder: of each image, by its number, int32 [N].
         labels, splits: of each folder.
         cut: the length of what wraps everything, which is no part of an image's name.
         ignored: sorted by path.
@@ -65,29 +45,11 @@ class Placed(NamedTuple):
 
     classes: tuple[str, ...]
     rows: Int64s
-    folder: Int64s
+    folder: Int32s
     labels: list[str]
     splits: list[str | None]
     cut: int
     ignored: list[Ignored]
-
-
-class _Files(NamedTuple):
-    """The files of a place that are not ignored for what they are.
-
-    Attributes:
-        rows, folder: of each file, among the paths, and the number of its folder; int64 [N].
-        parts_of: the parts of each folder, in the order of the numbers.
-        pictures, others: how many files in each folder are pictures, and how many are neither pictures nor text.
-        masks: which rows may be masks, by their names, with the stem of the image that would be beside each.
-    """
-
-    rows: Int64s
-    folder: Int64s
-    parts_of: dict[str, Folder]
-    pictures: Counter[Folder]
-    filled: set[str]
-    masks: dict[int, str]
 
 
 def place_files(
@@ -116,13 +78,15 @@ def place_files(
         DarkroomError: when there are no class folders, or fewer than two, or splits without one to train on, when most pictures
             are outside the class folders, or when two levels could be the classes.
     """
-    files, ignored = _without_junk(paths)
+    files, ignored = candidate_files(paths)
     reading, start = _read(files, class_level, where)
     meaning = [reading.of(parts) for parts in files.parts_of.values()]
     aside = _aside(files, paths, meaning, class_level is None)
     ignored += aside.values()
-    inside = ~np.isin(files.rows, np.array(list(aside), np.int64))
-    rows, folder = files.rows[inside], files.folder[inside]
+    rows, folder = files.rows, files.folder
+    if aside:
+        inside = ~np.isin(rows, np.array(list(aside), np.int64))
+        rows, folder = rows[inside], folder[inside]
     if class_level and not len(rows):
         raise DarkroomError(
             f"{where} has no files in folders at ingest.class_level={class_level}: its deepest folder with files is at level "
@@ -144,36 +108,7 @@ def place_files(
     return Placed(classes, rows, folder, [*labels], [*splits], cut, sorted(ignored, key=lambda item: item.path))
 
 
-def _without_junk(paths: pa.ChunkedArray) -> tuple[_Files, list[Ignored]]:
-    """The files that may be images, and those that can't for what they are; an object for each path lives for a moment."""
-    rows, numbers = array("q"), array("q")
-    files = _Files(np.empty(0, np.int64), np.empty(0, np.int64), {}, Counter(), set(), {})
-    ignored, row, pictures, number_of = [], -1, Counter[str](), dict[str, int]()
-    for start in range(0, len(paths), AT_ONCE):
-        for path in paths.slice(start, AT_ONCE).to_pylist():
-            row += 1
-            folder, _, name = path.rpartition("/")
-            if reason := junk_reason(folder, name):
-                ignored.append(Ignored(path, reason))
-                continue
-            if folder not in number_of:
-                number_of[folder] = len(number_of)
-                files.parts_of[folder] = tuple(folder.split("/")) if folder else ()
-            rows.append(row)
-            numbers.append(number_of[folder])
-            low = path.lower()
-            pictures[folder] += low.endswith(PICTURE_SUFFIXES)
-            if not low.endswith(TEXT_SUFFIXES):
-                files.filled.add(folder)
-            if ("mask" in low or "segmentation" in low) and (found := MASK_FILE.fullmatch(path.rpartition(".")[0])):
-                files.masks[row] = found[1]
-    for folder, number in pictures.items():
-        if number:
-            files.pictures[files.parts_of[folder]] = number
-    return files._replace(rows=np.array(rows), folder=np.array(numbers)), ignored
-
-
-def _read(files: _Files, class_level: int | None, where: str) -> tuple[Reading, Folder]:
+def _read(files: CandidateFiles, class_level: int | None, where: str) -> tuple[Reading, Folder]:
     """What the folders mean, and the one that contains all others."""
     counts = files.pictures or _files_in(files)
     if class_level:
@@ -192,14 +127,17 @@ def _read(files: _Files, class_level: int | None, where: str) -> tuple[Reading, 
     return reading, start
 
 
-def _files_in(files: _Files) -> Counter[Folder]:
+def _files_in(files: CandidateFiles) -> Counter[Folder]:
     """How many files are directly in each folder."""
     numbers = np.bincount(files.folder, minlength=len(files.parts_of)).tolist()
     return Counter(dict(zip(files.parts_of.values(), numbers, strict=True)))
 
 
 def _aside(
-    files: _Files, paths: pa.ChunkedArray, meaning: Sequence[tuple[str, str | None, str | None]], without_masks: bool
+    files: CandidateFiles,
+    paths: pa.ChunkedArray,
+    meaning: Sequence[tuple[str, str | None, str | None]],
+    without_masks: bool,
 ) -> dict[int, Ignored]:
     """Row → file that is no image for where it is, or since it is a mask."""
     reasons = {number: reason for number, (_, _, reason) in enumerate(meaning) if reason}

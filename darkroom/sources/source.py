@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from darkroom.runtime.arrays import UInt8s
+from darkroom.runtime.files import file_hash
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class SourceKind:
         list: list a source. Raises a DarkroomError when it can't be listed.
         reader: open a source to read the images of its listing.
         readers: how many images to read at a time, where they come over a network; None: one for each core.
+        hash: of a file that changes when what is in it does, in hex. Raises OSError when it can't be read.
     """
 
     name: str
@@ -135,6 +137,7 @@ class SourceKind:
     list: Callable[[Location], Listing]
     reader: Callable[[Location, Sequence[SourceImage]], Reader]
     readers: int | None = None
+    hash: Callable[[Path], str] = file_hash
 
 
 def files_by_listing(location: Location) -> None:

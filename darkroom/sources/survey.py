@@ -14,11 +14,12 @@ from darkroom.runtime.cache import TableCache
 from darkroom.runtime.errors import DarkroomError
 from darkroom.sources import file_hashes
 from darkroom.sources.class_names import list_source
-from darkroom.sources.file_hashes import hash_files, hash_new, known_hashes, look_at_files
+from darkroom.sources.file_hashes import hash_cache, hash_files, hash_new, known_hashes, look_at_files
 from darkroom.sources.folder import FOLDER
 from darkroom.sources.folder_columns import Walked, status_mark
 from darkroom.sources.folder_survey import LOOKS, look_at_folder, restless, survey_folder
 from darkroom.sources.listing import FILES, to_tables
+from darkroom.sources.previous_parts import PreviousParts
 from darkroom.sources.registry import source_kind
 from darkroom.sources.source import Listing, Location, SourceKind
 from darkroom.sources.survey_parts import Found, SurveyWriter, write_columns, write_listing
@@ -82,15 +83,16 @@ def survey(source: str, location: Location, look: Look, cache: Path, folder: Pat
         DarkroomError: when the source can't be listed.
     """
     kind = source_kind(source, location)
+    previous = PreviousParts(cache, _identity(source, location), before)
     if look.walked is not None:
-        return survey_folder(location, look.walked, cache, folder, before)
-    writer, hashed, found = SurveyWriter(folder, before), 0, kind.files(location)
+        return survey_folder(location, look.walked, cache, lambda: SurveyWriter(folder, before, previous))
+    writer, hashed, found = SurveyWriter(folder, before, previous), 0, kind.files(location)
     if location.url and kind.readers:
         tables = _listed(list_source(kind, location))
     elif found is None:
         tables, hashed = _list_and_hash(kind, location, cache)
     else:
-        files, hashed = hash_files(found, location.base, cache)
+        files, hashed = hash_files(found, location.base, cache, hash_file=kind.hash)
         if kind.name == ZIP.name and (columns := zip_columns(location)) is not None:
             write_columns(columns, writer)
             writer.close(files, columns.ignored, columns.classes)
@@ -132,12 +134,12 @@ def _list_and_hash(kind: SourceKind, location: Location, cache: Path) -> tuple[d
     raise restless(location)
 
 
-def require_unchanged(containers: Mapping[str, str | None], location: Location, cache: Path) -> None:
+def require_unchanged(containers: Mapping[str, str | None], kind: SourceKind, location: Location, cache: Path) -> None:
     """Stop where an archive, a table or a list is no longer what the survey found; images of their own are hashed when read.
 
     Args:
         containers: path and SHA-256 of each file that is not one image, as the survey found them.
-        location: of the source.
+        kind, location: of the source.
         cache: `.darkroom/cache`; it is only read.
 
     Raises:
@@ -147,8 +149,8 @@ def require_unchanged(containers: Mapping[str, str | None], location: Location, 
         return
     files = list(containers)
     found = list(look_at_files(files, location.base))
-    known = known_hashes(TableCache(cache / "survey", "survey 1"))
-    hash_new(found, known)
+    known = known_hashes(hash_cache(cache))
+    hash_new(found, known, kind.hash)
     hashes = {files[one.row]: known[one.place, one.mark] for one in found}
     for file, sha256 in containers.items():
         if hashes.get(file) != sha256:

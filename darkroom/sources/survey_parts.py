@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from darkroom.runtime.cuts import range_ends, range_name
 from darkroom.runtime.files import write_json
-from darkroom.sources.image_columns import ImageColumns
 from darkroom.sources.listing import CONTAINERS, COUNTS, FILES, IMAGES, LISTING, RECEIPT, SurveyRange
+from darkroom.sources.previous_parts import PreviousParts, SurveyPart
 from darkroom.sources.source import Ignored
+from darkroom.sources.zip_columns import ZipColumns
 
 # So many paths are text at a time: a million at once take 100 MB.
 AT_ONCE = 10_000
@@ -50,13 +51,14 @@ class SurveyWriter:
     `CONTAINERS`, `counts.parquet` those of `COUNTS`: the images of each class in each split of the source.
     """
 
-    def __init__(self, folder: Path, before: Path) -> None:
+    def __init__(self, folder: Path, before: Path, previous: PreviousParts | None = None) -> None:
         """Args:
         folder: to write to; what an earlier writer left there goes.
         before: the folder of the survey before this one; it need not exist.
+        previous: its parts, where ranges have marks.
         """
-        self._folder, self._before = folder, before
-        self._ranges: list[SurveyRange] = []
+        self._folder, self._before, self._previous = folder, before, previous
+        self._parts: list[SurveyPart] = []
         self._counts: Counter[tuple[str, str | None]] = Counter()
         self._inside: Counter[str | None] = Counter()
         shutil.rmtree(folder / "images", ignore_errors=True)
@@ -67,17 +69,41 @@ class SurveyWriter:
         """How many were added."""
         return self._counts.total()
 
-    def add(self, images: pa.Table) -> None:
-        """Add the images of the next range, with the columns of `IMAGES`."""
-        name, content = range_name(images["path"][0].as_py()), as_parquet(images.cast(IMAGES))
+    def keep(self, first_path: str, mark: str) -> bool:
+        """Add the next range as it was, where it has the same mark and its file is there; whether it could be."""
+        name = range_name(first_path)
+        if self._previous is None or (part := self._previous.find(name, mark)) is None:
+            return False
+        self._previous.link(name, self._folder)
+        self._count(part)
+        return True
+
+    def add(self, images: pa.Table, mark: str = "") -> None:
+        """Add the images of the next range, with the columns of `IMAGES`; what changes when they do."""
+        name, rows = range_name(images["path"][0].as_py()), images.cast(IMAGES)
+        content = as_parquet(rows)
         self._write(f"images/{name}.parquet", content)
-        self._ranges.append(SurveyRange(name, len(images), hashlib.sha256(content).hexdigest()))
+        sha256 = rows_sha256 = hashlib.sha256(content).hexdigest()
+        if rows["place"].null_count < len(rows):
+            rows_sha256 = hashlib.sha256(as_parquet(rows.drop_columns(["file", "place"]))).hexdigest()
         counted = images.group_by(["label", "split"]).aggregate([([], "count_all")])
-        for label, split, number in zip(*counted.to_pydict().values(), strict=True):
+        counts = list(zip(*counted.to_pydict().values(), strict=True))
+        inside = pc.value_counts(images.filter(pc.is_valid(images["place"]))["file"]).to_pylist()
+        self._count(
+            SurveyPart(
+                mark,
+                SurveyRange(name, len(images), sha256, rows_sha256),
+                counts,
+                [(each["values"], each["counts"]) for each in inside],
+            )
+        )
+
+    def _count(self, part: SurveyPart) -> None:
+        self._parts.append(part)
+        for label, split, number in part.counts:
             self._counts[label, split] += number
-        inside = images.filter(pc.is_valid(images["place"]))["file"]
-        for each in pc.value_counts(inside).to_pylist():
-            self._inside[each["values"]] += each["counts"]
+        for file, number in part.inside:
+            self._inside[file] += number
 
     def close(self, containers: pa.Table, ignored: Sequence[Ignored], classes: Sequence[str]) -> None:
         """Write the rest.
@@ -99,7 +125,9 @@ class SurveyWriter:
         }
         for name, table in tables.items():
             self._write(f"{name}.parquet", as_parquet(table))
-        write_json(self._folder / RECEIPT, {"ranges": [asdict(each) for each in self._ranges]})
+        write_json(self._folder / RECEIPT, {"ranges": [asdict(each.range) for each in self._parts]})
+        if self._previous:
+            self._previous.save(self._parts)
 
     def _write(self, name: str, content: bytes) -> None:
         """Write a file; one that has the same bytes already gets a second name, by which DVC knows it without reading it."""
@@ -136,10 +164,13 @@ def write_listing(tables: dict[str, pa.Table], writer: SurveyWriter) -> None:
     writer.close(containers.cast(FILES), ignored, tables["classes"]["name"].to_pylist())
 
 
-def write_columns(columns: ImageColumns, writer: SurveyWriter) -> None:
+def write_columns(columns: ZipColumns, writer: SurveyWriter) -> None:
     """Write the images of an archive, of which neither bytes nor hashes are known."""
     start = 0
     for end in range_ends(paths_of(columns.names)):
-        none = pa.nulls(end - start)
-        writer.add(columns.images(start, end).append_column("bytes", none).append_column("sha256", none))
+        mark = columns.mark(start, end)
+        if not writer.keep(columns.names[start].as_py(), mark):
+            none = pa.nulls(end - start)
+            images = columns.images(start, end).append_column("bytes", none).append_column("sha256", none)
+            writer.add(images, mark)
         start = end

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.sources.candidate_files import PICTURE_SUFFIXES
 from darkroom.sources.class_names import in_label_order
 from darkroom.sources.columns import (
     OPTIONAL,
@@ -28,7 +29,6 @@ from darkroom.sources.columns import (
 from darkroom.sources.folder import read_files
 from darkroom.sources.names import URL, url_remedy
 from darkroom.sources.parquet_images import holds_images, list_parquet_images, parquet_files, read_parquet_images
-from darkroom.sources.placed import PICTURE_SUFFIXES
 from darkroom.sources.source import Listing, Location, Reader, SourceImage, SourceKind
 
 ROUNDABOUT = re.compile(r"^/|(^|/)\.{1,2}(/|$)|//|/$")

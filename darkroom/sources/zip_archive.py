@@ -16,6 +16,7 @@ from darkroom.runtime.errors import DarkroomError
 from darkroom.sources.archive import Entries, plain_name, require_file
 from darkroom.sources.source import Listing, Location, SourceImage, SourceKind
 from darkroom.sources.zip_columns import READABLE, zip_columns
+from darkroom.sources.zip_directory import zip_hash
 from darkroom.sources.zip_names import LenientDirectory, read_names
 
 # APPNOTE.TXT 4.3.7: 30 bytes, the last four of which say how long the name and the extra field after them are.
@@ -163,4 +164,5 @@ ZIP = SourceKind(
     files=lambda location: [location.path.name],
     list=list_zip,
     reader=lambda location, images: ZipReader(location.path).read,
+    hash=zip_hash,
 )

@@ -1,35 +1,33 @@
 """A zip as columns: its directory without an object for each entry, where nothing in it is out of the ordinary."""
 
-import io
+import hashlib
 import os
 import stat
-import struct
 import zipfile
-from array import array
-from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from darkroom.runtime.arrays import Bools, Int64s
+from darkroom.runtime.columns import REACH
 from darkroom.sources.archive import most_unpacked
 from darkroom.sources.image_columns import ImageColumns, place_images
 from darkroom.sources.image_files import MAX_IMAGE_BYTES
 from darkroom.sources.source import Location
-from darkroom.sources.zip_names import RECORD, RECORD_BYTES, UTF8_FLAG
+from darkroom.sources.zip_directory import ENTRY, Block, find_directory, read_blocks
+from darkroom.sources.zip_names import UTF8_FLAG
 
 READABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
-# APPNOTE.TXT 4.3.12, behind the mark: flags, method, CRC-32, packed length, length, lengths of name, extra field and comment,
-# attributes, offset of the header.
-FIELDS = struct.Struct("<8xHH4xLLLHHH4xLL")
-# APPNOTE.TXT 4.5.3: the extra field with what does not fit into 32 bits.
-ZIP64, FULL = 1, 0xFFFFFFFF
-# The places of offset, method, packed length, length and CRC-32 in a row of `_read`.
-PLACE = (1, 2, 4, 5, 3)
+# The order of an image's place.
+PLACE = ("offset", "method", "packed", "size", "crc")
 # What a name has that is put right, refused or ignored; and what begins with a drive or a slash.
 UNUSUAL = r"[\\\x00]|\.\.|\./|//|^/|^[A-Za-z]:|^$"
+# Of a header before the name.
+LOCAL_BYTES = 30
 
 
 @dataclass(frozen=True)
@@ -37,34 +35,24 @@ class ZipColumns(ImageColumns):
     """The listing of a zip.
 
     Attributes:
-        entries: of each image: the offset of its header, the method that it is packed by, its packed length, its length and its
-            CRC-32; int64 [N, 5].
+        entries: of each image, `ENTRY` [N].
         archive: the name of the file.
     """
 
-    entries: Int64s
+    entries: npt.NDArray[np.void]
     archive: str
 
     def images(self, start: int, end: int) -> pa.Table:
         """Images `start` to `end`: the attributes of `SourceImage`, as columns."""
         entries = self.entries[start:end]
-        place = pa.FixedSizeListArray.from_arrays(pa.array(entries.ravel()), 5).cast(pa.list_(pa.int64()))
-        stamp = pa.array([f"crc32:{crc:08x}:{size}" for size, crc in entries[:, 3:].tolist()], pa.string())
+        places = np.stack([entries[name].astype(np.int64) for name in PLACE], 1)
+        place = pa.FixedSizeListArray.from_arrays(pa.array(places.ravel()), len(PLACE)).cast(pa.list_(pa.int64()))
+        stamp = pa.array([f"crc32:{crc:08x}:{size}" for size, crc in places[:, 3:].tolist()], pa.string())
         return self.as_images(start, end, pa.repeat(pa.scalar(self.archive), end - start), place, stamp)
 
-
-class _Directory(io.FileIO):
-    """A zip of which `zipfile` finds the directory, and gets no more."""
-
-    content = b""
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """The next bytes; the directory is taken aside."""
-        data = super().read(-1 if size is None else size) or b""
-        if not data.startswith(RECORD):
-            return data
-        self.content = data
-        return b""
+    def mark(self, start: int, end: int) -> str:
+        """What changes when any of these images does, or its place."""
+        return hashlib.sha256(self.names_mark(start, end) + self.entries[start:end].tobytes()).hexdigest()
 
 
 def zip_columns(location: Location) -> ZipColumns | None:
@@ -75,95 +63,82 @@ def zip_columns(location: Location) -> ZipColumns | None:
     """
     path = location.path
     try:
-        with _Directory(path) as file:
-            with suppress(zipfile.BadZipFile):  # The directory that it gets is empty.
-                zipfile.ZipFile(file).close()
-            read = _read(file.content)
-            if read is None or not _begins(file.fileno(), read[1][:, 1]):
-                return None
-    except (OSError, NotImplementedError, ValueError):
+        read = _read(path, location.max_unpacked_bytes)
+    except OSError:
         return None
-    names, fields = read
-    folder = pc.ends_with(names, "/").to_numpy(zero_copy_only=False)
-    if not _is_plain(names, fields, folder, path.stat().st_size, location.max_unpacked_bytes):
+    if read is None:
         return None
-    files = pc.filter(names, pa.array(~folder))
+    files, entries, folders = read
     order = pc.sort_indices(files)
     paths = files.take(order)
+    del files
     if len(paths) > 1 and pc.any(pc.equal(paths[1:], paths[:-1])).as_py():
         return None
-    folders = [name.rstrip("/") for name in pc.filter(names, pa.array(folder)).to_pylist()]
     rows, found = place_images(pa.chunked_array([paths]), location, folders, ())
-    wanted = np.flatnonzero(~folder)[order.to_numpy()[rows]]
-    return ZipColumns(**vars(found), entries=fields[np.ix_(wanted, PLACE)], archive=path.name)
+    return ZipColumns(**vars(found), entries=entries[order.to_numpy()[rows]], archive=path.name)
 
 
-def _read(directory: bytes) -> tuple[pa.Array, Int64s] | None:
-    """The names, and flags, offset, method, CRC-32, packed length, length and Unix mode of each entry, int64 [N, 7]."""
-    lengths, names, numbers, at = array("i", [0]), bytearray(), array("q"), 0
-    while directory[at : at + 4] == RECORD and at + RECORD_BYTES <= len(directory):
-        flags, method, crc, packed, size, name, extra, comment, mode, offset = FIELDS.unpack_from(directory, at)
-        start = at + RECORD_BYTES
-        if FULL in (packed, size, offset):
-            packed, size, offset = _wide(directory[start + name : start + name + extra], packed, size, offset)
-        names += directory[start : start + name]
-        lengths.append(len(names))
-        numbers.extend((flags, offset, method, crc, packed, size, mode >> 16))
-        at = start + name + extra + comment
-    if at != len(directory) or not at or len(names) >= 1 << 31:
-        return None
-    found = pa.StringArray.from_buffers(len(lengths) - 1, pa.py_buffer(lengths), pa.py_buffer(names))
-    try:
-        found.validate(full=True)
-    except pa.ArrowInvalid:  # not in UTF-8
-        return None
-    return found, np.frombuffer(numbers, np.int64).reshape(-1, 7)
-
-
-def _wide(extra: bytes, packed: int, size: int, offset: int) -> tuple[int, int, int]:
-    """Packed length, length and offset, those of 32 ones from the extra field."""
-    at = 0
-    while at + 4 <= len(extra):
-        kind, length = struct.unpack_from("<HH", extra, at)
-        if kind == ZIP64:
-            wide = iter(struct.unpack_from(f"<{min(length, 24) // 8}q", extra, at + 4))
-            # In this order, each only where it does not fit.
-            size = next(wide, -1) if size == FULL else size
-            packed = next(wide, -1) if packed == FULL else packed
-            return packed, size, next(wide, -1) if offset == FULL else offset
-        at += 4 + length
-    return packed, size, offset
-
-
-def _begins(handle: int, offsets: Int64s) -> bool:
-    """Whether the first and the last entry begin where the directory says: something may be written before the zip."""
-    return all(os.pread(handle, 4, int(place)) == b"PK\3\4" for place in (offsets.min(), offsets.max()) if place >= 0)
-
-
-def _is_plain(names: pa.Array, fields: Int64s, folder: Bools, packed_bytes: int, limit: int) -> bool:
-    """Whether `list_zip` would take every entry as it is.
+def _read(path: Path, limit: int) -> tuple[pa.Array, npt.NDArray[np.void], list[str]] | None:
+    """The names of the files, their entries, `ENTRY` [N], and the names of folders; None where an entry is not plain.
 
     Args:
-        names, fields: as `_read` gives them.
-        folder: which are folders, by their names.
-        packed_bytes: of the whole file.
         limit: `Location.max_unpacked_bytes`.
+
+    Raises:
+        OSError: when it can't be read.
     """
-    flags, offset, method, _, packed, size, mode = fields.T
-    kind, total = mode & 0o170000, int(size.sum())
-    encoded = (flags & UTF8_FLAG != 0) | pc.string_is_ascii(names).to_numpy(zero_copy_only=False)
-    order = np.lexsort((packed, offset))
-    ends = (offset + 30 + pc.binary_length(names).to_numpy() + packed)[order]
+    if (span := find_directory(path)) is None:
+        return None
+    names, entries, spans, folders = list[pa.Array](), [np.empty(0, ENTRY)], list[Int64s](), list[str]()
+    for block in read_blocks(path, span):
+        if block is None:
+            return None
+        folder = pc.ends_with(block.names, "/").to_numpy(zero_copy_only=False)
+        if not _is_plain(block, folder):
+            return None
+        length = pc.binary_length(block.names).to_numpy()
+        ends = block.entries["offset"] + LOCAL_BYTES + length + block.entries["packed"]
+        spans.append(np.stack([block.entries["offset"], ends], 1))
+        folders += (name.rstrip("/") for name in pc.filter(block.names, pa.array(folder)).to_pylist())
+        names.append(pc.filter(block.names, pa.array(~folder)))
+        entries.append(block.entries[~folder])
+    joined = np.concatenate(entries)
+    if sum(each.nbytes for each in names) > REACH or not _is_whole(path, np.concatenate(spans)):
+        return None
+    if int(joined["size"].sum()) > min(limit, most_unpacked(path.stat().st_size)):
+        return None
+    return pa.concat_arrays(names), joined, folders
+
+
+def _is_plain(block: Block, folder: Bools) -> bool:
+    """Whether `list_zip` would take every entry as it is; `folder` says which are folders, by their names."""
+    names, entries, kind = block.names, block.entries, block.mode & 0o170000
+    encoded = (block.flags & UTF8_FLAG != 0) | pc.string_is_ascii(names).to_numpy(zero_copy_only=False)
     return bool(
         encoded.all()
-        and not (flags & 1).any()
+        and not (block.flags & 1).any()
         and not pc.any(pc.match_substring_regex(names, UNUSUAL)).as_py()
         and np.isin(kind[~folder], (0, stat.S_IFREG)).all()
         and np.isin(kind[folder], (0, stat.S_IFDIR)).all()
-        and np.isin(method[~folder], READABLE).all()
-        and (fields[:, 1:] >= 0).all()
-        and (size <= MAX_IMAGE_BYTES).all()
-        and not size[folder].any()
-        and total <= min(limit, most_unpacked(packed_bytes))
-        and (ends[:-1] <= offset[order][1:]).all()
+        and np.isin(entries["method"][~folder], READABLE).all()
+        and all((entries[name] >= 0).all() for name in ("offset", "packed", "size"))
+        and (entries["size"] <= MAX_IMAGE_BYTES).all()
+        and not entries["size"][folder].any()
     )
+
+
+def _is_whole(path: Path, spans: Int64s) -> bool:
+    """Whether no two entries overlap in the file, and the first and the last begin where the directory says.
+
+    Something may be written before the zip.
+
+    Args:
+        spans: where each begins and ends, int64 [N, 2].
+    """
+    starts, ends = spans.T
+    if (starts[1:] < ends[:-1]).any():
+        order = np.lexsort((ends, starts))
+        if (starts[order][1:] < ends[order][:-1]).any():
+            return False
+    with path.open("rb") as file:
+        return all(os.pread(file.fileno(), 4, int(place)) == b"PK\3\4" for place in (starts.min(), starts.max()))

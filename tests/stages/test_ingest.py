@@ -17,8 +17,8 @@ from darkroom.images.manifest import MANIFEST, REJECTS, read_manifest
 from darkroom.images.shards import read_shards
 from darkroom.model.depth import Depth, load_depth
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.files import file_hash
-from darkroom.sources import file_hashes
+from darkroom.sources import folder_survey
+from darkroom.sources.file_hashes import hash_of
 from tests.conftest import ingest_source
 from tests.support.growing import zipped
 from tests.support.pictures import encoded, smooth
@@ -243,15 +243,15 @@ def test_a_file_that_ingest_refuses_for_its_size_is_not_hashed(
     source = shutil.copytree(digit_folder, tmp_path / "source")
     with (source / "one/large.tif").open("wb") as file:
         file.truncate((1 << 30) + 1)
-    hashed: list[Path] = []
+    hashed: list[str] = []
 
-    def remember(path: Path) -> str:
-        hashed.append(path)
-        return file_hash(path)
+    def remember(place: str) -> str | None:
+        hashed.append(place)
+        return hash_of(place)
 
-    monkeypatch.setattr(file_hashes, "file_hash", remember)
+    monkeypatch.setattr(folder_survey, "hash_of", remember)
     out = ingest_source("folder", source, tmp_path, 0.1)
-    assert len(hashed) == 120 and source / "one/large.tif" not in hashed
+    assert len(hashed) == 120 and str(source / "one/large.tif") not in hashed
     rejects = pd.read_parquet(out / "rejects.parquet")
     assert rejects["reason"].tolist() == ["can't be read: 1,073,741,825 bytes, more than 1,073,741,824"]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from darkroom.images.range_cache import range_thumbnails
 from darkroom.runtime import cuts
 from tests.conftest import ingest_source
 from tests.stages.test_fixes import ingest_with_fixes
-from tests.support.growing import add, count_openings, make_pile, outputs, picture
+from tests.support.growing import add, count_openings, make_pile, outputs, picture, zipped
 
 
 @pytest.fixture
@@ -75,6 +76,25 @@ def test_a_moved_folder_is_not_decoded(place: Path, monkeypatch: pytest.MonkeyPa
     ingest_source("folder", place / "pile", place / "root", 0.5)
     assert (opened.read, opened.decoded) == ([], [])
     require_as_from_nothing(place)
+
+
+def test_an_archive_that_is_packed_anew_in_another_order_changes_no_range(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, root = place / "pile.zip", place / "zip"
+    ingest_source("zip", zipped(place / "pile", archive), root, 0.5)
+    before, names = marks(root / "data/ingest"), sorted(path for path in (place / "pile").rglob("*") if path.is_file())
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in reversed(names):
+            opened.write(path, path.relative_to(place / "pile"))
+    read = count_openings(monkeypatch)
+    ingest_source("zip", archive, root, 0.5)
+    assert (read.read, read.decoded) == ([], []) and marks(root / "data/ingest") == before
+    # One more: it is read from where it is now.
+    add(place / "pile", 1001)
+    ingest_source("zip", zipped(place / "pile", archive), root, 0.5)
+    assert len(read.read) == 1
+    assert outputs(root) == outputs(ingest_source("zip", archive, place / "anew", 0.5).parent.parent)
 
 
 def test_thumbnails_are_those_of_a_part(place: Path) -> None:

@@ -3,11 +3,13 @@
 import hashlib
 import shutil
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,6 +23,8 @@ from darkroom.sources.registry import SOURCE_KINDS
 from darkroom.sources.source import Listing, Location, SourceKind
 from darkroom.sources.table import TABLE
 from darkroom.sources.tar_archive import TAR
+from darkroom.sources.zip_columns import ZipColumns
+from darkroom.sources.zip_directory import zip_hash
 from stages import survey
 
 
@@ -214,6 +218,37 @@ def test_only_ranges_that_changed_are_written(
     assert written(root) == grown
 
 
+def test_only_ranges_of_an_archive_that_changed_are_written(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cuts, "WINDOW", 5)
+    archive = Path(shutil.make_archive(str(root / "images"), "zip", root / "images"))
+    settle()
+    look("zip", archive, root)
+    before = inodes(root)
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr("one/new.png", b"new")
+    made, images = [], ZipColumns.images
+
+    def counted(columns: ZipColumns, start: int, end: int) -> pa.Table:
+        made.append(start)
+        return images(columns, start, end)
+
+    monkeypatch.setattr(ZipColumns, "images", counted)
+    look("zip", archive, root)
+    changed = {name for name, inode in inodes(root).items() if before.get(name) != inode}
+    assert 1 <= len(made) <= 3 and len(changed) == len(made) + 3
+    assert {name for name in changed if "/" not in name} == {"counts.parquet", "files.parquet", "receipt.json"}
+    grown = written(root)
+    shutil.rmtree(root / "cache")
+    (root / "out").rename(root / "grown")
+    look("zip", archive, root)
+    assert written(root) == grown
+    # A part that is not what was written is made again.
+    part = next((root / "out/images").iterdir())
+    part.write_bytes(b"damaged")
+    look("zip", archive, root)
+    assert written(root) == grown
+
+
 def test_two_machines_write_the_same(root: Path, digit_folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "elsewhere"
     shutil.copytree(digit_folder, other / "images")
@@ -242,7 +277,7 @@ def test_an_archive_is_one_file(root: Path) -> None:
         {
             "path": "images.zip",
             "bytes": archive.stat().st_size,
-            "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+            "sha256": zip_hash(archive),
             "images": 120,
         }
     ]
