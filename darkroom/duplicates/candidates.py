@@ -8,7 +8,7 @@ import numpy as np
 
 from darkroom.duplicates.cells import CellSearch
 from darkroom.duplicates.described import Described, ReadThumbnails
-from darkroom.duplicates.descriptors import BATCH, SCALE, SIDE, tangents
+from darkroom.duplicates.descriptors import BATCH, SCALE, tangents
 from darkroom.duplicates.earlier import CROWD, LOOKED_AT
 from darkroom.duplicates.nearest import padded
 from darkroom.runtime.arrays import Float32s, Int64s
@@ -105,9 +105,7 @@ def _measured(
     for start, end in _runs(of[query]):
         part = slice(start, end)
         pictures, place = np.unique(of[query[part]], return_inverse=True)
-        thumbnails = np.zeros((BATCH, SIDE, SIDE), np.uint8)
-        thumbnails[: len(pictures)] = read(pictures)
-        directions = tangents(thumbnails)[place]
+        directions = tangents(read(pictures))[place]
         apart = (queries[query[part]] - described.descriptors[rows[query[part], rank[part]]]) / np.float32(SCALE)
         along = (apart[:, None] * directions).sum(2)
         left[query[part], rank[part]] = (apart * apart).sum(1) - (along * along).sum(1)

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from darkroom.duplicates.alignment import REACH
 from darkroom.duplicates.candidates import candidates
 from darkroom.duplicates.described import BLANK, ReadThumbnails, describe_images
-from darkroom.duplicates.evidence import Pictures
+from darkroom.duplicates.evidence import Measures
 from darkroom.duplicates.medoids import around_medoids
+from darkroom.duplicates.pairs import MeasuredPairs
 from darkroom.runtime.arrays import Bools, Float32s, Float64s, Int64s, UInt64s
 
 CROP_OF_ASPECT = -np.log(1 - REACH)
@@ -26,7 +27,17 @@ CROP_OF_ASPECT = -np.log(1 - REACH)
 # among them: at most 0.4%.
 MOST_LOOKALIKES = 0.03
 # The code and the packages that decide what is kept from run to run.
-CODE = ("candidates.py", "cells.py", "described.py", "descriptors.py", "earlier.py", "nearest.py")
+CODE = (
+    "alignment.py",
+    "candidates.py",
+    "cells.py",
+    "described.py",
+    "descriptors.py",
+    "earlier.py",
+    "evidence.py",
+    "nearest.py",
+    "pairs.py",
+)
 PACKAGES = ("faiss-cpu", "numpy")
 # A member of a set of copies may differ from its medoid by so many times what two copies may differ by.
 SLACK_OF_SETS = 2.0
@@ -70,7 +81,7 @@ def find_near_copies(
         width, height: int32 [N], of the pictures themselves, in pixels.
         contrast: float32 [N], of the pictures themselves, in [0, 1].
         cache: the folder for what is kept for the next run; it need not exist.
-        identity: what decides the thumbnails of ids.
+        identity: what decides the thumbnails and sizes of ids.
         always: look for changed copies also where many pictures pair by chance.
     """
     identity = f"{identity} {own_identity()}"
@@ -84,14 +95,15 @@ def find_near_copies(
         lambda some: read(compared[some]), described.take(compared), cache / "neighbours", identity
     )
     one, other = compared[pairs].T
-    shortest = np.minimum(sides[one], sides[other])
     # A crop can change the aspect by as much as it takes away, and by the pixel to which it was rounded.
+    shortest = np.minimum(sides[one], sides[other])
     pairs = pairs[np.abs(aspect[one] - aspect[other]) <= CROP_OF_ASPECT + 1 / shortest]
-    paired, places = np.unique(pairs, return_inverse=True)
-    chosen = compared[paired]
-    pictures = Pictures(read(chosen), sides[chosen], crowd[paired])
-    near, lookalikes, equal_alone = _confirmed(pictures, places.reshape(-1, 2), len(ids), always)
-    listed = np.sort(np.concatenate([rows[equal], chosen[near]]), axis=1)
+    measured = MeasuredPairs(
+        lambda some: read(compared[some]), ids[compared], sides[compared], cache / "pairs", identity
+    )
+    near, lookalikes, equal_alone = _confirmed(measured, sides[compared], crowd, pairs, len(ids), always)
+    measured.keep()
+    listed = np.sort(np.concatenate([rows[equal], compared[near]]), axis=1)
     return NearCopies(np.unique(listed, axis=0), lookalikes, equal_alone)
 
 
@@ -103,27 +115,40 @@ def own_identity() -> str:
     return " ".join([digest.hexdigest(), *(f"{package}=={version(package)}" for package in PACKAGES)])
 
 
-def _confirmed(pictures: Pictures, pairs: Int64s, images: int, always: bool) -> tuple[Int64s, int, bool]:
+def _confirmed(
+    measured: MeasuredPairs,
+    sides: npt.NDArray[np.int32],
+    crowd: Float32s,
+    pairs: Int64s,
+    images: int,
+    always: bool,
+) -> tuple[Int64s, int, bool]:
     """Medoids and members of the sets of copies; images that pair by chance, and whether these are many."""
 
-    def copies_of(one: Int64s, other: Int64s, slack: float, strict: bool) -> tuple[Bools, Bools]:
+    def copies_of(one: Int64s, other: Int64s, measures: Measures, slack: float, strict: bool) -> tuple[Bools, Bools]:
         """Whether pairs are copies; and whether they look alike and have too little detail to be called so."""
-        by_levels, by_move = pictures.nearly_equal(one, other, slack)
-        lacking, evidence = pictures.compare(one, other, slack)
+        by_levels, by_move = measures.nearly_equal(slack)
+        shortest, nearer = (np.minimum(each[one], each[other]) for each in (sides, crowd))
+        lacking, evidence = measures.compare(shortest, nearer, slack)
         # Pictures full of detail are copies even where all others pair by chance.
         enough = evidence == 1 if strict else lacking <= evidence
         copies = (lacking <= 1) & (enough | by_move)
         return (copies if strict else copies | by_levels), (lacking <= 1) & (lacking > evidence) & ~by_levels & ~by_move
 
     one, other = pairs.T
-    copies, unclear = copies_of(one, other, 1.0, False)
+    measures = measured.of(one, other)
+    copies, unclear = copies_of(one, other, measures, 1.0, False)
     lookalikes = len(np.unique(pairs[unclear]))
     # Where most pairs have enough detail, as with several changed copies of each photograph, they are not called chance.
     many = lookalikes > MOST_LOOKALIKES * images and 2 * unclear.sum() > (copies | unclear).sum()
     strict = bool(many) and not always
     if strict:
-        copies, _ = copies_of(one, other, 1.0, True)
-    return around_medoids(pairs[copies], lambda a, b: copies_of(a, b, SLACK_OF_SETS, strict)[0]), lookalikes, strict
+        copies, _ = copies_of(one, other, measures, 1.0, True)
+
+    def near(one: Int64s, other: Int64s) -> Bools:
+        return copies_of(one, other, measured.of(one, other), SLACK_OF_SETS, strict)[0]
+
+    return around_medoids(pairs[copies], near), lookalikes, strict
 
 
 def _equal(hashes: UInt64s, aspect: Float64s) -> tuple[Int64s, Int64s]:

@@ -119,22 +119,19 @@ def _none() -> Described:
 
 
 def _describe(read: ReadThumbnails, ids: UInt64s, rows: Int64s) -> Described:
-    """Of a piece. Batches are always full, so that every picture has the same numbers, whatever is beside it."""
+    """Of a piece."""
     parts = []
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
-        thumbnails = np.zeros((BATCH, SIDE, SIDE), np.uint8)
-        thumbnails[: len(batch)] = read(batch)
+        thumbnails = read(batch)
         flat = thumbnails.std((1, 2)) < BLANK
-        found = describe(thumbnails)
-        corners = describe_corners(thumbnails)
+        found, corners = describe(thumbnails), describe_corners(thumbnails)
         far = np.square(corners - found[:, None]).sum(2) > FAR_CROP * SCALE**2
         far[flat] = False
-        found, corners, far, flat = found[: len(batch)], corners[: len(batch)], far[: len(batch)], flat[: len(batch)]
         parts.append(
             Described(
                 ids[batch],
-                _hashes(thumbnails[: len(batch)], flat),
+                _hashes(thumbnails, flat),
                 flat,
                 found.astype(np.int16),
                 far.sum(1).astype(np.uint8),

@@ -11,7 +11,7 @@ from darkroom.images.measure import MEASURED_SIDE, fingerprint
 from darkroom.images.range_cache import range_thumbnails
 from darkroom.images.shards import read_shards
 from darkroom.model.depth import load_depth
-from darkroom.runtime.arrays import Float32s, Int64s, UInt8s
+from darkroom.runtime.arrays import Float32s, Float64s, Int64s, UInt8s
 
 SIDE = 32
 # The lowest frequencies, horizontal and vertical numbers adding up to at most this: 27 without the mean. Of CIFAR-10 pictures
@@ -21,15 +21,18 @@ FREQUENCIES = 6
 # Descriptors are whole numbers below 2,048: exact in float16, and sums of their products are exact in float32 in any order, so
 # that every machine finds the same neighbours.
 SCALE = 1024
+# Weights are whole multiples of this, so that their products with grey levels, below 2^53 of it, are exact in any order, too:
+# in float32 the place of a picture in a batch decided one number in ten thousand.
+FRACTION = 2.0**-36
 # Pixels of 32 that a corner crop loses on each axis: the middle of what a copy may have lost.
 CUT = 1.5
 BATCH = 1024
 
 
-def _operators() -> tuple[Float32s, Float32s, Float32s]:
+def _operators() -> tuple[Float64s, Float64s, Float64s]:
     """Linear maps from a standardised thumbnail, all with 1,024 rows: to its descriptor; to the four directions in which the
     descriptor moves when the picture is shifted or stretched, across and down; and to those of its crops at the four corners
-    (4 x 27 columns each)."""
+    (4 x 27 columns each). Float64 of whole numbers, in units of `FRACTION`."""
     place = np.arange(SIDE)
     waves = np.cos(np.pi * (place + 0.5) * np.arange(FREQUENCIES + 1)[:, None] / SIDE) * np.sqrt(2 / SIDE)
     waves[0] /= np.sqrt(2)
@@ -50,8 +53,9 @@ def _operators() -> tuple[Float32s, Float32s, Float32s]:
     )
     cropped = [rows.T @ basis @ columns for rows in (low, high) for columns in (low, high)]
     maps = [
-        part.reshape(-1, SIDE * SIDE).T.astype(np.float32)
+        np.round((weights - weights.mean(0)) / FRACTION)
         for part in (basis, np.concatenate(moved), np.concatenate(cropped))
+        for weights in [part.reshape(-1, SIDE * SIDE).T]
     ]
     return maps[0], maps[1], maps[2]
 
@@ -69,10 +73,7 @@ def describe(thumbnails: UInt8s) -> Float32s:
     Returns:
         float32 [N, 27] of whole numbers.
     """
-    found = np.empty((len(thumbnails), LENGTH), np.float32)
-    for start in range(0, len(thumbnails), BATCH):
-        found[start : start + BATCH] = _standardised(thumbnails[start : start + BATCH]) @ DESCRIBE
-    return np.round(found * SCALE)
+    return np.round(_products(thumbnails, DESCRIBE) * SCALE).astype(np.float32)
 
 
 def describe_corners(thumbnails: UInt8s) -> Float32s:
@@ -84,7 +85,7 @@ def describe_corners(thumbnails: UInt8s) -> Float32s:
     Returns:
         float32 [n, 4, 27] of whole numbers.
     """
-    return np.round(_standardised(thumbnails) @ CROP * SCALE).reshape(-1, 4, LENGTH)
+    return np.round(_products(thumbnails, CROP) * SCALE).astype(np.float32).reshape(-1, 4, LENGTH)
 
 
 def tangents(thumbnails: UInt8s) -> Float32s:
@@ -99,7 +100,7 @@ def tangents(thumbnails: UInt8s) -> Float32s:
     Returns:
         float32 [n, 4, 27].
     """
-    directions = (_standardised(thumbnails) @ MOVE).reshape(-1, 4, LENGTH)
+    directions = _products(thumbnails, MOVE).astype(np.float32).reshape(-1, 4, LENGTH)
     for index in range(4):
         one = directions[:, index]
         for other in range(index):
@@ -108,12 +109,13 @@ def tangents(thumbnails: UInt8s) -> Float32s:
     return directions
 
 
-def _standardised(thumbnails: UInt8s) -> Float32s:
-    values = thumbnails.reshape(len(thumbnails), -1).astype(np.float32)
-    values -= values.mean(1, keepdims=True)
+def _products(thumbnails: UInt8s, weights: Float64s) -> Float64s:
+    """Products with the thumbnails at mean 0 and deviation 1, float64 [n, columns]; the mean is 0 through the weights."""
+    values = thumbnails.reshape(len(thumbnails), SIDE * SIDE).astype(np.float64)
+    sums, squares = values.sum(1), np.square(values).sum(1)
+    variance = (squares - sums * sums / (SIDE * SIDE)) / (SIDE * SIDE)
     # Flatter than a grey level is noise: it is not blown up.
-    values /= np.maximum(np.sqrt((values * values).mean(1, keepdims=True)), 1)
-    return values
+    return np.asarray(values @ weights * (FRACTION / np.sqrt(np.maximum(variance, 1)))[:, None])
 
 
 class Thumbnails:

@@ -33,65 +33,79 @@ FEW_CELLS, MANY_CELLS = 20.0, 40.0
 TINY = 16
 # Pairs at a time: what is worked on stays in the processor's cache.
 PAIRS = 128
+# Numbers that are measured of a pair.
+VALUES = 7
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Attributes:
-    thumbnails: uint8 [N, 32, 32].
-    sides: int32 [N], the shorter side of each picture, in pixels.
-    crowd: float32 [N], the distance of each picture's crowd.
+class Measures:
+    """What was measured of pairs of pictures: all that their pixels say, whatever is around them.
+
+    Attributes:
+        values: float32 [P, 7]: the correlation of the whole, of the detail, of the detail in the middle, when one is aligned to
+            the other; the cells that have detail, of the one with less; the root mean square of their difference, the contrast
+            of the one with less, and how much the one that changes less changes when it is moved by a pixel, in grey levels.
     """
 
-    thumbnails: UInt8s
-    sides: npt.NDArray[np.int32]
-    crowd: Float32s
+    values: Float32s
 
-    def nearly_equal(self, one: Int64s, other: Int64s, slack: float) -> tuple[Bools, Bools]:
-        """Whether pairs of rows differ by few grey levels; and whether by less than a small part of a pixel's move.
+    def of(self, pairs: Int64s | Bools) -> "Measures":
+        return Measures(self.values[pairs])
+
+    def nearly_equal(self, slack: float) -> tuple[Bools, Bools]:
+        """Whether pairs differ by few grey levels; and whether by less than a small part of a pixel's move, bool [P] each.
 
         Args:
-            one, other: int64 [P].
             slack: how many times as much as usual they may differ by.
         """
-        by_levels, by_move = np.empty((2, len(one)), np.bool_)
-        for part in _parts(len(one), PAIRS):
-            first, second = (self.thumbnails[rows[part]].astype(np.float32) for rows in (one, other))
-            difference = np.sqrt(np.square(first - second).mean((1, 2)))
-            contrast = np.minimum(first.std((1, 2)), second.std((1, 2)))
-            by_levels[part] = difference <= slack * np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
-            move = np.minimum(_change_of_a_move(first), _change_of_a_move(second))
-            by_move[part] = difference <= slack * NEARLY_EQUAL_MOVE * move
-        return by_levels, by_move
+        difference, contrast, move = self.values[:, 4:].T
+        by_levels = difference <= slack * np.minimum(NEARLY_EQUAL, NEARLY_EQUAL_SHARE * contrast)
+        return by_levels, difference <= slack * NEARLY_EQUAL_MOVE * move
 
-    def compare(self, one: Int64s, other: Int64s, slack: float) -> tuple[Float32s, Float32s]:
-        """What pairs of rows lack when they are aligned, and how much detail there is to tell by.
+    def compare(self, shortest: npt.NDArray[np.int32], crowd: Float32s, slack: float) -> tuple[Float32s, Float32s]:
+        """What pairs lack when they are aligned, and how much detail there is to tell by.
 
         Args:
-            one, other: int64 [P].
+            shortest: int32 [P], the shortest side of both pictures, in pixels.
+            crowd: float32 [P], the distance of the nearer crowd.
             slack: how many times as much as usual may lack.
 
         Returns:
             float32 [P] each: what lacks, of what may lack, infinite where they do not look alike; the evidence, in [0, 1].
             They are copies where they lack no more than the evidence.
         """
-        lacking, evidence = np.full(len(one), np.inf, np.float32), np.zeros(len(one), np.float32)
-        shortest = np.minimum(self.sides[one], self.sides[other])
-        crowd = np.minimum(self.crowd[one], self.crowd[other])
-        for part in _parts(len(one), PAIRS):
-            first, second = self.thumbnails[one[part]], self.thumbnails[other[part]]
-            whole, detail, middle = similarity(first, second, shortest[part] < SIDE * 3 // 4)
-            alike = (
-                (whole >= 1 - slack * (1 - LEAST_WHOLE))
-                & (detail >= 1 - slack * (1 - LEAST_DETAIL))
-                & (middle >= 1 - slack * (1 - LEAST_MIDDLE))
-                & (shortest[part] >= TINY)
-            )
-            most = slack * np.minimum(MOST_LACKING * crowd[part], 1 - LEAST_DETAIL)
-            lacking[part] = np.where(alike & (1 - detail <= most), (1 - detail) / most, np.inf)
-            cells = np.minimum(detailed_cells(first), detailed_cells(second))
-            evidence[part] = np.clip((cells - FEW_CELLS) / (MANY_CELLS - FEW_CELLS), 0, 1)
-        return lacking, evidence
+        whole, detail, middle, cells = self.values[:, :4].T
+        alike = (
+            (whole >= 1 - slack * (1 - LEAST_WHOLE))
+            & (detail >= 1 - slack * (1 - LEAST_DETAIL))
+            & (middle >= 1 - slack * (1 - LEAST_MIDDLE))
+            & (shortest >= TINY)
+        )
+        most = slack * np.minimum(MOST_LACKING * crowd, 1 - LEAST_DETAIL)
+        lacking = np.full(len(alike), np.inf, np.float32)
+        lacking[alike] = (1 - detail[alike]) / most[alike]
+        lacking[1 - detail > most] = np.inf
+        return lacking, np.clip((cells - FEW_CELLS) / (MANY_CELLS - FEW_CELLS), 0, 1)
+
+
+def measure(ones: UInt8s, others: UInt8s, shortest: npt.NDArray[np.int32]) -> Float32s:
+    """The values of `Measures` for pairs, float32 [P, 7]. Each pair has the same, whatever is measured beside it.
+
+    Args:
+        ones, others: uint8 [P, 32, 32].
+        shortest: int32 [P], the shortest side of both pictures, in pixels.
+    """
+    values = np.empty((len(ones), VALUES), np.float32)
+    for start in range(0, len(ones), PAIRS):
+        part = slice(start, start + PAIRS)
+        correlations = similarity(ones[part], others[part], shortest[part] < SIDE * 3 // 4)
+        cells = np.minimum(detailed_cells(ones[part]), detailed_cells(others[part]))
+        first, second = ones[part].astype(np.float32), others[part].astype(np.float32)
+        difference = np.sqrt(np.square(first - second).mean((1, 2)))
+        contrast = np.minimum(first.std((1, 2)), second.std((1, 2)))
+        move = np.minimum(_change_of_a_move(first), _change_of_a_move(second))
+        values[part] = np.stack([*correlations, cells, difference, contrast, move], 1)
+    return values
 
 
 def _change_of_a_move(pictures: Float32s) -> Float32s:
@@ -112,7 +126,3 @@ def detailed_cells(thumbnails: UInt8s) -> Float32s:
     detail = np.square(detail_of(thumbnails.astype(np.float32)))
     contrast = np.sqrt(detail.reshape(-1, cells, CELL, cells, CELL).sum((2, 4))).reshape(-1, cells * cells)
     return np.asarray(np.square(contrast.sum(1)) / np.maximum(np.square(contrast).sum(1), 1e-6), dtype=np.float32)
-
-
-def _parts(count: int, size: int) -> list[slice]:
-    return [slice(start, start + size) for start in range(0, count, size)]
