@@ -94,8 +94,8 @@ def _make_room_for_biases(model: Any, ranges: dict[str, Any]) -> None:
     """Give channels that are all but constant a weight large enough for their bias.
 
     A bias is stored in 32 bits, in units of the scale of the input times that of the channel's weights. Where the weights are
-    zero and the bias is not, as in the last channels of `small_image_net`'s whitening and in dead channels of any network,
-    it would overflow to another constant: 85% of labels agreed then on Fashion-MNIST, and 99.3% with this. ONNX Runtime's
+    zero and the bias is not, as in dead channels of any network, it would overflow to another constant: in the unused channels
+    that `small_image_net` had once, 85% of labels agreed then on Fashion-MNIST, and 99.3% with this. ONNX Runtime's
     quantizer does the same. What the weight adds is less than a ten-thousandth of the bias.
     """
     import numpy as np

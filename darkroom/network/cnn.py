@@ -45,10 +45,10 @@ class SmallImageNet(nn.Module):
     """Seven layers that learn quickly, after Keller Jordan's airbench (2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
     arXiv 2404.00498).
 
-    A frozen layer whitens the pixels of each 2 x 2 patch. Three blocks follow, each a 3 x 3 convolution, a maximum over
-    2 x 2, batch normalisation, GELU, and a second convolution with the same but the maximum. A maximum over what is left of
-    the picture and one linear layer end it. No residual connections: the convolutions begin as the identity on their first
-    channels. Pictures of fewer than 16 pixels meet fewer maxima.
+    A frozen layer whitens the pixels of each 2 x 2 patch, and ReLU follows. Then three blocks, each a 3 x 3 convolution, a
+    maximum over 2 x 2, batch normalisation, GELU, and a second convolution with the same but the maximum. A maximum over what
+    is left of the picture and one linear layer end it. No residual connections: the convolutions begin as the identity on
+    their first channels. Pictures of fewer than 16 pixels meet fewer maxima.
 
     Args:
         classes: how many logits come out.
@@ -57,21 +57,15 @@ class SmallImageNet(nn.Module):
         dropout: probability of dropping a feature before the last layer.
     """
 
-    # The whitening gives 8 channels for grey and 24 for colour, filled up to 32 with zeros: on some processors the gradient of
-    # a convolution over 24 channels leaves the bfloat16 path; here 32 cost a tenth of one layer
-    # (docs/decisions/2026-11-23-training.md).
-    WHITENED = 32
-
     def __init__(self, classes: int, channels: int, filters: int, dropout: float) -> None:
         super().__init__()
-        self.whitening = nn.Conv2d(channels, self.WHITENED, 2)
+        # Each direction of the patches with either sign: 8 channels for grey, 24 for colour. Filled up to 32 with zeros, they
+        # cost grey images an eighth of a step (docs/decisions/2026-11-28-training-from-nothing.md).
+        whitened = 8 * channels
+        self.whitening = nn.Conv2d(channels, whitened, 2)
         self.whitening.weight.requires_grad_(False)
         widths = [filters, 4 * filters, 4 * filters]
-        blocks = [_Block(*shape) for shape in zip([self.WHITENED, *widths], widths, strict=False)]
-        # The identity on a channel of zeros would give the normalisation behind it nothing to divide by.
-        for block, passed in zip(blocks, [8 * channels, *widths], strict=False):
-            block.begin_as_identity(passed)
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(*(_Block(*shape) for shape in zip([whitened, *widths], widths, strict=False)))
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(widths[-1], classes, bias=False)
 
@@ -88,8 +82,7 @@ class SmallImageNet(nn.Module):
         # The sign of an eigenvector is the library's choice: the largest component is made positive.
         largest = vectors.gather(0, vectors.abs().argmax(0, keepdim=True))
         directions = (vectors * largest.sign() / (values + 5e-4).sqrt()).T.flip(0).reshape(-1, channels, 2, 2)
-        self.whitening.weight.zero_()
-        self.whitening.weight[: 2 * len(directions)] = torch.cat([directions, -directions]).float()
+        self.whitening.weight.copy_(torch.cat([directions, -directions]).float())
         assert self.whitening.bias is not None
         self.whitening.bias.zero_()
 
@@ -99,7 +92,7 @@ class SmallImageNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits [N, classes] of normalised images [N, channels, H, W]."""
-        features = self.blocks(functional.gelu(self.whitening(images))).amax((2, 3))
+        features = self.blocks(functional.relu(self.whitening(images))).amax((2, 3))
         # Nine times the width of a feature would make the first logits too large.
         logits: Tensor = self.head(self.dropout(features)) / 9
         return logits
@@ -111,12 +104,10 @@ class _Block(nn.Module):
         self.first = nn.Conv2d(before, width, 3, padding=1, bias=False)
         self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
         self.norms = nn.ModuleList([_norm(width), _norm(width)])
-
-    @torch.no_grad()
-    def begin_as_identity(self, channels: int) -> None:
-        """So that the first steps see the picture: the first channels pass through both convolutions unchanged."""
-        nn.init.dirac_(self.first.weight[:channels])
-        nn.init.dirac_(self.second.weight)
+        # So that the first steps see the picture: its first channels pass through both convolutions unchanged.
+        with torch.no_grad():
+            nn.init.dirac_(self.first.weight[:before])
+            nn.init.dirac_(self.second.weight)
 
     def forward(self, pictures: Tensor) -> Tensor:
         pictures = self.first(pictures)
