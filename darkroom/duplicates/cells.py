@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from darkroom.duplicates.arrivals import Arrivals, arrivals, beyond
 from darkroom.duplicates.described import Described
 from darkroom.duplicates.earlier import CELLS_LISTED, CROWD, LISTED, TYPES, Earlier
 from darkroom.duplicates.nearest import ALL, NONE, CellIndex, Nearest, merged, nearest_points, none_nearest, rows_of
@@ -56,25 +57,32 @@ class CellSearch:
         self._starts = described.starts()
         self._middles = lowest(described.descriptors, cell_count(len(described)))
         self._made = StoredArrays(made, TYPES)
-        self._earlier = Earlier(StoredArrays(earlier, TYPES), identity, described.ids, self._middles)
+        self._earlier = Earlier(StoredArrays(earlier, TYPES), identity, described, self._middles)
         self._cells = np.empty(len(described), np.int64)
-        # The cell that each row is the middle of; behind the last, -1 for no row.
-        self._cell_of = np.full(len(described) + 1, -1, np.int32)
-        self._cell_of[self._middles] = np.arange(len(self._middles))
+        queries, count = int(self._starts[-1]), len(self._middles)
+        # The cells that each query searches; `count` where there are fewer.
+        self._searched = np.full((queries, min(CELLS_SEARCHED, count)), count, np.min_scalar_type(count))
+        # Queries, and cells that they search and did not before; whether a query searches a cell no more that is still there.
+        self._entered = [np.empty((2, 0), np.int64)]
+        self._left_cells = np.zeros(queries, np.bool_)
 
     def parts(self) -> Iterator[Part]:
         """All queries, in the order of rows."""
-        self._assign()
-        moved = self._earlier.cells != self._middles[self._cells]
-        index = {still: self._index(np.flatnonzero(moved != still)) for still in (True, False)}
         for start, end in self._pieces():
-            yield self._searched(start, end, moved, index[True], index[False])
+            self._assign(start, end)
+        moved = self._earlier.cells != self._cells
+        came = self._arrivals(moved)
+        points = self._described.descriptors
+        index = CellIndex(points, np.arange(len(points)), self._cells, len(self._middles))
+        for start, end in self._pieces():
+            yield self._part(start, end, moved, came, index)
 
     def keep(self, part: Part, left: Float32s) -> None:
         """Store a part, with `left` filled, for the next run."""
         records = np.empty(len(part.of), TYPES["neighbours"])
-        records["bound"], records["keys"], records["left"] = part.nearest.bound, part.nearest.keys, left
+        records["keys"], records["left"] = part.nearest.keys, left
         self._made.append("neighbours", records)
+        self._made.append("bounds", part.nearest.bound)
 
     def seal(self) -> None:
         """Store the rest, when all parts are."""
@@ -91,59 +99,88 @@ class CellSearch:
         count = len(self._described)
         return [(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
-    def _index(self, rows: Int64s) -> CellIndex:
-        points = self._described.descriptors[rows]
-        return CellIndex(points, rows, self._cells[rows], len(self._middles))
-
-    def _assign(self) -> None:
-        """Find and store the nearest cells of each query."""
+    def _assign(self, start: int, end: int) -> None:
+        """Find and store the nearest cells of the queries of some rows. Cells are in the order of their middles."""
         middles = self._described.descriptors[self._middles].astype(np.float32)
-        least = min(CELLS_SEARCHED, len(self._middles))
-        added = ~self._earlier.was_middle
-        for start, end in self._pieces():
-            queries, of = self._described.queries(start, end)
-            known = self._earlier.nearest_cells(start, end, self._starts)
-            found = none_nearest(len(of), CELLS_LISTED, ALL)
-            if (known.bound >= 0).any():
-                more = nearest_points(queries, middles[added], self._middles[added], CELLS_LISTED, 0)
-                found = merged([known, more], CELLS_LISTED)
-            lacking = (known.bound < 0) | found.lacks(least)
-            fresh = nearest_points(queries[lacking], middles, self._middles, CELLS_LISTED, least)
-            found.keys[lacking], found.bound[lacking] = fresh.keys, fresh.bound
-            self._cells[start:end] = self._cell_of[found.rows[np.diff(of, prepend=-1) > 0, 0]]
-            records = np.empty(len(of), TYPES["nearest_cells"])
-            records["bound"], records["keys"] = found.bound, found.keys
-            self._made.append("nearest_cells", records)
-
-    def _searched(self, start: int, end: int, moved: Bools, still: CellIndex, others: CellIndex) -> Part:
-        """The neighbours of a part of the rows; `still` has the rows that are in the cell of then, `others` the rest."""
+        everything, least = np.arange(len(middles)), self._searched.shape[1]
         queries, of = self._described.queries(start, end)
-        stored = self._made.read("nearest_cells", int(self._starts[start]), int(self._starts[end]))
-        cells = self._cell_of[rows_of(stored["keys"][:, :CELLS_SEARCHED])].astype(np.int64)
-        before = self._earlier.nearest_cells(start, end, self._starts)
-        known, left = self._earlier.neighbours(start, end, self._starts)
-        # Rows that are gone, in another cell, or in a cell that is searched no more.
-        rows = known.rows
-        keys = np.where((rows >= 0) & moved[rows], NONE, known.keys)
-        was = self._cell_of[before.rows[:, :CELLS_SEARCHED]].astype(np.int64)
-        other = np.flatnonzero((known.bound >= 0) & (was != cells).any(1))
-        inside = (self._cells[rows[other]][:, :, None] == cells[other][:, None]).any(2)
-        keys[other] = np.where(inside, keys[other], NONE)
-        added = np.where((cells[other][:, :, None] == was[other][:, None]).any(2), -1, cells[other])
-        more = none_nearest(len(of), LISTED, ALL)
-        entered = still.search(queries[other], _leading(added), LISTED)
-        more.keys[other], more.bound[other] = entered.keys, entered.bound
-        new = others.search(queries, cells, LISTED)
-        found = merged([Nearest(keys, known.bound), more, new], LISTED)
-        lacking = np.flatnonzero((known.bound < 0) | found.lacks(CROWD + 1))
-        fresh = merged([still.search(queries[lacking], cells[lacking], LISTED), new.of(lacking)], LISTED)
-        for position in np.flatnonzero(fresh.lacks(CROWD + 1)):
-            query = lacking[position]
-            both = [index.keys_in(queries[query], cells[query], CROWD + 1) for index in (still, others)]
-            fresh.keys[position, : CROWD + 1] = np.sort(np.concatenate(both))[: CROWD + 1]
+        first, last = int(self._starts[start]), int(self._starts[end])
+        cells, distances, bound = self._earlier.nearest_cells(first, last)
+        before, known = cells[:, :least].copy(), bound >= 0
+        gone = ((cells < 0) & (distances < NONE >> 32)).any(1)
+        changed = ~known | gone | (distances[:, least - 1] > bound) | (not self._earlier.in_order)
+        added = self._earlier.added
+        changed[~changed] = (beyond(queries[~changed], bound[~changed], middles[added]) <= 0).any(1)
+        keys = np.where(cells[changed] < 0, NONE, distances[changed].astype(np.int64) << 32 | cells[changed])
+        then = Nearest(keys, bound[changed].astype(np.int64))
+        asked = queries[changed]
+        more = nearest_points(asked[known[changed]], middles[added], added, CELLS_LISTED, 0)
+        found = none_nearest(len(asked), CELLS_LISTED, np.int64(-1))
+        some = merged([then.of(known[changed]), more], CELLS_LISTED)
+        found.keys[known[changed]], found.bound[known[changed]] = some.keys, some.bound
+        lacking = (found.bound < 0) | found.lacks(least)
+        fresh = nearest_points(asked[lacking], middles, everything, CELLS_LISTED, least)
         found.keys[lacking], found.bound[lacking] = fresh.keys, fresh.bound
-        itself = np.diff(of, prepend=-1) > 0
-        return Part(queries, of, itself, found, _carried(found.keys, known.keys, left))
+        cells[changed], distances[changed], bound[changed] = found.rows, found.distances, found.bound
+        self._cells[start:end] = cells[np.diff(of, prepend=-1) > 0, 0]
+        now = cells[:, :least]
+        self._searched[first:last][now >= 0] = now[now >= 0]
+        both = np.flatnonzero(changed & known)
+        same = now[both][:, :, None] == before[both][:, None]
+        query, rank = np.nonzero(~same.any(2) & (now[both] >= 0))
+        self._entered.append(np.stack([first + both[query], now[both[query], rank]]))
+        self._left_cells[first + both] = (~same.any(1) & (before[both] >= 0)).any(1)
+        records = np.empty(len(of), TYPES["nearest_cells"])
+        records["bound"], records["cells"], records["distances"] = bound, cells, distances
+        self._made.append("nearest_cells", records)
+
+    def _arrivals(self, moved: Bools) -> Arrivals:
+        if not self._earlier.known:
+            return Arrivals(np.empty(0, np.int64), np.empty(0, np.int64))
+        query, cell = np.concatenate(self._entered, axis=1)
+        return arrivals(
+            self._described.points(),
+            self._earlier.bounds,
+            self._searched,
+            (query, cell),
+            self._described.descriptors,
+            self._cells,
+            moved,
+        )
+
+    def _part(self, start: int, end: int, moved: Bools, came: Arrivals, index: CellIndex) -> Part:
+        """The neighbours of the queries of some rows; lists are touched where something in them or near them changed."""
+        queries, of = self._described.queries(start, end)
+        first, last = int(self._starts[start]), int(self._starts[end])
+        searched, bound = self._searched[first:last], self._earlier.bounds[first:last].astype(np.int64)
+        keys, left, changed = self._earlier.neighbours(first, last)
+        before = keys.copy()
+        # Rows that moved, and rows in cells that are searched no more.
+        rows = rows_of(keys)
+        suspect = (rows >= 0) & (moved[rows] | self._left_cells[first:last, None])
+        query, rank = np.nonzero(suspect)
+        out = (searched[query] != self._cells[rows[query, rank], None]).all(1)
+        keys[query[out], rank[out]] = NONE
+        changed[query[out]] = True
+        changed |= (not self._earlier.in_order) | ((keys[:, CROWD] != NONE) & (keys[:, CROWD] >> 32 > bound))
+        arrived = came.of(first, last)
+        new = ~(keys[arrived.queries] == arrived.keys[:, None]).any(1)
+        changed[arrived.queries[new]] = True
+        known = bound >= 0
+        some = np.flatnonzero(changed & known)
+        found = Nearest(keys, bound)
+        renewed = merged([found.of(some), _lists(arrived.queries[new], arrived.keys[new], some)], LISTED)
+        found.keys[some], found.bound[some] = renewed.keys, renewed.bound
+        lacking = np.flatnonzero(~known | found.lacks(CROWD + 1))
+        cells = searched[lacking].astype(np.int64)
+        cells[cells == len(self._middles)] = -1
+        fresh = index.search(queries[lacking], cells, LISTED)
+        for position in np.flatnonzero(fresh.lacks(CROWD + 1)):
+            fresh.keys[position, : CROWD + 1] = index.keys_in(queries[lacking[position]], cells[position], CROWD + 1)
+        found.keys[lacking], found.bound[lacking] = fresh.keys, fresh.bound
+        touched = np.union1d(some, lacking)
+        left[touched] = _carried(found.keys[touched], before[touched], left[touched])
+        return Part(queries, of, np.diff(of, prepend=-1) > 0, found, left)
 
 
 def cell_count(pictures: int) -> int:
@@ -168,10 +205,14 @@ def lowest(descriptors: Int16s, count: int) -> Int64s:
     return np.sort(first[np.argsort(uniform_per_image(keys, "cells"), kind="stable")[:count]])
 
 
-def _leading(cells: Int64s) -> Int64s:
-    """The numbers that are not -1 first in each row, without the columns that then have none."""
-    cells = -np.sort(-cells, axis=1)
-    return cells[:, : int((cells >= 0).sum(1).max(initial=0))]
+def _lists(queries: Int64s, keys: Int64s, some: Int64s) -> Nearest:
+    """A list for each of `some` queries, of its lowest keys: one more than there is room for is enough. They are in order."""
+    firsts = np.searchsorted(queries, queries)
+    rank = np.arange(len(queries)) - firsts
+    listed = rank <= LISTED
+    found = none_nearest(len(some), int(rank[listed].max(initial=-1)) + 1, ALL)
+    found.keys[np.searchsorted(some, queries[listed]), rank[listed]] = keys[listed]
+    return found
 
 
 def _carried(keys: Int64s, known: Int64s, left: Float32s) -> Float32s:

@@ -29,6 +29,7 @@ MOST_LOOKALIKES = 0.03
 # The code and the packages that decide what is kept from run to run.
 CODE = (
     "alignment.py",
+    "arrivals.py",
     "candidates.py",
     "cells.py",
     "described.py",

@@ -76,6 +76,15 @@ class Described:
         found[~itself] = self.crops[first : first + int((~itself).sum())]
         return found, of
 
+    def points(self) -> Int16s:
+        """All queries, int16 [Q, 27]."""
+        starts = self.starts()
+        found = np.empty((int(starts[-1]), LENGTH), np.int16)
+        itself = np.zeros(len(found), np.bool_)
+        itself[starts[:-1]] = True
+        found[itself], found[~itself] = self.descriptors, self.crops
+        return found
+
 
 def describe_images(read: ReadThumbnails, ids: UInt64s, folder: Path, identity: str) -> Described:
     """Describe images, where an earlier run did not.

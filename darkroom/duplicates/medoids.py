@@ -35,13 +35,20 @@ def around_medoids(pairs: Int64s, near: Near) -> Int64s:
     return np.stack([rows[medoids[members]], rows[members]], 1)
 
 
-def _neighbours(one: Int64s, other: Int64s, count: int) -> list[Int64s]:
-    both = np.ones(2 * len(one), np.int8)
-    from scipy.sparse import coo_matrix  # here, as in `groups`
+class _Graph:
+    """The neighbours of each number, in order."""
 
-    graph = coo_matrix((both, (np.concatenate([one, other]), np.concatenate([other, one]))), (count, count)).tocsr()
-    graph.sort_indices()
-    return np.split(graph.indices.astype(np.int64), graph.indptr[1:-1])
+    def __init__(self, one: Int64s, other: Int64s, count: int) -> None:
+        from scipy.sparse import coo_matrix  # here, as in `groups`
+
+        both = np.ones(2 * len(one), np.int8)
+        graph = coo_matrix((both, (np.concatenate([one, other]), np.concatenate([other, one]))), (count, count)).tocsr()
+        graph.sort_indices()
+        self._starts, self._neighbours = graph.indptr.tolist(), graph.indices.astype(np.int64)
+        self.sizes = np.diff(graph.indptr).astype(np.int64)
+
+    def around(self, number: int) -> Int64s:
+        return np.asarray(self._neighbours[self._starts[number] : self._starts[number + 1]])
 
 
 def _most_first(size: Int64s) -> Int64s:
@@ -51,11 +58,11 @@ def _most_first(size: Int64s) -> Int64s:
 
 def _stars(one: Int64s, other: Int64s, count: int) -> Int64s:
     """The medoid of each row's star."""
-    neighbours = _neighbours(one, other, count)
+    graph = _Graph(one, other, count)
     star = np.full(count, -1, np.int64)
-    for row in _most_first(np.array([len(each) for each in neighbours], np.int64)):
+    for row in _most_first(graph.sizes).tolist():
         if star[row] < 0:
-            around = neighbours[row]
+            around = graph.around(row)
             star[around[star[around] < 0]] = row
             star[row] = row
     return star
@@ -67,17 +74,17 @@ def _joined(star: Int64s, one: Int64s, other: Int64s, near: Near) -> Int64s:
     if not across.any():
         return star
     links = np.unique(np.sort(np.stack([star[one[across]], star[other[across]]], 1), axis=1), axis=0)
-    neighbours = _neighbours(links[:, 0], links[:, 1], len(star))
+    graph = _Graph(links[:, 0], links[:, 1], len(star))
     taken_by = np.full(len(star), -1, np.int64)
-    for medoid in _most_first(np.bincount(star, minlength=len(star))):
+    for medoid in _most_first(np.bincount(star, minlength=len(star))).tolist():
         if star[medoid] != medoid or taken_by[medoid] >= 0:
             continue
         taken_by[medoid] = medoid
-        front, visited = neighbours[medoid], {int(medoid)}
+        front, visited = graph.around(medoid), {medoid}
         while len(front := front[taken_by[front] < 0]):
             visited.update(front.tolist())
             reached = front[near(np.full(len(front), medoid), front)]
             taken_by[reached] = medoid
-            beyond = {int(row) for each in reached for row in neighbours[each]} - visited
+            beyond = {row for each in reached.tolist() for row in graph.around(each).tolist()} - visited
             front = np.array(sorted(beyond), np.int64)
     return taken_by[star]

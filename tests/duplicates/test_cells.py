@@ -90,6 +90,31 @@ def test_a_run_after_others_finds_the_pairs_of_a_run_from_nothing(kind: str, tmp
         assert len(result[0]) > 50
 
 
+def changed(rows: Int64s, random: np.random.Generator) -> Int64s:
+    """Some rows removed and others added, in one place or scattered; sometimes all in another order, as after new paths."""
+    count, gone = int(random.integers(0, 25)), int(random.integers(0, 25))
+    if random.random() < 0.5:
+        left = random.permutation(rows)[gone:]
+        new = random.permutation(np.setdiff1d(np.arange(400), left))[:count]
+    else:
+        start, place = (int(random.integers(0, len(rows) - 25)) for _ in range(2))
+        left = np.delete(rows, slice(start, start + gone))
+        new = np.setdiff1d(np.arange(400), left)[place : place + count]
+    together = np.union1d(left, new)
+    return random.permutation(together) if random.random() < 0.2 else together
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("kind", ["near", "tied"])
+def test_any_history_leaves_what_a_run_from_nothing_finds(kind: str, seed: int, tmp_path: Path) -> None:
+    thumbnails, random = pictures(kind), np.random.default_rng(seed)
+    rows = np.sort(random.permutation(400)[:320])
+    for turn in range(8):
+        kept = found(thumbnails[rows], rows, tmp_path / "kept")
+        assert kept == found(thumbnails[rows], rows, tmp_path / f"from nothing {turn}"), turn
+        rows = changed(rows, random)
+
+
 def test_a_damaged_cache_is_computed_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     thumbnails, rows = pictures("near"), np.arange(400)
     result = found(thumbnails, rows, tmp_path)
