@@ -101,30 +101,37 @@ def walk_files(root: Path) -> Walked:
 
 def _look_into(root: Path, prefix: str, others: list[Ignored]) -> tuple[pa.Table, list[str]]:
     """The files of one folder, sorted, and the folders in it, with a `/` at their ends."""
-    paths, below = list[str](), list[str]()
-    columns = [array("q") for _ in WALKED.names[1:]]
+    names, below, values, folder = list[str](), list[str](), array("q"), os.path.join(root, prefix)  # noqa: PTH118
+    plain = as_utf8(prefix) == prefix
     try:
-        with os.scandir(os.path.join(root, prefix)) as entries:  # noqa: PTH118 (a Path for each folder is slow)
-            for entry in entries:
-                path = prefix + entry.name
-                if entry.is_dir(follow_symlinks=False):
-                    below.append(f"{path}/")
-                elif reason := no_file(entry):
-                    others.append(Ignored(as_utf8(path), reason))
-                elif not path.isascii() and as_utf8(path) != path:
-                    others.append(Ignored(as_utf8(path), junk_reason(prefix.rstrip("/"), entry.name) or ""))
-                else:
-                    paths.append(path)
-                    for column, value in zip(columns, _status(entry), strict=True):
-                        column.append(value)
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            # By its handle, so that the kernel does not look up the whole path of each file: a fifth of its time.
+            with os.scandir(handle) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        below.append(f"{prefix}{name}/")
+                    elif not entry.is_file(follow_symlinks=False) and (reason := no_file(entry, f"{folder}/{name}")):
+                        others.append(Ignored(as_utf8(prefix + name), reason))
+                    elif not (name.isascii() and plain) and as_utf8(prefix + name) != prefix + name:
+                        others.append(Ignored(as_utf8(prefix + name), junk_reason(prefix.rstrip("/"), name) or ""))
+                    else:
+                        names.append(name)
+                        values.extend(_status(entry))
+        finally:
+            os.close(handle)
     except OSError as error:
         raise DarkroomError(
             f"the folder {printable(as_utf8(str(root / prefix)))} can't be listed: {error.strerror}; fix its permissions"
         ) from None
-    named = pa.array(paths, pa.string())
-    order = pc.sort_indices(named)
-    values = [np.frombuffer(column, np.int64)[order.to_numpy()] if paths else [] for column in columns]
-    return pa.table([named.take(order), *values], schema=WALKED), below
+    paths = pa.array([prefix + name for name in names], pa.string())
+    order = pc.sort_indices(paths)
+    found = (
+        np.frombuffer(values, np.int64).reshape(-1, len(WALKED) - 1)[order.to_numpy()] if names else np.empty((0, 4))
+    )
+    columns = [np.ascontiguousarray(column, np.int64) for column in found.T]
+    return pa.table([paths.take(order), *columns], schema=WALKED), below
 
 
 def _status(entry: os.DirEntry[str]) -> tuple[int, int, int, int]:

@@ -43,8 +43,13 @@ def walk(root: Path) -> tuple[list[str], list[str], list[Ignored]]:
     return files, folders, others
 
 
-def no_file(entry: os.DirEntry[str]) -> str | None:
-    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever."""
+def no_file(entry: os.DirEntry[str], path: str | None = None) -> str | None:
+    """What an entry is that can neither be read as a file nor listed as a folder; reading a pipe would wait for ever.
+
+    Args:
+        entry: of a folder.
+        path: of it, where the folder was listed by a handle.
+    """
     if entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False):
         return None
     if not entry.is_symlink():
@@ -52,7 +57,9 @@ def no_file(entry: os.DirEntry[str]) -> str | None:
     try:
         if entry.is_dir():
             return LINK
-        return None if entry.is_file() or not os.path.exists(entry.path) else "a link to a pipe, a socket or a device"  # noqa: PTH110
+        if entry.is_file() or not os.path.exists(path or entry.path):  # noqa: PTH110
+            return None
+        return "a link to a pipe, a socket or a device"
     except OSError:
         return None  # a link in a circle: reading it fails
 

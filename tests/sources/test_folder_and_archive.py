@@ -230,14 +230,14 @@ def test_a_tar_cut_short_says_so(digit_folder: Path, tmp_path: Path, packing: st
 
 def test_an_unreadable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cat").mkdir()
-    scandir = os.scandir
+    opens = os.open
 
-    def refuse(path: str) -> object:
+    def refuse(path: str, *how: int) -> int:
         if str(path).rstrip("/").endswith("cat"):
             raise PermissionError(13, "Permission denied", str(path))
-        return scandir(path)
+        return opens(path, *how)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(DarkroomError, match=r"cat can't be listed: Permission denied"):
         listed(FOLDER, tmp_path)
 
