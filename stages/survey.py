@@ -5,7 +5,7 @@ Reads: the source that `ingest.source`, `ingest.path` and `ingest.root` name, wh
 Writes: data/survey/: images/<range>.parquet, receipt.json, {files,counts,ignored,classes}.parquet, which
     `darkroom.sources.listing` describes, and inbox.parquet, where there is an inbox; equal on every machine that has the same
     source.
-Costs: a look at each file of a folder, 4 µs, or at an archive; where that tells of a change, a listing and hashing of what is
+Costs: a look at each file of a folder, 3 µs, or at an archive; where that tells of a change, a listing and hashing of what is
     new. What did not change is not written again. DVC runs it every time, since only a look can tell that nothing changed;
     hashing the user's folder itself would cost DVC seconds for every 10,000 files.
 """

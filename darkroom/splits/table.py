@@ -92,7 +92,9 @@ def write_split_table(
     schema = TABLE.with_metadata({SETTINGS: json.dumps(settings_of(config)).encode()})
     apart, start = in_split_groups(partitions, images), 0
     brought = pa.array(SOURCE_SPLITS)
-    with pq.ParquetWriter(target, schema, use_dictionary=REPEATING) as writer:
+    # Of names in hex zstd makes half; statistics are of no use to readers of whole columns.
+    how = {"compression": "zstd", "use_dictionary": REPEATING, "write_statistics": False}
+    with pq.ParquetWriter(target, schema, **how) as writer:
         for part in groups:
             rows = slice(start, start + len(part))
             codes = images.brought[rows]
