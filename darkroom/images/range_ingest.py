@@ -24,6 +24,7 @@ from darkroom.sources.source import Location, Reader, SourceImage
 
 # A row that is new in the cache.
 MEASURES = pa.schema([*FACTS, *THUMBNAILS])
+TOGETHER = 1_000
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ class _Columns:
         self._rejected = [reason is not None for reason in known.facts["reason"].to_pylist()]
         self._places = list(zip(*(known.facts[name].to_pylist() for name in ("shard", "offset", "bytes")), strict=True))
         self._measured: list[dict[str, object]] = []
+        self._tables = [MEASURES.empty_table()]
         self._writer = ShardWriter(task.folder / "shards", PreviousShards(task.previous / "shards", task.marks))
         self._rows: list[int] = []
         self._ids: list[str] = []
@@ -136,11 +138,18 @@ class _Columns:
         if row is None:
             row = len(self._hashes)
             self._measured.append({"thumbnail": NO_THUMBNAIL} | inspection.facts)
+            self._set_aside(TOGETHER)
             self._hashes.append(None if sha256 is None else str(sha256))
             self._rejected.append("reason" in inspection.facts)
             if sha256:
                 self._known.row_of[str(sha256)] = row
         self._add(image, row, inspection.data)
+
+    def _set_aside(self, least: int) -> None:
+        """Put what was measured into a table, where it is so many images: a dict for each takes 2 kB."""
+        if len(self._measured) >= least:
+            self._tables.append(pa.Table.from_pylist(self._measured, MEASURES))
+            self._measured.clear()
 
     def add_known(self, image: SourceImage, row: int) -> None:
         """An image that is not read, unless the shard that holds its bytes is gone."""
@@ -160,12 +169,15 @@ class _Columns:
     def finish(self, listed: pa.Table, keys: Sequence[str | None], read: int) -> RangeMade:
         """Write the last shard, the part of the manifest and what is cached of the range."""
         self._writer.close()
-        rows, measured = np.array(self._rows, dtype=np.int64), pa.Table.from_pylist(self._measured, MEASURES)
+        self._set_aside(1)
+        rows, measured = np.array(self._rows, dtype=np.int64), pa.concat_tables(self._tables)
         facts = pa.concat_tables([self._known.facts, measured.select(FACTS.names)]).take(rows)
         facts = self._placed(facts, keys)
-        thumbnails = pa.concat_tables([self._known.thumbnails, measured.select(THUMBNAILS.names)]).take(rows)
+        thumbnails = pa.concat_tables([self._known.thumbnails, measured.select(THUMBNAILS.names)])
+        if not np.array_equal(rows, np.arange(len(thumbnails))):  # a copy of 1 kB an image
+            thumbnails = thumbnails.take(rows)
         fixes = self._label_fixes.applied()
-        manifest, others = self._tables(listed, facts, fixes)
+        manifest, others = self._rows_of(listed, facts, fixes)
         part, mark = write_part(self._task.name, manifest, self._task.folder)
         tables = others | {"facts": facts, "thumbnails": thumbnails, "part": pa.table([[part.sha256]], schema=PARTS)}
         RangeCache(self._task.cache, self._task.decoder, self._task.name).save(tables)
@@ -185,7 +197,7 @@ class _Columns:
         )
         return RangeMade(receipt, self._writer.marks, read, self._label_fixes.found)
 
-    def _tables(self, listed: pa.Table, facts: pa.Table, fixes: pa.Table) -> tuple[pa.Table, dict[str, pa.Table]]:
+    def _rows_of(self, listed: pa.Table, facts: pa.Table, fixes: pa.Table) -> tuple[pa.Table, dict[str, pa.Table]]:
         """The rows of the manifest, and those of the rejects, fixes and remarks."""
         columns = {name: listed[name] for name in ("path", "label", "group", "timestamp")}
         columns |= {name: facts[name] for name in ("sha256", *MEASURED.names, "reason", "remark", "shard", "offset")}

@@ -13,6 +13,7 @@ import pyarrow.feather as feather
 from darkroom.runtime.files import read_json, whole_folder, write_json
 
 SUMS = "sums.json"
+PIECE = 1 << 20
 
 
 class TableCache:
@@ -57,5 +58,14 @@ class TableCache:
         with whole_folder(self._folder) as folder:
             for name, table in tables.items():
                 feather.write_feather(table, str(folder / f"{name}.arrow"), compression="uncompressed")
-            sums = {name: zlib.crc32((folder / f"{name}.arrow").read_bytes()) for name in tables}
+            sums = {name: _checksum(folder / f"{name}.arrow") for name in tables}
             write_json(folder / SUMS, {"identity": self._identity, "crc32": sums})
+
+
+def _checksum(file: Path) -> int:
+    """CRC-32 of a file, read piece by piece."""
+    found = 0
+    with file.open("rb") as opened:
+        while piece := opened.read(PIECE):
+            found = zlib.crc32(piece, found)
+    return found
