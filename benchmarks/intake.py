@@ -33,15 +33,12 @@ from benchmarks.peers import Peers
 from benchmarks.pictures import lay_out_files
 from benchmarks.repository import ROOT
 from benchmarks.rounds import RATE_HEADER, Contestant, in_turns, print_table, rate_rows, timed
+from darkroom.checks.checked_tables import tables_to_check
 from darkroom.checks.expectations import expectations_of
-from darkroom.checks.facts import gather_facts
+from darkroom.checks.facts_of_copies import gather_with_copies
+from darkroom.checks.summaries import summaries_of
 from darkroom.checks.worker import check_all
-from darkroom.duplicates.confirm import find_near_copies
-from darkroom.duplicates.descriptors import Thumbnails
-from darkroom.duplicates.groups import group_images, join_copies
-from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
-from darkroom.runtime.columns import leading_bits
 from darkroom.runtime.cores import usable_cores
 from darkroom.settings.read import read_params
 from darkroom.sources.source import Location
@@ -88,25 +85,15 @@ class Ours:
                     out=taken,
                 )
             with self._part("near-copies and groups"):
-                manifest = read_manifest(taken)
-                frame = manifest.to_pandas()
-                thumbnails = Thumbnails(taken, seen, self._decoder)
-                width, height, contrast = (frame[name].to_numpy() for name in ("width", "height", "contrast"))
-                ids = leading_bits(manifest["id"])
-                near = find_near_copies(
-                    thumbnails.read, ids, width, height, contrast, seen / "near_copies", thumbnails.identity
-                )
-                copies = join_copies(frame["sha256"], near.pairs)
-                groups = group_images(frame, copies)
+                rejects = pq.read_table(taken / "rejects.parquet")["path"].to_pylist()
+                summaries, classes = summaries_of(taken, seen), load_classes(taken / "classes.json")
+                facts, _ = gather_with_copies(summaries, classes, rejects, taken, "auto", self._decoder, seen)
             with self._part("checks on the manifest"):
-                rejects = pq.read_table(taken / "rejects.parquet").to_pandas()
-                facts = gather_facts(
-                    frame, rejects, load_classes(taken / "classes.json"), copies, groups["group"], near
-                )
                 checks = expectations_of(facts, self._limits, self._rejects)
+                tables = tables_to_check(checks, facts, taken)
             counted = sum(seconds[-1] for name, seconds in self.parts.items() if name != NOT_COUNTED)
             with self._part(NOT_COUNTED):
-                check_all(checks, {"images": facts.images, "classes": facts.classes, "overall": facts.overall})
+                check_all(checks, tables)
         return counted
 
     @contextmanager

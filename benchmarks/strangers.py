@@ -15,13 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.pictures import read_pictures
 from benchmarks.rounds import print_table
 from darkroom.duplicates.confirm import NearCopies, find_near_copies
-from darkroom.duplicates.groups import join_copies
+from darkroom.duplicates.groups import joined
 from darkroom.images.decode import decode
 from darkroom.images.measure import MEASURED_SIDE, fingerprint
 from darkroom.runtime.arrays import UInt8s
@@ -136,10 +135,10 @@ def row(name: str, pictures: list[UInt8s]) -> tuple[str, ...]:
     alone = find(pictures)
     of = random.permutation(count)[: min(400, max(40, count // 10))]
     copies = [planted(pictures[original], KINDS[k % 4], random) for k, original in enumerate(of)]
-    sets = join_copies(pd.Series(range(count + len(copies))), find(pictures + copies).pairs)
+    sets = joined(count + len(copies), [find(pictures + copies).pairs])
     hits = [sets[count + k] == sets[original] for k, original in enumerate(of)]
-    joined, note = len(np.unique(alone.pairs)), "nearly equal alone" if alone.equal_alone else "changed copies too"
-    return name, f"{count:,}", f"{joined:,}", *(f"{np.mean(hits[k::4]):.0%}" for k in range(4)), note
+    paired, note = len(np.unique(alone.pairs)), "nearly equal alone" if alone.equal_alone else "changed copies too"
+    return name, f"{count:,}", f"{paired:,}", *(f"{np.mean(hits[k::4]):.0%}" for k in range(4)), note
 
 
 def files_of(source: str, most: int) -> list[bytes]:

@@ -49,7 +49,9 @@ PAGES = paths.PAGES | {"changes": paths.CHANGES / "index.html", "quantize": path
 def _validate(root: Path) -> str:
     from darkroom.checks.page import validation_page
 
-    return validation_page(ingest=root / paths.INGEST, validated=root / paths.VALIDATE_REPORTS)
+    return validation_page(
+        ingest=root / paths.INGEST, validated=root / paths.VALIDATE_REPORTS, cache=root / paths.IMAGE_CACHE
+    )
 
 
 def _great_expectations(root: Path) -> str:

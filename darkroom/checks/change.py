@@ -1,28 +1,19 @@
 """The shift since the data version last committed: of class balance, sizes and brightness."""
 
-import os
-import subprocess
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import yaml
 
+from darkroom.checks.last_commit import NOTHING, Side
 from darkroom.checks.suite import Check, Outcome, Suite
-from darkroom.images.manifest import read_manifest_of
-from darkroom.runtime.arrays import Float64s
-from darkroom.runtime.errors import DarkroomError
 from darkroom.settings.validate import Validate
-from darkroom.statistics.shift import Shift, class_distance, kolmogorov_smirnov
+from darkroom.statistics.shift import Shift, class_distance, counted_smirnov
 
-# Git's messages when there is no repository, no commit, or no such file in it.
-NOTHING_COMMITTED = ("not a git repository", "invalid object name", "does not exist in", "exists on disk, but not in")
-COLUMNS = ["id", "label", "width", "height", "brightness"]
 # In `changes.json`, in the order of `Change.shifts`.
 SHIFTS = ("classes", "sizes", "brightness")
+# A row for each distinct value of a measure on a side, for charts: `after` (else before), and how many images have it.
+MEASURES = pa.schema([("after", pa.bool_()), ("measure", pa.string()), ("value", pa.float64()), ("images", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -31,16 +22,13 @@ class Change:
 
     Attributes:
         commit: the short hash of that commit.
-        classes: `label`, `before`, `after`: images.
-        sides: the geometric mean of width and height in pixels, before and after, float64 [N].
-        brightness: in [0, 1], before and after, float64 [N]; empty where it was not measured before.
+        before, after: the two data versions.
         class_shift, size_shift, brightness_shift: how far each moved.
     """
 
     commit: str
-    classes: pd.DataFrame
-    sides: tuple[Float64s, Float64s]
-    brightness: tuple[Float64s, Float64s]
+    before: Side
+    after: Side
     class_shift: Shift
     size_shift: Shift
     brightness_shift: Shift
@@ -55,105 +43,45 @@ class Change:
         }
 
     @property
-    def table(self) -> pd.DataFrame:
-        """One row, for the checks."""
-        return pd.DataFrame({name: shift.significant_distance for name, shift in self.shifts.items()}, index=[0])
+    def distances(self) -> dict[str, float]:
+        """What is checked."""
+        return {name: shift.significant_distance for name, shift in self.shifts.items()}
+
+    @property
+    def classes(self) -> list[dict[str, str | int]]:
+        """`label`, `before`, `after` (images) of each label, sorted."""
+        labels = sorted(self.before.labels.keys() | self.after.labels.keys())
+        return [
+            {"label": label, "before": self.before.labels[label], "after": self.after.labels[label]} for label in labels
+        ]
 
 
-def last_committed(manifest: pd.DataFrame) -> pd.DataFrame | str:
-    """The manifest of the last commit of the repository in the current folder, or why there is nothing to compare with.
-
-    Git is asked first, since DVC takes most of a second to import.
-
-    Args:
-        manifest: the present one, with the column `id`.
-    """
-    try:
-        committed = _ingest_of(_git("show", "HEAD:./dvc.lock"))
-    except DarkroomError as error:
-        return f"git can't show the last commit: {error}"
-    if committed is None:
-        return "no data version has been committed yet"
-    lock = Path("dvc.lock")
-    if lock.exists() and committed == _ingest_of(lock.read_text(encoding="utf-8")):
-        return "the data are those of the last commit"
-    try:
-        table = read_manifest_of("HEAD", COLUMNS)
-    except DarkroomError as error:
-        return f"the data of the last commit are out of reach: {error}"
-    if table is None or not len(table):
-        return "the last commit has no images"
-    before: pd.DataFrame = table.to_pandas()
-    if len(before) == len(manifest) and bool((before["id"].array == manifest["id"].array).all()):
-        return "the data are those of the last commit"
-    return before
-
-
-def last_commit() -> str:
-    """The short hash of the last commit of the repository in the current folder."""
-    return _git("rev-parse", "--short", "HEAD").strip()
-
-
-def _git(*words: str) -> str:
-    """What git answers; empty where there is no git, no repository, no commit or no such file.
-
-    Raises:
-        DarkroomError: with git's own message where it fails otherwise, such as over the owner of the folder.
-    """
-    english = os.environ | {"LC_ALL": "C"}
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, encoding="utf-8", env=english)
-    except FileNotFoundError:
-        return ""
-    if done.returncode == 0:
-        return done.stdout
-    if any(message in done.stderr for message in NOTHING_COMMITTED):
-        return ""
-    raise DarkroomError(" ".join(done.stderr.split()).removeprefix("fatal: ") or f"exit status {done.returncode}")
-
-
-def _ingest_of(lock: str) -> Any:
-    """The entry of ingest's output in a dvc.lock; None where it has none."""
-    # With the parser in C: a `dvc.lock` of 1,000 lines takes it 20 ms instead of 200.
-    stages = (yaml.load(lock, yaml.CSafeLoader) or {}).get("stages", {})
-    outputs = stages.get("ingest", {}).get("outs", [])
-    return next((output for output in outputs if output["path"] == "data/ingest"), None)
-
-
-def measure_change(before: pd.DataFrame, after: pd.DataFrame, commit: str) -> Change:
-    """Compare two manifests.
+def measure_change(before: Side, after: Side, commit: str) -> Change:
+    """Compare two data versions.
 
     Class balance by the total variation distance with Pearson's chi-square test of equal shares; sizes and brightness by the
     two-sample Kolmogorov-Smirnov test with its limiting distribution.
 
     Args:
-        before, after: with the columns of `COLUMNS`, a row for each image, at least one in each.
+        before, after: with at least one image.
         commit: the short hash of the commit that `before` is of.
     """
-    counts = pd.DataFrame({"before": before["label"].value_counts(), "after": after["label"].value_counts()})
-    counts = counts.fillna(0).astype(int).sort_index()
-    sides = _sides(before), _sides(after)
-    # Rounded: what a newer decoder changes in the last digits is no change of the data.
-    brightness = [part["brightness"].to_numpy(np.float64, na_value=np.nan).round(4) for part in (before, after)]
-    if np.isnan(brightness[0]).any():
-        brightness = [np.empty(0), np.empty(0)]
+    if not len(before.brightness[0]):
+        after = replace(after, brightness=NOTHING)
+    labels = sorted(before.labels.keys() | after.labels.keys())
+    counts = (np.array([side.labels[label] for label in labels], np.int64) for side in (before, after))
     return Change(
         commit,
-        counts.rename_axis("label").reset_index(),
-        sides,
-        (brightness[0], brightness[1]),
-        class_distance(counts["before"].to_numpy(), counts["after"].to_numpy()),
-        kolmogorov_smirnov(*sides),
-        kolmogorov_smirnov(brightness[0], brightness[1]),
+        before,
+        after,
+        class_distance(*counts),
+        counted_smirnov(before.sides, after.sides),
+        counted_smirnov(before.brightness, after.brightness),
     )
 
 
-def _sides(manifest: pd.DataFrame) -> Float64s:
-    return np.asarray(np.sqrt(manifest["width"].to_numpy(np.float64) * manifest["height"].to_numpy(np.float64)))
-
-
 def expectations_of_change(limits: Validate) -> list[Check]:
-    """The checks of `Change.table`."""
+    """The checks of `Change.distances`."""
     suite = Suite(tuple(limits.stop))
     names = {"class_shift": "class balance", "size_shift": "sizes", "brightness_shift": "brightness"}
     remedy = "see what was added and removed with `python -m darkroom.diff HEAD workspace`, or raise validate.max_shift"
@@ -172,8 +100,8 @@ def change_results(change: Change | str, outcomes: list[Outcome]) -> dict[str, o
     return {
         "compared": True,
         "commit": change.commit,
-        "images": {"before": len(change.sides[0]), "after": len(change.sides[1])},
-        "classes": change.classes.to_dict("records"),
+        "images": {"before": change.before.images, "after": change.after.images},
+        "classes": change.classes,
         "shifts": {
             name: {"distance": shift.distance, "probability": shift.probability}
             for name, shift in zip(SHIFTS, change.shifts.values(), strict=True)
@@ -183,16 +111,14 @@ def change_results(change: Change | str, outcomes: list[Outcome]) -> dict[str, o
 
 
 def change_measures(change: Change | str) -> pa.Table:
-    """The table `measures.parquet` beside it, for charts: `after` (else before), `side`, `brightness`; a row for each image."""
-    sides, brightness = (
-        ((np.empty(0), np.empty(0)),) * 2 if isinstance(change, str) else (change.sides, change.brightness)
-    )
-    columns = {
-        "after": np.repeat([False, True], [len(side) for side in sides]),
-        "side": np.concatenate(sides),
-        "brightness": np.concatenate(brightness) if len(brightness[0]) else np.full(sum(map(len, sides)), np.nan),
-    }
-    return pa.table(columns)
+    """The table `measures.parquet` beside it, with the columns of `MEASURES`."""
+    tables = [MEASURES.empty_table()]
+    for after, side in ((False, change.before), (True, change.after)) if isinstance(change, Change) else ():
+        for name, (values, images) in (("side", side.sides), ("brightness", side.brightness)):
+            tables.append(
+                pa.table([pa.repeat(after, len(values)), pa.repeat(name, len(values)), values, images], schema=MEASURES)
+            )
+    return pa.concat_tables(tables)
 
 
 def describe_change(change: Change | str) -> str:

@@ -14,10 +14,8 @@ from darkroom.checks.unused_imports import leave_out_unused_imports
 from darkroom.runtime.environment import variable
 from darkroom.runtime.errors import DarkroomError
 
-if TYPE_CHECKING:  # So that the process starts before pandas is loaded here.
-    import pandas as pd
-
-    from darkroom.checks.suite import Check, Validation
+if TYPE_CHECKING:
+    from darkroom.checks.suite import Check, Tables, Validation
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -52,7 +50,7 @@ class Checker:
         if self._process is not None:
             self._process.wait()
 
-    def send(self, checks: "list[Check]", tables: "dict[str, pd.DataFrame]") -> None:
+    def send(self, checks: "list[Check]", tables: "Tables") -> None:
         """Send what is to be checked; returns at once."""
         self._answer: Future[Validation] = self._thread.submit(self._ask, checks, tables)
 
@@ -64,7 +62,7 @@ class Checker:
         """
         return self._answer.result()
 
-    def _ask(self, checks: "list[Check]", tables: "dict[str, pd.DataFrame]") -> "Validation":
+    def _ask(self, checks: "list[Check]", tables: "Tables") -> "Validation":
         if self._process is None:
             from darkroom.checks.worker import check_all
 

@@ -1,12 +1,10 @@
 """What is expected of every data set, with the thresholds of the settings."""
 
-import operator
-from collections.abc import Callable
+import numpy as np
 
-import pandas as pd
-
-from darkroom.checks.facts import Facts, rarer_mode
-from darkroom.checks.suite import Check, Suite
+from darkroom.checks.facts import Facts
+from darkroom.checks.range_summary import end_name
+from darkroom.checks.suite import EXAMPLES, NOTHING, Check, Suite, Worst, all_of
 from darkroom.images.manifest import MANIFEST
 from darkroom.settings.validate import Validate
 
@@ -17,16 +15,13 @@ def expectations_of(facts: Facts, limits: Validate, max_reject_fraction: float) 
     return [
         *_of_the_manifest(suite, facts),
         *_of_the_set(suite, facts, limits, max_reject_fraction),
-        *_of_the_images(suite, facts.images, limits),
+        *_of_the_images(suite, facts, limits),
         *_of_the_copies(suite, facts, limits),
     ]
 
 
 def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
     """The columns that ingest promises: no setting can change these."""
-    ids = facts.images.get("id", pd.Series(dtype=str))
-    labels = facts.images.get("label", pd.Series(dtype=str))
-    classes = facts.classes["label"].tolist()
     again = "run `dvc repro --force ingest`"
     return [
         suite.none(
@@ -43,15 +38,15 @@ def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
             "ExpectColumnValuesToBeUnique",
             {"column": "id"},
             again,
-            tuple(sorted(ids[ids.duplicated()].unique())),
+            facts.repeated_ids,
         ),
         suite.none(
             "manifest",
             "images whose label is not in the class list",
             "ExpectColumnValuesToBeInSet",
-            {"column": "label", "value_set": classes},
+            {"column": "label", "value_set": list(facts.classes)},
             again,
-            tuple(sorted(set(labels.unique()) - set(classes))),
+            facts.unknown_labels,
         ),
     ]
 
@@ -59,9 +54,9 @@ def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
 def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fraction: float) -> list[Check]:
     """Rejects and classes."""
     fewest = limits.min_images_per_class
-    counts = facts.classes.set_index("label").get("images", pd.Series(dtype=int))
-    present = counts[counts > 0].sort_values(kind="stable")
-    ends = present.iloc[[-1, 0]] if len(present) else present
+    present = sorted(((name, number) for name, number in facts.counts.items() if number), key=lambda each: each[1])
+    small = tuple(each for each in present if each[1] < fewest)
+    ends = Worst((present[-1], present[0]), 2) if present else NOTHING
     return [
         suite.at_most(
             "rejects",
@@ -70,7 +65,7 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fractio
             max_reject_fraction,
             "share",
             "repair or remove them, or raise ingest.max_reject_fraction",
-            pd.Series(None, sorted(facts.rejects["path"]), dtype=object),
+            all_of(facts.rejects),
         ),
         suite.at_least(
             "classes",
@@ -79,7 +74,7 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fractio
             2,
             "count",
             "add the images of another class",
-            pd.Series(None, facts.classes["label"], dtype=object),
+            all_of(facts.classes),
         ),
         suite.at_most(
             "missing_class",
@@ -88,7 +83,7 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fractio
             0,
             "count",
             "add images of the class, or take it out of the source",
-            pd.Series(None, counts.index[counts == 0], dtype=object),
+            all_of([name for name, number in facts.counts.items() if not number]),
         ),
         suite.at_least(
             "class_size",
@@ -97,7 +92,7 @@ def _of_the_set(suite: Suite, facts: Facts, limits: Validate, max_reject_fractio
             fewest,
             "count",
             "add images, remove the class, or lower validate.min_images_per_class",
-            present[present < fewest],
+            Worst(small, len(small)),
         ),
         suite.at_most(
             "imbalance",
@@ -132,17 +127,16 @@ OF_AN_IMAGE = (
 )
 
 
-def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Validate) -> list[Check]:
+def _of_the_images(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
     """Each image by itself."""
     checks = []
     for key, name, column, unit, setting, remedy in OF_AN_IMAGE:
-        limit = getattr(limits, setting)
-        if setting.startswith("min_"):
-            worst = _beyond(images, column, limit, operator.lt).sort_values(kind="stable")
+        limit, is_minimum = getattr(limits, setting), setting.startswith("min_")
+        worst = _beyond(facts, column, limit, is_minimum)
+        if is_minimum:
             remedy = f"{remedy}, or lower validate.{setting}"
             checks.append(suite.at_least(key, name, f"images.{column}", limit, unit, remedy, worst))
         else:
-            worst = _beyond(images, column, limit, operator.gt).sort_values(ascending=False, kind="stable")
             remedy = f"{remedy}, or raise validate.{setting}"
             checks.append(suite.at_most(key, name, f"images.{column}", limit, unit, remedy, worst))
     return checks
@@ -150,11 +144,8 @@ def _of_the_images(suite: Suite, images: pd.DataFrame, limits: Validate) -> list
 
 def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
     """Images beside each other."""
-    rare, conflicts = pd.Series(dtype=object), facts.conflicts
-    if not facts.missing_columns:
-        rare = pd.Series(
-            None, facts.images["path"][facts.images["grey"] == (rarer_mode(facts.images) == "grey")], dtype=object
-        )
+    rare, number = facts.rare
+    copies, conflicting = facts.copies, np.flatnonzero(facts.copies.conflicting)
     return [
         suite.at_most(
             "mode_mix",
@@ -163,7 +154,7 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
             limits.max_mode_mix,
             "share",
             "check whether they belong here, or raise validate.max_mode_mix",
-            rare,
+            Worst(tuple((one.path, None) for one in rare), number),
         ),
         suite.at_most(
             "copies",
@@ -173,7 +164,7 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
             "share",
             "remove copies, or raise validate.max_copies; they are in one split all the same, and "
             "validate.near_copies=false counts equal files alone",
-            pd.Series(None, [copies.text for copies in facts.copies], dtype=object),
+            Worst(tuple((one.text, None) for one in copies.some(range(min(len(copies), EXAMPLES)))), len(copies)),
         ),
         suite.at_most(
             "conflicts",
@@ -182,16 +173,16 @@ def _of_the_copies(suite: Suite, facts: Facts, limits: Validate) -> list[Check]:
             0,
             "count",
             "keep each picture under its correct label alone",
-            pd.Series(None, [copies.text for copies in conflicts], dtype=object),
+            Worst(tuple((one.text, None) for one in copies.some(conflicting[:EXAMPLES])), len(conflicting)),
         ),
     ]
 
 
-def _beyond(
-    images: pd.DataFrame, column: str, limit: float, beyond: Callable[[pd.Series, float], pd.Series]
-) -> pd.Series:
-    """The values of a column beyond a limit, by path; empty where the manifest lacks it."""
-    if column not in images or "path" not in images:
-        return pd.Series(dtype=float)
-    rows = beyond(images[column], limit)
-    return pd.Series(images.loc[rows, column].to_numpy(), images.loc[rows, "path"])
+def _beyond(facts: Facts, column: str, limit: float, is_minimum: bool) -> Worst:
+    """The images beyond a limit; none where the manifest lacks the column."""
+    found = facts.extremes.get(end_name(column, is_minimum), [])
+    worst = tuple((one.path, one.value) for one in found if (one.value < limit if is_minimum else one.value > limit))
+    if not worst or "path" not in facts.columns:
+        return NOTHING
+    values = facts.distribution(column)
+    return Worst(worst, int(values.below(limit)) if is_minimum else values.above(limit))

@@ -1,70 +1,82 @@
-"""The small tables that are checked: one of images, one of classes, one row about the whole set."""
+"""The numbers that are checked: of the images, of the classes, of the whole set."""
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from darkroom.checks.distribution import Distribution, counted
+from darkroom.checks.range_summary import ENDS, FEW, MEASURED, Extreme, end_name, extreme_rows
+from darkroom.checks.summaries import Summaries
 from darkroom.duplicates.confirm import NearCopies
-from darkroom.duplicates.groups import Copies, find_copies
-from darkroom.images.manifest import MANIFEST, manifest_ranges, read_manifest_range
+from darkroom.duplicates.copies import COPIES, CopiesTable
+from darkroom.duplicates.groups import Copies
+from darkroom.images.manifest import MANIFEST, read_manifest
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
-from darkroom.runtime.arrays import Int64s
-from darkroom.runtime.columns import addressable
 from darkroom.runtime.text import count
 
-# What a source or a reviewer need not give; every other column of the manifest has a value in every row.
-OPTIONAL = ("source_label", "source_split", "group", "timestamp")
-# Columns that are held of all images.
-LOOKED_AT = (
-    *("id", "sha256", "path", "label", "group"),
-    *("width", "height", "mode", "frames", "brightness", "contrast", "sharpness"),
-)
-MEASURED = ("brightness", "contrast", "sharpness")
 # From this ratio of the largest to the smallest class on there is a note, long before the line stops.
 UNEQUAL = 3.0
 # Files of several pictures that a note lists.
 LISTED = 3
+# What is checked of each image beside the columns of the manifest.
+DERIVED = ("shorter_side", "longer_side", "aspect_ratio", "grey")
+
+Few = tuple[list[Extreme], int]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Where the manifest lacks values, only `missing_columns`, the class list and the rejects are filled.
+    """Where the manifest lacks values, only what can be known without them is filled.
 
     Attributes:
-        images: the columns `LOOKED_AT` of the manifest, with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer
-            by shorter) and `grey`.
-        classes: `label`, `images`: a row for each class of the list and its count, which may be 0.
-        overall: one row, a column for each number about the whole set; shares are of one.
-        rejects: the files that can't be read, as ingest wrote it.
+        images: how many.
+        columns: that the table of images has: those of the manifest without gaps, and `DERIVED`.
+        classes: the class list.
+        counts: images of each class of the list, which may be 0; empty where the manifest lacks values.
+        overall: numbers about the whole set, by name; shares are of one.
+        rejects: the paths of the files that can't be read, sorted.
+        extremes: the extreme few by column and end, as in `darkroom.checks.range_summary.RangeFacts`.
+        distribution: gives the values of a column that has extremes.
         missing_columns: columns of the manifest that are not there, or have gaps.
+        repeated_ids, unknown_labels: ids that several images have, and labels that are not in the class list; sorted.
+        rare: the first of the images that are grey among colour ones, or the other way round, and how many these are.
+        several: the paths of the first files that hold several pictures, and how many there are.
         copies: the sets of images that show one picture.
         largest_group: images of the largest group, the user's groups included.
         near: the near-copies as they were found; None where they were not looked for.
     """
 
-    images: pd.DataFrame
-    classes: pd.DataFrame
-    overall: pd.DataFrame
-    rejects: pd.DataFrame
+    images: int
+    columns: tuple[str, ...]
+    classes: tuple[str, ...]
+    counts: dict[str, int]
+    overall: dict[str, float]
+    rejects: list[str]
+    extremes: dict[str, list[Extreme]]
+    distribution: Callable[[str], Distribution]
     missing_columns: tuple[str, ...] = ()
-    copies: tuple[Copies, ...] = field(default=())
+    repeated_ids: tuple[str, ...] = ()
+    unknown_labels: tuple[str, ...] = ()
+    rare: Few = ([], 0)
+    several: tuple[list[str], int] = ([], 0)
+    copies: CopiesTable = field(default=CopiesTable(COPIES.empty_table()))
     largest_group: int = 1
     near: NearCopies | None = None
 
     @property
-    def conflicts(self) -> tuple[Copies, ...]:
+    def conflicts(self) -> list[Copies]:
         """The copies that have several labels."""
-        return tuple(copies for copies in self.copies if copies.conflicting)
+        return self.copies.some(np.flatnonzero(self.copies.conflicting))
 
     @property
     def extra_copies(self) -> int:
         """Images beyond the first of their set."""
-        return sum(len(copies.paths) - 1 for copies in self.copies)
+        return len(self.copies.table) - len(self.copies)
 
     @property
     def notes(self) -> dict[str, str]:
@@ -72,22 +84,22 @@ class Facts:
         if self.missing_columns:
             return {}
         notes = {}
-        ratio = self.overall["imbalance_ratio"].item()
+        ratio = self.overall["imbalance_ratio"]
         if ratio >= UNEQUAL:
             notes["classes"] = (
                 f"the largest class has {ratio:.1f} times the images of the smallest: `train.balance: weights` counts the "
                 "rare ones more in training, `sampler` shows them more often"
             )
-        paths = self.images.loc[self.images["frames"] > 1, "path"].tolist()
-        if paths:
-            more = f" and {len(paths) - LISTED:,} more" if len(paths) > LISTED else ""
+        paths, number = self.several
+        if number:
+            more = f" and {number - LISTED:,} more" if number > LISTED else ""
             notes["several pictures"] = (
-                f"{count(len(paths), 'file holds', 'files hold')} several pictures (animations, pages); the first counts: "
+                f"{count(number, 'file holds', 'files hold')} several pictures (animations, pages); the first counts: "
                 f"{', '.join(paths[:LISTED])}{more}"
             )
         if self.near and self.near.equal_alone:
             notes["near-copies"] = (
-                f"{self.near.lookalikes:,} of {len(self.images):,} images look like another by chance, with too little detail "
+                f"{self.near.lookalikes:,} of {self.images:,} images look like another by chance, with too little detail "
                 "to call one a copy: as copies count equal files, nearly equal pixels, and pictures full of detail. "
                 "`validate.near_copies: true` counts more re-encoded, resized and cropped pictures, `false` equal files "
                 "alone; a `group` column keeps images in one split"
@@ -95,97 +107,105 @@ class Facts:
         return notes
 
 
-def rarer_mode(images: pd.DataFrame) -> str:
+def count_modes(summaries: Summaries) -> dict[str, int]:
+    """How many images are `grey` and in `colour`."""
+    counts = {"grey": 0, "colour": 0}
+    for each in summaries.facts:
+        for _, mode, number in each.kinds or []:
+            counts["grey" if is_grey(mode) else "colour"] += number
+    return counts
+
+
+def rarer_mode(modes: dict[str, int]) -> str:
     """`grey` or `colour`, whichever fewer images are."""
-    return "grey" if images["grey"].mean() <= 0.5 else "colour"
-
-
-def read_images(ingest: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The columns of the manifest that are looked at, and the names of those that ingest promises and that are not there, or
-    have gaps. One range is read at a time.
-
-    Args:
-        ingest: the folder that the ingest stage wrote.
-    """
-    schema = pa.schema([MANIFEST.field(name) for name in LOOKED_AT])
-    parts, gaps = [schema.empty_table()], set()
-    for each in manifest_ranges(ingest):
-        part = read_manifest_range(ingest, each.name)
-        gaps |= {name for name in part.column_names if pc.any(part[name].is_null(nan_is_null=True)).as_py()}
-        parts.append(part.select(schema.names))
-    images: pd.DataFrame = addressable(pa.concat_tables(parts)).to_pandas(split_blocks=True)
-    return images, tuple(name for name in MANIFEST.names if name in gaps and name not in OPTIONAL)
-
-
-def missing_columns(manifest: pd.DataFrame) -> tuple[str, ...]:
-    """Columns that ingest promises and that are not there, or have gaps."""
-    required = [name for name in MANIFEST.names if name not in OPTIONAL]
-    return tuple(name for name in required if name not in manifest or manifest[name].isna().any())
-
-
-def with_measures(manifest: pd.DataFrame) -> pd.DataFrame:
-    """The manifest with `shorter_side` and `longer_side` in pixels, `aspect_ratio` (longer by shorter) and `grey`, and what was
-    measured rounded: the table `images` of the checks."""
-    width, height = manifest["width"].to_numpy(), manifest["height"].to_numpy()
-    shorter, longer = np.minimum(width, height), np.maximum(width, height)
-    modes = manifest["mode"]
-    images: pd.DataFrame = manifest.assign(
-        shorter_side=shorter,
-        longer_side=longer,
-        aspect_ratio=(longer / shorter).round(3),
-        grey=modes.isin([mode for mode in modes.unique() if is_grey(mode)]),
-        **{name: manifest[name].to_numpy(np.float64).round(5) for name in MEASURED},
-    )
-    return images
-
-
-def gather_incomplete_facts(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> Facts:
-    """The facts of a manifest that lacks values."""
-    missing = missing_columns(manifest)
-    images = manifest.drop(columns=[name for name in missing if name in manifest])
-    counts = pd.DataFrame({"label": pd.array(classes.names, dtype="str")})
-    return Facts(images, counts, pd.DataFrame(_shares(manifest, rejects, classes), index=[0]), rejects, missing)
+    return "grey" if modes["grey"] / (modes["grey"] + modes["colour"]) <= 0.5 else "colour"
 
 
 def gather_facts(
-    manifest: pd.DataFrame,
-    rejects: pd.DataFrame,
+    summaries: Summaries,
+    rejects: list[str],
     classes: ClassList,
-    copies: Int64s,
-    groups: pd.Series,
-    near: NearCopies,
+    repeated_ids: tuple[str, ...],
+    copies: CopiesTable,
+    largest_group: int,
+    near: NearCopies | None,
 ) -> Facts:
-    """Count once what the expectations and the summary need.
+    """What the expectations and the summary need, merged from the ranges.
 
     Args:
-        manifest: of `read_images`, with at least one row.
-        rejects: with the columns of `darkroom.images.manifest.REJECTS`.
+        summaries: of a manifest without gaps and with at least one row.
+        rejects: the paths of the files that can't be read.
         classes: made at ingest.
-        copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.
-        groups: the name of each image's group.
+        repeated_ids: ids that several images have.
+        copies: the sets of copies.
+        largest_group: images of the largest group.
         near: the near-copies, of which the numbers are read.
     """
-    images = with_measures(manifest)
-    labels = images["label"].value_counts()
-    counts = pd.DataFrame(
-        {
-            "label": pd.array(classes.names, dtype="str"),
-            "images": labels.reindex(list(classes.names)).fillna(0).to_numpy(),
-        }
-    ).astype({"images": int})
-    found = tuple(find_copies(manifest, copies))
-    grey = float(images["grey"].mean())
-    overall = _shares(manifest, rejects, classes) | {
-        "missing_classes": int((counts["images"] == 0).sum()),
-        "smallest_class": int(labels.min()),
-        "imbalance_ratio": round(float(labels.max() / labels.min()), 3),
+    labels, modes = summaries.labels, count_modes(summaries)
+    counts = {name: labels[name] for name in classes.names}
+    rarer = rarer_mode(modes)
+    grey = modes["grey"] / summaries.images
+    overall = _shares(summaries.images, rejects, classes) | {
+        "missing_classes": sum(not number for number in counts.values()),
+        "smallest_class": min(labels.values()),
+        "imbalance_ratio": round(max(labels.values()) / min(labels.values()), 3),
         "mode_mix": min(grey, 1 - grey),
-        "copies_share": sum(len(one.paths) - 1 for one in found) / len(images),
-        "conflicts": sum(one.conflicting for one in found),
+        "copies_share": (len(copies.table) - len(copies)) / summaries.images,
+        "conflicts": int(copies.conflicting.sum()),
     }
-    largest = int(groups.value_counts().iloc[0])
-    return Facts(images, counts, pd.DataFrame(overall, index=[0]), rejects, (), found, largest, near)
+    several = sum(each.several[0] for each in summaries.facts)
+    first = [path for each in summaries.facts for path in each.several[1]][:FEW]
+    return Facts(
+        summaries.images,
+        (*MANIFEST.names, *DERIVED),
+        classes.names,
+        counts,
+        overall,
+        sorted(rejects),
+        {name: summaries.extremes(name) for name in (end_name(*end) for end in ENDS)},
+        summaries.distribution,
+        repeated_ids=repeated_ids,
+        unknown_labels=tuple(sorted(labels.keys() - set(classes.names))),
+        rare=(summaries.extremes(rarer), modes[rarer]),
+        several=(first, several),
+        copies=copies,
+        largest_group=largest_group,
+        near=near,
+    )
 
 
-def _shares(manifest: pd.DataFrame, rejects: pd.DataFrame, classes: ClassList) -> dict[str, float]:
-    return {"classes": len(classes), "rejected_share": len(rejects) / (len(rejects) + len(manifest))}
+def gather_incomplete_facts(ingest: Path, missing: set[str], rejects: list[str], classes: ClassList) -> Facts:
+    """The facts of a manifest that lacks values, of which whole columns are read: the line stops here."""
+    columns = tuple(name for name in MANIFEST.names if name not in missing)
+    manifest = read_manifest(ingest, list(columns))
+    measures = {name: manifest[name].to_numpy().astype(np.float64) for name in MEASURED if name not in missing}
+    extremes = {
+        end_name(name, is_minimum): [
+            Extreme(row, measures[name][row].item(), manifest["path"][row].as_py() if "path" in columns else "")
+            for row in extreme_rows(measures[name], is_minimum)
+        ]
+        for name, is_minimum in ENDS
+        if name in measures
+    }
+    ids, labels = (_texts(manifest, name) for name in ("id", "label"))
+    return Facts(
+        len(manifest),
+        columns,
+        classes.names,
+        {},
+        _shares(len(manifest), rejects, classes),
+        sorted(rejects),
+        extremes,
+        lambda column: Distribution([counted(measures[column])]),
+        missing_columns=tuple(name for name in MANIFEST.names if name in missing),
+        repeated_ids=tuple(sorted(text for text, number in Counter(ids).items() if number > 1)),
+        unknown_labels=tuple(sorted(set(labels) - set(classes.names))),
+    )
+
+
+def _texts(manifest: pa.Table, name: str) -> list[str]:
+    return manifest[name].to_pylist() if name in manifest.column_names else []
+
+
+def _shares(images: int, rejects: list[str], classes: ClassList) -> dict[str, float]:
+    return {"classes": len(classes), "rejected_share": len(rejects) / (len(rejects) + images)}

@@ -1,30 +1,26 @@
 """The pages of a data set: what is in it and which expectations it breaks, Great Expectations' account, the last commit."""
 
-from collections.abc import Hashable, Iterable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from markupsafe import Markup
 
-from darkroom.checks.contents import (
-    SAMPLES,
-    Allowed,
-    Sample,
-    find_outliers,
-    histogram,
-    pick_samples,
-    read_samples,
-    size_counts,
-    size_scatter,
-)
-from darkroom.checks.facts import missing_columns, with_measures
+from darkroom.checks.change import MEASURES
+from darkroom.checks.contents import Allowed, find_outliers, histogram, size_counts, size_scatter
+from darkroom.checks.distribution import Distribution
+from darkroom.checks.samples import OfPath, Row, pick_samples, read_samples
+from darkroom.checks.sizes import Sizes
+from darkroom.checks.summaries import Summaries, summaries_of
 from darkroom.drawing.chart import Chart
 from darkroom.drawing.pages import render_page
+from darkroom.duplicates.copies import COPIES, CopiesTable
 from darkroom.duplicates.groups import Copies
-from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import load_classes
 from darkroom.runtime.inputs import read_input_json, read_input_table
 from darkroom.runtime.text import printable_lines
@@ -47,91 +43,84 @@ class Bar:
     share: float
 
 
-def validation_page(*, ingest: Path, validated: Path) -> str:
+def validation_page(*, ingest: Path, validated: Path, cache: Path) -> str:
     """The page of the data set.
 
     Args:
         ingest: the folder that the ingest stage wrote; some 140 images of its shards are decoded.
         validated: the folder with the results of the validate stage, which may have stopped the line.
+        cache: `.darkroom/cache`; it need not exist.
     """
     results = read_input_json(validated / "validation.json", {"expectations": list, "notes": dict})
-    manifest: pd.DataFrame = read_manifest(ingest).to_pandas()
-    rejects = read_input_table(ingest / "rejects.parquet").to_pandas()
-    rejects = rejects[rejects["reviewer"].isna()].sort_values("path")
-    ignored = read_input_table(ingest / "ignored.parquet").to_pandas()
-    remarks = read_input_table(ingest / "remarks.parquet").to_pandas()
+    summaries = summaries_of(ingest, cache)
+    rejects = read_input_table(ingest / "rejects.parquet")
+    rejects = rejects.filter(rejects["reviewer"].is_null()).sort_by("path")
+    ignored = read_input_table(ingest / "ignored.parquet")
+    remarks = read_input_table(ingest / "remarks.parquet")
+    reasons = {each["values"]: each["counts"] for each in pc.value_counts(rejects["reason"]).to_pylist()}
     outcomes = results["expectations"]
     contents = None
-    if not missing_columns(manifest):
-        contents = _contents(manifest, results, _read_copies(validated, manifest), ingest)
+    if not summaries.gaps:
+        copies = CopiesTable(read_input_table(validated / "copies.parquet", COPIES.names))
+        contents = _contents(summaries, results, copies, ingest)
     return render_page(
         "validate.html",
         outcomes=outcomes,
         stopped=[outcome for outcome in outcomes if outcome["result"] in ("broken", "could not be checked")],
         warnings=[outcome for outcome in outcomes if outcome["result"] == "warning"],
         notes=results["notes"],
-        images=len(manifest),
-        files=len(manifest) + len(rejects),
+        images=summaries.images,
+        files=summaries.images + len(rejects),
         class_count=len(load_classes(ingest / "classes.json")),
         reject_count=len(rejects),
-        reasons=_bars(rejects["reason"].value_counts().sort_index().items()),
-        rejects=rejects.head(LISTED_FILES).to_dict("records"),
+        reasons=_bars(sorted(reasons.items())),
+        rejects=rejects.slice(0, LISTED_FILES).to_pylist(),
         remark_count=len(remarks),
-        remarks=remarks.head(LISTED_FILES).to_dict("records"),
+        remarks=remarks.slice(0, LISTED_FILES).to_pylist(),
         ignored_count=len(ignored),
-        ignored=ignored.head(LISTED_FILES).to_dict("records"),
+        ignored=ignored.slice(0, LISTED_FILES).to_pylist(),
         contents=contents,
     )
 
 
-def _read_copies(validated: Path, manifest: pd.DataFrame) -> list[Copies]:
-    """The sets of copies that the stage wrote."""
-    table = read_input_table(validated / "copies.parquet").to_pandas()
-    row_of = dict(zip(manifest["path"], range(len(manifest)), strict=True))
-    return [
-        Copies(
-            tuple(map(row_of.__getitem__, each["path"])), tuple(each["path"]), tuple(each["label"]), each["exact"].all()
-        )
-        for _, each in table.groupby("set")
-    ]
-
-
-def _contents(manifest: pd.DataFrame, results: dict[str, Any], copies: list[Copies], ingest: Path) -> dict[str, Any]:
+def _contents(summaries: Summaries, results: dict[str, Any], copies: CopiesTable, ingest: Path) -> dict[str, Any]:
     """What only a whole manifest can show."""
-    images, labels = with_measures(manifest), [each["label"] for each in results["classes"]]
-    counts = [each["images"] for each in results["classes"]]
-    allowed = _allowed(results["expectations"])
-    conflicts = [each for each in copies if each.conflicting]
+    counts = {each["label"]: each["images"] for each in results["classes"]}
+    allowed, sizes = _allowed(results["expectations"]), summaries.sizes
+    conflicts, others = np.flatnonzero(copies.conflicting), np.flatnonzero(~copies.conflicting)
     # Near-copies are for a person to judge, the largest sets first, where a chain may have run away; of equal files one pair
     # is like another.
-    others = sorted((each for each in copies if not each.conflicting), key=lambda each: (each.exact, -len(each.rows)))
-    shown_conflicts, shown_others = conflicts[:LISTED_COPIES], others[:LISTED_COPIES]
-    picked, outliers = pick_samples(images, labels), find_outliers(images, allowed)
-    rows = picked + [row for each in outliers for row in each.rows]
-    rows += [row for each in (*shown_conflicts, *shown_others) for row in _shown(each)]
-    samples = read_samples(images, rows, ingest / "shards")
-
-    def pictured(sets: list[Copies]) -> list[tuple[Copies, list[Sample]]]:
-        return [(each, [samples[row] for row in _shown(each)]) for each in sets]
-
-    smallest, largest = min(counts), max(counts)
+    others = others[np.lexsort((-copies.lengths[others], copies.exact[others]))]
+    shown_conflicts, shown_others = copies.some(conflicts[:LISTED_COPIES]), copies.some(others[:LISTED_COPIES])
+    picked, outliers = pick_samples(counts), find_outliers(summaries, sizes, allowed)
+    samples = read_samples(
+        [
+            *(one for those in picked.values() for one in those),
+            *(Row(row) for each in outliers for row in each.rows),
+            *(one for each in (*shown_conflicts, *shown_others) for one in _shown(each)),
+        ],
+        summaries,
+        ingest / "shards",
+    )
+    smallest, largest = min(counts.values()), max(counts.values())
+    kinds = Counter[tuple[str, str]]()
+    for each in summaries.facts:
+        kinds.update({(file_format, mode): number for file_format, mode, number in each.kinds or []})
     return {
-        "classes": _bars(zip(labels, counts, strict=True)),
-        "sizes": _bars(size_counts(images)),
-        "kinds": _bars(images.groupby(["format", "mode"]).size().items()),
-        "charts": _charts(images, allowed),
+        "classes": _bars(counts.items()),
+        "sizes": _bars(size_counts(sizes)),
+        "kinds": _bars(sorted(kinds.items())),
+        "charts": _charts(summaries, sizes, allowed),
         "spread": f"{smallest:,} images in each" if smallest == largest else f"{smallest:,} to {largest:,} images",
-        "samples": {
-            label: [samples[row] for row in picked if samples[row].label == label] for label in labels[:SAMPLES]
-        },
-        "outliers": [(each, [samples[row] for row in each.rows]) for each in outliers],
+        "samples": {label: [samples[one] for one in those] for label, those in picked.items()},
+        "outliers": [(each, [samples[Row(row)] for row in each.rows]) for each in outliers],
         "extra_copies": results["copies"]["extra_images"],
         "near_count": results["copies"]["near"],
         "largest_group": results["copies"]["largest_group"],
         "copy_count": len(others),
-        "copies": pictured(shown_others),
+        "copies": [(each, [samples[one] for one in _shown(each)]) for each in shown_others],
         "conflict_count": len(conflicts),
-        "conflicts": pictured(shown_conflicts),
+        "conflicts": [(each, [samples[one] for one in _shown(each)]) for each in shown_conflicts],
     }
 
 
@@ -144,12 +133,12 @@ def _allowed(expectations: list[dict[str, Any]]) -> dict[str, Allowed]:
     return allowed
 
 
-def _charts(images: pd.DataFrame, allowed: dict[str, Allowed]) -> list[Chart]:
+def _charts(summaries: Summaries, sizes: Sizes, allowed: dict[str, Allowed]) -> list[Chart]:
     charts = []
-    if (images[["width", "height"]].nunique() > 1).any():
-        charts.append(size_scatter(images["width"], images["height"]))
-    aspect = (images["width"] / images["height"]).to_numpy(np.float64)
-    if aspect.min() != aspect.max():
+    if len(sizes.images) > 1:
+        charts.append(size_scatter(sizes))
+    aspect = sizes.distribution(np.divide)
+    if aspect.low != aspect.high:
         most = allowed["aspect_ratio"][1]
         limits = (1 / most, most) if most else (None, None)
         charts.append(histogram("Aspect ratio", "width divided by height", {"": aspect}, limits, ratio=True))
@@ -159,13 +148,13 @@ def _charts(images: pd.DataFrame, allowed: dict[str, Allowed]) -> list[Chart]:
         ("Sharpness", "variance of the Laplacian", True),
     ):
         column = title.lower()
-        charts.append(histogram(title, x_title, {"": images[column].to_numpy(np.float64)}, allowed[column], ratio))
+        charts.append(histogram(title, x_title, {"": summaries.distribution(column)}, allowed[column], ratio))
     return charts
 
 
-def _shown(copies: Copies) -> list[int]:
-    """Rows of the pictures that are shown of a set."""
-    return [copies.rows[position] for position in sorted(copies.distinct_labels_first[:SHOWN_OF_A_SET])]
+def _shown(copies: Copies) -> list[OfPath]:
+    """The images that are shown of a set."""
+    return [OfPath(copies.paths[position]) for position in sorted(copies.distinct_labels_first[:SHOWN_OF_A_SET])]
 
 
 def _bars(counts: Iterable[tuple[Any, Any]]) -> list[Bar]:
@@ -192,13 +181,13 @@ def changes_page(*, changes: Path) -> str:
     results = read_input_json(changes / "changes.json", {"compared": bool})
     if not results["compared"]:
         return render_page("since_commit.html", reason=results["reason"], outcomes=[])
-    measures = read_input_table(changes / "measures.parquet").to_pandas()
+    measures = read_input_table(changes / "measures.parquet", MEASURES.names)
     sizes, brightness = (
-        {name: measures.loc[measures["after"] == after, column].to_numpy() for name, after in SIDES}
+        {name: found for name, after in SIDES if (found := _measured(measures, column, after))}
         for column in ("side", "brightness")
     )
     charts = [histogram("Sizes", "geometric mean of the sides, in pixels", sizes, ratio=True)]
-    if not np.isnan(brightness["last commit"]).any():
+    if brightness:
         charts.append(histogram("Brightness", "mean grey value, 0 black, 1 white", brightness))
     shifts = results["shifts"].values()
     return render_page(
@@ -208,19 +197,25 @@ def changes_page(*, changes: Path) -> str:
         outcomes=list(zip(results["expectations"], shifts, strict=True)),
         before=results["images"]["before"],
         after=results["images"]["after"],
-        classes=_class_shares(pd.DataFrame(results["classes"])),
+        classes=_class_shares(results["classes"]),
         class_count=len(results["classes"]),
         charts=charts,
     )
 
 
-def _class_shares(table: pd.DataFrame) -> list[dict[Hashable, Any]]:
+def _measured(measures: pa.Table, measure: str, after: bool) -> Distribution | None:
+    """The values of a measure on a side; None where it was not measured."""
+    rows = measures.filter((pc.field("measure") == measure) & (pc.field("after") == after))
+    return Distribution([(rows["value"].to_numpy(), rows["images"].to_numpy())]) if len(rows) else None
+
+
+def _class_shares(classes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of the classes that moved most: `label`, `before`, `after` (images), their shares, and their widths in [0, 1]."""
-    table = table.assign(
-        share_before=table["before"] / table["before"].sum(), share_after=table["after"] / table["after"].sum()
-    )
-    moved = (table["share_after"] - table["share_before"]).abs().sort_values(ascending=False, kind="stable")
-    table = table.loc[moved.index[:CHANGED_CLASSES].sort_values()]
-    longest = table[["share_before", "share_after"]].to_numpy().max()
-    table = table.assign(width_before=table["share_before"] / longest, width_after=table["share_after"] / longest)
-    return table.to_dict("records")
+    counts = np.array([[each["before"], each["after"]] for each in classes])
+    shares = counts / counts.sum(axis=0)
+    shown = np.sort(np.argsort(-np.abs(shares[:, 1] - shares[:, 0]), kind="stable")[:CHANGED_CLASSES])
+    widths = shares / shares[shown].max()
+    names = ("share_before", "share_after", "width_before", "width_after")
+    return [
+        classes[k] | dict(zip(names, [*shares[k].tolist(), *widths[k].tolist()], strict=True)) for k in shown.tolist()
+    ]

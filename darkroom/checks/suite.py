@@ -1,10 +1,12 @@
 """Expectations as plain data, without Great Expectations: a check, how one is made, and the outcome of one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
-
+# What is checked: tables by name, each its columns by name, which are equally long.
+Table = dict[str, list[Any]]
+Tables = dict[str, Table]
 # How many examples of a broken expectation are listed.
 EXAMPLES = 5
 
@@ -43,6 +45,27 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Worst:
+    """What breaks an expectation, the worst first.
+
+    Attributes:
+        first: names of some, each with its value, or None where there is none.
+        number: how many there are.
+    """
+
+    first: tuple[tuple[str, float | None], ...] = ()
+    number: int = 0
+
+
+NOTHING = Worst()
+
+
+def all_of(names: Sequence[str]) -> Worst:
+    """Names without values."""
+    return Worst(tuple((name, None) for name in names[:EXAMPLES]), len(names))
+
+
+@dataclass(frozen=True)
 class Suite:
     """Makes checks; `stop` has the keys of those that stop the line."""
 
@@ -56,34 +79,31 @@ class Suite:
         return Check(key, name, "images", kind, settings, 0, False, "count", remedy, key in self.stop, first, number)
 
     def at_least(
-        self, key: str, name: str, column: str, least: float, unit: str, remedy: str, worst: pd.Series | None = None
+        self, key: str, name: str, column: str, least: float, unit: str, remedy: str, worst: Worst = NOTHING
     ) -> Check:
-        """The smallest value of a column, given as `table.column`; `worst` are the values below `least`, by name."""
+        """The smallest value of a column, given as `table.column`; `worst` are those below `least`."""
         table, column = column.split(".")
         settings = {"column": column, "min_value": least}
         kind, stops = "ExpectColumnMinToBeBetween", key in self.stop
         return Check(key, name, table, kind, settings, least, True, unit, remedy, stops, *_first(worst, unit))
 
     def at_most(
-        self, key: str, name: str, column: str, most: float, unit: str, remedy: str, worst: pd.Series | None = None
+        self, key: str, name: str, column: str, most: float, unit: str, remedy: str, worst: Worst = NOTHING
     ) -> Check:
-        """The largest value of a column, given as `table.column`; `worst` are the values above `most`, by name."""
+        """The largest value of a column, given as `table.column`; `worst` are those above `most`."""
         table, column = column.split(".")
         settings = {"column": column, "max_value": most}
         kind, stops = "ExpectColumnMaxToBeBetween", key in self.stop
         return Check(key, name, table, kind, settings, most, False, unit, remedy, stops, *_first(worst, unit))
 
 
-def _first(worst: pd.Series | None, unit: str) -> tuple[tuple[str, ...], int]:
+def _first(worst: Worst, unit: str) -> tuple[tuple[str, ...], int]:
     """The first few as `name (value)`, or as `name` where there is no value, and how many there are."""
-    if worst is None:
-        return (), 0
-    first = worst.head(EXAMPLES)
     names = (
-        str(name) if pd.isna(value) else f"{name} ({value:,.4g})" if unit == "number" else f"{name} ({value:,})"
-        for name, value in zip(first.index, first.tolist(), strict=True)
+        name if value is None else f"{name} ({value:,.4g})" if unit == "number" else f"{name} ({value:,})"
+        for name, value in worst.first[:EXAMPLES]
     )
-    return tuple(names), len(worst)
+    return tuple(names), worst.number
 
 
 @dataclass(frozen=True)

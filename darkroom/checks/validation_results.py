@@ -2,14 +2,13 @@
 
 from collections import Counter
 
-import pyarrow as pa
+import numpy as np
 
 from darkroom.checks.change import Change, describe_change
 from darkroom.checks.facts import Facts
 from darkroom.checks.suite import Outcome
 from darkroom.runtime.text import count, one_a_line
 
-COPIES = pa.schema([("set", pa.int64()), ("path", pa.string()), ("label", pa.string()), ("exact", pa.bool_())])
 # Conflicts listed on the terminal; `validation.json` has all.
 LISTED = 10
 
@@ -18,14 +17,16 @@ def results_of(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:
     """The content of `validation.json`, which has every conflict."""
     return {
         "stops_the_line": any(outcome.stops_the_line for outcome in outcomes),
-        "images": len(facts.images),
+        "images": facts.images,
         "rejects": len(facts.rejects),
-        "classes": facts.classes.to_dict("records"),
+        "classes": [
+            {"label": name} | ({"images": facts.counts[name]} if facts.counts else {}) for name in facts.classes
+        ],
         "expectations": [outcome.to_dict() for outcome in outcomes],
         "copies": {
             "groups": len(facts.copies),
             "extra_images": facts.extra_copies,
-            "near": sum(not copies.exact for copies in facts.copies),
+            "near": _near(facts),
             "largest_group": facts.largest_group,
         },
         "conflicts": [
@@ -36,38 +37,34 @@ def results_of(facts: Facts, outcomes: list[Outcome]) -> dict[str, object]:
     }
 
 
-def copies_table(facts: Facts) -> pa.Table:
-    """The sets of copies, for the page: a row for each image of each."""
-    rows = [
-        (number, path, label, copies.exact)
-        for number, copies in enumerate(facts.copies)
-        for path, label in zip(copies.paths, copies.labels, strict=True)
-    ]
-    return pa.Table.from_pylist([dict(zip(COPIES.names, row, strict=True)) for row in rows], COPIES)
+def _near(facts: Facts) -> int:
+    """How many sets have images whose bytes differ."""
+    return int((~facts.copies.exact).sum())
 
 
 def summary_of(facts: Facts, outcomes: list[Outcome]) -> str:
     """A few aligned lines for the terminal."""
     rows = [
         ("expectations", _count_results(outcomes)),
-        ("rejected files", f"{len(facts.rejects):,} of {len(facts.images) + len(facts.rejects):,}"),
+        ("rejected files", f"{len(facts.rejects):,} of {facts.images + len(facts.rejects):,}"),
     ]
+    conflicting = np.flatnonzero(facts.copies.conflicting)
     if not facts.missing_columns:
-        near = sum(not copies.exact for copies in facts.copies)
+        near, conflicts = _near(facts), len(conflicting)
         pictures = count(len(facts.copies), "picture")
         copies = f"{facts.extra_copies:,} beyond the first of {pictures}, {near:,} of them near-copies"
         if near:
             copies += " (validate.near_copies: auto, true, or false for equal files alone)"
         rows += [
-            ("copies", copies if facts.copies else "none"),
+            ("copies", copies if len(facts.copies) else "none"),
             ("largest group", f"{count(facts.largest_group, 'image')}, all in one split"),
-            ("conflicts", f"{len(facts.conflicts):,} under more than one label" if facts.conflicts else "none"),
+            ("conflicts", f"{conflicts:,} under more than one label" if conflicts else "none"),
         ]
-    lines = [f"validate: {count(len(facts.images), 'image')}, {count(len(facts.classes), 'class', 'classes')}"]
+    lines = [f"validate: {count(facts.images, 'image')}, {count(len(facts.classes), 'class', 'classes')}"]
     lines += [f"  {name:<14}  {text}" for name, text in rows]
-    lines += [f"    warning: {copies.text}" for copies in facts.conflicts[:LISTED]]
-    if len(facts.conflicts) > LISTED:
-        lines.append(f"    … and {len(facts.conflicts) - LISTED:,} more in validation.json")
+    lines += [f"    warning: {copies.text}" for copies in facts.copies.some(conflicting[:LISTED])]
+    if len(conflicting) > LISTED:
+        lines.append(f"    … and {len(conflicting) - LISTED:,} more in validation.json")
     lines += _warnings([outcome for outcome in outcomes if outcome.check.key != "conflicts"])
     lines += [f"  note: {text}" for text in facts.notes.values()]
     return one_a_line(lines)

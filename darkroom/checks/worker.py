@@ -15,19 +15,19 @@ from great_expectations.render.renderer.content_block import ValidationResultsTa
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
-from darkroom.checks.suite import Check, Outcome, Validation
+from darkroom.checks.suite import Check, Outcome, Tables, Validation
 
 # What the package's own `page.j2` does with sections, without its frame, which loads 16 files from the network. The first
 # section only shows the time of the run and links to a site that is not there.
 SECTIONS = "{% for section in sections[1:] %}{% set section_loop = loop %}{% include 'section.j2' %}{% endfor %}"
 
 
-def check_all(checks: list[Check], tables: dict[str, pd.DataFrame]) -> Validation:
+def check_all(checks: list[Check], tables: Tables) -> Validation:
     """Check the tables, with no file written and no connection opened.
 
     Args:
         checks: their tables are all in `tables`.
-        tables: by name.
+        tables: by name, each its columns by name.
     """
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -36,7 +36,7 @@ def check_all(checks: list[Check], tables: dict[str, pd.DataFrame]) -> Validatio
     for name in dict.fromkeys(check.table for check in checks):
         suites[name] = ExpectationSuite(name, [_expectation(check) for check in checks if check.table == name])
         batch = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-        for result in batch.get_batch({"dataframe": tables[name]}).validate(suites[name]).results:
+        for result in batch.get_batch({"dataframe": pd.DataFrame(tables[name])}).validate(suites[name]).results:
             # Results come in no fixed order; the expectation carries the name of its check.
             results[result.expectation_config.meta["name"]] = result
     outcomes = [_outcome(check, results[check.name].to_json_dict()) for check in checks]

@@ -1,80 +1,171 @@
-"""Groups: images that must be in one split, since they show the same picture or the user grouped them; and sets of copies."""
+"""Groups: images that must be in one split, since they show the same picture or the user grouped them; and sets of copies.
 
-import hashlib
+Images are numbers here: the rows of the manifest, ascending, whose paths ascend with them. Texts are read of members alone.
+"""
+
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
-from darkroom.runtime.arrays import Int64s
+from darkroom.runtime.arrays import Bools, Int64s, UInt64s
 
 # Images of a set that a line of text lists; reports have them all.
 LISTED = 4
+SUFFIX = re.compile(r"(?<=[^/])\.[^./]*$")
+# Hashes that are looked up at once.
+PIECE = 1 << 20
+
+# The whole SHA-256 of rows, and the paths of rows; rows ascend.
+Hashes = Callable[[Int64s], pa.Array]
+Paths = Callable[[Int64s], list[str]]
 
 
-def join_copies(sha256: pd.Series, pairs: Int64s) -> Int64s:
+@dataclass(frozen=True)
+class Sets:
+    """Images that are not alone.
+
+    Attributes:
+        rows: of the manifest, ascending, int64 [M].
+        leads: the first row of each one's set, int64 [M].
+        hashes: the SHA-256 of each, binary(32) [M].
+    """
+
+    rows: Int64s
+    leads: Int64s
+    hashes: pa.Array
+
+
+def join_copies(short: UInt64s, hashes: Hashes, pairs: Int64s) -> Sets:
     """Sets of copies: files with the same bytes, and what pairs of near-copies join, directly or through others.
 
     Args:
-        sha256: of each image.
+        short: the first 64 bits of each image's SHA-256; where two are equal, the whole ones are compared.
+        hashes: gives the whole ones.
         pairs: int64 [P, 2], rows of near-copies.
-
-    Returns:
-        int64 [N], the number of each image's set.
     """
-    return _joined(len(sha256), [pd.factorize(sha256)[0]], pairs)
+    rows = np.unique(np.concatenate([_repeated(short), pairs.reshape(-1)]))
+    whole = hashes(rows)
+    numbers = _numbered(whole)
+    leads = joined(len(rows), [_links(numbers), np.searchsorted(rows, pairs)])
+    members = np.bincount(leads, minlength=len(rows))[leads] > 1
+    return Sets(rows[members], rows[leads][members], whole.filter(pa.array(members)))
 
 
-def group_images(manifest: pd.DataFrame, copies: Int64s) -> pd.DataFrame:
+def _repeated(short: UInt64s) -> Int64s:
+    """The rows whose number is there more than once."""
+    ordered = np.sort(short)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return np.empty(0, np.int64)
+    found = []
+    for start in range(0, len(short), PIECE):
+        piece = short[start : start + PIECE]
+        places = np.minimum(np.searchsorted(twice, piece), len(twice) - 1)
+        found.append(np.flatnonzero(twice[places] == piece) + start)
+    return np.concatenate(found)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The images whose group is not named by their own SHA-256 alone: those of groups of several, and of the user's.
+
+    Attributes:
+        rows: of the manifest, ascending, int64 [M].
+        names: of their groups, binary(32) [M].
+        largest: images of the largest group, 1 where each image is alone.
+    """
+
+    rows: Int64s
+    names: pa.Array
+    largest: int
+
+
+def group_images(copies: Sets, given: Int64s, names: pa.Array, paths: Paths) -> Groups:
     """Join the sets of copies and the user's groups, and give every group a name that does not depend on the others.
 
     A group leads with the member whose path without suffix comes first; its name is that one's SHA-256. Where members have a
-    group of the user's, the first of these gives the name: the SHA-256 of `group`, a zero byte and the user's name for it.
+    group of the user's, the first of these gives the name.
 
     Args:
-        manifest: `id`, `sha256`, `path`, `group` (the user's, or null).
         copies: of `join_copies`.
-
-    Returns:
-        `id`, `group`: a row for each row of the manifest, in its order; groups are 64 hex digits.
+        given: the rows of images with a group of the user's, ascending, int64 [G].
+        names: that these groups give, binary(32) [G]: equal where the groups are.
+        paths: of rows.
     """
-    users = manifest["group"]
-    given = users.notna().to_numpy(dtype=bool)
-    # Images without a group of the user's are each in one of their own.
-    numbers = np.arange(len(manifest)) + users.nunique()
-    numbers[given] = pd.factorize(users[given])[0]
-    groups = _joined(len(manifest), [copies, numbers], np.empty((0, 2), np.int64))
-    names = manifest["sha256"].array.copy()
-    # Most images are alone and give their own name.
-    shared = np.flatnonzero((np.bincount(groups)[groups] > 1) | given)
-    members = pd.DataFrame({"row": shared, "group": groups[shared], "given": given[shared]})
-    paths = manifest["path"].iloc[shared]
-    members["stem"] = paths.str.replace(r"(?<=[^/])\.[^./]*$", "", regex=True).array
-    members["path"] = paths.array
-    members = members.sort_values(["given", "stem", "path"], ascending=[False, True, True])
-    leads = members.drop_duplicates("group")
-    lead_names = pd.Series(names[leads["row"]], index=leads["group"])
-    by_user = leads[leads["given"]]
-    lead_names[by_user["group"]] = [
-        hashlib.sha256(f"group\0{name}".encode()).hexdigest() for name in users.iloc[by_user["row"]]
-    ]
-    names[shared] = lead_names.reindex(groups[shared]).to_numpy()
-    return pd.DataFrame({"id": manifest["id"].array, "group": names})
+    rows = np.unique(np.concatenate([copies.rows, given]))
+    if not len(rows):
+        return Groups(rows, pa.array([], pa.binary(32)), 1)
+    places = np.searchsorted(rows, given)
+    of_user = np.zeros(len(rows), bool)
+    of_user[places] = True
+    of_copies = np.stack([np.searchsorted(rows, each) for each in (copies.rows, copies.leads)], 1)
+    leads = joined(len(rows), [places[_links(_numbered(names))], of_copies])
+    # What each member would name the group; a group that the user named is named by those members alone.
+    others = pa.array(~of_user[np.searchsorted(rows, copies.rows)])
+    own = pa.concat_arrays([copies.hashes.filter(others), names])
+    proposed = own.take(pa.array(np.argsort(np.concatenate([np.flatnonzero(~of_user), places]), kind="stable")))
+    by_user = np.zeros(len(rows), bool)
+    np.logical_or.at(by_user, leads, of_user)
+    naming = of_user | ~by_user[leads]
+    chosen = _naming_members(rows, leads, naming, _numbered(proposed), paths)
+    return Groups(rows, proposed.take(pa.array(chosen[leads])), int(np.bincount(leads).max()))
 
 
-def _joined(count: int, numberings: list[Int64s], pairs: Int64s) -> Int64s:
-    """Number the sets of `count` rows that share a number in one of the numberings, or a pair."""
-    links = [pairs]
-    for numbers in numberings:
-        _, first, position = np.unique(numbers, return_index=True, return_inverse=True)
-        links.append(np.stack([np.arange(count), first[position]], 1))
-    one, other = np.concatenate(links).T
-    # Here, since it takes a fifth of a second, and those who draw the pages import this module too.
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+def _naming_members(rows: Int64s, leads: Int64s, naming: Bools, numbers: Int64s, paths: Paths) -> Int64s:
+    """For each lead, the position of the member that names its group; paths are read where members disagree.
 
-    graph = coo_matrix((np.ones(len(one), np.int8), (one, other)), (count, count))
-    return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
+    Args:
+        rows: of the members.
+        leads: position of the lead of each.
+        naming: whether a member has a say.
+        numbers: equal where what members propose is.
+    """
+    chosen = np.full(len(rows), len(rows))
+    voters = np.flatnonzero(naming)
+    np.minimum.at(chosen, leads[voters], voters)
+    disputed = np.zeros(len(rows), bool)
+    disputed[leads[voters[numbers[voters] != numbers[chosen[leads[voters]]]]]] = True
+    open_to = voters[disputed[leads[voters]]]
+    stems = [SUFFIX.sub("", path) for path in paths(rows[open_to])]
+    # The first of each group is written last.
+    for place in sorted(range(len(open_to)), key=lambda place: (stems[place], place), reverse=True):
+        chosen[leads[open_to[place]]] = open_to[place]
+    return chosen
+
+
+def _numbered(values: pa.Array) -> Int64s:
+    """Numbers that are equal where values are, int64 [N]."""
+    return np.asarray(values.dictionary_encode().indices.to_numpy(zero_copy_only=False), np.int64)
+
+
+def _links(numbers: Int64s) -> Int64s:
+    """Neighbours among equal numbers, int64 [L, 2]."""
+    order = np.argsort(numbers, kind="stable")
+    alike = numbers[order[1:]] == numbers[order[:-1]]
+    return np.stack([order[:-1][alike], order[1:][alike]], 1)
+
+
+def joined(count: int, links: list[Int64s]) -> Int64s:
+    """The first row of the set that each row is in, int64 [count]: what links join, directly or through others.
+
+    Each round the larger of two leads follows the smaller one, so a round leaves half of those that are linked, or fewer.
+
+    Args:
+        count: how many rows.
+        links: int64 [L, 2] each.
+    """
+    one, other = np.concatenate([np.empty((0, 2), np.int64), *links]).T
+    leads = np.arange(count)
+    while True:
+        low, high = np.minimum(leads[one], leads[other]), np.maximum(leads[one], leads[other])
+        if (low == high).all():
+            return leads
+        np.minimum.at(leads, high, low)
+        while ((further := leads[leads]) != leads).any():
+            leads = further
 
 
 @dataclass(frozen=True)
@@ -82,12 +173,10 @@ class Copies:
     """Images that show one picture, when there are several.
 
     Attributes:
-        rows: of the manifest, in the order of their paths.
-        paths, labels: of each image.
+        paths, labels: of each image, in the order of their paths.
         exact: whether all of them have the same bytes.
     """
 
-    rows: tuple[int, ...]
     paths: tuple[str, ...]
     labels: tuple[str, ...]
     exact: bool
@@ -101,7 +190,7 @@ class Copies:
     def distinct_labels_first(self) -> list[int]:
         """Positions: the first image of each label, then the others."""
         firsts = {self.labels.index(label) for label in set(self.labels)}
-        return sorted(firsts) + [position for position in range(len(self.rows)) if position not in firsts]
+        return sorted(firsts) + [position for position in range(len(self.paths)) if position not in firsts]
 
     @property
     def text(self) -> str:
@@ -109,26 +198,5 @@ class Copies:
         shown = sorted(self.distinct_labels_first[:LISTED])
         sign = " = " if self.exact else " ≈ "
         names = sign.join(f"{self.paths[position]} ({self.labels[position]})" for position in shown)
-        more = len(self.rows) - len(shown)
+        more = len(self.paths) - len(shown)
         return f"{names} and {more:,} more" if more else names
-
-
-def find_copies(manifest: pd.DataFrame, copies: Int64s) -> list[Copies]:
-    """The sets of more than one image, in the order of their first paths.
-
-    Args:
-        manifest: `sha256`, `path`, `label`.
-        copies: the number of each image's set, of `darkroom.duplicates.groups.join_copies`.
-    """
-    repeated = np.flatnonzero(np.bincount(copies)[copies] > 1) if len(copies) else np.empty(0, np.int64)
-    rows = manifest[["sha256", "path", "label"]].iloc[repeated].assign(row=repeated, set=copies[repeated])
-    rows = rows.sort_values("path", kind="stable")
-    # Sets get their numbers in the order of their first paths.
-    rows = rows.assign(set=pd.factorize(rows["set"])[0]).sort_values("set", kind="stable")
-    ends = np.flatnonzero(np.diff(rows["set"], append=-1)) + 1
-    columns = [rows[name].tolist() for name in ("row", "path", "label", "sha256")]
-    found = []
-    for start, end in zip([0, *ends[:-1].tolist()], ends.tolist(), strict=False):
-        members, paths, labels, hashes = (column[start:end] for column in columns)
-        found.append(Copies(tuple(members), tuple(paths), tuple(labels), len(set(hashes)) == 1))
-    return found

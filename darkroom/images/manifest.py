@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.runtime.columns import addressable
-from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.files import whole_file, write_json
 from darkroom.runtime.inputs import read_input_json, stage_input
 from darkroom.sources.source import Ignored
@@ -209,30 +208,3 @@ def manifest_of(revision: "Revision", columns: list[str]) -> pa.Table | None:
         if name not in table.column_names:
             table = table.append_column(MANIFEST.field(name), pa.nulls(len(table), MANIFEST.field(name).type))
     return table.select(columns)
-
-
-def read_manifest_of(name: str, columns: list[str]) -> pa.Table | None:
-    """The manifest of a revision by name, sorted by path; None where there is nothing to compare with.
-
-    That is: outside git, before the first commit, or where ingest's outputs are not in the revision's `dvc.lock`.
-
-    Args:
-        name: as for `darkroom.runtime.revisions.open_revision`.
-        columns: as for `manifest_of`.
-
-    Raises:
-        DarkroomError: when there is no such revision, or its manifest is neither in DVC's cache nor in its remote.
-    """
-    # DVC takes 0.5 s to import, and most readers of a manifest do without.
-    from dvc.scm import RevError, SCMError
-
-    from darkroom.runtime.revisions import open_revision
-
-    try:
-        with open_revision(name) as revision:
-            return manifest_of(revision, columns)
-    except DarkroomError as error:
-        cause = error.__cause__
-        if isinstance(cause, SCMError) and (name == "HEAD" or not isinstance(cause, RevError)):
-            return None
-        raise

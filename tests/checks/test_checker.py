@@ -4,12 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import psutil
 import pytest
 
 from darkroom.checks.checker import Checker
-from darkroom.checks.suite import Suite, Validation
+from darkroom.checks.suite import Suite, Tables, Validation
 from darkroom.runtime.errors import DarkroomError
 from tests.conftest import ROOT
 
@@ -17,7 +16,7 @@ CHECKS = [
     Suite(("size",)).at_least("size", "smallest", "images.side", 8, "pixels", "fix it"),
     Suite(()).at_most("size", "shift", "change.shift", 0.1, "number", "fix it"),
 ]
-TABLES = {"images": pd.DataFrame({"side": [5, 9]}), "change": pd.DataFrame({"shift": [0.0]})}
+TABLES: Tables = {"images": {"side": [5, 9]}, "change": {"shift": [0.0]}}
 
 
 def apart(monkeypatch: pytest.MonkeyPatch) -> None:

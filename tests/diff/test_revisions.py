@@ -15,12 +15,12 @@ from darkroom.diff import Difference, compare, read_state
 from darkroom.diff.__main__ import main
 from darkroom.diff.page import changes_page
 from darkroom.diff.relabels import predictions_before
-from darkroom.images.manifest import REJECTS, read_manifest_of
+from darkroom.images.manifest import REJECTS, manifest_of
 from darkroom.labels.fixes import APPLIED
 from darkroom.model.provenance import data_version
 from darkroom.runtime import revisions
 from darkroom.runtime.errors import DarkroomError
-from darkroom.runtime.revisions import Committed
+from darkroom.runtime.revisions import Committed, open_revision
 from tests.support.revisions import FIRST, SCORES, SECOND, command, rows, two_revisions, write_version
 
 
@@ -170,24 +170,20 @@ def test_pictures_that_can_not_be_got_are_said_to_be_missing(clone: Path) -> Non
     assert "is neither in DVC&#39;s cache nor in its remote" in page and page.count("no picture") == 8
 
 
+def manifest_at(name: str, columns: list[str]) -> pa.Table | None:
+    with open_revision(name) as revision:
+        return manifest_of(revision, columns)
+
+
 def test_the_manifest_of_a_revision_in_both_layouts(inside: Path) -> None:
-    first, second = (read_manifest_of(name, ["path", "brightness", "contrast"]) for name in ("first", "second"))
+    first, second = (manifest_at(name, ["path", "brightness", "contrast"]) for name in ("first", "second"))
     assert first is not None and second is not None
     assert first["path"].to_pylist() == [image.path for image in FIRST] and first["contrast"].null_count == len(FIRST)
     assert second["path"].to_pylist() == [image.path for image in SECOND] and not second["contrast"].null_count
     assert first.column_names == second.column_names == ["path", "brightness", "contrast"]
-    assert read_manifest_of("empty", ["path"]) is None
+    assert manifest_at("empty", ["path"]) is None
     with pytest.raises(DarkroomError, match="unknown Git revision"):
-        read_manifest_of("nowhere", ["path"])
-
-
-def test_there_is_no_manifest_before_the_first_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert read_manifest_of("HEAD", ["path"]) is None, "outside git"
-    command(tmp_path, "git", "init", "-q")
-    assert read_manifest_of("HEAD", ["path"]) is None
-    with pytest.raises(DarkroomError, match="nowhere"):
-        read_manifest_of("nowhere", ["path"])
+        manifest_at("nowhere", ["path"])
 
 
 def refused(revision: str) -> str:

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 from sklearn.datasets import load_digits
@@ -17,7 +16,7 @@ from sklearn.datasets import load_digits
 from darkroom.duplicates.candidates import EXACT
 from darkroom.duplicates.confirm import NearCopies, find_near_copies
 from darkroom.duplicates.descriptors import SCALE, describe
-from darkroom.duplicates.groups import join_copies
+from darkroom.duplicates.groups import joined
 from darkroom.images.measure import fingerprint
 from darkroom.runtime.arrays import Float32s, UInt8s
 
@@ -189,7 +188,7 @@ def test_frames_of_a_slow_pan_are_one_set_only_as_far_as_they_are_near_its_middl
     wide = textured(5, 160)
     frames = [wide[:96, step : step + 96] for step in range(0, 61, 2)]
     pairs = near_copies_of(frames).pairs
-    sets = join_copies(pd.Series(range(len(frames))), pairs)
+    sets = joined(len(frames), [pairs])
     spans = [np.ptp(np.flatnonzero(sets == number)) * 2 for number in np.unique(sets)]
     assert len(np.unique(sets)) > 1 and max(spans) <= 32, "a third of the width: a chain joined all 60 pixels"
 

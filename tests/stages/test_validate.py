@@ -20,12 +20,15 @@ from playwright.sync_api import Browser
 
 # Loaded here, Great Expectations is not loaded again in a process of its own for each run; one test below wants that.
 import darkroom.checks.worker  # noqa: F401
-from darkroom.checks import change
+from darkroom.checks import last_commit
+from darkroom.checks.last_commit import Side, side_of_table
 from darkroom.checks.page import changes_page, great_expectations_page, validation_page
+from darkroom.checks.summaries import Summaries
 from darkroom.checks.validation import stop_if_broken
 from darkroom.images.manifest import read_manifest
 from darkroom.model.classes import ClassList
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.files import file_hash
 from darkroom.settings.validate import Validate
 from stages import validate
 from tests.conftest import ingest_source
@@ -73,7 +76,7 @@ def run(tmp_path: Path, to: str = "", **changed: Any) -> None:
         changes=changes,
     )
     page = reports / "index.html"
-    page.write_text(validation_page(ingest=ingest, validated=reports))
+    page.write_text(validation_page(ingest=ingest, validated=reports, cache=tmp_path / ".darkroom/cache"))
     (reports / "great_expectations.html").write_text(great_expectations_page(validated=reports))
     (changes / "index.html").write_text(changes_page(changes=changes))
     stop_if_broken(outcomes, page, changes / "index.html")
@@ -103,7 +106,8 @@ def change_manifest(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFram
     shutil.rmtree(tmp_path / "data/ingest/manifest")
     (tmp_path / "data/ingest/manifest").mkdir()
     pq.write_table(pa.Table.from_pandas(changed, preserve_index=False), tmp_path / "data/ingest/manifest/all.parquet")
-    ranges = [{"name": "all", "images": len(changed), "sha256": ""}]
+    sha256 = file_hash(tmp_path / "data/ingest/manifest/all.parquet")
+    ranges = [{"name": "all", "images": len(changed), "sha256": sha256}]
     (tmp_path / "data/ingest/receipt.json").write_text(json.dumps({"ranges": ranges}))
 
 
@@ -369,8 +373,8 @@ def test_images_decoded_with_a_warning_are_listed(source: Path, tmp_path: Path) 
 def commit_as_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: pd.DataFrame) -> None:
     """As if git's last commit held this manifest."""
     lock = "stages: {ingest: {outs: [{path: data/ingest, md5: other}]}}"
-    monkeypatch.setattr(change, "_git", lambda *words: lock if words[0] == "show" else "abc1234\n")
-    monkeypatch.setattr(change, "read_manifest_of", lambda name, columns: pa.Table.from_pandas(before[columns]))
+    monkeypatch.setattr(last_commit, "_git", lambda *words: lock if words[0] == "show" else "abc1234\n")
+    monkeypatch.setattr(last_commit, "committed_side", lambda now: side_of_table(pa.Table.from_pandas(before)))
     monkeypatch.chdir(tmp_path)
 
 
@@ -414,10 +418,10 @@ def test_the_data_of_the_last_commit_may_be_out_of_reach(
     ingested(tmp_path)
     commit_as_last(tmp_path, monkeypatch, pd.DataFrame())
 
-    def out_of_reach(revision: str, columns: list[str]) -> pa.Table:
+    def out_of_reach(now: Summaries) -> Side:
         raise DarkroomError("it is neither in DVC's cache nor in its remote")
 
-    monkeypatch.setattr(change, "read_manifest_of", out_of_reach)
+    monkeypatch.setattr(last_commit, "committed_side", out_of_reach)
     run(tmp_path)
     assert "not compared: the data of the last commit are out of reach: it is neither" in capsys.readouterr().out
     assert not json.loads((tmp_path / "changes" / "changes.json").read_text())["compared"]
