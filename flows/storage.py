@@ -9,13 +9,14 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from darkroom.runtime.errors import DarkroomError
+from darkroom.runtime.paths import INGEST
 from flows import dvc
 
 
 def lasting_outputs() -> list[str]:
-    """What stages go on from, and DVC therefore does not bring back by itself: the cached outputs with `persist`."""
+    """What stages go on from, and DVC does not bring back by itself: `data/ingest`, and what is cached and persists."""
     stages: dict[str, dict[str, Any]] = YAML(typ="safe", pure=True).load(dvc.DVC_YAML)["stages"]
-    return [
+    return [INGEST.as_posix()] + [
         path
         for stage in stages.values()
         for entry in stage.get("outs", [])

@@ -18,6 +18,7 @@ from darkroom.images.manifest import write_ignored
 from darkroom.model.classes import ClassList
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.paths import IMAGE_CACHE, INBOX, INGEST, LABEL_FIXES, SURVEY
+from darkroom.runtime.second_names import bring_back
 from darkroom.runtime.stage import stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
@@ -74,6 +75,7 @@ def main() -> None:
     # Nothing here refers to itself, and looking for such things among 60,000 images takes 0.7 of 2.6 seconds.
     gc.disable()
     with stage("ingest"):
+        bring_back(INGEST)
         params = read_section(Ingest)
         run(
             source=params.source,

@@ -16,7 +16,8 @@ from pathlib import Path
 from darkroom.labels.inbox_survey import survey_inbox, write_inbox_survey
 from darkroom.runtime.files import whole_folder
 from darkroom.runtime.links import repair_links
-from darkroom.runtime.paths import IMAGE_CACHE, INBOX, OUTPUTS, SURVEY
+from darkroom.runtime.paths import IMAGE_CACHE, INBOX, INGEST, OUTPUTS, SURVEY
+from darkroom.runtime.second_names import name_again
 from darkroom.runtime.stage import stage
 from darkroom.runtime.text import count
 from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
@@ -63,6 +64,7 @@ def main() -> None:
     with stage("survey"):
         # Here, since it is the first stage, and DVC looks at the files of each only when its turn comes.
         repair_links(path for outputs in OUTPUTS.values() for path in outputs)
+        name_again(INGEST)
         params = read_params().ingest
         run(
             source=params.source,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from darkroom.checks.checker import Checker
 from darkroom.runtime.paths import CHANGES, GROUPS, IMAGE_CACHE, INGEST, VALIDATE_REPORTS
+from darkroom.runtime.second_names import share_with_dvc
 from darkroom.runtime.stage import draw_pages, stage
 from darkroom.settings.base import read_section
 from darkroom.settings.ingest import Ingest
@@ -68,6 +69,8 @@ def run(
 
 def main() -> None:
     with stage("validate"):
+        # Here, since DVC has copied what ingest made when that had ended.
+        share_with_dvc(INGEST, "shards")
         settings, ingest = read_section(Validate), read_section(Ingest)
         outcomes = run(
             ingest=INGEST,
