@@ -13,6 +13,7 @@ from typing import Any
 from darkroom.runtime.errors import DarkroomError
 from darkroom.runtime.paths import PARAMS_FILE
 from darkroom.runtime.stage import user_errors
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.read import read_params
 from darkroom.settings.write import describe_written, with_settings, write_params
 from flows import dvc, experiments
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--set", default="", metavar="SETTINGS", help='"section.key=value …"')
     parser.add_argument("--preset", default="", metavar="NAME", help="a file of presets/, without its suffix")
     arguments = parser.parse_args()
+    hide_pandas_from_pyarrow()
     end_children_on_signals()
     with user_errors():
         print(run(arguments.images, arguments.set, arguments.preset))

@@ -35,7 +35,7 @@ AT_ONCE = 10_000
 PICTURE = "(" + "|".join(map(re.escape, PICTURE_SUFFIXES)) + ")$"
 TEXT = "(" + "|".join(map(re.escape, TEXT_SUFFIXES)) + ")$"
 # The names of files for which `junk_reason` may have one, in small letters.
-MAY_BE_JUNK = pa.array(sorted(SYSTEM_FILES))
+MAY_BE_JUNK = sorted(SYSTEM_FILES)
 # The name of a mask beside its image, as `benign (1)_mask.png` beside `benign (1).png` in breast ultrasound sets.
 MASK_FILE = re.compile(r"(.+)[-_ ](mask|segmentation)([-_ ]?\d+)?", re.IGNORECASE)
 
@@ -108,7 +108,7 @@ def _divided(paths: pa.Array) -> tuple[Int32s, list[str], pa.Array]:
 
 def _junk(codes: Int32s, folders: list[str], names: pa.Array) -> dict[int, str]:
     """Row → why a file can't count as an image, of some files as `_divided` gives them."""
-    suspects = pc.or_(pc.starts_with(names, "."), pc.is_in(pc.utf8_lower(names), MAY_BE_JUNK))
+    suspects = pc.or_(pc.starts_with(names, "."), pc.is_in(pc.utf8_lower(names), pa.array(MAY_BE_JUNK)))
     hidden = np.array([junk_reason(folder, "") is not None for folder in folders], dtype=bool)
     rows = np.flatnonzero(suspects.to_numpy(zero_copy_only=False) | hidden[codes]).tolist()
     reasons = {row: junk_reason(folders[codes[row]], names[row].as_py()) for row in rows}

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betainc
 
 from darkroom.images.measure import THUMBNAIL_SIDE, thumbnail
 from darkroom.runtime.arrays import Float32s, Images, Int64s, UInt8s
@@ -69,6 +68,9 @@ def find_mirrored(images: Images, labels: Int64s, names: tuple[str, ...]) -> Mir
     own, images_of = np.diag(as_they_are), np.bincount(of, minlength=len(names))
     one, other = np.triu_indices(len(names), 1)
     between, across = as_they_are[one, other] + as_they_are[other, one], mirrored[one, other] + mirrored[other, one]
+    # Here: SciPy takes 0.1 s, and whoever only wants the names of settings imports this module.
+    from scipy.special import betainc
+
     # The probability of so many mirrored ones or more, where mirrored and not are equally near: a sign test.
     p_values = np.where(across > 0, betainc(np.maximum(across, 1), between + 1, 0.5), 1)
     found = (p_values * len(one) < SIGNIFICANCE) & (across >= LEAST_SHARE * (own[one] + own[other]))
