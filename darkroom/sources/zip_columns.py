@@ -69,6 +69,7 @@ def zip_columns(location: Location) -> ZipColumns | None:
     if read is None:
         return None
     files, entries, folders = read
+    del read
     order = pc.sort_indices(files)
     paths = files.take(order)
     del files
@@ -89,25 +90,35 @@ def _read(path: Path, limit: int) -> tuple[pa.Array, npt.NDArray[np.void], list[
     """
     if (span := find_directory(path)) is None:
         return None
-    names, entries, spans, folders = list[pa.Array](), [np.empty(0, ENTRY)], list[Int64s](), list[str]()
+    names, found, spans, folders = list[pa.Array](), [np.empty(0, ENTRY)], [np.empty((0, 2), np.int64)], list[str]()
     for block in read_blocks(path, span):
         if block is None:
             return None
         folder = pc.ends_with(block.names, "/").to_numpy(zero_copy_only=False)
         if not _is_plain(block, folder):
             return None
-        length = pc.binary_length(block.names).to_numpy()
-        ends = block.entries["offset"] + LOCAL_BYTES + length + block.entries["packed"]
-        spans.append(np.stack([block.entries["offset"], ends], 1))
-        folders += (name.rstrip("/") for name in pc.filter(block.names, pa.array(folder)).to_pylist())
+        within = pc.filter(block.names, pa.array(folder))
+        spans.append(_spans(within, block.entries[folder]))
+        folders += (name.rstrip("/") for name in within.to_pylist())
         names.append(pc.filter(block.names, pa.array(~folder)))
-        entries.append(block.entries[~folder])
-    joined = np.concatenate(entries)
-    if sum(each.nbytes for each in names) > REACH or not _is_whole(path, np.concatenate(spans)):
+        found.append(block.entries[~folder])
+    if sum(each.nbytes for each in names) > REACH:
         return None
-    if int(joined["size"].sum()) > min(limit, most_unpacked(path.stat().st_size)):
+    files = pa.concat_arrays(names)
+    names.clear()
+    entries = np.concatenate(found)
+    found.clear()
+    if not _is_whole(path, np.concatenate([*spans, _spans(files, entries)])):
         return None
-    return pa.concat_arrays(names), joined, folders
+    if int(entries["size"].sum()) > min(limit, most_unpacked(path.stat().st_size)):
+        return None
+    return files, entries, folders
+
+
+def _spans(names: pa.Array, entries: npt.NDArray[np.void]) -> Int64s:
+    """Where each entry begins and ends in the file, int64 [n, 2]."""
+    ends = entries["offset"] + LOCAL_BYTES + pc.binary_length(names).to_numpy() + entries["packed"]
+    return np.stack([entries["offset"], ends], 1)
 
 
 def _is_plain(block: Block, folder: Bools) -> bool:
