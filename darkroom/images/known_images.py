@@ -47,8 +47,9 @@ class KnownImages:
             used = np.arange(len(old["facts"])) if place == 0 or unseen else np.unique(found[found >= 0])
             if not len(used) or not (pictures := ranges.load("thumbnails")):
                 continue
-            facts.append(old["facts"].take(used))
-            thumbnails.append(pictures["thumbnails"].take(used))
+            whole = len(used) == len(old["facts"])  # then a copy of 1 kB an image is left out
+            facts.append(old["facts"] if whole else old["facts"].take(used))
+            thumbnails.append(pictures["thumbnails"] if whole else pictures["thumbnails"].take(used))
             rows[left[found >= 0]] = count + np.searchsorted(used, found[found >= 0])
             count += len(used)
         self.facts = pa.concat_tables(facts).combine_chunks()
