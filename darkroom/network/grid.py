@@ -25,15 +25,15 @@ class GridPooled(nn.Module):
     Normalisation over the values of each picture has nothing to learn and nothing to remember.
 
     Args:
-        body: a name of timm's.
+        body: a name of timm's, or such a network, whose layers behind the maps are then removed.
         classes: how many logits come out.
     """
 
-    def __init__(self, body: str, classes: int) -> None:
+    def __init__(self, body: str | nn.Module, classes: int) -> None:
         super().__init__()
         from darkroom.runtime.vision import load_timm
 
-        network: Any = load_timm().create_model(body)
+        network: Any = load_timm().create_model(body) if isinstance(body, str) else body
         self._taken, channels = grid_maps(network)
         network.prune_intermediate_layers(prune_norm=True, **self._taken)
         self.network: nn.Module = network

@@ -7,14 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from darkroom.images.manifest import read_manifest
+from darkroom.inference.features import features
+from darkroom.model.classes import ClassList
 from darkroom.network.pretrained_input import PACKAGES
 from darkroom.runtime.errors import DarkroomError
 from darkroom.selection import candidates
 from darkroom.selection.choice import FILE, Choice, read_choice, stored_plan
-from darkroom.selection.scoring import HeadScores
+from darkroom.selection.scoring import HeadScores, InputForm, TrainingImages
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.train import Train
 from stages import select
@@ -119,3 +122,23 @@ def test_a_damaged_plan_is_made_anew(prepared: Path, tmp_path: Path, capsys: pyt
     (tmp_path / "select" / FILE).write_text("{")
     assert stored_plan(tmp_path / "select") == {} == stored_plan(tmp_path / "none")
     assert "the plan of the previous run does not count" in capsys.readouterr().out
+
+
+@INSTALLED
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_grid_made_of_the_loaded_network_has_the_features_that_train_finds(channels: int, tmp_path: Path) -> None:
+    network = candidates.backbones("imagenet")[0]
+    classes = ClassList(["cat", "dog"])
+    images = TrainingImages(pa.table({}), np.zeros(0, np.int64), np.zeros(0, np.int64), classes, tmp_path)
+    scores = HeadScores(
+        images, InputForm(32, channels, "crop", "turbo", None, "imagenet", "float32"), 0, tmp_path, None
+    )
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 32, 32, channels), dtype=np.uint8)
+    alone = features(scores._model(network, "grid"), pixels, cache=tmp_path / "features")
+    scores._models.clear()
+    scores._model(network, "mean")
+    beside = features(scores._model(network, "grid"), pixels, cache=None)
+    assert torch.equal(alone, beside)
+    # Found again under the same name.
+    features(scores._model(network, "grid"), pixels, cache=tmp_path / "features")
+    assert len(list((tmp_path / "features").iterdir())) == 1
