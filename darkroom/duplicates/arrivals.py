@@ -10,14 +10,19 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from darkroom.duplicates.described import Described
 from darkroom.duplicates.descriptors import LENGTH
 from darkroom.duplicates.earlier import LISTED
 from darkroom.runtime.arrays import Bools, Float32s, Int16s, Int32s, Int64s
 
 # Queries whose cells are sorted at a time: some 6 million numbers.
 PIECE = 2**18
+# Queries whose stored lists are read at a time.
+READ = 2**14
 # Squared distances are below this.
 FARTHEST = 2**23
+
+Integers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -37,46 +42,45 @@ class Arrivals:
 
 
 def arrivals(
-    points: Int16s,
+    described: Described,
     bounds: Int32s,
-    searched: npt.NDArray[np.unsignedinteger],
+    searched: Callable[[int, int], Int32s],
     entered: tuple[Int64s, Int64s],
-    descriptors: Int16s,
-    cells: Int64s,
+    cells: Int32s,
     moved: Bools,
 ) -> Arrivals:
     """Rows that came to a cell which a query searches, and rows of a cell that a query came to search.
 
     Args:
-        points: int16 [Q, 27], the queries.
+        described: the rows and the queries.
         bounds: int32 [Q], of their lists, -1 for those that are left out.
-        searched: unsigned [Q, S], the cells that each searches.
+        searched: gives the cells that the queries from one number to another search, int32 [q, S], -1 for none.
         entered: queries, and a cell that each searches now and did not before, int64 [E] each.
-        descriptors: int16 [N, 27], the rows.
-        cells: int64 [N], theirs.
+        cells: int32 [N], of the rows.
         moved: bool [N], which rows are new in their cells.
     """
     queries, keys = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
 
-    def meet(
-        cell_of_pair: npt.NDArray[np.integer], query_of: Callable[[Int64s], Int64s], first: int, rows: Int64s
-    ) -> None:
-        """The queries of pairs, numbered from `first`, and those of the rows that are in the pairs' cells."""
-        order, starts = _by_cell(cell_of_pair)
-        inside, firsts = _by_cell(cells[rows])
-        for cell in np.unique(cells[rows]).tolist():
+    def meet(some: Int64s, searching: Integers, rows: Int64s) -> None:
+        """Some queries, and those of the rows that are in the cells which these search, [q, S], numbered from 1; 0 is none."""
+        order, starts = _by_cell(searching.reshape(-1))
+        inside, firsts = _by_cell(cells[rows] + 1)
+        for cell in (np.unique(cells[rows]) + 1).tolist():
             if cell + 1 < len(starts) and starts[cell] < starts[cell + 1]:
-                some = first + query_of(order[starts[cell] : starts[cell + 1]])
+                asking = some[order[starts[cell] : starts[cell + 1]] // searching.shape[1]]
                 here = rows[inside[firsts[cell] : firsts[cell + 1]]]
-                query, row, apart = _within(points[some], bounds[some], descriptors[here])
-                queries.append(some[query])
+                query, row, apart = _within(described.points[asking], bounds[asking], described.descriptors(here))
+                queries.append(asking[query])
                 keys.append((apart << 32) | here[row])
 
     new, old = np.flatnonzero(moved), np.flatnonzero(~moved)
-    for start in range(0, len(points), PIECE):
-        part = searched[start : start + PIECE]
-        meet(part.reshape(-1), lambda places: places // searched.shape[1], start, new)
-    meet(entered[1], entered[0].__getitem__, 0, old)
+    for start in range(0, len(bounds), PIECE):
+        end = min(start + PIECE, len(bounds))
+        # Numbers of 16 bits are half of those that are read.
+        kind = np.min_scalar_type(int(cells.max()) + 1)
+        parts = [(searched(first, min(first + READ, end)) + 1).astype(kind) for first in range(start, end, READ)]
+        meet(np.arange(start, end), np.concatenate(parts), new)
+    meet(entered[0], entered[1][:, None] + 1, old)
     found, found_keys = np.concatenate(queries), np.concatenate(keys)
     order = np.lexsort((found_keys, found))
     return Arrivals(found[order], found_keys[order])
@@ -113,7 +117,13 @@ def _within(points: Int16s, bounds: Int32s, rows: Int16s) -> tuple[Int64s, Int64
     return point, row, apart[point, row].astype(np.int64) + np.minimum(bounds[point], FARTHEST)
 
 
-def _by_cell(cells: npt.NDArray[np.integer]) -> tuple[Int64s, Int64s]:
-    """Places in the order of their cells, and where each cell begins."""
-    starts = np.concatenate([[0], np.cumsum(np.bincount(cells))]) if len(cells) else np.zeros(1, np.int64)
-    return np.argsort(cells, kind="stable"), starts
+def _by_cell(cells: Integers) -> tuple[Int64s, Int64s]:
+    """Places in the order of their cells, and where each cell begins: int64 [n], int64 [largest cell + 2]."""
+    keys = np.arange(len(cells))
+    # A little at a time, since this is where the search for arrivals needs most memory.
+    for start in range(0, len(keys), READ):
+        keys[start : start + READ] |= cells[start : start + READ].astype(np.int64) << 32
+    keys.sort()
+    starts = np.searchsorted(keys, np.arange(int(cells.max(initial=0)) + 2) << 32)
+    keys &= 0xFFFFFFFF
+    return keys, starts

@@ -78,7 +78,7 @@ def _compare_all(
 ) -> Iterator[tuple[Int64s, Int64s, Float32s]]:
     queries, of = described.queries(0, len(described))
     flat = faiss.IndexFlatL2(padded(queries[:1]).shape[1])
-    flat.add(padded(described.descriptors))
+    flat.add(padded(described.descriptors(slice(None))))
     distances, rows = flat.search(padded(queries), min(CROWD + 1, len(described)))
     if len(described) > CROWD:  # among a few pictures there is no crowd
         crowd[:] = distances[np.diff(of, prepend=-1) > 0, -1] / SCALE**2
@@ -106,7 +106,7 @@ def _measured(
         part = slice(start, end)
         pictures, place = np.unique(of[query[part]], return_inverse=True)
         directions = tangents(read(pictures))[place]
-        apart = (queries[query[part]] - described.descriptors[rows[query[part], rank[part]]]) / np.float32(SCALE)
+        apart = (queries[query[part]] - described.descriptors(rows[query[part], rank[part]])) / np.float32(SCALE)
         along = (apart[:, None] * directions).sum(2)
         left[query[part], rank[part]] = (apart * apart).sum(1) - (along * along).sum(1)
     query, rank = np.nonzero(near & (left <= MOST_TANGENT))

@@ -12,10 +12,11 @@ import numpy as np
 
 from darkroom.duplicates.arrivals import Arrivals, arrivals, beyond
 from darkroom.duplicates.described import Described
+from darkroom.duplicates.descriptors import LENGTH
 from darkroom.duplicates.earlier import CELLS_LISTED, CROWD, LISTED, TYPES, Earlier
 from darkroom.duplicates.nearest import ALL, NONE, CellIndex, Nearest, merged, nearest_points, none_nearest, rows_of
 from darkroom.duplicates.stored import StoredArrays
-from darkroom.runtime.arrays import Bools, Float32s, Int16s, Int64s
+from darkroom.runtime.arrays import Bools, Float32s, Int32s, Int64s
 from darkroom.runtime.seeding import uniform_per_image
 
 # Cells that are searched for each query.
@@ -54,17 +55,15 @@ class CellSearch:
         identity: of what decides descriptors and neighbours.
         """
         self._described, self._identity = described, identity
-        self._starts = described.starts()
-        self._middles = lowest(described.descriptors, cell_count(len(described)))
+        self._starts = described.starts
+        self._middles = lowest(described, cell_count(len(described)))
         self._made = StoredArrays(made, TYPES)
         self._earlier = Earlier(StoredArrays(earlier, TYPES), identity, described, self._middles)
-        self._cells = np.empty(len(described), np.int64)
-        queries, count = int(self._starts[-1]), len(self._middles)
-        # The cells that each query searches; `count` where there are fewer.
-        self._searched = np.full((queries, min(CELLS_SEARCHED, count)), count, np.min_scalar_type(count))
+        self._cells = np.empty(len(described), np.int32)
+        self._searches = min(CELLS_SEARCHED, len(self._middles))
         # Queries, and cells that they search and did not before; whether a query searches a cell no more that is still there.
         self._entered = [np.empty((2, 0), np.int64)]
-        self._left_cells = np.zeros(queries, np.bool_)
+        self._left_cells = np.zeros(int(self._starts[-1]), np.bool_)
 
     def parts(self) -> Iterator[Part]:
         """All queries, in the order of rows."""
@@ -72,8 +71,7 @@ class CellSearch:
             self._assign(start, end)
         moved = self._earlier.cells != self._cells
         came = self._arrivals(moved)
-        points = self._described.descriptors
-        index = CellIndex(points, np.arange(len(points)), self._cells, len(self._middles))
+        index = CellIndex(self._described, self._cells, len(self._middles))
         for start, end in self._pieces():
             yield self._part(start, end, moved, came, index)
 
@@ -101,8 +99,8 @@ class CellSearch:
 
     def _assign(self, start: int, end: int) -> None:
         """Find and store the nearest cells of the queries of some rows. Cells are in the order of their middles."""
-        middles = self._described.descriptors[self._middles].astype(np.float32)
-        everything, least = np.arange(len(middles)), self._searched.shape[1]
+        middles = self._described.descriptors(self._middles).astype(np.float32)
+        everything, least = np.arange(len(middles)), self._searches
         queries, of = self._described.queries(start, end)
         first, last = int(self._starts[start]), int(self._starts[end])
         cells, distances, bound = self._earlier.nearest_cells(first, last)
@@ -124,7 +122,6 @@ class CellSearch:
         cells[changed], distances[changed], bound[changed] = found.rows, found.distances, found.bound
         self._cells[start:end] = cells[np.diff(of, prepend=-1) > 0, 0]
         now = cells[:, :least]
-        self._searched[first:last][now >= 0] = now[now >= 0]
         both = np.flatnonzero(changed & known)
         same = now[both][:, :, None] == before[both][:, None]
         query, rank = np.nonzero(~same.any(2) & (now[both] >= 0))
@@ -138,21 +135,17 @@ class CellSearch:
         if not self._earlier.known:
             return Arrivals(np.empty(0, np.int64), np.empty(0, np.int64))
         query, cell = np.concatenate(self._entered, axis=1)
-        return arrivals(
-            self._described.points(),
-            self._earlier.bounds,
-            self._searched,
-            (query, cell),
-            self._described.descriptors,
-            self._cells,
-            moved,
-        )
+        return arrivals(self._described, self._earlier.bounds, self._searched, (query, cell), self._cells, moved)
+
+    def _searched(self, first: int, last: int) -> Int32s:
+        """The cells that the queries `first` to `last` search, int32 [Q, S], -1 where there are fewer."""
+        return np.asarray(self._made.read("nearest_cells", first, last)["cells"][:, : self._searches])
 
     def _part(self, start: int, end: int, moved: Bools, came: Arrivals, index: CellIndex) -> Part:
         """The neighbours of the queries of some rows; lists are touched where something in them or near them changed."""
         queries, of = self._described.queries(start, end)
         first, last = int(self._starts[start]), int(self._starts[end])
-        searched, bound = self._searched[first:last], self._earlier.bounds[first:last].astype(np.int64)
+        searched, bound = self._searched(first, last), self._earlier.bounds[first:last].astype(np.int64)
         keys, left, changed = self._earlier.neighbours(first, last)
         before = keys.copy()
         # Rows that moved, and rows in cells that are searched no more.
@@ -173,7 +166,6 @@ class CellSearch:
         found.keys[some], found.bound[some] = renewed.keys, renewed.bound
         lacking = np.flatnonzero(~known | found.lacks(CROWD + 1))
         cells = searched[lacking].astype(np.int64)
-        cells[cells == len(self._middles)] = -1
         fresh = index.search(queries[lacking], cells, LISTED)
         for position in np.flatnonzero(fresh.lacks(CROWD + 1)):
             fresh.keys[position, : CROWD + 1] = index.keys_in(queries[lacking[position]], cells[position], CROWD + 1)
@@ -188,21 +180,24 @@ def cell_count(pictures: int) -> int:
     return int(2 ** round(np.log2(4 * np.sqrt(pictures))))
 
 
-def lowest(descriptors: Int16s, count: int) -> Int64s:
-    """The rows whose numbers have the lowest hashes, in order; of rows with equal numbers the first one.
+def lowest(described: Described, count: int) -> Int64s:
+    """The rows whose descriptors have the lowest hashes, in order; of rows with equal numbers the first one.
 
     The middles of the cells: nothing is trained, and of 1,024 middles 1% new images replace some ten. With rows evenly spaced,
     600 images added to CIFAR-10 changed 17 of the 880 groups of the others.
     """
-    odd = np.random.default_rng(0).integers(0, 2**62, descriptors.shape[1], dtype=np.uint64) * np.uint64(2) + np.uint64(
-        1
-    )
-    keys = np.empty(len(descriptors), np.uint64)
-    for start in range(0, len(keys), PIECE):
-        part = descriptors[start : start + PIECE].astype(np.int64).view(np.uint64)
-        keys[start : start + PIECE] = (part * odd).sum(1)
-    keys, first = np.unique(keys, return_index=True)
-    return np.sort(first[np.argsort(uniform_per_image(keys, "cells"), kind="stable")[:count]])
+    odd = np.random.default_rng(0).integers(0, 2**62, LENGTH, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    keys, rows = np.empty(0, np.uint64), np.empty(0, np.int64)
+    for start in range(0, len(described), PIECE):
+        part = described.descriptors(slice(start, start + PIECE)).astype(np.int64).view(np.uint64)
+        keys = np.concatenate([keys, (part * odd).sum(1)])
+        rows = np.concatenate([rows, np.arange(start, start + len(part))])
+        keys, first = np.unique(keys, return_index=True)
+        least = np.argsort(uniform_per_image(keys, "cells"), kind="stable")[:count]
+        # In the order of rows, so that of equal ones the first stays.
+        least = least[np.argsort(rows[first[least]])]
+        keys, rows = keys[least], rows[first[least]]
+    return rows
 
 
 def _lists(queries: Int64s, keys: Int64s, some: Int64s) -> Nearest:

@@ -92,9 +92,9 @@ def find_near_copies(
     equal, firsts = _equal(described.hashes[rows], aspect[rows])
     firsts = rows[firsts]
     compared = np.sort(firsts[~described.flat[firsts]])
-    pairs, crowd = candidates(
-        lambda some: read(compared[some]), described.take(compared), cache / "neighbours", identity
-    )
+    if len(compared) < len(ids):
+        described = described.take(compared)
+    pairs, crowd = candidates(lambda some: read(compared[some]), described, cache / "neighbours", identity)
     one, other = compared[pairs].T
     # A crop can change the aspect by as much as it takes away, and by the pixel to which it was rounded.
     shortest = np.minimum(sides[one], sides[other])

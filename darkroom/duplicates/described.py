@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,65 +26,51 @@ TYPES = {
     "ids": np.dtype("<u8"),
     "hashes": np.dtype("<u8"),
     "flat": np.dtype("?"),
-    "descriptors": np.dtype(("<i2", LENGTH)),
     "far": np.dtype("u1"),
-    "crops": np.dtype(("<i2", LENGTH)),
+    "points": np.dtype(("<i2", LENGTH)),
 }
 
 
 @dataclass(frozen=True)
 class Described:
-    """A row for each image.
+    """A row for each image, and of each some queries: its descriptor, and behind it those of its corner crops that are far.
 
     Attributes:
         ids: uint64 [N], each once.
         hashes: uint64 [N], of the thumbnails; of flat ones, of their levels within two.
         flat: bool [N], whether there is nothing to correlate in the thumbnail.
-        descriptors: int16 [N, 27].
         far: uint8 [N], how many corner crops are far from each picture.
-        crops: int16 [sum of far, 27], the descriptors of these.
+        points: int16 [Q, 27], the queries.
     """
 
     ids: UInt64s
     hashes: UInt64s
     flat: Bools
-    descriptors: Int16s
     far: UInt8s
-    crops: Int16s
+    points: Int16s
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def starts(self) -> Int64s:
+        """The number of each row's first query, int64 [N + 1]."""
+        return np.concatenate([[0], np.cumsum(self.far + np.int64(1))])
+
+    def descriptors(self, rows: Int64s | slice) -> Int16s:
+        """Of some rows, int16 [n, 27]."""
+        return np.asarray(self.points[self.starts[:-1][rows]])
+
     def take(self, rows: Int64s) -> "Described":
         """Some rows, in this order."""
-        far = self.far[rows]
-        ends = np.cumsum(self.far, dtype=np.int64)
-        behind = np.arange(int(far.sum())) - np.repeat(np.cumsum(far, dtype=np.int64) - far, far)
-        crops = self.crops[np.repeat(ends[rows] - far, far) + behind]
-        return Described(self.ids[rows], self.hashes[rows], self.flat[rows], self.descriptors[rows], far, crops)
-
-    def starts(self) -> Int64s:
-        """The number of each row's first query, int64 [N + 1]: a row's own descriptor, and behind it those of its crops."""
-        return np.concatenate([[0], np.cumsum(self.far + np.int64(1))])
+        lengths = self.far[rows] + np.int64(1)
+        queries = np.repeat(self.starts[rows] - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+        return Described(self.ids[rows], self.hashes[rows], self.flat[rows], self.far[rows], self.points[queries])
 
     def queries(self, start: int, end: int) -> tuple[Float32s, Int64s]:
         """The queries of rows `start` to `end`, float32 [Q, 27], and the row of each."""
         of = np.repeat(np.arange(start, end), self.far[start:end] + np.int64(1))
-        found = np.empty((len(of), LENGTH), np.float32)
-        itself = np.diff(of, prepend=-1) > 0
-        found[itself] = self.descriptors[start:end]
-        first = int(self.far[:start].sum(dtype=np.int64))
-        found[~itself] = self.crops[first : first + int((~itself).sum())]
-        return found, of
-
-    def points(self) -> Int16s:
-        """All queries, int16 [Q, 27]."""
-        starts = self.starts()
-        found = np.empty((int(starts[-1]), LENGTH), np.int16)
-        itself = np.zeros(len(found), np.bool_)
-        itself[starts[:-1]] = True
-        found[itself], found[~itself] = self.descriptors, self.crops
-        return found
+        return self.points[self.starts[start] : self.starts[end]].astype(np.float32), of
 
 
 def describe_images(read: ReadThumbnails, ids: UInt64s, folder: Path, identity: str) -> Described:
@@ -96,21 +83,36 @@ def describe_images(read: ReadThumbnails, ids: UInt64s, folder: Path, identity: 
         identity: of what decides thumbnails and descriptors.
     """
     stored = StoredArrays(folder, TYPES)
-    known = Described(*(stored.read(name) for name in TYPES)) if stored.is_whole(identity) else _none()
-    if np.array_equal(known.ids, ids):
-        return known
-    place = positions(known.ids, ids)
-    new = np.flatnonzero(place < 0)
-    parts = [known, *(_describe(read, ids, new[start : start + PIECE]) for start in range(0, len(new), PIECE))]
-    place[new] = len(known) + np.arange(len(new))
-    joined = Described(*(np.concatenate([getattr(part, name) for part in parts]) for name in TYPES))
-    described = joined.take(place)
+    known_ids, starts = np.empty(0, np.uint64), np.zeros(1, np.int64)
+    if stored.is_whole(identity):
+        known_ids = stored.read("ids")
+        if np.array_equal(known_ids, ids):
+            return _stored(stored)
+        starts = np.concatenate([[0], np.cumsum(stored.read("far") + np.int64(1))])
+    place = positions(known_ids, ids)
     with whole_folder(folder) as made:
         renewed = StoredArrays(made, TYPES)
-        for name in TYPES:
-            renewed.append(name, getattr(described, name))
+        for start in range(0, max(len(ids), 1), PIECE):
+            here = place[start : start + PIECE]
+            fresh = _describe(read, ids, start + np.flatnonzero(here < 0))
+            if (here >= 0).any():
+                first, last = int(here[here >= 0].min()), int(here.max()) + 1
+                known = _stored(stored, slice(first, last), slice(int(starts[first]), int(starts[last])))
+                some = np.where(here >= 0, here - first, len(known) + np.cumsum(here < 0) - 1)
+                fresh = _joined([known, fresh]).take(some)
+            for name in TYPES:
+                renewed.append(name, getattr(fresh, name))
         renewed.seal(identity)
-    return described
+    return _stored(StoredArrays(folder, TYPES))
+
+
+def _stored(stored: StoredArrays, rows: slice = slice(0, None), queries: slice = slice(0, None)) -> Described:
+    parts = {name: queries if name == "points" else rows for name in TYPES}
+    return Described(*(stored.read(name, part.start, part.stop) for name, part in parts.items()))
+
+
+def _joined(parts: list[Described]) -> Described:
+    return Described(*(np.concatenate([getattr(part, name) for part in parts]) for name in TYPES))
 
 
 def positions(known: UInt64s, ids: UInt64s) -> Int64s:
@@ -123,31 +125,27 @@ def positions(known: UInt64s, ids: UInt64s) -> Int64s:
     return np.where(there, place, -1)
 
 
-def _none() -> Described:
-    return Described(*(np.empty((0, *kind.shape), kind.base) for kind in TYPES.values()))
-
-
 def _describe(read: ReadThumbnails, ids: UInt64s, rows: Int64s) -> Described:
     """Of a piece."""
-    parts = []
+    parts = [Described(*(np.empty((0, *kind.shape), kind.base) for kind in TYPES.values()))]
     for start in range(0, len(rows), BATCH):
         batch = rows[start : start + BATCH]
         thumbnails = read(batch)
         flat = thumbnails.std((1, 2)) < BLANK
-        found, corners = describe(thumbnails), describe_corners(thumbnails)
-        far = np.square(corners - found[:, None]).sum(2) > FAR_CROP * SCALE**2
+        points = np.concatenate([describe(thumbnails)[:, None], describe_corners(thumbnails)], 1)
+        far = np.square(points[:, 1:] - points[:, :1]).sum(2) > FAR_CROP * SCALE**2
         far[flat] = False
+        asked = np.pad(far, ((0, 0), (1, 0)), constant_values=True)
         parts.append(
             Described(
                 ids[batch],
                 _hashes(thumbnails, flat),
                 flat,
-                found.astype(np.int16),
                 far.sum(1).astype(np.uint8),
-                corners[far].astype(np.int16),
+                points[asked].astype(np.int16),
             )
         )
-    return Described(*(np.concatenate([getattr(part, name) for part in parts]) for name in TYPES))
+    return _joined(parts)
 
 
 def _hashes(thumbnails: UInt8s, flat: Bools) -> UInt64s:

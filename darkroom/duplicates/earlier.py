@@ -40,7 +40,7 @@ class Earlier:
 
     def __init__(self, stored: StoredArrays, identity: str, described: Described, middles: Int64s) -> None:
         self._stored = stored
-        ids, starts = described.ids, described.starts()
+        ids, starts = described.ids, described.starts
         self.cells, self.bounds = np.full(len(ids), -1, np.int32), np.full(int(starts[-1]), -1, np.int32)
         self.added, self.known, self.in_order = np.arange(len(middles)), False, True
         # The number of each query then; -1 where it is unknown.

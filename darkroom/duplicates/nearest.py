@@ -6,8 +6,9 @@ import faiss
 import numpy as np
 from faiss.contrib.ivf_tools import add_preassigned, search_preassigned
 
+from darkroom.duplicates.described import Described
 from darkroom.duplicates.descriptors import LENGTH
-from darkroom.runtime.arrays import Bools, Float32s, Int16s, Int64s
+from darkroom.runtime.arrays import Bools, Float32s, Int16s, Int32s, Int64s
 
 # What is behind the last row of a list, and the bound of a list that has all rows; distances are below 2^23.
 NONE, ALL = np.iinfo(np.int64).max, np.int64(2**30)
@@ -77,12 +78,12 @@ def merged(lists: list[Nearest], length: int) -> Nearest:
     return Nearest(keys, np.where(first > ALL, bound, np.minimum(bound, first - 1)))
 
 
-def _found(distances: Float32s, rows: Int64s, of: Int64s, length: int) -> Nearest:
-    """What faiss found, where one more was asked for than `length`; `of` has the row of each of its numbers."""
+def _found(distances: Float32s, rows: Int64s, of: Int64s | None, length: int) -> Nearest:
+    """What faiss found, where one more was asked for than `length`; `of` has the row of each of its numbers, if another."""
     there = rows >= 0
     keys = np.full(rows.shape, NONE)
     # Whole numbers below 2^24, which float32 has exactly.
-    keys[there] = (distances[there].astype(np.int64) << 32) | of[rows[there]]
+    keys[there] = (distances[there].astype(np.int64) << 32) | (rows if of is None else of[rows])[there]
     return merged([Nearest(keys, np.full(len(keys), ALL))], length)
 
 
@@ -121,15 +122,14 @@ def _nearest_keys(query: Float32s, points: Float32s | Int16s, rows: Int64s, coun
 class CellIndex:
     """Points in cells, of which a query's nearest few are searched."""
 
-    def __init__(self, points: Int16s, rows: Int64s, cells: Int64s, count: int) -> None:
+    def __init__(self, described: Described, cells: Int32s, count: int) -> None:
         """Args:
-        points: int16 [M, 27].
-        rows: of the points, int64 [M].
-        cells: of the points, int64 [M], below `count`.
+        described: pictures, whose descriptors are the points.
+        cells: of the points, int32 [N], below `count`.
         count: of cells.
         """
-        self._points, self._rows = points, rows
-        self._order = np.argsort(cells, kind="stable")
+        self._described = described
+        self._order = np.argsort(cells, kind="stable").astype(np.int32)
         self._starts = np.searchsorted(cells[self._order], np.arange(count + 1))
         size = LENGTH + PADDING
         self._quantizer = faiss.IndexFlatL2(size)
@@ -137,9 +137,9 @@ class CellIndex:
             self._quantizer, size, count, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_L2, False
         )
         self._index.is_trained = True
-        for start in range(0, len(points), PIECE):
+        for start in range(0, len(cells), PIECE):
             part = slice(start, start + PIECE)
-            add_preassigned(self._index, padded(points[part]), np.ascontiguousarray(cells[part]))
+            add_preassigned(self._index, padded(described.descriptors(part)), cells[part].astype(np.int64))
 
     def search(self, queries: Float32s, cells: Int64s, length: int) -> Nearest:
         """The nearest rows in some cells of each query.
@@ -149,16 +149,16 @@ class CellIndex:
             cells: int64 [Q, L], -1 for none.
             length: of the lists.
         """
-        if not (len(queries) and len(self._rows) and cells.shape[1]):
-            return none_nearest(len(queries), length, ALL)
+        if not len(queries):
+            return none_nearest(0, length, ALL)
         self._index.nprobe = cells.shape[1]
         cells = np.ascontiguousarray(cells)
         distances, rows = search_preassigned(self._index, padded(queries), length + 1, cells)
-        return _found(distances, rows, self._rows, length)
+        return _found(distances, rows, None, length)
 
     def keys_in(self, query: Float32s, cells: Int64s, count: int) -> Int64s:
         """The lowest keys in some cells of one query, [count], where too many are equally near for `search`."""
         inside = np.concatenate(
             [self._order[self._starts[cell] : self._starts[cell + 1]] for cell in cells if cell >= 0]
         )
-        return _nearest_keys(query, self._points[inside], self._rows[inside], count)
+        return _nearest_keys(query, self._described.descriptors(inside), inside, count)

@@ -43,8 +43,8 @@ def found(thumbnails: UInt8s, ids: Int64s, cache: Path) -> tuple[list[list[int]]
 def by_hand(thumbnails: UInt8s, ids: UInt64s, folder: Path) -> list[list[int]]:
     """The first 17 neighbours of each query, by the distance and the row."""
     described = describe_images(thumbnails.__getitem__, ids, folder, "")
-    points = described.descriptors.astype(np.int64)
-    middles = lowest(described.descriptors, cell_count(len(points)))
+    points = described.descriptors(slice(None)).astype(np.int64)
+    middles = lowest(described, cell_count(len(points)))
     queries, _ = described.queries(0, len(points))
 
     def apart(one: Int64s, others: Int64s) -> Int64s:
@@ -119,7 +119,7 @@ def test_a_damaged_cache_is_computed_again(tmp_path: Path, capsys: pytest.Captur
     thumbnails, rows = pictures("near"), np.arange(400)
     result = found(thumbnails, rows, tmp_path)
     capsys.readouterr()
-    for name in ("neighbours/neighbours", "neighbours/nearest_cells", "neighbours/ids", "described/descriptors"):
+    for name in ("neighbours/neighbours", "neighbours/nearest_cells", "neighbours/ids", "described/points"):
         content = bytearray((tmp_path / name).read_bytes())
         content[len(content) // 2] ^= 1
         (tmp_path / name).write_bytes(content)
