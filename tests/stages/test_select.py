@@ -128,7 +128,7 @@ def test_a_damaged_plan_is_made_anew(prepared: Path, tmp_path: Path, capsys: pyt
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_grid_made_of_the_loaded_network_has_the_features_that_train_finds(channels: int, tmp_path: Path) -> None:
     network = candidates.backbones("imagenet")[0]
-    classes = ClassList(["cat", "dog"])
+    classes = ClassList(("cat", "dog"))
     images = TrainingImages(pa.table({}), np.zeros(0, np.int64), np.zeros(0, np.int64), classes, tmp_path)
     scores = HeadScores(
         images, InputForm(32, channels, "crop", "turbo", None, "imagenet", "float32"), 0, tmp_path, None
