@@ -42,6 +42,7 @@ from darkroom.runtime.files import file_hash
 from darkroom.runtime.inputs import read_input_table
 from darkroom.runtime.paths import CHANGES, GROUPS, IMAGE_CACHE, INGEST, VALIDATE_REPORTS
 from darkroom.runtime.stage import draw_pages
+from darkroom.runtime.without_pandas import hide_pandas_from_pyarrow
 from darkroom.settings.preprocess import Preprocess
 from darkroom.settings.validate import Validate
 from darkroom.splits.rule import SPLITS, SplitConfig
@@ -127,6 +128,7 @@ def validate_images(rows: int) -> None:
     """All of the stage but near-copies, and its page."""
     from stages import validate
 
+    hide_pandas_from_pyarrow()
     validate.run(
         ingest=INGEST,
         settings=Validate(near_copies=False),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -114,12 +113,12 @@ class Outliers:
     beyond: list[bool]
 
 
-def find_outliers(summaries: Summaries, sizes: Sizes, allowed: Mapping[str, Allowed]) -> list[Outliers]:
+def find_outliers(summaries: Summaries, medians: Mapping[str, float], allowed: Mapping[str, Allowed]) -> list[Outliers]:
     """Both ends of each measure; none of a measure that is the same for most images.
 
     Args:
         summaries: of the manifest.
-        sizes: of its images.
+        medians: by column.
         allowed: by column.
     """
 
@@ -130,7 +129,7 @@ def find_outliers(summaries: Summaries, sizes: Sizes, allowed: Mapping[str, Allo
         values = np.array([one.value for one in worst], np.float64)
         beyond = values < limit if is_minimum else values > limit
         # What half of the images measure is no extreme, unless a limit excludes it.
-        extreme = beyond | (values != medians(column))
+        extreme = beyond | (values != medians[column])
         return Outliers(
             title,
             f"allowed: at {'least' if is_minimum else 'most'} {text(limit)}",
@@ -139,7 +138,6 @@ def find_outliers(summaries: Summaries, sizes: Sizes, allowed: Mapping[str, Allo
             beyond[extreme].tolist(),
         )
 
-    medians = cache(lambda column: summaries.distribution(column, sizes).median)
     found = [
         end("Darkest", "brightness", True),
         end("Brightest", "brightness", False),

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,13 +12,15 @@ import pyarrow as pa
 from darkroom.checks.distribution import Distribution, counted
 from darkroom.checks.range_summary import ENDS, FEW, MEASURED, Extreme, end_name, extreme_rows
 from darkroom.checks.summaries import Summaries
-from darkroom.duplicates.confirm import NearCopies
 from darkroom.duplicates.copies import COPIES, CopiesTable
 from darkroom.duplicates.groups import Copies
 from darkroom.images.manifest import MANIFEST, read_manifest
 from darkroom.images.pillow_decoder import is_grey
 from darkroom.model.classes import ClassList
 from darkroom.runtime.text import count
+
+if TYPE_CHECKING:  # It imports faiss, and the page needs none.
+    from darkroom.duplicates.confirm import NearCopies
 
 # From this ratio of the largest to the smallest class on there is a note, long before the line stops.
 UNEQUAL = 3.0
@@ -66,7 +69,7 @@ class Facts:
     several: tuple[list[str], int] = ([], 0)
     copies: CopiesTable = field(default=CopiesTable(COPIES.empty_table()))
     largest_group: int = 1
-    near: NearCopies | None = None
+    near: "NearCopies | None" = None
 
     @property
     def conflicts(self) -> list[Copies]:
@@ -128,7 +131,7 @@ def gather_facts(
     repeated_ids: tuple[str, ...],
     copies: CopiesTable,
     largest_group: int,
-    near: NearCopies | None,
+    near: "NearCopies | None",
 ) -> Facts:
     """What the expectations and the summary need, merged from the ranges.
 

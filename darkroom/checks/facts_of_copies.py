@@ -39,9 +39,7 @@ def gather_with_copies(
     near = NearCopies(np.empty((0, 2), np.int64))
     if near_copies:
         thumbnails = Thumbnails(ingest, cache, decoder)
-        ids, width, height, contrast = (
-            summaries.column(name).to_numpy() for name in ("id", "width", "height", "contrast")
-        )
+        ids, width, height, contrast = summaries.columns(["id", "width", "height", "contrast"])
         # Its matrices are small, and Great Expectations' import has the other core: threads would only wait for each other.
         with threadpool_limits(1, "blas"):
             near = find_near_copies(
@@ -64,5 +62,6 @@ def gather_with_copies(
 
 
 def _repeated_ids(summaries: Summaries) -> tuple[str, ...]:
-    ids = np.sort(summaries.column("id").to_numpy())
+    (ids,) = summaries.columns(["id"])
+    ids.sort()
     return tuple(f"{number:016x}" for number in sorted(set(ids[1:][ids[1:] == ids[:-1]].tolist())))

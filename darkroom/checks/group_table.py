@@ -21,9 +21,9 @@ def write_groups(groups: Groups, summaries: Summaries, path: Path) -> None:
     names = _bytes(groups.names)
     with pq.ParquetWriter(path, GROUPS) as writer:
         for number in range(len(summaries.ranges)):
-            images = summaries.table(number, "images")
+            images, hashes = (summaries.table(number, name) for name in ("images", "hashes"))
             start, end = np.searchsorted(groups.rows, summaries.starts[number : number + 2])
-            of_images = _bytes(images["sha256"].combine_chunks()).copy()
+            of_images = _bytes(hashes["sha256"].combine_chunks()).copy()
             of_images[groups.rows[start:end] - summaries.starts[number]] = names[start:end]
             ids = images["id"].to_numpy().astype(">u8").view(np.uint8).reshape(-1, 8)
             writer.write_table(pa.table([_hex(ids), _hex(of_images)], schema=GROUPS))

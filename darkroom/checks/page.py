@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from markupsafe import Markup
 
-from darkroom.checks.change import MEASURES
 from darkroom.checks.contents import Allowed, find_outliers, histogram, size_counts, size_scatter
 from darkroom.checks.distribution import Distribution
 from darkroom.checks.samples import OfPath, Row, pick_samples, read_samples
@@ -92,7 +91,8 @@ def _contents(summaries: Summaries, results: dict[str, Any], copies: CopiesTable
     # is like another.
     others = others[np.lexsort((-copies.lengths[others], copies.exact[others]))]
     shown_conflicts, shown_others = copies.some(conflicts[:LISTED_COPIES]), copies.some(others[:LISTED_COPIES])
-    picked, outliers = pick_samples(counts), find_outliers(summaries, sizes, allowed)
+    charts, medians = _measures(summaries, sizes, allowed)
+    picked, outliers = pick_samples(counts), find_outliers(summaries, medians, allowed)
     samples = read_samples(
         [
             *(one for those in picked.values() for one in those),
@@ -110,7 +110,7 @@ def _contents(summaries: Summaries, results: dict[str, Any], copies: CopiesTable
         "classes": _bars(counts.items()),
         "sizes": _bars(size_counts(sizes)),
         "kinds": _bars(sorted(kinds.items())),
-        "charts": _charts(summaries, sizes, allowed),
+        "charts": _size_charts(sizes, allowed) + charts,
         "spread": f"{smallest:,} images in each" if smallest == largest else f"{smallest:,} to {largest:,} images",
         "samples": {label: [samples[one] for one in those] for label, those in picked.items()},
         "outliers": [(each, [samples[Row(row)] for row in each.rows]) for each in outliers],
@@ -133,7 +133,7 @@ def _allowed(expectations: list[dict[str, Any]]) -> dict[str, Allowed]:
     return allowed
 
 
-def _charts(summaries: Summaries, sizes: Sizes, allowed: dict[str, Allowed]) -> list[Chart]:
+def _size_charts(sizes: Sizes, allowed: dict[str, Allowed]) -> list[Chart]:
     charts = []
     if len(sizes.images) > 1:
         charts.append(size_scatter(sizes))
@@ -142,14 +142,24 @@ def _charts(summaries: Summaries, sizes: Sizes, allowed: dict[str, Allowed]) -> 
         most = allowed["aspect_ratio"][1]
         limits = (1 / most, most) if most else (None, None)
         charts.append(histogram("Aspect ratio", "width divided by height", {"": aspect}, limits, ratio=True))
+    return charts
+
+
+def _measures(summaries: Summaries, sizes: Sizes, allowed: dict[str, Allowed]) -> tuple[list[Chart], dict[str, float]]:
+    """The charts of what is measured, and the median of each column that has outliers; one measure is in memory at a time."""
+    charts, medians = [], {}
     for title, x_title, ratio in (
         ("Brightness", "mean grey value, 0 black, 1 white", False),
         ("Contrast", "standard deviation of the grey values", False),
         ("Sharpness", "variance of the Laplacian", True),
     ):
         column = title.lower()
-        charts.append(histogram(title, x_title, {"": summaries.distribution(column)}, allowed[column], ratio))
-    return charts
+        values = summaries.distribution(column)
+        charts.append(histogram(title, x_title, {"": values}, allowed[column], ratio))
+        medians[column] = values.median
+    for column in ("aspect_ratio", "shorter_side", "longer_side"):
+        medians[column] = summaries.distribution(column, sizes).median
+    return charts, medians
 
 
 def _shown(copies: Copies) -> list[OfPath]:
@@ -181,6 +191,9 @@ def changes_page(*, changes: Path) -> str:
     results = read_input_json(changes / "changes.json", {"compared": bool})
     if not results["compared"]:
         return render_page("since_commit.html", reason=results["reason"], outcomes=[])
+    # Here, since most runs have nothing to compare.
+    from darkroom.checks.change import MEASURES
+
     measures = read_input_table(changes / "measures.parquet", MEASURES.names)
     sizes, brightness = (
         {name: found for name, after in SIDES if (found := _measured(measures, column, after))}

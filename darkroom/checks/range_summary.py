@@ -36,12 +36,12 @@ ENDS = (
 IMAGES = pa.schema(
     [
         ("id", pa.uint64()),
-        ("sha256", pa.binary(32)),
         ("width", pa.int32()),
         ("height", pa.int32()),
         ("contrast", pa.float32()),
     ]
 )
+HASHES = pa.schema([("sha256", pa.binary(32))])
 # A row for each distinct value of a measure, which is rounded to 5 digits; a table for each of `MEASURED`.
 COUNTED = pa.schema([("value", pa.float64()), ("images", pa.int64())])
 # A row for each size; `first` is the first row of the range that has it.
@@ -101,8 +101,8 @@ def end_name(column: str, is_minimum: bool) -> str:
 
 
 def summarize(part: pa.Table) -> dict[str, pa.Table]:
-    """Of a part of the manifest with all its columns: the tables `facts`, `images`, `sizes`, `groups`, and one for each of
-    `MEASURED`; where a column has gaps, `facts` alone.
+    """Of a part of the manifest with all its columns: the tables `facts`, `images`, `hashes`, `sizes`, `groups`, and one for
+    each of `MEASURED`; where a column has gaps, `facts` alone.
     """
     gaps = [name for name in MANIFEST.names if name not in OPTIONAL and has_gaps(part[name])]
     if gaps:
@@ -133,10 +133,11 @@ def summarize(part: pa.Table) -> dict[str, pa.Table]:
         (len(several), [paths[row].as_py() for row in several[:FEW].tolist()]),
         extremes,
     )
-    images = [leading_bits(part["id"]), whole_hashes(part["sha256"]), *(part[name] for name in IMAGES.names[2:])]
+    images = [leading_bits(part["id"]), *(part[name] for name in IMAGES.names[1:])]
     return {
         "facts": facts.table,
         "images": pa.table(images, schema=IMAGES),
+        "hashes": pa.table([whole_hashes(part["sha256"])], schema=HASHES),
         "sizes": _sizes(columns["width"], columns["height"]),
         "groups": _groups(part["group"]),
         **{name: pa.table(list(counted(values)), schema=COUNTED) for name, values in measures.items()},

@@ -6,23 +6,23 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from darkroom.checks.distribution import Distribution
-from darkroom.checks.range_summary import FEW, MEASURED, Extreme, RangeFacts, extreme_rows, sides, summarize
+from darkroom.checks.range_summary import FEW, IMAGES, MEASURED, Extreme, RangeFacts, extreme_rows, sides, summarize
 from darkroom.checks.sizes import Sizes
 from darkroom.images.manifest import ManifestRange, manifest_ranges, part_path, read_parts
 from darkroom.runtime.arrays import Int64s, UInt64s
 from darkroom.runtime.cache import TableCache
 from darkroom.runtime.inputs import stage_input
 
-# The code and the packages that decide what a part becomes.
+# The code that decides what a part becomes.
 CODE = ("distribution.py", "range_summary.py", "../images/pillow_decoder.py", "../runtime/columns.py")
-PACKAGES = ("numpy", "pyarrow")
 FOLDER = "checks"
 
 
@@ -72,9 +72,15 @@ class Summaries:
         """Where the summary of a part is, or would be."""
         return self._folder / part.sha256[:32]
 
-    def column(self, name: str) -> pa.ChunkedArray:
-        """A column of the table `images`, of all ranges."""
-        return pa.chunked_array([self.table(number, "images")[name].combine_chunks() for number in self._numbers])
+    def columns(self, names: list[str]) -> list[npt.NDArray[Any]]:
+        """Columns of the table `images`, [N] each."""
+        types = [IMAGES.field(name).type.to_pandas_dtype() for name in names]
+        found = [np.empty(self.images, dtype) for dtype in types]
+        for number in self._numbers:
+            table = self.table(number, "images")
+            for column, name in zip(found, names, strict=True):
+                column[self.starts[number] : self.starts[number + 1]] = table[name].to_numpy()
+        return found
 
     def rows(self, chosen: Int64s) -> Iterator[tuple[int, Int64s]]:
         """The ranges that some rows of the manifest are in, and the rows in each.
@@ -82,14 +88,14 @@ class Summaries:
         Args:
             chosen: ascending, int64 [n].
         """
-        for number in np.unique(np.searchsorted(self.starts, chosen, "right") - 1).tolist():
-            start, end = np.searchsorted(chosen, self.starts[number : number + 2])
-            yield number, chosen[start:end] - self.starts[number]
+        ends = np.searchsorted(chosen, self.starts)
+        for number in np.flatnonzero(np.diff(ends)).tolist():
+            yield number, chosen[ends[number] : ends[number + 1]] - self.starts[number]
 
     def hashes(self, chosen: Int64s) -> pa.Array:
         """The whole SHA-256 of some rows, binary(32) [n]; `chosen` as in `rows`."""
         found = [
-            self.table(number, "images")["sha256"].combine_chunks().take(rows) for number, rows in self.rows(chosen)
+            self.table(number, "hashes")["sha256"].combine_chunks().take(rows) for number, rows in self.rows(chosen)
         ]
         return pa.concat_arrays([pa.array([], pa.binary(32)), *found])
 
@@ -97,7 +103,7 @@ class Summaries:
         """The first 64 bits of each image's SHA-256, uint64 [N]."""
         found = np.empty(self.images, np.uint64)
         for number in self._numbers:
-            hashes = self.table(number, "images")["sha256"].combine_chunks()
+            hashes = self.table(number, "hashes")["sha256"].combine_chunks()
             words = np.frombuffer(hashes.buffers()[1], ">u8").reshape(-1, 4)
             found[self.starts[number] : self.starts[number + 1]] = words[hashes.offset : hashes.offset + len(hashes), 0]
         return found
@@ -182,6 +188,5 @@ def code_identity() -> str:
     digest = hashlib.sha256()
     for file in CODE:
         digest.update((Path(__file__).parent / file).read_bytes())
-    return hashlib.sha256(
-        " ".join([digest.hexdigest(), *(f"{name}=={version(name)}" for name in PACKAGES)]).encode()
-    ).hexdigest()[:16]
+    digest.update(f"numpy=={np.__version__} pyarrow=={pa.__version__}".encode())
+    return digest.hexdigest()[:16]

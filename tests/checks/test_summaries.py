@@ -155,7 +155,7 @@ def test_a_damaged_summary_is_made_again_and_that_is_printed(
     ingest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first = run(ingest, tmp_path / "home")
-    for name in ("facts", "images", "sharpness"):
+    for name in ("facts", "images", "hashes"):
         capsys.readouterr()
         file = sorted((tmp_path / "home/cache/checks").glob(f"*/*/{name}.arrow"))[1]
         content = file.read_bytes()
