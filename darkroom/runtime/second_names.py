@@ -37,9 +37,12 @@ def bring_back(output: Path) -> None:
     names = NAMES / output.name
     if names.is_dir() and not output.exists():
         output.parent.mkdir(parents=True, exist_ok=True)
-        names.rename(output)
-    else:
-        shutil.rmtree(names, ignore_errors=True)
+        try:
+            names.rename(output)
+        except OSError:  # `.darkroom` or `data` is on another disk, and the names are copies.
+            with whole_folder(output) as folder:
+                shutil.copytree(names, folder, dirs_exist_ok=True)
+    shutil.rmtree(names, ignore_errors=True)
 
 
 def share_with_dvc(output: Path, part: str) -> None:

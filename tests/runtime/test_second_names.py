@@ -87,6 +87,28 @@ def test_names_are_those_of_the_last_run_and_nothing_comes_back_where_there_are_
     assert not OUTPUT.exists()
 
 
+def test_an_output_on_another_disk_comes_back_with_its_times(
+    ingested: dict[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = Path.rename
+
+    def refuse(*names: object) -> None:
+        raise OSError
+
+    def of_one_disk(path: Path, target: Path) -> Path:
+        if path == NAMES / "ingest":
+            raise OSError
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "rename", of_one_disk)
+    before = {(name, time) for name, _, time in marks(OUTPUT)}
+    name_again(OUTPUT)
+    shutil.rmtree(OUTPUT)
+    bring_back(OUTPUT)
+    assert {(name, time) for name, _, time in marks(OUTPUT)} == before and not (NAMES / "ingest").exists()
+
+
 @pytest.mark.parametrize("elsewhere", [False, True])
 def test_the_cache_names_shards_in_place_of_copies_and_copies_of_all_else(
     ingested: dict[Path, Path], tmp_path: Path, elsewhere: bool
