@@ -44,12 +44,18 @@ def candidates(read: ReadThumbnails, described: Described, cache: Path, identity
         return np.empty((0, 2), np.int64), crowd
     pairs, left = [], []
     for one, other, found in _near(read, described, crowd, cache, identity):
-        pairs.append(np.stack([one, other], 1))
-        left.append(found)
+        # What is too far for one's own crowd need not wait for the other's.
+        likely = found <= _most_tangent(crowd[one])
+        pairs.append(np.stack([one[likely], other[likely]], 1))
+        left.append(found[likely])
     near = np.concatenate(pairs)
-    close = np.minimum(crowd[near[:, 0]], crowd[near[:, 1]])
-    most = np.maximum(MOST_OF_CROWD * close * np.minimum(close / CLOSE, 1), NEARLY_EQUAL_TANGENT)
+    most = _most_tangent(np.minimum(crowd[near[:, 0]], crowd[near[:, 1]]))
     return np.unique(np.sort(near[np.concatenate(left) <= most], axis=1), axis=0), crowd
+
+
+def _most_tangent(crowd: Float32s) -> Float32s:
+    """The largest tangent distance of a pair of whose crowds the nearer is at this distance; it does not fall with it."""
+    return np.asarray(np.maximum(MOST_OF_CROWD * crowd * np.minimum(crowd / CLOSE, 1), NEARLY_EQUAL_TANGENT))
 
 
 def _near(
