@@ -123,6 +123,8 @@ class ZipReader:
         """zipfile unpacks the rarer methods, and moves the place in the open file."""
         with self._lock:
             archive, entries = self._directory
+            if offset not in entries:  # Bytes were put before the directory: zipfile counts from there.
+                raise zipfile.BadZipFile("there is no entry where the directory says")
             try:
                 return archive.read(entries[offset])
             except OSError as error:

@@ -10,7 +10,7 @@ import pytest
 
 from darkroom.sources import zip_archive
 from darkroom.sources.source import Location
-from darkroom.sources.zip_archive import list_zip
+from darkroom.sources.zip_archive import ZipReader, list_zip
 from darkroom.sources.zip_columns import zip_columns
 
 
@@ -96,3 +96,17 @@ def test_damage_is_left_to_the_entries(plain: Path) -> None:
         plain.write_bytes(wrong)
         assert zip_columns(location(plain)) is None
     assert zip_columns(location(plain.with_name("none.zip"))) is None
+
+
+def test_an_entry_of_a_rarer_method_that_zipfile_places_elsewhere_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        for name in ("cat/1.png", "dog/1.png"):
+            archive.writestr(name, b"12345")
+    content = path.read_bytes()
+    start = content.index(b"PK\1\2")
+    path.write_bytes(content[:start] + bytes(30) + content[start:])
+    found = zip_columns(location(path))
+    assert found is not None
+    with pytest.raises(OSError, match="no entry where the directory says"):
+        ZipReader(path).read(found.listing().images[0])
