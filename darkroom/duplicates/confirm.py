@@ -149,6 +149,7 @@ def _confirmed(
     def near(one: Int64s, other: Int64s) -> Bools:
         return copies_of(one, other, measured.of(one, other), SLACK_OF_SETS, strict)[0]
 
+    measured.expect(pairs[copies])
     return around_medoids(pairs[copies], near), lookalikes, strict
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from darkroom.duplicates.described import ReadThumbnails
 from darkroom.duplicates.evidence import VALUES, Measures, measure
 from darkroom.duplicates.stored import StoredArrays
-from darkroom.runtime.arrays import Int64s, UInt64s
+from darkroom.runtime.arrays import Int64s, UInt8s, UInt64s
 from darkroom.runtime.files import whole_folder
 
 TYPES: dict[str, np.dtype[Any]] = {"ids": np.dtype(("<u8", 2)), "values": np.dtype(("<f4", VALUES))}
@@ -44,6 +44,8 @@ class MeasuredPairs:
         )
         self._asked: list[tuple[UInt64s, npt.NDArray[np.float32]]] = []
         self._new = not whole
+        self._expected: Int64s | None = None
+        self._pictures_of_expected: UInt8s | None = None
 
     def of(self, one: Int64s, other: Int64s) -> Measures:
         """Of pairs of rows, int64 [P] each."""
@@ -58,11 +60,22 @@ class MeasuredPairs:
         for start in range(0, len(new), PIECE):
             part = new[start : start + PIECE]
             rows, places = np.unique(np.stack([one[part], other[part]]), return_inverse=True)
-            first, second = self._read(rows)[places.reshape(2, -1)]
+            first, second = self._pictures(rows)[places.reshape(2, -1)]
             values[part] = measure(first, second, np.minimum(self._sides[one[part]], self._sides[other[part]]))
         self._asked.append((ids, values))
         self._new |= bool(len(new))
         return Measures(values)
+
+    def expect(self, rows: Int64s) -> None:
+        """From here on pairs are asked for a few at a time, of these rows alone: when one is new, all rows are read at once."""
+        self._expected = np.unique(rows)
+
+    def _pictures(self, rows: Int64s) -> UInt8s:
+        if self._expected is None:
+            return self._read(rows)
+        if self._pictures_of_expected is None:
+            self._pictures_of_expected = self._read(self._expected)
+        return np.asarray(self._pictures_of_expected[np.searchsorted(self._expected, rows)])
 
     def keep(self) -> None:
         """Store what was asked for, for the next run."""

@@ -58,3 +58,19 @@ def test_damaged_and_other_measures_are_not_taken(tmp_path: Path, capsys: pytest
     (tmp_path / "kept/values").write_bytes(content)
     assert np.array_equal(measured(tmp_path / "kept", np.arange(10), []).of(ONE, OTHER).values, values)
     assert "is damaged: it is computed again" in capsys.readouterr().out
+
+
+def test_expected_rows_are_read_once_and_only_when_one_is_new(tmp_path: Path) -> None:
+    read: list[int] = []
+    pairs = measured(tmp_path / "kept", np.arange(10), read)
+    pairs.of(ONE, OTHER)
+    pairs.keep()
+    read.clear()
+    again = measured(tmp_path / "kept", np.arange(10), read)
+    again.expect(np.array([[0, 1], [1, 3]]))
+    again.of(ONE[:2], OTHER[:2])
+    assert read == []
+    found = [again.of(np.array([one]), np.array([3])).values for one in (0, 1)]
+    assert read == [0, 1, 3]
+    nothing = measured(tmp_path / "nothing", np.arange(10), [])
+    assert np.array_equal(np.concatenate(found), nothing.of(np.array([0, 1]), np.array([3, 3])).values)
