@@ -6,8 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from darkroom.checks.last_commit import NOTHING, Side
-from darkroom.checks.suite import Check, Outcome, Suite
-from darkroom.settings.validate import Validate
+from darkroom.checks.suite import Outcome
 from darkroom.statistics.shift import Shift, class_distance, counted_smirnov
 
 # In `changes.json`, in the order of `Change.shifts`.
@@ -78,19 +77,6 @@ def measure_change(before: Side, after: Side, commit: str) -> Change:
         counted_smirnov(before.sides, after.sides),
         counted_smirnov(before.brightness, after.brightness),
     )
-
-
-def expectations_of_change(limits: Validate) -> list[Check]:
-    """The checks of `Change.distances`."""
-    suite = Suite(tuple(limits.stop))
-    names = {"class_shift": "class balance", "size_shift": "sizes", "brightness_shift": "brightness"}
-    remedy = "see what was added and removed with `python -m darkroom.diff HEAD workspace`, or raise validate.max_shift"
-    return [
-        suite.at_most(
-            key, f"shift of the {name} since the last commit", f"change.{key}", limits.max_shift, "number", remedy
-        )
-        for key, name in names.items()
-    ]
 
 
 def change_results(change: Change | str, outcomes: list[Outcome]) -> dict[str, object]:

@@ -20,6 +20,19 @@ def expectations_of(facts: Facts, limits: Validate, max_reject_fraction: float) 
     ]
 
 
+def expectations_of_change(limits: Validate) -> list[Check]:
+    """The checks of `Change.distances`."""
+    suite = Suite(tuple(limits.stop))
+    names = {"class_shift": "class balance", "size_shift": "sizes", "brightness_shift": "brightness"}
+    remedy = "see what was added and removed with `python -m darkroom.diff HEAD workspace`, or raise validate.max_shift"
+    return [
+        suite.at_most(
+            key, f"shift of the {name} since the last commit", f"change.{key}", limits.max_shift, "number", remedy
+        )
+        for key, name in names.items()
+    ]
+
+
 def _of_the_manifest(suite: Suite, facts: Facts) -> list[Check]:
     """The columns that ingest promises: no setting can change these."""
     again = "run `dvc repro --force ingest`"

@@ -5,16 +5,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from darkroom.checks.change import (
-    Change,
-    change_measures,
-    change_results,
-    expectations_of_change,
-    measure_change,
-)
+from darkroom.checks.change import Change, change_measures, change_results, measure_change
 from darkroom.checks.checked_tables import tables_to_check
 from darkroom.checks.checker import Checker
-from darkroom.checks.expectations import expectations_of
+from darkroom.checks.expectations import expectations_of, expectations_of_change
 from darkroom.checks.facts import gather_incomplete_facts
 from darkroom.checks.facts_of_copies import gather_with_copies
 from darkroom.checks.group_table import write_groups
