@@ -5,11 +5,13 @@ does not persist, and DVC removes it; the stage `survey`, which always runs befo
 """
 
 import configparser
+import hashlib
 import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -55,7 +57,8 @@ def share_with_dvc(output: Path, part: str) -> None:
     cache = _cache()
     if cache is None:
         return
-    for file, cached in _cached(output, part, cache):
+    for file, md5 in _cached(output, part, cache):
+        cached = _object(cache, md5)
         try:
             ours, theirs = file.stat(), cached.stat()
         except OSError:
@@ -66,14 +69,19 @@ def share_with_dvc(output: Path, part: str) -> None:
         )
         if not same or ours.st_ino == theirs.st_ino or stat.S_IMODE(theirs.st_mode) != PROTECTED:
             continue
+        # `dvc.lock` may be of another version than the files, as after `git pull`, with a shard of the same length.
+        if _md5(file) != md5:
+            continue
         partial = cached.with_name(f"{cached.name}.partial")
-        partial.unlink(missing_ok=True)
         try:
+            partial.unlink(missing_ok=True)
             os.link(file, partial)
-        except OSError:  # Some file systems have no links.
+            partial.chmod(PROTECTED)
+            partial.replace(cached)
+        except OSError:  # No links on this file system, or files of another user: the copies stay.
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
             return
-        partial.chmod(PROTECTED)
-        partial.replace(cached)
 
 
 def _marks(folder: Path) -> set[tuple[str, int, int]]:
@@ -95,8 +103,8 @@ def _cache() -> Path | None:
     return folder if "hardlink" in types else None
 
 
-def _cached(output: Path, part: str, cache: Path) -> Iterator[tuple[Path, Path]]:
-    """The files of a part of an output, each with its path in DVC's cache."""
+def _cached(output: Path, part: str, cache: Path) -> Iterator[tuple[Path, str]]:
+    """The files of a part of an output, each with the MD5 by which DVC's cache names it."""
     if not DVC_LOCK.exists():
         return
     # The loader in C, where there is one: 5 ms in place of 100.
@@ -107,7 +115,12 @@ def _cached(output: Path, part: str, cache: Path) -> Iterator[tuple[Path, Path]]
         listing = _object(cache, out["md5"])
         for each in json.loads(listing.read_text(encoding="utf-8")) if listing.exists() else []:
             if Path(each["relpath"]).is_relative_to(part):
-                yield output / each["relpath"], _object(cache, each["md5"])
+                yield output / each["relpath"], each["md5"]
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _object(cache: Path, md5: str) -> Path:

@@ -111,7 +111,15 @@ def test_from_dark_photographs_to_another_model_and_back(
 
         first, before = model(), answers()
         seen = typed.root / SAMPLES
-        wait_for(lambda: len(list(seen.rglob("*.png"))) >= LABELS)
+
+        def enough_samples() -> bool:
+            found = len(list(seen.rglob("*.png"))) >= LABELS
+            # On a busy machine the writer drops what waits too long, so the client sends its images again.
+            if not found:
+                answers()
+            return found
+
+        wait_for(enough_samples)
         typed.type("darkroom.monitor")
         status = json.loads((typed.root / "reports/monitor/status.json").read_text())
         assert status["kind"] == "quality" and status["sentence"].startswith("Images are darker since ")

@@ -144,6 +144,17 @@ def test_what_may_be_another_file_or_would_be_undone_stays_a_copy(
         without_links.setattr(os, "link", refuse)
         share_with_dvc(OUTPUT, "shards")
         assert not ingested[SHARD].samefile(SHARD)
+    # The cached object is another user's.
+    with monkeypatch.context() as without_rights:
+        without_rights.setattr(Path, "chmod", refuse)
+        share_with_dvc(OUTPUT, "shards")
+        assert not ingested[SHARD].samefile(SHARD) and len(list(ingested[SHARD].parent.iterdir())) == 1
+    # Of the version that `dvc.lock` has the shard is another one, of the same length.
+    content = SHARD.read_bytes()
+    SHARD.write_bytes(content[::-1])
+    os.utime(SHARD, ns=(0, 0))
+    share_with_dvc(OUTPUT, "shards")
+    assert not ingested[SHARD].samefile(SHARD) and ingested[SHARD].read_bytes() == content
     ingested[SHARD].unlink()
     share_with_dvc(OUTPUT, "shards")
     Path("dvc.lock").unlink()
